@@ -1,0 +1,98 @@
+//! The query string, read once and from its raw bytes.
+//!
+//! API Gateway also offers the query as a map, in which duplicates are joined by commas; a second
+//! `state` would then look like a strange first one. So the raw string is split here, by the rules of
+//! `application/x-www-form-urlencoded`, and a parameter that decides anything must stand exactly once.
+
+use thiserror::Error;
+
+/// A query string that has been split, not yet decoded.
+#[derive(Clone, Copy)]
+pub struct Query<'a>(&'a str);
+
+/// Why a parameter could not be read. Carries the parameter's name, never its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum QueryError {
+    /// The parameter stands more than once, so it is nobody's to say which one counts.
+    #[error("the parameter {0} stands more than once")]
+    Duplicate(&'static str),
+    /// The value has a broken percent-encoding or is not UTF-8.
+    #[error("the parameter {0} is not encoded correctly")]
+    Encoding(&'static str),
+}
+
+impl<'a> Query<'a> {
+    /// The query of a request, empty if it has none.
+    #[must_use]
+    pub fn of<T>(request: &'a http::Request<T>) -> Self {
+        Self(request.uri().query().unwrap_or_default())
+    }
+
+    /// The decoded value of `name`, `None` if it is absent.
+    ///
+    /// Parameters nobody asks for are never decoded: WeChat and its users' browsers append their own,
+    /// and a broken one must not cost a login.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::Duplicate`] if it stands twice, [`QueryError::Encoding`] if it cannot be decoded.
+    pub fn one(self, name: &'static str) -> Result<Option<String>, QueryError> {
+        let mut values = self.0.split('&').filter_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key).as_deref() == Some(name)).then_some(value)
+        });
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(QueryError::Duplicate(name));
+        }
+        decode(value).map(Some).ok_or(QueryError::Encoding(name))
+    }
+}
+
+/// Decodes once and strictly: `+` is a space, every `%` needs two hex digits, the result is UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digit =
+                    |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                (digit(rest.next()?)? << 4) | digit(rest.next()?)?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_decoded_once() {
+        let query = Query("return_to=%2Fa%3Fb%3D%2525+c&x=%zz&state=");
+        assert_eq!(query.one("return_to"), Ok(Some("/a?b=%25 c".to_owned())));
+        assert_eq!(query.one("state"), Ok(Some(String::new())));
+        assert_eq!(query.one("code"), Ok(None));
+    }
+
+    #[test]
+    fn a_duplicate_is_refused_in_every_spelling_of_its_name() {
+        for raw in ["state=a&state=b", "state=a&st%61te=b", "state&state=a", "state=a&x=1&state=a"] {
+            assert_eq!(Query(raw).one("state"), Err(QueryError::Duplicate("state")), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_broken_encoding_is_refused_where_it_matters() {
+        for raw in ["code=%", "code=%4", "code=%4g", "code=%+1", "code=%ff", "code=%c0%af", "code=%ed%a0%80"]
+        {
+            assert_eq!(Query(raw).one("code"), Err(QueryError::Encoding("code")), "{raw}");
+        }
+    }
+}
