@@ -1,0 +1,212 @@
+//! A session: who is logged in, sealed so that only the browser's cookie opens it.
+//!
+//! ```text
+//!   browser secret B (cookie)     state (URL)
+//!            └──── HMAC-SHA256 ─────┘
+//!                      │
+//!               session token ───── sha256 ────► key of the item
+//!                      │
+//!                     HKDF ────► AES-256-GCM key ────► openid, unionid, tokens, profile
+//! ```
+//!
+//! The token is *derived*, so a duplicate callback from the same browser computes the same token and
+//! can be answered again without anything having been stored that could be replayed; and nobody
+//! without B can compute it. The table holds the digest of the token and the sealed blob: a copy of
+//! it opens nothing. The item's key is the seal's associated data, so a blob moved to another item
+//! does not open either.
+
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+
+use crate::login::{BrowserSecret, LoginId, State};
+use crate::seal::{self, NonceBytes};
+use crate::secret::{Digest, random_secret};
+use crate::time::Timestamp;
+use crate::wechat::body::UserInfo;
+use crate::wechat::{AccessToken, AppId, GrantedScope, Lang, OpenId, RefreshToken, UnionId};
+
+const INFO: &str = "seal of a session";
+
+random_secret! {
+    /// What the session cookie holds: it names the session and opens its seal.
+    SessionToken
+}
+
+impl SessionToken {
+    /// The token of the one session that `state` can lead to in the browser that holds `browser`.
+    #[must_use]
+    pub fn derive(browser: &BrowserSecret, state: &State) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, browser.bytes());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(b"session");
+        context.update(state.bytes());
+        let mut token = [0; 32];
+        for (byte, tag) in token.iter_mut().zip(context.sign().as_ref()) {
+            *byte = *tag;
+        }
+        Self(token)
+    }
+
+    /// The key under which the session is stored.
+    #[must_use]
+    pub fn session_id(&self) -> SessionId {
+        SessionId(Digest::of(self.expose().as_bytes()).as_str().to_owned())
+    }
+}
+
+/// The key of a stored session: the digest of its token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// The key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A session as it is stored: what may be read without the cookie, and the sealed rest.
+#[derive(Debug, Clone)]
+pub struct StoredSession {
+    /// The sealed [`Session`].
+    pub sealed: Vec<u8>,
+    /// The login it came from.
+    pub login: LoginId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When its content last changed.
+    pub refreshed_at: Timestamp,
+    /// Counts the changes; a change is saved only over the version it was made from.
+    pub version: u64,
+    /// When it is over.
+    pub expires_at: Timestamp,
+}
+
+/// Who is logged in, and with which tokens.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The app the person logged in with.
+    pub app: AppId,
+    /// The person within that app.
+    pub openid: OpenId,
+    /// The person across apps, as far as WeChat said.
+    pub unionid: Option<UnionId>,
+    /// What the person granted.
+    pub scope: GrantedScope,
+    /// The person's token.
+    pub access_token: AccessToken,
+    /// What renews it.
+    pub refresh_token: RefreshToken,
+    /// The profile as it was last read, if it was.
+    pub profile: Option<Profile>,
+    /// Whether the page would like the profile, though the login was a silent one.
+    pub wants_profile: bool,
+}
+
+/// A profile, and what is needed to judge whether it is still good.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Profile {
+    /// What WeChat said.
+    pub user_info: UserInfo,
+    /// The language it was asked for in.
+    pub lang: Option<Lang>,
+    /// When it was read, in seconds since the Unix epoch.
+    pub read_at: u64,
+}
+
+/// What is inside a seal. The only place where a person's tokens are written down.
+#[derive(Serialize, Deserialize)]
+struct Unsealed {
+    app: String,
+    openid: String,
+    unionid: Option<String>,
+    scope: String,
+    access_token: String,
+    refresh_token: String,
+    profile: Option<Profile>,
+    #[serde(default)]
+    wants_profile: bool,
+}
+
+impl Session {
+    /// Seals the session for the holder of `token`. `nonce` must be fresh random bytes each time.
+    ///
+    /// `None` only if the session cannot be encoded, which no value of it can cause.
+    #[must_use]
+    pub fn seal(&self, token: &SessionToken, nonce: NonceBytes) -> Option<Vec<u8>> {
+        let unsealed = Unsealed {
+            app: self.app.as_str().to_owned(),
+            openid: self.openid.expose().to_owned(),
+            unionid: self.unionid.as_ref().map(|unionid| unionid.expose().to_owned()),
+            scope: self.scope.as_str().to_owned(),
+            access_token: self.access_token.expose().to_owned(),
+            refresh_token: self.refresh_token.expose().to_owned(),
+            profile: self.profile.clone(),
+            wants_profile: self.wants_profile,
+        };
+        let text = serde_json::to_vec(&unsealed).ok()?;
+        seal::seal(&token.0, INFO, token.session_id().as_str(), nonce, &text)
+    }
+
+    /// Opens a seal with the token it was made for; `None` if it is another's, altered or unknown.
+    #[must_use]
+    pub fn unseal(token: &SessionToken, sealed: &[u8]) -> Option<Self> {
+        let text = seal::open(&token.0, INFO, token.session_id().as_str(), sealed)?;
+        let unsealed: Unsealed = serde_json::from_slice(&text).ok()?;
+        Some(Self {
+            app: AppId::parse(&unsealed.app)?,
+            openid: OpenId::new(unsealed.openid),
+            unionid: unsealed.unionid.map(UnionId::new),
+            scope: GrantedScope::new(&unsealed.scope),
+            access_token: AccessToken::new(unsealed.access_token),
+            refresh_token: RefreshToken::new(unsealed.refresh_token),
+            profile: unsealed.profile,
+            wants_profile: unsealed.wants_profile,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        Session {
+            app: AppId::parse("wx0000000000000aaa").unwrap(),
+            openid: OpenId::new("oCanaryOpenId".to_owned()),
+            unionid: Some(UnionId::new("oCanaryUnionId".to_owned())),
+            scope: GrantedScope::new("snsapi_userinfo"),
+            access_token: AccessToken::new("CanaryAccess".to_owned()),
+            refresh_token: RefreshToken::new("CanaryRefresh".to_owned()),
+            profile: None,
+            wants_profile: false,
+        }
+    }
+
+    #[test]
+    fn a_token_is_the_hmac_of_browser_and_state() {
+        // printf 'session\2\2…\2' (32 times) | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…01
+        let token = SessionToken::derive(&BrowserSecret::new([1; 32]), &State::new([2; 32]));
+        assert_eq!(token.expose(), "7ba940efb7563c979f259b83c37991722b3fda6a743b7f545977d53be7a9dee4");
+    }
+
+    #[test]
+    fn only_the_same_browser_and_state_derive_the_same_token() {
+        let derive = |browser, state| {
+            SessionToken::derive(&BrowserSecret::new([browser; 32]), &State::new([state; 32])).expose()
+        };
+        assert_eq!(derive(1, 2), derive(1, 2));
+        assert_ne!(derive(1, 2), derive(2, 2));
+        assert_ne!(derive(1, 2), derive(1, 3));
+    }
+
+    #[test]
+    fn a_seal_opens_for_its_token_only() {
+        let token = SessionToken::new([7; 32]);
+        let sealed = session().seal(&token, [9; 12]).unwrap();
+        assert_eq!(Session::unseal(&token, &sealed).unwrap().openid.expose(), "oCanaryOpenId");
+        assert!(Session::unseal(&SessionToken::new([8; 32]), &sealed).is_none());
+        assert!(!sealed.windows(6).any(|window| window == b"Canary"));
+    }
+}
