@@ -1,0 +1,67 @@
+//! The callbacks that did not win the claim, though they come from the right browser: the same login
+//! again, or the same code for another login. Neither speaks to WeChat.
+
+use std::time::Duration;
+
+use shared::Digest;
+use shared::login::{CodeId, LoginId, PendingLogin};
+use shared::response::{Outcome, Response};
+use shared::session::SessionToken;
+use shared::store::CodeOutcome;
+use shared::time::Timestamp;
+
+use crate::refusal::Refusal;
+use crate::{Arrival, Callback};
+
+/// How a duplicate waits for the one that won: growing pauses, five seconds in all.
+const PAUSES_MS: [u64; 10] = [50, 100, 150, 250, 350, 500, 700, 800, 1000, 1100];
+
+impl Callback {
+    /// Answers a duplicate: waits for the one that won, and repeats its answer while the session
+    /// exists. A session that is gone was logged out or replaced, and is not brought back.
+    pub(crate) async fn repeat(
+        &self,
+        arrival: &Arrival,
+        login: &PendingLogin,
+        code_id: &CodeId,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
+        let mut pauses = PAUSES_MS.into_iter();
+        loop {
+            match self.store.code_outcome(code_id).await.map_err(Refusal::Store)? {
+                Some(CodeOutcome::Done) => break,
+                Some(CodeOutcome::Failed) => return Err(Refusal::WinnerFailed),
+                Some(CodeOutcome::Claimed) => match pauses.next() {
+                    Some(pause) => tokio::time::sleep(Duration::from_millis(pause)).await,
+                    None => return Err(Refusal::WinnerSilent),
+                },
+                None => return Err(Refusal::WinnerSilent),
+            }
+        }
+        let token = SessionToken::derive(&arrival.browser, &arrival.state);
+        match self.store.session(&token.session_id(), now).await.map_err(Refusal::Store)? {
+            Some(_) => Ok(Outcome::new("repeated").of(self.with_session(login, &token))),
+            None => Err(Refusal::SessionGone),
+        }
+    }
+
+    /// Answers a code that was used for another login. WeChat gives quick logins one code: if the other
+    /// one has finished in this browser, and its session is at hand, this one has what it came for.
+    pub(crate) async fn join(
+        &self,
+        arrival: &Arrival,
+        login: &PendingLogin,
+        used_for: &LoginId,
+        used_in: &Digest,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
+        let token = arrival.session.as_ref().filter(|_| *used_in == arrival.browser.digest());
+        let token = token.ok_or(Refusal::CodeUsedElsewhere)?;
+        match self.store.session(&token.session_id(), now).await.map_err(Refusal::Store)? {
+            Some(session) if session.login == *used_for => {
+                Ok(Outcome::new("logged_in_elsewhere").of(self.to_target(login)))
+            }
+            _ => Err(Refusal::CodeUsedElsewhere),
+        }
+    }
+}
