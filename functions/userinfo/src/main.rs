@@ -1,0 +1,9 @@
+//! The process that Lambda starts. Everything else is in `lib.rs`.
+
+use userinfo::Userinfo;
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "the environment and the clock come in here and nowhere else")]
+async fn main() -> Result<(), shared::runtime::Error> {
+    shared::runtime::serve::<Userinfo>(|name| std::env::var(name).ok(), std::time::SystemTime::now).await
+}
