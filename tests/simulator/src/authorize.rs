@@ -1,0 +1,257 @@
+//! `GET /connect/oauth2/authorize`: where a browser is sent to log in.
+//!
+//! A page error is shown by WeChat and never reaches the callback. The consent page itself is a simulator's: WeChat
+//! asks in a dialog of its client. Its answer comes back as a GET that carries the whole question again, so nothing is
+//! remembered between the two.
+
+use axum::http::header;
+
+use crate::{
+    callback::{before_fragment, is_callback_of, is_on},
+    knobs::{Consent, Denial, DuplicateCallback},
+    pages::{self, PageError},
+    receive::{CHOSEN_PERSON, Received},
+    settings::{App, AppKind, Component},
+    wire::Answer,
+    world::{Wanted, World},
+};
+
+/// Where the consent page sends its answer.
+pub(crate) const REPLY: &str = "/connect/oauth2/authorize_reply";
+
+/// The parameters in the documented order; whatever else there is comes after them.
+const DOCUMENTED_ORDER: [&str; 5] = ["appid", "redirect_uri", "response_type", "scope", "state"];
+
+/// What WeChat's client adds to every address it opens, after everything else.
+const OF_THE_CLIENT: [&str; 3] = ["uin", "key", "pass_ticket"];
+
+/// A question that WeChat puts to the person.
+pub(crate) struct Asked {
+    pub(crate) appid: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) scope: String,
+    pub(crate) state: String,
+    /// The third-party platform that asks for the account.
+    component: Option<String>,
+    force_popup: bool,
+    force_snapshot: bool,
+}
+
+pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
+    match check(world, received) {
+        Ok(asked) => ask(world, received, &asked),
+        Err(error) => pages::refuse(error),
+    }
+}
+
+/// The answer of the consent page.
+pub(crate) fn reply(world: &mut World, received: &Received) -> Answer {
+    let asked = match check(world, received) {
+        Ok(asked) => asked,
+        Err(error) => return pages::refuse(error),
+    };
+    let person = received.parameter("person").unwrap_or_default();
+    if world.person(person).is_none() {
+        return pages::refuse(PageError::UnreachableLink);
+    }
+    let person = person.to_owned();
+    let mut answer = if received.parameter("decision") == Some("allow") {
+        allow(world, &asked, &person, Allowed::ByConsent)
+    } else {
+        deny(world, &asked, &person)
+    };
+    answer.header(header::SET_COOKIE, &format!("{CHOSEN_PERSON}={person}; Path=/; HttpOnly; SameSite=Lax"));
+    answer
+}
+
+/// What WeChat refuses, in the order it looks.
+fn check(world: &World, received: &Received) -> Result<Asked, PageError> {
+    if world.knobs.check_user_agent && !is_wechat(received.user_agent.as_deref()) {
+        return Err(PageError::NotInWeChat);
+    }
+    if received.method != "GET" || (world.knobs.strict_param_order && !is_documented_order(received)) {
+        return Err(PageError::UnreachableLink);
+    }
+    let required = |name, error| {
+        let value = received.parameter(name).filter(|value| !value.is_empty());
+        value.map(str::to_owned).ok_or(error)
+    };
+    let appid = required("appid", PageError::AppidEmpty)?;
+    let redirect_uri = required("redirect_uri", PageError::RedirectUriEmpty)?;
+    let scope = required("scope", PageError::ScopeEmpty)?;
+    let state = required("state", PageError::StateEmpty)?;
+    if state.len() > 128 {
+        return Err(PageError::StateTooLong);
+    }
+    if received.parameter("response_type") != Some("code") {
+        return Err(PageError::UnreachableLink);
+    }
+    let app = world.app(&appid).ok_or(PageError::UnknownAppid)?;
+    if app.kind == AppKind::Website {
+        return Err(PageError::OpenPlatformAppid);
+    }
+    if world.knobs.banned_apps.contains(&appid) {
+        return Err(PageError::Banned);
+    }
+    let component = component(world, received, app)?;
+    let own_domain = |component: &Component| is_on(&component.callback_domains, &redirect_uri);
+    if !is_callback_of(app, &redirect_uri) && !component.is_some_and(own_domain) {
+        return Err(PageError::RedirectUriOfAnotherDomain);
+    }
+    if !app.scopes.contains(&scope) {
+        return Err(PageError::ScopeNotOwned);
+    }
+    if let Some(limit) = world.knobs.authorize_per_minute {
+        let person = visitor(world, received);
+        let same = |entry: &crate::Entry| {
+            entry.appid.as_ref() == Some(&appid)
+                && entry.person.as_ref().is_none_or(|earlier| *earlier == person)
+        };
+        if world.within_minute(&received.path, same) > limit {
+            return Err(PageError::TooFrequent);
+        }
+    }
+    let component = component.map(|component| component.appid.clone());
+    let is_on = |name| received.parameter(name) == Some("true");
+    let (force_popup, force_snapshot) = (is_on("forcePopup"), is_on("forceSnapShot"));
+    Ok(Asked { appid, redirect_uri, scope, state, component, force_popup, force_snapshot })
+}
+
+/// The third-party platform that asks, which the account must have authorized.
+fn component<'a>(
+    world: &'a World,
+    received: &Received,
+    app: &App,
+) -> Result<Option<&'a Component>, PageError> {
+    let Some(appid) = received.parameter("component_appid") else {
+        return Ok(None);
+    };
+    let component = world.component(appid).ok_or(PageError::NotAuthorized)?;
+    let authorized = component.authorizers.contains(&app.appid);
+    if authorized { Ok(Some(component)) } else { Err(PageError::NotAuthorized) }
+}
+
+/// WeChat's own browser. That of 企业微信 says so too, but has a login of its own.
+fn is_wechat(user_agent: Option<&str>) -> bool {
+    user_agent.is_some_and(|text| text.contains("MicroMessenger") && !text.contains("wxwork"))
+}
+
+/// Whether what is there of the documented parameters stands in their order, once each, before everything else, and
+/// `component_appid` after everything else.
+fn is_documented_order(received: &Received) -> bool {
+    let positions = received.query.iter().map(|(name, _)| {
+        let position = DOCUMENTED_ORDER.iter().position(|documented| documented == name);
+        (position.is_some(), position.unwrap_or(DOCUMENTED_ORDER.len()))
+    });
+    let last = received.query.iter().position(|(name, _)| name == "component_appid");
+    let after_last = received.query.iter().skip(last.map_or(usize::MAX, |last| last + 1));
+    after_last.into_iter().all(|(name, _)| OF_THE_CLIENT.contains(&name.as_str()))
+        && positions.is_sorted_by(|(_, before), (documented, after)| {
+            before < after || (!documented && before == after)
+        })
+}
+
+/// Who it is: the first of these that exists, or the first person of all.
+pub(crate) fn who<'a>(world: &World, candidates: impl IntoIterator<Item = Option<&'a str>>) -> String {
+    let first = world.settings.people.first().map(|person| person.id.as_str());
+    let known = candidates.into_iter().flatten().find(|id| world.person(id).is_some());
+    known.or(first).unwrap_or_default().to_owned()
+}
+
+/// Who is logged in to the browser that asks.
+fn visitor(world: &World, received: &Received) -> String {
+    let knob = world.knobs.current_person.as_deref();
+    who(world, [received.person.as_deref(), knob, received.chosen.as_deref()])
+}
+
+fn ask(world: &mut World, received: &Received, asked: &Asked) -> Answer {
+    let person = visitor(world, received);
+    let follows = world.follows(&person, &asked.appid);
+    if world.app(&asked.appid).is_some_and(|app| app.test_account) && !follows {
+        return pages::refuse(PageError::FollowTestAccount);
+    }
+    let from_menu = world.knobs.entry_from_menu && follows;
+    if asked.scope == "snsapi_base" {
+        return allow(world, asked, &person, Allowed::Silently);
+    }
+    if meets_snapshot(world, asked, &person, from_menu) {
+        return allow(world, asked, &person, Allowed::OnSnapshotPage);
+    }
+    let remembered = world.knobs.consent_remembered
+        && !asked.force_popup
+        && world.granted_profile_at(&person, &asked.appid).is_some();
+    if from_menu || remembered {
+        return allow(world, asked, &person, Allowed::Silently);
+    }
+    let consent = match received.consent.as_deref() {
+        Some("allow") => Consent::Allow,
+        Some("deny") => Consent::Deny,
+        _ => world.knobs.consent,
+    };
+    match consent {
+        Consent::Ask => pages::consent(world, received, asked, &person),
+        Consent::Allow => allow(world, asked, &person, Allowed::ByConsent),
+        Consent::Deny => deny(world, asked, &person),
+    }
+}
+
+/// Whether a snapshot page stands between the person and the callback. `forcePopup` does not prevent it.
+fn meets_snapshot(world: &World, asked: &Asked, person: &str, from_menu: bool) -> bool {
+    if world.shows_snapshots(&asked.scope) {
+        return true;
+    }
+    let exempt = world
+        .granted_profile_at(person, &asked.appid)
+        .is_some_and(|time| world.now() < time.saturating_add(world.knobs.snapshot_exemption_seconds));
+    asked.force_snapshot && world.knobs.force_snapshot_works && !from_menu && !exempt
+}
+
+/// How a code came to be issued.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Allowed {
+    /// The person was asked.
+    ByConsent,
+    /// Nobody was asked.
+    Silently,
+    /// Nobody was asked, and nobody real logs in.
+    OnSnapshotPage,
+}
+
+fn allow(world: &mut World, asked: &Asked, person: &str, allowed: Allowed) -> Answer {
+    let wanted = Wanted {
+        appid: &asked.appid,
+        scope: &asked.scope,
+        component: asked.component.as_deref(),
+        silent: allowed != Allowed::ByConsent,
+        snapshot: allowed == Allowed::OnSnapshotPage,
+    };
+    let code = world.issue_code(person, wanted);
+    let mut parameters = vec![("code", code.as_str()), ("state", &asked.state)];
+    if asked.component.is_some() {
+        parameters.push(("appid", &asked.appid));
+    }
+    let location = before_fragment(&asked.redirect_uri, &parameters);
+    let mut answer = go(world, location);
+    answer.about = world.codes.get(&code).map(|issued| (person.to_owned(), issued.identity.openid.clone()));
+    answer.code = Some(code);
+    answer
+}
+
+fn deny(world: &World, asked: &Asked, person: &str) -> Answer {
+    let state = ("state", asked.state.as_str());
+    let mut answer = match world.knobs.denial {
+        Denial::None => pages::left(),
+        Denial::StateOnly => go(world, before_fragment(&asked.redirect_uri, &[state])),
+        Denial::Authdeny => go(world, before_fragment(&asked.redirect_uri, &[("code", "authdeny"), state])),
+    };
+    answer.about = Some((person.to_owned(), world.openid(person, &asked.appid)));
+    answer
+}
+
+/// Sends the browser to the callback, once or twice.
+fn go(world: &World, location: String) -> Answer {
+    match world.knobs.duplicate_callback {
+        DuplicateCallback::Off => Answer::redirect(location),
+        again => pages::twice(location, again),
+    }
+}

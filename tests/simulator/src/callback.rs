@@ -1,0 +1,95 @@
+//! Callbacks: which are an app's own, and how the code gets into them.
+
+use url::Url;
+
+use crate::settings::App;
+
+/// Whether a callback is on one of the app's domains.
+pub(crate) fn is_callback_of(app: &App, redirect_uri: &str) -> bool {
+    is_on(&app.callback_domains, redirect_uri)
+}
+
+/// Whether a callback is on one of these domains: `host`, `host:port` or `host/path`.
+pub(crate) fn is_on(domains: &[String], redirect_uri: &str) -> bool {
+    let Ok(url) = Url::parse(redirect_uri) else {
+        return false;
+    };
+    let Some(host) = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")) else {
+        return false;
+    };
+    domains.iter().any(|domain| {
+        let (domain, path) = domain.split_once('/').unwrap_or((domain, ""));
+        let same_host = match url.port() {
+            Some(port) => domain == format!("{host}:{port}") || (domain == host && host == "localhost"),
+            None => domain == host,
+        };
+        let callback = url.path().trim_start_matches('/');
+        let below = callback.strip_prefix(path);
+        same_host
+            && below.is_some_and(|rest| path.is_empty() || rest.is_empty() || rest.starts_with(['/', '?']))
+    })
+}
+
+/// The callback with its parameters: after its own query, and before its fragment.
+pub(crate) fn before_fragment(redirect_uri: &str, parameters: &[(&str, &str)]) -> String {
+    match redirect_uri.split_once('#') {
+        Some((address, fragment)) => printable(&format!("{}#{fragment}", at_the_end(address, parameters))),
+        None => at_the_end(redirect_uri, parameters),
+    }
+}
+
+/// The callback with its parameters after everything else, within its fragment if it has one.
+pub(crate) fn at_the_end(redirect_uri: &str, parameters: &[(&str, &str)]) -> String {
+    let separator = separator(redirect_uri);
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(parameters);
+    printable(&format!("{redirect_uri}{separator}{}", query.finish()))
+}
+
+/// A callback with a place for the code, which a page puts there.
+pub(crate) struct Slot {
+    pub(crate) before: String,
+    pub(crate) after: String,
+}
+
+impl Slot {
+    /// With the state; at the very end of the callback, or before its fragment.
+    pub(crate) fn new(redirect_uri: &str, state: &str, within_fragment: bool) -> Self {
+        let (address, fragment) = match redirect_uri.split_once('#') {
+            Some((address, fragment)) if !within_fragment => (address, format!("#{fragment}")),
+            _ => (redirect_uri, String::new()),
+        };
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("state", state).finish();
+        Self {
+            before: printable(&format!("{address}{}code=", separator(address))),
+            after: printable(&format!("&{query}{fragment}")),
+        }
+    }
+
+    /// With a code in its place.
+    pub(crate) fn with(&self, code: &str) -> String {
+        format!("{}{code}{}", self.before, self.after)
+    }
+}
+
+/// What stands between an address and more parameters.
+fn separator(address: &str) -> &'static str {
+    match address {
+        _ if !address.contains('?') => "?",
+        _ if address.ends_with(['?', '&']) => "",
+        _ => "&",
+    }
+}
+
+/// What a header can carry: everything but printable ASCII percent-encoded.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_graphic() {
+            printable.push(char::from(byte));
+        } else {
+            printable.extend(format!("%{byte:02X}").chars());
+        }
+    }
+    printable
+}

@@ -1,0 +1,35 @@
+//! `/cgi-bin/token`: a global token that ends the one before it.
+
+use super::{Fields, app, lifetimes};
+use crate::{
+    api::{self, Dialect, Found, require_method},
+    receive::Received,
+    wire::{Answer, Object},
+    world::World,
+};
+
+pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
+    let found = give(world, received);
+    api::answer(world, Dialect::CgiBin, found)
+}
+
+fn give(world: &mut World, received: &Received) -> Found {
+    require_method(received, &["GET", "POST"])?;
+    let fields = Fields {
+        grant_type: received.parameter("grant_type"),
+        appid: received.parameter("appid"),
+        secret: received.parameter("secret"),
+    };
+    let appid = app(world, received, &fields)?;
+    let (now, lifetimes) = (world.now(), lifetimes(&world.knobs));
+    let token = world.global_tokens.give(&appid, lifetimes, now, &mut world.identifiers);
+    Ok((body(world, &token, lifetimes.token), None))
+}
+
+/// A token, and for how long.
+pub(super) fn body(world: &World, token: &str, expires_in: u64) -> Vec<u8> {
+    Object::new(world.knobs.unicode_escapes)
+        .string("access_token", token)
+        .number("expires_in", i64::try_from(expires_in).unwrap_or(i64::MAX))
+        .finish()
+}

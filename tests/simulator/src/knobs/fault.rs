@@ -1,0 +1,102 @@
+//! What can be scripted to go wrong with the next answers.
+
+use serde::{Deserialize, Serialize};
+
+/// What one of the next calls of an endpoint answers instead of the truth.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Scripted {
+    /// What is wrong.
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// For how many calls.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// By how many milliseconds the answer is late.
+    #[serde(default)]
+    pub delay_milliseconds: u64,
+    /// Whether the request has its effect all the same. By default as the [`Fault`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processed: Option<bool>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+impl From<Fault> for Scripted {
+    fn from(fault: Fault) -> Self {
+        Self { fault, times: 1, delay_milliseconds: 0, processed: None }
+    }
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Fault {
+    /// Nothing: lets a call pass, or delays it only.
+    None,
+    /// An error of the API, or of the authorize page. Has no effect, but for -1 under `burn_code_on_system_error`.
+    Errcode {
+        /// WeChat's number.
+        errcode: i64,
+        /// The text, verbatim; by default WeChat's own for that number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        errmsg: Option<String>,
+    },
+    /// Any status and body. Has no effect.
+    Raw {
+        /// The HTTP status.
+        status: u16,
+        /// The `Content-Type`.
+        content_type: String,
+        /// The body.
+        body: String,
+        /// Sends every character below U+0100 as one byte, for bodies that are not UTF-8.
+        #[serde(default)]
+        latin1: bool,
+    },
+    /// A web server's HTML error page. Has no effect.
+    Html {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A redirect. Has no effect.
+    Redirect {
+        /// Where to.
+        location: String,
+    },
+    /// The first half of the truth, as if it were all. Has its effect.
+    Truncated,
+    /// The truth, and a padding of so many bytes inside of it. Has its effect.
+    Oversize {
+        /// How many.
+        bytes: usize,
+    },
+    /// The truth, after two other values of `openid`. Has its effect.
+    DuplicateKeys,
+    /// The connection ends without an answer. Has no effect.
+    DropBefore,
+    /// The connection ends without an answer. Has its effect.
+    DropAfter,
+    /// The connection ends in the middle of the body. Has its effect.
+    DropHalfWay,
+}
+
+impl Fault {
+    /// The name the admin interface uses.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Errcode { .. } => "errcode",
+            Self::Raw { .. } => "raw",
+            Self::Html { .. } => "html",
+            Self::Redirect { .. } => "redirect",
+            Self::Truncated => "truncated",
+            Self::Oversize { .. } => "oversize",
+            Self::DuplicateKeys => "duplicate_keys",
+            Self::DropBefore => "drop_before",
+            Self::DropAfter => "drop_after",
+            Self::DropHalfWay => "drop_half_way",
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! `GET /connect/qrconnect`: login on any browser, by a QR code that a phone scans.
+//!
+//! The page shows a QR code and asks again and again how far it is. The person scans it with a phone and confirms or
+//! cancels there; at the next question the page learns the code and goes to the callback by itself. Everything about a
+//! QR code hangs on its `uuid`, which both sides know.
+//!
+//! WeChat's QR code holds an address of WeChat's. This one holds that of the simulator's own [phone], so whatever
+//! scans it, a fictional person decides.
+
+mod image;
+pub(crate) mod phone;
+pub(crate) mod poll;
+
+use askama::Template;
+use serde::Serialize;
+
+use crate::{
+    authorize::who,
+    callback::{Slot, at_the_end, before_fragment, is_callback_of},
+    knobs::{Denial, QrFragment},
+    ledger::Outcome,
+    pages::{self, PageError},
+    receive::Received,
+    settings::AppKind,
+    wire::Answer,
+    world::{Wanted, World},
+};
+
+pub(crate) use image::answer as image;
+
+/// Where a QR code is asked for how far it is.
+pub(crate) const POLL: &str = "/connect/l/qrconnect";
+/// Where its picture is, and the uuid behind it.
+pub(crate) const IMAGES: &str = "/connect/qrcode/";
+
+/// A QR code that a page shows.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct QrCode {
+    /// Its name.
+    pub uuid: String,
+    /// The website app that asks.
+    pub appid: String,
+    /// Where the page goes with the code.
+    pub redirect_uri: String,
+    /// What the app asks for.
+    pub scope: String,
+    /// What the app wants back.
+    pub state: String,
+    /// When the page was asked for, in Unix seconds.
+    pub shown_at: u64,
+    /// How far it is.
+    pub progress: QrProgress,
+}
+
+/// How far a QR code is.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "progress", rename_all = "snake_case")]
+pub enum QrProgress {
+    /// Nobody has scanned it.
+    Waiting,
+    /// Somebody has, and has not decided.
+    Scanned {
+        /// Who.
+        person: String,
+    },
+    /// Somebody logs in.
+    Confirmed {
+        /// Who.
+        person: String,
+        /// The code.
+        code: String,
+        /// The callback with it, to which the page goes.
+        location: String,
+    },
+    /// Somebody scanned it and does not log in.
+    Cancelled {
+        /// Who.
+        person: String,
+    },
+}
+
+/// What a page with a QR code leads to.
+pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
+    let code = match check(world, received) {
+        Ok(code) => code,
+        Err(error) => return pages::refuse(error),
+    };
+    let mut answer = page(world, received, &code);
+    answer.outcome = Outcome::QrCode { uuid: code.uuid.clone() };
+    world.qr_codes.push(code);
+    answer
+}
+
+/// What WeChat refuses, in the order it looks. The order of the parameters is not looked at here.
+fn check(world: &mut World, received: &Received) -> Result<QrCode, PageError> {
+    let text = |name| received.parameter(name).unwrap_or_default().to_owned();
+    let (appid, redirect_uri, scope) = (text("appid"), text("redirect_uri"), text("scope"));
+    let app = world.app(&appid).ok_or(PageError::UnknownAppid)?;
+    let owned = |scope: &str| app.scopes.iter().any(|owned| owned == scope);
+    if app.kind != AppKind::Website || !scope.split(',').all(owned) || is_unencoded(received) {
+        return Err(PageError::WrongScope);
+    }
+    if !is_callback_of(app, &redirect_uri) {
+        return Err(PageError::WrongRedirectUri);
+    }
+    // `wxLogin.js` leaves it out.
+    if received.parameter("response_type").is_some_and(|kind| kind != "code") || received.method != "GET" {
+        return Err(PageError::UnreachableLink);
+    }
+    let shown_at = world.now();
+    Ok(QrCode {
+        uuid: world.identifiers.draw_uuid(shown_at),
+        appid,
+        redirect_uri,
+        scope,
+        state: text("state"),
+        shown_at,
+        progress: QrProgress::Waiting,
+    })
+}
+
+/// Whether the callback stands in the address as it is, and not percent-encoded.
+fn is_unencoded(received: &Received) -> bool {
+    let mut pairs = received.raw_query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.any(|(name, value)| name == "redirect_uri" && value.contains("://"))
+}
+
+impl QrCode {
+    /// Whether it is too late to scan or to decide.
+    fn is_expired(&self, world: &World) -> bool {
+        let open = matches!(self.progress, QrProgress::Waiting | QrProgress::Scanned { .. });
+        open && world.now() >= self.shown_at.saturating_add(world.knobs.qr_lifetime)
+    }
+
+    /// The callback with a place for the code.
+    fn slot(&self, world: &World) -> Slot {
+        Slot::new(&self.redirect_uri, &self.state, world.knobs.qr_fragment == QrFragment::Within)
+    }
+
+    /// Where the page goes after a refusal, if it goes anywhere.
+    fn denial(&self, world: &World) -> Option<String> {
+        let state = ("state", self.state.as_str());
+        let parameters = match world.knobs.denial {
+            Denial::None => return None,
+            Denial::StateOnly => vec![state],
+            Denial::Authdeny => vec![("code", "authdeny"), state],
+        };
+        Some(match world.knobs.qr_fragment {
+            QrFragment::Within => at_the_end(&self.redirect_uri, &parameters),
+            QrFragment::Before => before_fragment(&self.redirect_uri, &parameters),
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "qrconnect.html")]
+struct QrPage<'a> {
+    english: bool,
+    app_name: &'a str,
+    uuid: &'a str,
+    slot: Slot,
+    denial: String,
+    self_redirect: bool,
+    embedded: bool,
+}
+
+fn page(world: &World, received: &Received, code: &QrCode) -> Answer {
+    let is = |name, value| received.parameter(name) == Some(value);
+    let template = QrPage {
+        english: is("lang", "en"),
+        app_name: world.app(&code.appid).map_or("", |app| app.name.as_str()),
+        uuid: &code.uuid,
+        slot: code.slot(world),
+        denial: code.denial(world).unwrap_or_default(),
+        self_redirect: is("self_redirect", "true"),
+        embedded: is("login_type", "jssdk"),
+    };
+    Answer::html(pages::render(&template), Outcome::Pending)
+}
+
+/// What a person does with a QR code.
+impl World {
+    /// The QR code of that name, or the latest.
+    pub(crate) fn qr_code(&self, uuid: Option<&str>) -> Result<&QrCode, String> {
+        match uuid {
+            Some(uuid) => self
+                .qr_codes
+                .iter()
+                .rev()
+                .find(|code| code.uuid == uuid)
+                .ok_or_else(|| format!("there is no QR code {uuid:?}")),
+            None => self.qr_codes.last().ok_or_else(|| "no QR code was shown yet".to_owned()),
+        }
+    }
+
+    /// Somebody holds a phone in front of it.
+    pub(crate) fn scan(&mut self, uuid: Option<&str>, person: Option<&str>) -> Result<(), String> {
+        let code = self.qr_code(uuid)?;
+        let person = match person {
+            Some(person) if self.person(person).is_none() => {
+                return Err(format!("there is no person {person:?}"));
+            }
+            Some(person) => person.to_owned(),
+            None => who(self, [self.knobs.current_person.as_deref()]),
+        };
+        match code.progress {
+            _ if code.is_expired(self) => Err("the QR code is too old".to_owned()),
+            QrProgress::Waiting => self.proceed(uuid, QrProgress::Scanned { person }),
+            _ => Err("the QR code was scanned already".to_owned()),
+        }
+    }
+
+    /// Whoever scanned it logs in.
+    pub(crate) fn confirm(&mut self, uuid: Option<&str>) -> Result<(), String> {
+        let (code, person) = self.scanned(uuid)?;
+        let wanted = Wanted {
+            appid: &code.appid,
+            scope: &code.scope,
+            component: None,
+            silent: false,
+            snapshot: false,
+        };
+        let issued = self.issue_code(&person, wanted);
+        let location = code.slot(self).with(&issued);
+        self.proceed(uuid, QrProgress::Confirmed { person, code: issued, location })
+    }
+
+    /// Whoever scanned it does not log in.
+    pub(crate) fn cancel(&mut self, uuid: Option<&str>) -> Result<(), String> {
+        let (_, person) = self.scanned(uuid)?;
+        self.proceed(uuid, QrProgress::Cancelled { person })
+    }
+
+    fn scanned(&self, uuid: Option<&str>) -> Result<(QrCode, String), String> {
+        let code = self.qr_code(uuid)?;
+        match &code.progress {
+            _ if code.is_expired(self) => Err("the QR code is too old".to_owned()),
+            QrProgress::Scanned { person } => Ok((code.clone(), person.clone())),
+            QrProgress::Waiting => Err("nobody has scanned the QR code".to_owned()),
+            _ => Err("the QR code was used already".to_owned()),
+        }
+    }
+
+    fn proceed(&mut self, uuid: Option<&str>, progress: QrProgress) -> Result<(), String> {
+        let uuid = self.qr_code(uuid)?.uuid.clone();
+        if let Some(code) = self.qr_codes.iter_mut().find(|code| code.uuid == uuid) {
+            code.progress = progress;
+        }
+        Ok(())
+    }
+}

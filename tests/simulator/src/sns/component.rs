@@ -1,0 +1,22 @@
+//! A third-party platform (第三方平台) that acts for an Official Account.
+
+use crate::{
+    api::{Errcode, required},
+    receive::Received,
+    world::World,
+};
+
+/// The platform, if it is one, shows its token, and acts for this account; or why not.
+pub(super) fn check(world: &World, received: &Received, appid: &str) -> Result<String, Errcode> {
+    let component_appid = required(received, "component_appid", 41018)?;
+    let component = world.component(component_appid).ok_or(61011)?;
+    let token = required(received, "component_access_token", 41021)?;
+    if token != component.access_token {
+        // A token, but one of an account.
+        return Err(if world.global_tokens.knows(token) { 61014 } else { 40001 });
+    }
+    if !component.authorizers.iter().any(|authorizer| authorizer == appid) {
+        return Err(61003);
+    }
+    Ok(component.appid.clone())
+}

@@ -1,0 +1,138 @@
+//! §1.12 and §2.3, a third-party platform that acts for an Official Account.
+
+use super::*;
+use crate::{Component, Outcome, Snapshot};
+
+const COMPONENT: &str = "wx0000000000000ddd";
+const TOKEN: &str = "90_component0000000000000000000000000000";
+const CALLBACK: &str = "https://login.example.com/callback";
+
+/// V2, with a component.
+fn url(scope: &str) -> String {
+    format!("{}&component_appid={COMPONENT}", authorize_url(CALLBACK, scope, "abc123"))
+}
+
+fn component_exchange(code: &str) -> String {
+    format!(
+        "/sns/oauth2/component/access_token?appid={APPID}&code={code}&grant_type=authorization_code&component_appid={COMPONENT}&component_access_token={TOKEN}"
+    )
+}
+
+fn component_refresh(refresh_token: &str) -> String {
+    format!(
+        "/sns/oauth2/component/refresh_token?appid={APPID}&grant_type=refresh_token&component_appid={COMPONENT}&component_access_token={TOKEN}&refresh_token={refresh_token}"
+    )
+}
+
+async fn code(simulator: &Simulator, scope: &str) -> String {
+    get_with(simulator, &url(scope), &[("x-simulator-consent", "allow")]).await.code()
+}
+
+#[tokio::test]
+async fn v2_the_callback_names_the_account() {
+    let simulator = wechat();
+    let reply = get(&simulator, &url("snsapi_base")).await;
+    assert_eq!(
+        reply.header("location"),
+        format!("{CALLBACK}?code={}&state=abc123&appid={APPID}", reply.code())
+    );
+    let in_wechat = format!("{}&uin=1&key=2&pass_ticket=3", url("snsapi_base"));
+    assert_eq!(get(&simulator, &in_wechat).await.status, StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn v2_the_component_comes_last() {
+    let simulator = wechat();
+    let early = format!("{}&connect_redirect=1", url("snsapi_base"));
+    get(&simulator, &early).await;
+    assert_eq!(last(&simulator).outcome, Outcome::Page { error: "该链接无法访问".to_owned() });
+    simulator.knobs(|knobs| knobs.strict_param_order = false);
+    assert_eq!(get(&simulator, &early).await.status, StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn page_10015_not_authorized() {
+    let simulator = wechat();
+    let stranger = url("snsapi_base").replace(COMPONENT, "wx0000000000000eee");
+    assert!(get(&simulator, &stranger).await.text().contains("错误码：10015"));
+    simulator.settings(|settings| settings.components[0].authorizers.clear());
+    assert!(get(&simulator, &url("snsapi_base")).await.text().contains("错误码：10015"));
+}
+
+#[tokio::test]
+async fn a_platform_has_domains_of_its_own() {
+    let simulator = wechat();
+    let url = url("snsapi_base").replace("login.example.com", "platform.example");
+    assert!(get(&simulator, &url).await.text().contains("错误码：10003"));
+    simulator.settings(|settings| {
+        let domains = vec!["platform.example".to_owned()];
+        settings.components[0] = Component { callback_domains: domains, ..settings.components[0].clone() };
+    });
+    assert_eq!(get(&simulator, &url).await.status, StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn exchange_refresh_and_profile() {
+    let simulator = wechat();
+    let code = code(&simulator, "snsapi_userinfo").await;
+    // It was issued to the platform, and not to the account.
+    assert_eq!(get(&simulator, &exchange_url(&code)).await.json()["errcode"], 40029);
+    let tokens = get(&simulator, &component_exchange(&code)).await;
+    assert_eq!(tokens.header("content-type"), "text/plain");
+    assert_eq!(tokens.string("openid"), simulator.openid("lin", APPID));
+    let again = get(&simulator, &component_exchange(&code)).await;
+    assert_error(&again, r#"{"errcode":40163,"errmsg":"code been used, rid: R"}"#);
+
+    let refresh_token = tokens.string("refresh_token");
+    assert_eq!(get(&simulator, &refresh_url(&refresh_token)).await.json()["errcode"], 40030);
+    let refreshed = get(&simulator, &component_refresh(&refresh_token)).await;
+    assert_eq!(refreshed.string("scope"), "snsapi_base,snsapi_userinfo,");
+    let url = userinfo_url(&refreshed.string("access_token"), &refreshed.string("openid"));
+    assert_eq!(get(&simulator, &url).await.string("nickname"), "小满🌾");
+
+    let own = simulator.issue_code("lin", APPID, "snsapi_base").unwrap();
+    assert_eq!(get(&simulator, &component_exchange(&own)).await.json()["errcode"], 40029);
+}
+
+#[tokio::test]
+async fn a_snapshot_is_flagged_here_too_or_not() {
+    let simulator = wechat();
+    simulator.knobs(|knobs| knobs.snapshot = Snapshot::On);
+    let tokens = get(&simulator, &component_exchange(&code(&simulator, "snsapi_userinfo").await)).await;
+    assert_eq!(tokens.json()["is_snapshotuser"], 1);
+    simulator.knobs(|knobs| knobs.component_snapshot_flag = false);
+    let tokens = get(&simulator, &component_exchange(&code(&simulator, "snsapi_userinfo").await)).await;
+    assert!(tokens.json().get("is_snapshotuser").is_none());
+    assert_ne!(tokens.string("openid"), simulator.openid("lin", APPID));
+}
+
+#[tokio::test]
+async fn what_a_platform_is_refused() {
+    let simulator = wechat();
+    let global = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={SECRET}");
+    let global = get(&simulator, &global).await.string("access_token");
+    let whole = component_exchange("x");
+    let cases = [
+        (whole.replace(APPID, ""), 41002),
+        (whole.replace(APPID, "wx1"), 40013),
+        (whole.replace(COMPONENT, ""), 41018),
+        (whole.replace(COMPONENT, "wx2"), 61011),
+        (whole.replace(TOKEN, ""), 41021),
+        (whole.replace(TOKEN, "90_x"), 40001),
+        (whole.replace(TOKEN, &global), 61014),
+        (whole.replace(APPID, WEBSITE_APPID), 61003),
+        (whole.replace("authorization_code", "x"), 40002),
+        (component_exchange(""), 41008),
+        (whole, 40029),
+        (component_refresh("x").replace(TOKEN, "90_x"), 40001),
+        (component_refresh("x"), 40030),
+    ];
+    for (url, errcode) in cases {
+        assert_eq!(get(&simulator, &url).await.json()["errcode"], errcode, "{url}");
+    }
+    let stranger = get(&simulator, &component_exchange("x").replace(APPID, WEBSITE_APPID)).await;
+    assert_error(
+        &stranger,
+        r#"{"errcode":61003,"errmsg":"component is not authorized by this account, rid: R"}"#,
+    );
+}

@@ -1,0 +1,146 @@
+//! The tokens of an app itself: `cgi-bin/token` and `cgi-bin/stable_token`.
+//!
+//! The two endpoints know nothing of each other. The first gives another token at every call, and the one before it
+//! lives on for a grace of five minutes only, whoever holds it. The second gives the same token to everybody until
+//! shortly before its end, unless it is forced; then the one before it is dead at once.
+
+use std::collections::HashMap;
+
+use crate::{api::Errcode, identifiers::Identifiers};
+
+/// Which of the two endpoints gave a token.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Kind {
+    /// `cgi-bin/token`
+    Plain,
+    /// `cgi-bin/stable_token`
+    Stable,
+}
+
+/// How long tokens live.
+#[derive(Clone, Copy)]
+pub(crate) struct Lifetimes {
+    /// A token, in seconds.
+    pub(crate) token: u64,
+    /// A token of `cgi-bin/token` after a newer one was given.
+    pub(crate) grace: u64,
+}
+
+/// Seconds before its end in which a stable token is replaced.
+const RENEWED_BEFORE_END: u64 = 300;
+
+/// Every token given, and which is the latest.
+#[derive(Default)]
+pub(crate) struct GlobalTokens {
+    given: HashMap<String, GlobalToken>,
+    latest: HashMap<(String, Kind), String>,
+    /// When an app forced a stable token.
+    forced: HashMap<String, Vec<u64>>,
+}
+
+struct GlobalToken {
+    appid: String,
+    expires_at: u64,
+    /// When a newer one takes its life, if that is before its end.
+    superseded_at: Option<u64>,
+}
+
+impl GlobalTokens {
+    /// A token of `cgi-bin/token`: always another one.
+    pub(crate) fn give(
+        &mut self,
+        appid: &str,
+        lifetimes: Lifetimes,
+        now: u64,
+        draws: &mut Identifiers,
+    ) -> String {
+        self.supersede(appid, Kind::Plain, now.saturating_add(lifetimes.grace));
+        self.add(appid, Kind::Plain, lifetimes, now, draws)
+    }
+
+    /// A token of `cgi-bin/stable_token`, and how long it still lives.
+    pub(crate) fn give_stable(
+        &mut self,
+        appid: &str,
+        lifetimes: Lifetimes,
+        now: u64,
+        draws: &mut Identifiers,
+    ) -> (String, u64) {
+        let latest = self.latest.get(&(appid.to_owned(), Kind::Stable));
+        if let Some((text, token)) = latest.and_then(|text| self.given.get_key_value(text))
+            && now.saturating_add(RENEWED_BEFORE_END) < token.expires_at
+        {
+            return (text.clone(), token.expires_at - now);
+        }
+        (self.add(appid, Kind::Stable, lifetimes, now, draws), lifetimes.token)
+    }
+
+    /// Another stable token, and the death of the one before.
+    pub(crate) fn force_stable(
+        &mut self,
+        appid: &str,
+        lifetimes: Lifetimes,
+        now: u64,
+        draws: &mut Identifiers,
+    ) -> String {
+        self.supersede(appid, Kind::Stable, now);
+        self.forced.entry(appid.to_owned()).or_default().push(now);
+        self.add(appid, Kind::Stable, lifetimes, now, draws)
+    }
+
+    /// When an app has forced a stable token, first to last.
+    pub(crate) fn forced(&self, appid: &str) -> &[u64] {
+        self.forced.get(appid).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whose token it is, if it lives.
+    pub(crate) fn check(&self, text: &str, now: u64, unknown: Errcode) -> Result<&str, Errcode> {
+        let token = self.given.get(text).ok_or(unknown)?;
+        if token.superseded_at.is_some_and(|end| now >= end) {
+            return Err(40001);
+        }
+        if now >= token.expires_at {
+            return Err(42001);
+        }
+        Ok(&token.appid)
+    }
+
+    /// Whether a text is one of these tokens, dead or alive.
+    pub(crate) fn knows(&self, text: &str) -> bool {
+        self.given.contains_key(text)
+    }
+
+    /// Ends the life of every token: 42001.
+    pub(crate) fn expire(&mut self) {
+        for token in self.given.values_mut() {
+            token.expires_at = 0;
+        }
+    }
+
+    fn supersede(&mut self, appid: &str, kind: Kind, end: u64) {
+        if let Some(latest) = self.latest.get(&(appid.to_owned(), kind))
+            && let Some(token) = self.given.get_mut(latest)
+        {
+            token.superseded_at = Some(end);
+        }
+    }
+
+    fn add(
+        &mut self,
+        appid: &str,
+        kind: Kind,
+        lifetimes: Lifetimes,
+        now: u64,
+        draws: &mut Identifiers,
+    ) -> String {
+        let text = draws.draw_global_token(now);
+        let token = GlobalToken {
+            appid: appid.to_owned(),
+            expires_at: now.saturating_add(lifetimes.token),
+            superseded_at: None,
+        };
+        self.given.insert(text.clone(), token);
+        self.latest.insert((appid.to_owned(), kind), text.clone());
+        text
+    }
+}
