@@ -1,0 +1,324 @@
+//! Lambda: as many processes of a function as it has concurrent invocations, no more.
+//!
+//! An event goes to an idle process of its function if there is one, else to a new one, so two
+//! concurrent requests always run in two processes and races between them are real. A process that
+//! is killed, by a test or because it exceeded its function's time, takes its invocation with it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::body::Bytes;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::{
+    Failure, Result, lock,
+    logs::Logs,
+    runtime_api::{Answer, Invocation, RuntimeApi},
+    time,
+    worker::{Killer, Worker},
+};
+
+/// What Lambda is told about a function.
+#[derive(Clone, Debug)]
+pub struct Specification {
+    /// The file to execute.
+    pub binary: PathBuf,
+    /// Its environment; nothing of this process's own is passed on.
+    pub environment: BTreeMap<String, String>,
+    /// When an invocation is killed.
+    pub timeout: Duration,
+}
+
+/// Why an invocation brought no answer.
+#[derive(Debug)]
+pub enum InvocationError {
+    /// There is no function of that name.
+    Unknown(String),
+    /// The process did not get as far as asking for an event; with everything it printed.
+    Start(Failure),
+    /// The function reported an error: Lambda's object with `errorType` and `errorMessage`.
+    Reported(Value),
+    /// The answer was not JSON.
+    NotJson(String),
+    /// The process ended in the middle, by itself or killed; how it ended.
+    Ended(String),
+    /// The process was killed because it took longer than the function's time.
+    TimedOut(Duration),
+}
+
+impl fmt::Display for InvocationError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(function) => write!(formatter, "there is no function {function}"),
+            Self::Start(failure) => failure.fmt(formatter),
+            Self::Reported(error) => write!(formatter, "the function reported {error}"),
+            Self::NotJson(text) => write!(formatter, "the answer is not JSON: {text}"),
+            Self::Ended(status) => write!(formatter, "the process ended: {status}"),
+            Self::TimedOut(limit) => write!(formatter, "no answer within {limit:?}"),
+        }
+    }
+}
+
+impl std::error::Error for InvocationError {}
+
+/// All functions of a stack; clones are the same functions.
+#[derive(Clone)]
+pub struct Functions(Arc<Pool>);
+
+struct Pool {
+    runtime_api: RuntimeApi,
+    specifications: BTreeMap<String, Specification>,
+    idle: Mutex<HashMap<String, Vec<Worker>>>,
+    busy: Mutex<HashMap<u64, (String, Killer)>>,
+    workers: AtomicU64,
+    invocations: AtomicU64,
+    started: Mutex<HashMap<String, u64>>,
+    logs: Logs,
+}
+
+impl Functions {
+    /// Functions by the names of their binaries. No process starts before its first event.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be opened for the Runtime API.
+    pub async fn new(specifications: BTreeMap<String, Specification>) -> Result<Self> {
+        Ok(Self(Arc::new(Pool {
+            runtime_api: RuntimeApi::start().await?,
+            specifications,
+            idle: Mutex::default(),
+            busy: Mutex::default(),
+            workers: AtomicU64::new(0),
+            invocations: AtomicU64::new(0),
+            started: Mutex::default(),
+            logs: Logs::default(),
+        })))
+    }
+
+    /// Hands an event to a function and waits for its answer.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, for whatever reason.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvocationError> {
+        let (pool, function) = (Arc::clone(&self.0), function.to_owned());
+        let payload = Bytes::from(event.to_string());
+        // A task of its own, because Lambda finishes what its caller no longer waits for.
+        let invocation = tokio::spawn(async move { pool.invoke(&function, payload).await });
+        match invocation.await {
+            Ok(answer) => answer,
+            Err(error) => Err(InvocationError::Ended(error.to_string())),
+        }
+    }
+
+    /// Starts a process of a function ahead of its first event: whether its configuration is right
+    /// can be known by that alone.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start; with everything it printed.
+    pub async fn warm(&self, function: &str) -> Result<(), InvocationError> {
+        let Some(specification) = self.0.specifications.get(function) else {
+            return Err(InvocationError::Unknown(function.to_owned()));
+        };
+        let started = self.0.start(function, specification).await;
+        self.0.rest(function, started.map_err(InvocationError::Start)?);
+        Ok(())
+    }
+
+    /// Kills every process of a function that is at work, and says how many there were.
+    ///
+    /// Each takes its invocation with it, as a crash on Lambda does.
+    pub async fn kill_busy(&self, function: &str) -> usize {
+        let killers: Vec<_> = lock(&self.0.busy)
+            .values()
+            .filter(|(name, _)| name == function)
+            .map(|(_, killer)| killer.clone())
+            .collect();
+        let count = killers.len();
+        for killer in killers {
+            killer.kill().await;
+        }
+        count
+    }
+
+    /// Kills every process of a function, so that its next event meets a cold start.
+    pub async fn kill_all(&self, function: &str) -> usize {
+        let mut count = self.kill_busy(function).await;
+        let idle = lock(&self.0.idle).remove(function).unwrap_or_default();
+        for worker in idle {
+            worker.killer().kill().await;
+            count += 1;
+        }
+        count
+    }
+
+    /// Kills every process of every function and reads what is left of their output.
+    pub async fn stop(&self) {
+        for function in self.names() {
+            self.kill_all(&function).await;
+        }
+    }
+
+    /// The names of all functions.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.specifications.keys().cloned().collect()
+    }
+
+    /// How many processes of a function have been started.
+    #[must_use]
+    pub fn cold_starts(&self, function: &str) -> u64 {
+        lock(&self.0.started).get(function).copied().unwrap_or(0)
+    }
+
+    /// How many processes of a function are at work.
+    #[must_use]
+    pub fn busy(&self, function: &str) -> usize {
+        lock(&self.0.busy).values().filter(|(name, _)| name == function).count()
+    }
+
+    /// What the functions print.
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        self.0.logs.clone()
+    }
+}
+
+impl Pool {
+    async fn invoke(&self, function: &str, payload: Bytes) -> Result<Value, InvocationError> {
+        let Some(specification) = self.specifications.get(function) else {
+            return Err(InvocationError::Unknown(function.to_owned()));
+        };
+        loop {
+            let worker = match self.take_idle(function) {
+                Some(worker) => worker,
+                None => self.start(function, specification).await.map_err(InvocationError::Start)?,
+            };
+            match self.run(function, specification, worker, &payload).await? {
+                Some(Ok(answer)) => {
+                    return serde_json::from_slice(&answer).map_err(|_| {
+                        InvocationError::NotJson(String::from_utf8_lossy(&answer).into_owned())
+                    });
+                }
+                Some(Err(error)) => return Err(InvocationError::Reported(error)),
+                // The process had ended while it was idle and never saw the event.
+                None => {}
+            }
+        }
+    }
+
+    fn rest(&self, function: &str, worker: Worker) {
+        let mut idle = lock(&self.idle);
+        idle.entry(function.to_owned()).or_default().push(worker);
+    }
+
+    fn take_idle(&self, function: &str) -> Option<Worker> {
+        lock(&self.idle).get_mut(function)?.pop()
+    }
+
+    async fn start(&self, function: &str, specification: &Specification) -> Result<Worker> {
+        let id = self.workers.fetch_add(1, Ordering::SeqCst) + 1;
+        let stream = format!("2026/01/01/[$LATEST]{id:032x}");
+        let mut environment = specification.environment.clone();
+        for (name, value) in [
+            ("AWS_LAMBDA_RUNTIME_API", self.runtime_api.url_for(id)),
+            ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{function}")),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
+            ("_HANDLER", "bootstrap".to_owned()),
+            ("TZ", ":UTC".to_owned()),
+        ] {
+            environment.entry(name.to_owned()).or_insert(value);
+        }
+        *lock(&self.started).entry(function.to_owned()).or_default() += 1;
+        Worker::start(
+            id,
+            function,
+            &specification.binary,
+            &environment,
+            self.runtime_api.open(id),
+            &self.logs,
+        )
+        .await
+    }
+
+    /// One event in one process. `None`: the process ended before it took the event.
+    async fn run(
+        &self,
+        function: &str,
+        specification: &Specification,
+        mut worker: Worker,
+        payload: &Bytes,
+    ) -> Result<Option<Answer>, InvocationError> {
+        let number = self.invocations.fetch_add(1, Ordering::SeqCst) + 1;
+        let seconds = time::now_seconds();
+        let taken = Arc::new(AtomicBool::new(false));
+        let (answer, answered) = oneshot::channel();
+        let invocation = Invocation {
+            request_id: format!("{seconds:08x}-0000-4000-8000-{number:012x}"),
+            deadline: time::milliseconds(time::now() + specification.timeout),
+            function_arn: format!("arn:aws:lambda:us-east-1:123456789012:function:{function}"),
+            trace_id: format!("Root=1-{seconds:08x}-{number:024x};Parent={number:016x};Sampled=0"),
+            payload: payload.clone(),
+            taken: Arc::clone(&taken),
+            answer,
+        };
+        let busy = Busy::enter(self, function, &worker);
+        // A closed desk means that the process has ended; that is seen below.
+        let _ = worker.desk.invocations.send(invocation);
+        let ended = tokio::select! {
+            // An answer given just before the process ended is an answer.
+            biased;
+            answer = answered => match answer {
+                Ok(answer) => {
+                    // In this order: once it is idle, it may be at work again.
+                    drop(busy);
+                    self.rest(function, worker);
+                    return Ok(Some(answer));
+                }
+                Err(_) => worker.end().await,
+            },
+            status = worker.end() => status,
+            () = tokio::time::sleep(specification.timeout) => {
+                worker.killer().kill().await;
+                return Err(InvocationError::TimedOut(specification.timeout));
+            }
+        };
+        if taken.load(Ordering::SeqCst) { Err(InvocationError::Ended(ended)) } else { Ok(None) }
+    }
+}
+
+/// Marks a process as at work for as long as this lives, whatever becomes of the invocation.
+struct Busy<'a> {
+    pool: &'a Pool,
+    worker: u64,
+}
+
+impl<'a> Busy<'a> {
+    fn enter(pool: &'a Pool, function: &str, worker: &Worker) -> Self {
+        lock(&pool.busy).insert(worker.id, (function.to_owned(), worker.killer()));
+        Self { pool, worker: worker.id }
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        lock(&self.pool.busy).remove(&self.worker);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! API Gateway's HTTP API: a listener, the template's routes, and the functions behind them.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{ConnectInfo, Request, State},
+    http::{Response, StatusCode, header},
+};
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::oneshot};
+
+use crate::{
+    Result,
+    event::{Arrival, decoded_path, to_response},
+    functions::{Functions, InvocationError},
+    template::Route,
+    time,
+};
+
+/// API Gateway's limit on a request's body.
+const LARGEST_BODY: usize = 10 * 1024 * 1024;
+
+/// A running gateway; it stops when it is dropped.
+pub struct Gateway {
+    address: SocketAddr,
+    functions: Functions,
+    _stop: oneshot::Sender<()>,
+}
+
+struct Served {
+    routes: Vec<Route>,
+    functions: Functions,
+    requests: AtomicU64,
+}
+
+impl Gateway {
+    /// Opens a gateway with these routes on a free port.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be opened.
+    pub async fn start(routes: Vec<Route>, functions: Functions) -> Result<Self> {
+        Self::serve(TcpListener::bind("127.0.0.1:0").await?, routes, functions)
+    }
+
+    /// Opens a gateway with these routes on a port that is open already, so that the functions could
+    /// be told of it.
+    ///
+    /// # Errors
+    ///
+    /// When the port is none.
+    pub fn serve(listener: TcpListener, routes: Vec<Route>, functions: Functions) -> Result<Self> {
+        let address = listener.local_addr()?;
+        let served = Arc::new(Served { routes, functions: functions.clone(), requests: AtomicU64::new(0) });
+        let application = Router::new().fallback(answer).with_state(served);
+        let service = application.into_make_service_with_connect_info::<SocketAddr>();
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            let serve = axum::serve(listener, service);
+            tokio::select! {
+                _ = serve => {}
+                _ = stopped => {}
+            }
+        });
+        Ok(Self { address, functions, _stop: stop })
+    }
+
+    /// Where it listens, for plain HTTP.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Hands an event to a function directly, as `aws lambda invoke` does.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, for whatever reason.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvocationError> {
+        self.functions.invoke(function, event).await
+    }
+}
+
+async fn answer(
+    State(served): State<Arc<Served>>,
+    ConnectInfo(source): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response<Body> {
+    let number = served.requests.fetch_add(1, Ordering::SeqCst) + 1;
+    let request_id = format!("{number:015}=");
+    let (parts, body) = request.into_parts();
+    let Some(path) = decoded_path(parts.uri.path()) else {
+        return message(StatusCode::BAD_REQUEST, "Bad Request");
+    };
+    let Some((route, path_parameters)) = find(&served.routes, parts.method.as_str(), &path) else {
+        return message(StatusCode::NOT_FOUND, "Not Found");
+    };
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+    };
+    let event = Arrival {
+        parts: &parts,
+        body: &body,
+        path: &path,
+        route_key: &format!("{} {}", route.method, route.path),
+        path_parameters: &path_parameters,
+        source,
+        time: time::now(),
+        request_id: &request_id,
+    }
+    .to_event();
+    let answered = served.functions.invoke(&route.binary, &event).await;
+    let response = match answered {
+        Ok(answer) => to_response(&answer).map_err(|failure| failure.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let mut response = response.unwrap_or_else(|reason| {
+        // The visitor learns nothing, as on AWS; the person at the test does.
+        served.functions.logs().note(&route.binary, &reason);
+        message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+    });
+    if let Ok(value) = request_id.parse() {
+        response.headers_mut().insert("apigw-requestid", value);
+    }
+    response
+}
+
+/// The gateway's own answers.
+fn message(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = Response::new(serde_json::json!({ "message": text }).to_string().into());
+    *response.status_mut() = status;
+    let kind = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// The route of a request: one that names its path before one with a parameter, one that names
+/// its method before `ANY`.
+fn find<'a>(routes: &'a [Route], method: &str, path: &str) -> Option<(&'a Route, Vec<(String, String)>)> {
+    routes
+        .iter()
+        .filter(|route| route.method == method || route.method == "ANY")
+        .filter_map(|route| Some((route, match_path(&route.path, path)?)))
+        .min_by_key(|(route, parameters)| (parameters.len(), route.method == "ANY"))
+}
+
+/// What a pattern's parameters stand for, if the path suits it.
+fn match_path(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
+    let (mut patterns, mut segments) = (pattern.split('/'), path.split('/'));
+    let mut parameters = Vec::new();
+    loop {
+        match (patterns.next(), segments.next()) {
+            (None, None) => return Some(parameters),
+            (Some(pattern), Some(segment)) => {
+                let name = pattern.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                match name {
+                    Some(name) if !segment.is_empty() => {
+                        parameters.push((name.to_owned(), segment.to_owned()));
+                    }
+                    None if pattern == segment => {}
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_most_exact_route() {
+        let routes: Vec<_> = [
+            ("GET", "/{file}", "site"),
+            ("GET", "/", "site"),
+            ("GET", "/callback", "callback"),
+            ("ANY", "/logout", "other"),
+            ("POST", "/logout", "logout"),
+        ]
+        .map(|(method, path, binary)| Route {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            binary: binary.to_owned(),
+        })
+        .into();
+        let found = |method, path| {
+            find(&routes, method, path).map(|(route, _)| (route.path.as_str(), route.binary.as_str()))
+        };
+        assert_eq!(found("GET", "/callback"), Some(("/callback", "callback")));
+        assert_eq!(found("GET", "/callbacks"), Some(("/{file}", "site")));
+        assert_eq!(found("GET", "/"), Some(("/", "site")));
+        assert_eq!(found("POST", "/logout"), Some(("/logout", "logout")));
+        assert_eq!(found("PUT", "/logout"), Some(("/logout", "other")));
+        for (method, path) in [
+            ("POST", "/callback"),
+            ("HEAD", "/callback"),
+            ("GET", "/callback/"),
+            ("GET", "/a/b"),
+            ("GET", ""),
+        ] {
+            assert_eq!(found(method, path), None, "{method} {path}");
+        }
+        let (_, parameters) = find(&routes, "GET", "/MP_verify_0.txt").unwrap();
+        assert_eq!(parameters, [("file".to_owned(), "MP_verify_0.txt".to_owned())]);
+    }
+}

@@ -1,0 +1,223 @@
+//! The Lambda Runtime API, for many processes at once.
+//!
+//! Lambda gives each execution environment a Runtime API of its own. Here one server plays all of
+//! them, told apart by a prefix of the path: a process with
+//! `AWS_LAMBDA_RUNTIME_API=http://127.0.0.1:PORT/worker/7` polls
+//! `/worker/7/2018-06-01/runtime/invocation/next` and so gets only what was meant for it.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot, watch},
+};
+
+use crate::{Result, lock};
+
+/// Lambda's limit on a synchronous answer.
+const LARGEST_ANSWER: usize = 6 * 1024 * 1024;
+
+/// One event on its way to a process.
+pub(crate) struct Invocation {
+    /// What the function is handed as its request id.
+    pub request_id: String,
+    /// When Lambda will kill it, in epoch milliseconds.
+    pub deadline: u64,
+    /// The name under which it was called.
+    pub function_arn: String,
+    /// X-Ray's header.
+    pub trace_id: String,
+    /// The event.
+    pub payload: Bytes,
+    /// Set once a process has taken the event: from then on it may have acted on it.
+    pub taken: Arc<AtomicBool>,
+    /// Where its answer goes.
+    pub answer: oneshot::Sender<Answer>,
+}
+
+/// What a process made of an event: its JSON, or the error it reported.
+pub(crate) type Answer = Result<Bytes, Value>;
+
+/// How far the start of a process has come.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Stage {
+    /// It has not asked for an event yet.
+    Starting,
+    /// It reported that it cannot start.
+    InitError(Value),
+    /// It asked for an event.
+    Started,
+}
+
+/// The pool's end of a process's Runtime API.
+pub(crate) struct Desk {
+    /// Events for the process.
+    pub invocations: mpsc::UnboundedSender<Invocation>,
+    /// How far it has come.
+    pub stage: watch::Receiver<Stage>,
+    registry: Registry,
+    worker: u64,
+}
+
+/// The server's end.
+struct Counter {
+    invocations: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
+    pending: Mutex<Option<(String, oneshot::Sender<Answer>)>>,
+    stage: watch::Sender<Stage>,
+}
+
+type Registry = Arc<Mutex<HashMap<u64, Arc<Counter>>>>;
+
+/// The server; it stops when it is dropped.
+pub(crate) struct RuntimeApi {
+    address: SocketAddr,
+    registry: Registry,
+    _stop: oneshot::Sender<()>,
+}
+
+impl RuntimeApi {
+    /// Opens the server on a free port.
+    pub async fn start() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let registry = Registry::default();
+        let invocation = "/worker/{worker}/2018-06-01/runtime/invocation";
+        let router = Router::new()
+            .route(&format!("{invocation}/next"), get(next))
+            .route(&format!("{invocation}/{{request_id}}/response"), post(response))
+            .route(&format!("{invocation}/{{request_id}}/error"), post(error))
+            .route("/worker/{worker}/2018-06-01/runtime/init/error", post(init_error))
+            .layer(DefaultBodyLimit::max(LARGEST_ANSWER))
+            .with_state(Arc::clone(&registry));
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            let serve = axum::serve(listener, router);
+            tokio::select! {
+                _ = serve => {}
+                _ = stopped => {}
+            }
+        });
+        Ok(Self { address, registry, _stop: stop })
+    }
+
+    /// What a process is to be given as `AWS_LAMBDA_RUNTIME_API`. Lambda names no scheme, but the
+    /// runtime accepts a path only behind one.
+    pub fn url_for(&self, worker: u64) -> String {
+        format!("http://{}/worker/{worker}", self.address)
+    }
+
+    /// Opens a desk for a process; it closes when dropped.
+    pub fn open(&self, worker: u64) -> Desk {
+        let (invocations, receiver) = mpsc::unbounded_channel();
+        let (stage, stages) = watch::channel(Stage::Starting);
+        let counter = Counter { invocations: receiver.into(), pending: Mutex::default(), stage };
+        lock(&self.registry).insert(worker, Arc::new(counter));
+        Desk { invocations, stage: stages, registry: Arc::clone(&self.registry), worker }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        lock(&self.registry).remove(&self.worker);
+    }
+}
+
+/// `GET /runtime/invocation/next`: waits until there is an event.
+async fn next(State(registry): State<Registry>, Path(worker): Path<u64>) -> Response {
+    let Some(counter) = find(&registry, worker) else {
+        return refusal(StatusCode::FORBIDDEN, "UnknownWorker");
+    };
+    let mut invocations = counter.invocations.lock().await;
+    counter.stage.send_replace(Stage::Started);
+    let Some(invocation) = invocations.recv().await else {
+        return refusal(StatusCode::GONE, "ShuttingDown");
+    };
+    let headers = [
+        ("lambda-runtime-aws-request-id", invocation.request_id.clone()),
+        ("lambda-runtime-deadline-ms", invocation.deadline.to_string()),
+        ("lambda-runtime-invoked-function-arn", invocation.function_arn),
+        ("lambda-runtime-trace-id", invocation.trace_id),
+        ("content-type", "application/json".to_owned()),
+    ];
+    *lock(&counter.pending) = Some((invocation.request_id, invocation.answer));
+    invocation.taken.store(true, Ordering::SeqCst);
+    (headers, invocation.payload).into_response()
+}
+
+/// `POST /runtime/invocation/{id}/response`.
+async fn response(
+    State(registry): State<Registry>,
+    Path((worker, request_id)): Path<(u64, String)>,
+    body: Bytes,
+) -> Response {
+    settle(&registry, worker, &request_id, Ok(body))
+}
+
+/// `POST /runtime/invocation/{id}/error`.
+async fn error(
+    State(registry): State<Registry>,
+    Path((worker, request_id)): Path<(u64, String)>,
+    body: Bytes,
+) -> Response {
+    settle(&registry, worker, &request_id, Err(diagnostic(&body)))
+}
+
+/// `POST /runtime/init/error`.
+async fn init_error(State(registry): State<Registry>, Path(worker): Path<u64>, body: Bytes) -> Response {
+    let Some(counter) = find(&registry, worker) else {
+        return refusal(StatusCode::FORBIDDEN, "UnknownWorker");
+    };
+    counter.stage.send_replace(Stage::InitError(diagnostic(&body)));
+    accepted()
+}
+
+/// Passes an answer on, if it is the answer to what this process was asked.
+fn settle(registry: &Registry, worker: u64, request_id: &str, answer: Answer) -> Response {
+    let Some(counter) = find(registry, worker) else {
+        return refusal(StatusCode::FORBIDDEN, "UnknownWorker");
+    };
+    match lock(&counter.pending).take_if(|(pending, _)| pending == request_id) {
+        Some((_, sender)) => {
+            // Nobody waits any more when the caller gave up; the process need not know.
+            let _ = sender.send(answer);
+            accepted()
+        }
+        None => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
+    }
+}
+
+fn find(registry: &Registry, worker: u64) -> Option<Arc<Counter>> {
+    lock(registry).get(&worker).cloned()
+}
+
+fn diagnostic(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
+}
+
+fn accepted() -> Response {
+    json(StatusCode::ACCEPTED, &json!({ "status": "OK" }))
+}
+
+fn refusal(status: StatusCode, kind: &str) -> Response {
+    json(status, &json!({ "errorType": kind, "errorMessage": kind }))
+}
+
+fn json(status: StatusCode, body: &Value) -> Response {
+    (status, [("content-type", "application/json")], body.to_string()).into_response()
+}

@@ -1,0 +1,388 @@
+//! Everything together: one login service for one test.
+//!
+//! Each function gets exactly the environment that `template.yaml` gives it, with the values of a
+//! deployment on `https://login.example.com`, so a variable that the template forgets is missing
+//! here too. Only what points a function at this machine is added.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use serde_json::{Map, Value};
+use simulator::{Settings, Simulator};
+use tokio::{net::TcpListener, sync::oneshot};
+use url::Url;
+
+use crate::{
+    Failure, Result,
+    binaries::{Binaries, workspace},
+    browser::Browser,
+    database::Database,
+    functions::{Functions, Specification},
+    gateway::Gateway,
+    logs::Logs,
+    template::Template,
+};
+
+/// Where the login is deployed, as far as browsers and WeChat know.
+pub const PUBLIC_URL: &str = "https://login.example.com";
+/// The team's page that uses it; of the same site, as a team's pages are.
+pub const PAGE_ORIGIN: &str = "https://www.example.com";
+/// Where a login ends that does not say.
+pub const DEFAULT_RETURN_TO: &str = "https://www.example.com/me";
+/// Where WeChat's pages are, as far as browsers know.
+pub const WECHAT_OPEN_URL: &str = "https://open.weixin.qq.com";
+/// The appid of the Official Account.
+pub const OFFICIAL_ACCOUNT: &str = "wx0000000000000aaa";
+/// The appid of the website app.
+pub const WEBSITE_APP: &str = "wx0000000000000bbb";
+
+/// How a stack differs from the usual one.
+pub struct Options {
+    is_on_this_machine: bool,
+    environment: BTreeMap<String, Option<String>>,
+    template: PathBuf,
+    binaries: Option<Binaries>,
+    simulator: Option<Simulator>,
+    database: Option<Database>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            is_on_this_machine: false,
+            environment: BTreeMap::new(),
+            template: workspace().join("template.yaml"),
+            binaries: None,
+            simulator: None,
+            database: None,
+        }
+    }
+}
+
+impl Options {
+    /// With this environment variable, for every function.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), Some(value.to_owned()));
+        self
+    }
+
+    /// Without this environment variable, whatever the template says.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.environment.insert(name.to_owned(), None);
+        self
+    }
+
+    /// Where a browser finds it that looks names up by itself: the login at `http://localhost`, which
+    /// browsers trust as they trust `https`, WeChat at `http://127.0.0.1`. Logins end on the front page,
+    /// and no other page uses them.
+    #[must_use]
+    pub fn on_this_machine(mut self) -> Self {
+        self.is_on_this_machine = true;
+        self
+    }
+
+    /// With another template than the project's.
+    #[must_use]
+    pub fn template(mut self, path: impl Into<PathBuf>) -> Self {
+        self.template = path.into();
+        self
+    }
+
+    /// With executables that exist already.
+    #[must_use]
+    pub fn binaries(mut self, binaries: Binaries) -> Self {
+        self.binaries = Some(binaries);
+        self
+    }
+
+    /// With a simulator of the test's own; the stack still opens its port.
+    #[must_use]
+    pub fn simulator(mut self, simulator: Simulator) -> Self {
+        self.simulator = Some(simulator);
+        self
+    }
+
+    /// With a database that is open already, so that something can stand before it.
+    #[must_use]
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = Some(database);
+        self
+    }
+}
+
+/// A running login service; everything stops when it is dropped.
+pub struct Stack {
+    simulator: Simulator,
+    simulator_address: SocketAddr,
+    database: Database,
+    functions: Functions,
+    gateway: Gateway,
+    browser: Browser,
+    public_url: String,
+    tables: BTreeMap<String, String>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Stack {
+    /// Starts everything but the functions' processes, which start with their first events.
+    ///
+    /// # Errors
+    ///
+    /// When a function does not compile, the template cannot be read, or no port is free.
+    pub async fn start(options: Options) -> Result<Self> {
+        let template = Template::read(&options.template)?;
+        let binaries = match options.binaries {
+            Some(binaries) => binaries,
+            None => Binaries::build().await?.clone(),
+        };
+        let database = match options.database {
+            Some(database) => database,
+            None => Database::in_memory().await?,
+        };
+        let tables = database.create_tables(&template)?;
+        let simulator = options.simulator.unwrap_or_else(|| Simulator::new(Settings::example()));
+        let (simulator_address, stop) = serve(&simulator).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let places = if options.is_on_this_machine {
+            Places::on_this_machine(listener.local_addr()?, simulator_address)
+        } else {
+            Places::on_the_internet()
+        };
+
+        let mut deployment = deployment(&simulator, &tables, &places)?;
+        for (name, value) in &options.environment {
+            match value {
+                Some(value) => deployment.insert(name.clone(), value.clone()),
+                None => deployment.remove(name),
+            };
+        }
+        let public_url = deployment.get("PUBLIC_URL").cloned().unwrap_or_default();
+        allow_callbacks(&simulator, &public_url);
+
+        let mut specifications = BTreeMap::new();
+        for function in template.functions() {
+            let mut environment = local_environment(&database, simulator_address, &places);
+            for (name, value) in function.environment {
+                // The secret's value instead of its place: Secrets Manager is not on this machine.
+                let name = match name.as_str() {
+                    "APP_SECRETS_ARN" => "APP_SECRETS".to_owned(),
+                    _ => name,
+                };
+                if let Some(value) = deployment.get(&name).cloned().or(value) {
+                    environment.insert(name, value);
+                }
+            }
+            for (name, value) in &options.environment {
+                match value {
+                    Some(value) => environment.insert(name.clone(), value.clone()),
+                    None => environment.remove(name),
+                };
+            }
+            let specification = Specification {
+                binary: binaries.path(&function.binary)?.to_owned(),
+                environment,
+                timeout: function.timeout,
+            };
+            specifications.insert(function.binary, specification);
+        }
+        let functions = Functions::new(specifications).await?;
+        let gateway = Gateway::serve(listener, template.routes(), functions.clone())?;
+        let mut browser = Browser::new()?
+            .with_origin(&public_url, gateway.address())
+            .with_origin(&places.wechat_open_url, simulator_address);
+        let origins = deployment.get("ALLOWED_ORIGINS").map_or("", String::as_str);
+        for origin in origins.split(',').map(str::trim) {
+            if !origin.is_empty() && origin != public_url {
+                browser = browser.with_elsewhere(origin);
+            }
+        }
+        Ok(Self {
+            simulator,
+            simulator_address,
+            database,
+            functions,
+            gateway,
+            browser,
+            public_url,
+            tables,
+            _stop: stop,
+        })
+    }
+
+    /// The origin of the login, as browsers know it.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// A new visitor's browser: WeChat's on a phone, without a cookie.
+    #[must_use]
+    pub fn browser(&self) -> Browser {
+        self.browser.another()
+    }
+
+    /// WeChat.
+    #[must_use]
+    pub fn simulator(&self) -> &Simulator {
+        &self.simulator
+    }
+
+    /// Where WeChat listens, its admin interface included.
+    #[must_use]
+    pub fn simulator_url(&self) -> String {
+        format!("http://{}", self.simulator_address)
+    }
+
+    /// DynamoDB.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The name of a table, by its logical id in the template.
+    ///
+    /// # Errors
+    ///
+    /// When the template has no such table.
+    pub fn table(&self, logical_id: &str) -> Result<&str> {
+        let name = self.tables.get(logical_id).map(String::as_str);
+        name.ok_or_else(|| Failure::new(format!("the template has no table {logical_id}")))
+    }
+
+    /// API Gateway.
+    #[must_use]
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Lambda.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    /// What the functions print.
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        self.functions.logs()
+    }
+
+    /// Ends every process; the log is complete afterwards.
+    pub async fn stop(&self) -> Logs {
+        self.functions.stop().await;
+        self.logs()
+    }
+}
+
+/// Where things are, as far as browsers know.
+struct Places {
+    public_url: String,
+    allowed_origins: String,
+    default_return_to: String,
+    wechat_open_url: String,
+}
+
+impl Places {
+    fn on_the_internet() -> Self {
+        Self {
+            public_url: PUBLIC_URL.to_owned(),
+            allowed_origins: PAGE_ORIGIN.to_owned(),
+            default_return_to: DEFAULT_RETURN_TO.to_owned(),
+            wechat_open_url: WECHAT_OPEN_URL.to_owned(),
+        }
+    }
+
+    fn on_this_machine(gateway: SocketAddr, simulator: SocketAddr) -> Self {
+        let public_url = format!("http://localhost:{}", gateway.port());
+        Self {
+            allowed_origins: public_url.clone(),
+            default_return_to: "/".to_owned(),
+            wechat_open_url: format!("http://{simulator}"),
+            public_url,
+        }
+    }
+}
+
+async fn serve(simulator: &Simulator) -> Result<(SocketAddr, oneshot::Sender<()>)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let simulator = simulator.clone();
+    tokio::spawn(async move {
+        let until = async {
+            // Resolves when the sender is dropped, which is the signal.
+            let _ = stopped.await;
+        };
+        simulator.serve(listener, until).await
+    });
+    Ok((address, stop))
+}
+
+/// What a deployment's parameters would make of the environment.
+fn deployment(
+    simulator: &Simulator,
+    tables: &BTreeMap<String, String>,
+    places: &Places,
+) -> Result<BTreeMap<String, String>> {
+    let table = |logical_id: &str| {
+        let name = tables.get(logical_id).cloned();
+        name.ok_or_else(|| Failure::new(format!("the template has no table {logical_id}")))
+    };
+    let variables = [
+        ("PUBLIC_URL", places.public_url.clone()),
+        ("ALLOWED_ORIGINS", places.allowed_origins.clone()),
+        ("DEFAULT_RETURN_TO", places.default_return_to.clone()),
+        ("OFFICIAL_ACCOUNT_APP_ID", OFFICIAL_ACCOUNT.to_owned()),
+        ("WEBSITE_APP_ID", WEBSITE_APP.to_owned()),
+        ("APP_SECRETS", app_secrets(simulator)),
+        ("LOGINS_TABLE", table("LoginsTable")?),
+        ("SESSIONS_TABLE", table("SessionsTable")?),
+    ];
+    Ok(variables.map(|(name, value)| (name.to_owned(), value)).into())
+}
+
+/// What points a function at this machine.
+fn local_environment(
+    database: &Database,
+    simulator: SocketAddr,
+    places: &Places,
+) -> BTreeMap<String, String> {
+    [
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", database.url()),
+        ("WECHAT_OPEN_URL", places.wechat_open_url.clone()),
+        ("WECHAT_API_URL", format!("http://{simulator}")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// The secrets of a simulator's apps, as the functions want them.
+#[must_use]
+pub fn app_secrets(simulator: &Simulator) -> String {
+    let secrets: Map<String, Value> = simulator.settings(|settings| {
+        let apps = settings.apps.iter();
+        apps.map(|app| (app.appid.clone(), app.secret.clone().into())).collect()
+    });
+    Value::from(secrets).to_string()
+}
+
+/// Registers the host of the login with WeChat, for every app.
+pub fn allow_callbacks(simulator: &Simulator, public_url: &str) {
+    let host = Url::parse(public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let Some(host) = host else {
+        // A test of a configuration that nothing can be made of; the functions will say so.
+        return;
+    };
+    simulator.settings(|settings| {
+        for app in &mut settings.apps {
+            app.callback_domains = vec![host.clone()];
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! `template.yaml`, read as the deployment reads it.
+//!
+//! The file is the only description of tables, routes and environments. It is turned into
+//! CloudFormation's JSON form first (`!Ref X` becomes `{"Ref": "X"}`), so that no tag can break
+//! the parse, and then asked three questions: which tables, which functions, which routes.
+
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+
+use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
+use serde_json::{Map, Value, json};
+
+use crate::{Failure, Result};
+
+/// Lambda's own limit on a function that the template does not give one.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A parsed template.
+#[derive(Clone, Debug)]
+pub struct Template(Value);
+
+/// An `AWS::DynamoDB::Table`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// Its name in the template, such as `LoginsTable`.
+    pub logical_id: String,
+    /// What `CreateTable` is to be called with.
+    pub definition: Value,
+    /// The attribute that holds an item's end of life, in epoch seconds.
+    pub time_to_live: Option<String>,
+}
+
+/// An `AWS::Serverless::Function`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Function {
+    /// Its name in the template, such as `AuthorizeFunction`.
+    pub logical_id: String,
+    /// The binary that Cargo builds for it.
+    pub binary: String,
+    /// When Lambda kills an invocation.
+    pub timeout: Duration,
+    /// Its environment; `None` where the value is known only to a deployment.
+    pub environment: BTreeMap<String, Option<String>>,
+}
+
+/// One route of the HTTP API.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Route {
+    /// An HTTP method, or `ANY`.
+    pub method: String,
+    /// Such as `/callback` or `/{file}`.
+    pub path: String,
+    /// The binary of the function that answers.
+    pub binary: String,
+}
+
+impl Template {
+    /// Reads a template from a file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or is not YAML.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|error| Failure::from(error).during(path.display()))?;
+        Self::parse(&text).map_err(|failure| failure.during(path.display()))
+    }
+
+    /// Reads a template from its text.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not one YAML document.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut documents = YamlOwned::load_from_str(text)?.into_iter();
+        match (documents.next(), documents.next()) {
+            (Some(document), None) => Ok(Self(to_json(document))),
+            _ => Err(Failure::new("a template is exactly one YAML document")),
+        }
+    }
+
+    /// Every table, in the order of their logical ids.
+    #[must_use]
+    pub fn tables(&self) -> Vec<Table> {
+        self.resources("AWS::DynamoDB::Table")
+            .map(|(logical_id, properties)| {
+                let mut definition = Map::from_iter([("TableName".to_owned(), json!(logical_id))]);
+                for name in ["KeySchema", "AttributeDefinitions", "BillingMode"] {
+                    if let Some(value) = properties.get(name) {
+                        definition.insert(name.to_owned(), value.clone());
+                    }
+                }
+                let time_to_live = &properties["TimeToLiveSpecification"];
+                Table {
+                    logical_id,
+                    definition: definition.into(),
+                    time_to_live: (time_to_live["Enabled"] == true)
+                        .then(|| time_to_live["AttributeName"].as_str().map(str::to_owned))
+                        .flatten(),
+                }
+            })
+            .collect()
+    }
+
+    /// Every function built by Cargo, in the order of their logical ids.
+    #[must_use]
+    pub fn functions(&self) -> Vec<Function> {
+        let globals = &self.0["Globals"]["Function"];
+        self.resources("AWS::Serverless::Function")
+            .filter_map(|(logical_id, properties)| {
+                let metadata = &self.0["Resources"][&logical_id]["Metadata"];
+                let binary = metadata["BuildProperties"]["Binary"].as_str()?.to_owned();
+                let timeout = [&properties["Timeout"], &globals["Timeout"]]
+                    .into_iter()
+                    .find_map(Value::as_u64)
+                    .map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+                let mut environment = BTreeMap::new();
+                for variables in [globals, properties].map(|of| &of["Environment"]["Variables"]) {
+                    for (name, value) in variables.as_object().into_iter().flatten() {
+                        environment.insert(name.clone(), self.resolve(value));
+                    }
+                }
+                Some(Function { logical_id, binary, timeout, environment })
+            })
+            .collect()
+    }
+
+    /// Every route of the HTTP API, in the order of logical ids and event names.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route> {
+        let mut routes = Vec::new();
+        for function in self.functions() {
+            let properties = &self.0["Resources"][&function.logical_id]["Properties"];
+            for event in properties["Events"].as_object().into_iter().flatten() {
+                let (_, event) = event;
+                let properties = &event["Properties"];
+                if event["Type"] == "HttpApi"
+                    && let Some(path) = properties["Path"].as_str()
+                    && let Some(method) = properties["Method"].as_str()
+                {
+                    routes.push(Route {
+                        method: method.to_uppercase(),
+                        path: path.to_owned(),
+                        binary: function.binary.clone(),
+                    });
+                }
+            }
+        }
+        routes
+    }
+
+    /// The resources of a type, with their properties.
+    fn resources(&self, of_type: &str) -> impl Iterator<Item = (String, &Value)> {
+        self.0["Resources"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(move |(_, resource)| resource["Type"] == of_type)
+            .map(|(logical_id, resource)| (logical_id.clone(), &resource["Properties"]))
+    }
+
+    /// A value as a deployment with default parameters has it, if this file alone tells.
+    fn resolve(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::Object(reference) => {
+                let name = reference.get("Ref")?.as_str()?;
+                self.resolve(&self.0["Parameters"][name]["Default"])
+            }
+            Value::Null | Value::Array(_) => None,
+            Value::String(text) => Some(text.clone()),
+            scalar => Some(scalar.to_string()),
+        }
+    }
+}
+
+/// YAML as CloudFormation's JSON.
+fn to_json(node: YamlOwned) -> Value {
+    match node {
+        YamlOwned::Value(scalar) => match scalar {
+            ScalarOwned::Null => Value::Null,
+            ScalarOwned::Boolean(value) => value.into(),
+            ScalarOwned::Integer(value) => value.into(),
+            ScalarOwned::FloatingPoint(value) => value.into_inner().into(),
+            ScalarOwned::String(value) => value.into(),
+        },
+        YamlOwned::Representation(text, ..) => text.into(),
+        YamlOwned::Sequence(items) => items.into_iter().map(to_json).collect(),
+        YamlOwned::Mapping(entries) => entries
+            .into_iter()
+            .map(|(key, value)| (key_text(key), to_json(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        YamlOwned::Tagged(tag, inner) => {
+            let name = match tag.suffix.as_str() {
+                short @ ("Ref" | "Condition") => short.to_owned(),
+                function => format!("Fn::{function}"),
+            };
+            json!({ name: to_json(*inner) })
+        }
+        YamlOwned::Alias(_) | YamlOwned::BadValue => Value::Null,
+    }
+}
+
+/// A mapping's key as text: CloudFormation's keys are strings, even where YAML sees a date.
+fn key_text(key: YamlOwned) -> String {
+    match to_json(key) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = r#"
+AWSTemplateFormatVersion: 2010-09-09
+Parameters:
+  SiteVerification: { Type: String, Default: "" }
+  Certificate: { Type: String }
+Globals:
+  Function:
+    Timeout: 8
+    Environment:
+      Variables:
+        PUBLIC_URL: !Sub https://${Domain}
+        PROFILE_LIFETIME_SECONDS: 600
+Resources:
+  LoginsTable:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      TimeToLiveSpecification: { AttributeName: expires_at, Enabled: true }
+      SSESpecification: { SSEEnabled: !If [Encrypted, true, false] }
+  SiteFunction:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: site } }
+    Properties:
+      Timeout: 3
+      Environment:
+        Variables:
+          SITE_VERIFICATION: !Ref SiteVerification
+          LOGINS_TABLE: !Ref LoginsTable
+      Events:
+        File: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: get, Path: "/{file}" } }
+        Schedule: { Type: Schedule, Properties: { Schedule: rate(1 hour) } }
+"#;
+
+    #[test]
+    fn finds_tables_functions_and_routes_between_tags() {
+        let template = Template::parse(TEMPLATE).unwrap();
+        let tables = template.tables();
+        assert_eq!(
+            tables,
+            [Table {
+                logical_id: "LoginsTable".to_owned(),
+                definition: json!({
+                    "TableName": "LoginsTable",
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+                    "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+                }),
+                time_to_live: Some("expires_at".to_owned()),
+            }]
+        );
+        let functions = template.functions();
+        assert_eq!(functions.len(), 1);
+        assert_eq!(functions[0].binary, "site");
+        assert_eq!(functions[0].timeout, Duration::from_secs(3));
+        assert_eq!(
+            functions[0].environment,
+            BTreeMap::from([
+                ("LOGINS_TABLE".to_owned(), None),
+                ("PROFILE_LIFETIME_SECONDS".to_owned(), Some("600".to_owned())),
+                ("PUBLIC_URL".to_owned(), None),
+                ("SITE_VERIFICATION".to_owned(), Some(String::new())),
+            ])
+        );
+        assert_eq!(
+            template.routes(),
+            [Route { method: "GET".to_owned(), path: "/{file}".to_owned(), binary: "site".to_owned() }]
+        );
+    }
+
+    #[test]
+    fn keeps_tags_as_intrinsic_functions() {
+        let Template(value) = Template::parse("a: !GetAtt B.Arn\nc: !Join [',', [!Ref D]]").unwrap();
+        assert_eq!(
+            value,
+            json!({ "a": { "Fn::GetAtt": "B.Arn" }, "c": { "Fn::Join": [",", [{ "Ref": "D" }]] } })
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_no_template() {
+        assert!(Template::parse("a: [").is_err());
+        assert!(Template::parse("").is_err());
+    }
+}

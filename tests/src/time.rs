@@ -1,0 +1,65 @@
+//! The harness's clock: the only place in this crate that reads it.
+
+use std::time::{Duration, SystemTime};
+
+/// Since 1970-01-01T00:00:00Z.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "API Gateway, Lambda and browsers live in real time, and this crate plays them"
+)]
+#[must_use]
+pub fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Seconds since 1970-01-01T00:00:00Z, as the tables keep them.
+#[must_use]
+pub fn now_seconds() -> u64 {
+    now().as_secs()
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z, as Lambda counts a deadline.
+#[must_use]
+pub fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The way API Gateway writes a time: `10/Jul/2026:19:19:05 +0000`.
+#[must_use]
+pub fn common_log_format(time: Duration) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = time.as_secs();
+    let (mut days, of_day) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970;
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let mut name = "";
+    for (month, length) in MONTHS.into_iter().zip([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
+        let length = length + u64::from(month == "Feb" && leap(year));
+        name = month;
+        if days < length {
+            break;
+        }
+        days -= length;
+    }
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{:02}/{name}/{year}:{hour:02}:{minute:02}:{second:02} +0000", days + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_a_time_as_api_gateway_does() {
+        let at = |seconds| common_log_format(Duration::from_secs(seconds));
+        assert_eq!(at(0), "01/Jan/1970:00:00:00 +0000");
+        assert_eq!(at(951_782_400), "29/Feb/2000:00:00:00 +0000");
+        assert_eq!(at(1_783_711_145), "10/Jul/2026:19:19:05 +0000");
+        assert_eq!(at(1_798_761_599), "31/Dec/2026:23:59:59 +0000");
+    }
+}
