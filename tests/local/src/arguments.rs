@@ -1,0 +1,109 @@
+//! What `local` can be told on its command line.
+
+use std::path::PathBuf;
+
+use ::tests::{Failure, Result};
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+The whole login on this machine: the five functions under `cargo lambda watch`, a simulated WeChat,
+and an embedded DynamoDB that is kept in a file.
+
+Usage: local [OPTIONS]
+
+Options:
+      --port <PORT>             Where the login listens [default: 9000]
+      --simulator-port <PORT>   Where the simulated WeChat listens [default: 9001]
+      --database-port <PORT>    Where the embedded DynamoDB listens [default: 9002]
+      --cargo-lambda <PATH>     The program cargo-lambda [default: the one on PATH]
+      --check                   Send every file of events/ through `cargo lambda invoke`, then stop;
+                                on free ports and with an empty database unless told otherwise
+  -h, --help                    Print this help";
+
+/// A command line.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Arguments {
+    /// `--port`.
+    pub port: Option<u16>,
+    /// `--simulator-port`.
+    pub simulator_port: Option<u16>,
+    /// `--database-port`.
+    pub database_port: Option<u16>,
+    /// `--cargo-lambda`.
+    pub cargo_lambda: Option<PathBuf>,
+    /// `--check`.
+    pub check: bool,
+    /// `--help`.
+    pub help: bool,
+}
+
+impl Arguments {
+    /// Reads a command line without its program.
+    pub fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
+        let mut read = Self::default();
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            let (name, attached) = match argument.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (argument.as_str(), None),
+            };
+            let mut value = || {
+                let value = attached.clone().or_else(|| arguments.next());
+                value.ok_or_else(|| Failure::new(format!("{name} needs a value; see --help")))
+            };
+            match name {
+                "--port" => read.port = Some(port(&value()?)?),
+                "--simulator-port" => read.simulator_port = Some(port(&value()?)?),
+                "--database-port" => read.database_port = Some(port(&value()?)?),
+                "--cargo-lambda" => read.cargo_lambda = Some(value()?.into()),
+                "--check" => read.check = true,
+                "--help" | "-h" => read.help = true,
+                _ => return Err(Failure::new(format!("{argument} is not known; see --help"))),
+            }
+        }
+        Ok(read)
+    }
+}
+
+fn port(text: &str) -> Result<u16> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| Failure::new(format!("{text} is not a port")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Arguments> {
+        Arguments::read(arguments.iter().map(|&argument| argument.to_owned()))
+    }
+
+    #[test]
+    fn reads_a_command_line() {
+        assert_eq!(read(&[]).unwrap(), Arguments::default());
+        let expected = Arguments {
+            port: Some(9100),
+            simulator_port: Some(9101),
+            cargo_lambda: Some("bin/cargo-lambda".into()),
+            check: true,
+            ..Arguments::default()
+        };
+        let line =
+            ["--port", "9100", "--simulator-port=9101", "--check", "--cargo-lambda", "bin/cargo-lambda"];
+        assert_eq!(read(&line).unwrap(), expected);
+    }
+
+    #[test]
+    fn names_what_it_does_not_understand() {
+        for (line, word) in [
+            (&["--porter"][..], "--porter"),
+            (&["--port"], "--port"),
+            (&["--port", "0"], "0"),
+            (&["--port=many"], "many"),
+            (&["extra"], "extra"),
+        ] {
+            let failure = read(line).unwrap_err().to_string();
+            assert!(failure.contains(word), "{failure}");
+        }
+    }
+}

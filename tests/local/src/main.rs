@@ -1,0 +1,211 @@
+//! `make run`: the login, left running on this machine.
+//!
+//! Three parts make it up. The simulated WeChat and the embedded DynamoDB live in this process; the
+//! functions live under the real `cargo lambda watch`, which compiles them, restarts them when their
+//! source changes and hands them the events that API Gateway would. The tables come from
+//! `template.yaml`, the environment from [`environment`].
+//!
+//! Whatever ends this program, an error or a signal, ends what it started first.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person who started it")]
+
+mod arguments;
+mod check;
+mod environment;
+mod ports;
+mod surroundings;
+mod watch;
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use ::tests::{
+    Browser, Failure, Result,
+    binaries::{Binaries, cargo, search, workspace},
+    functions::{Functions, Specification},
+    template::Template,
+};
+use tokio::{
+    process::Command,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use crate::{
+    arguments::Arguments,
+    ports::{Ports, USUAL_PORT},
+    surroundings::Surroundings,
+    watch::Watch,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = match Arguments::read(env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(failure) => return report(&failure),
+    };
+    if arguments.help {
+        println!("{}", arguments::HELP);
+        return ExitCode::SUCCESS;
+    }
+    match run(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    eprintln!("\nerror: {failure}");
+    ExitCode::FAILURE
+}
+
+/// Everything from the first port to the last process.
+async fn run(arguments: &Arguments) -> Result<()> {
+    let mut stop = Stop::new()?;
+    let cargo_lambda = cargo_lambda(arguments.cargo_lambda.as_deref())?;
+    let ports = Ports::open(arguments).await?;
+    let port = ports.login.local_addr()?.port();
+    // A check must not meet what an earlier run has stored, nor one that is still running.
+    let scratch = arguments.check.then(tempfile::tempdir).transpose()?;
+    let directory = match &scratch {
+        Some(scratch) => scratch.path().to_owned(),
+        // Two at the same time must not share an environment or a database.
+        None if port == USUAL_PORT => workspace().join(".local"),
+        None => workspace().join(".local").join(port.to_string()),
+    };
+    fs::create_dir_all(&directory)?;
+
+    let here = format!("http://localhost:{port}");
+    let template = Template::read(&workspace().join("template.yaml"))?;
+    let surroundings = Surroundings::start(
+        (!arguments.check).then_some(here.as_str()),
+        &template,
+        &directory,
+        ports.simulator,
+        ports.database,
+    )?;
+    let env_file = directory.join("env");
+    fs::write(&env_file, environment::env_file(&surroundings.variables)?)?;
+
+    let built = tokio::select! {
+        built = build(&template, &surroundings.variables) => built.map(|()| true)?,
+        () = stop.asked() => false,
+    };
+    if !built {
+        return Ok(());
+    }
+    drop(ports.login);
+    let log_file = directory.join("watch.log");
+    let log = arguments.check.then(|| fs::File::create(&log_file)).transpose()?;
+    let mut watch = Watch::start(&cargo_lambda, port, &env_file, log.as_ref())?;
+    let browser = Browser::new()?.with_origin(&here, ([127, 0, 0, 1], port).into());
+    let work = async {
+        watch.ready(&browser, &format!("{here}/")).await?;
+        if arguments.check {
+            return check::check(&cargo_lambda, port).await;
+        }
+        announce(&here, &surroundings);
+        Err(watch.end().await)
+    };
+    let result = tokio::select! {
+        result = work => result,
+        () = stop.asked() => {
+            println!("\n正在停止 / Stopping");
+            Ok(())
+        }
+    };
+    watch.stop().await?;
+    if result.is_err() && arguments.check {
+        println!("{}", fs::read_to_string(&log_file)?);
+    }
+    result
+}
+
+/// Compiles the functions, and starts each once: what is wrong with the configuration is said here,
+/// one time, instead of at every attempt of `cargo lambda watch`.
+async fn build(template: &Template, variables: &BTreeMap<String, String>) -> Result<()> {
+    println!("正在编译函数 / Building the functions");
+    let mut compiler = Command::from(cargo());
+    let status = compiler.arg("build").kill_on_drop(true).status().await?;
+    if !status.success() {
+        return Err(Failure::new(format!("cargo build failed: {status}")));
+    }
+    let binaries = Binaries::build().await?;
+    let mut specifications = BTreeMap::new();
+    for function in template.functions() {
+        let specification = Specification {
+            binary: binaries.path(&function.binary)?.to_owned(),
+            environment: variables.clone(),
+            timeout: function.timeout,
+        };
+        specifications.insert(function.binary, specification);
+    }
+    let functions = Functions::new(specifications).await?;
+    for function in functions.names() {
+        functions.warm(&function).await?;
+    }
+    functions.stop().await;
+    Ok(())
+}
+
+/// What a person needs to know to begin.
+fn announce(login_url: &str, surroundings: &Surroundings) {
+    let data = &surroundings.data;
+    let directory = env::current_dir().unwrap_or_default();
+    let simulator_url = &surroundings.simulator_url;
+    println!(
+        "
+  登录服务已就绪。The login is ready.
+
+    在浏览器中打开    {login_url}/
+    Open this page; a desktop browser gets WeChat's QR code, and a phone to scan it with
+
+    像在微信里一样    {login_url}/authorize?app=official_account
+    As inside WeChat, in any browser; add &scope=snsapi_userinfo for name and picture
+
+    模拟的微信        {simulator_url}/_simulator/
+    WeChat, simulated: its people, its faults, every request it received
+
+    数据保存在        {}
+    Where the data is kept; delete the file to start afresh
+
+    按 Ctrl-C 停止全部程序。Ctrl-C stops everything.
+",
+        data.strip_prefix(directory).unwrap_or(data).display()
+    );
+}
+
+/// The program to run, as an absolute path.
+fn cargo_lambda(given: Option<&Path>) -> Result<PathBuf> {
+    match given {
+        Some(path) => path.canonicalize().map_err(|error| Failure::from(error).during(path.display())),
+        None => search("cargo-lambda").ok_or_else(|| {
+            Failure::new("cargo-lambda is not on PATH; `make run` installs it, or use --cargo-lambda")
+        }),
+    }
+}
+
+/// The signals that ask this program to end.
+struct Stop([Signal; 3]);
+
+impl Stop {
+    fn new() -> Result<Self> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn asked(&mut self) {
+        let Self([interrupt, terminate, hangup]) = self;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The three ports: opened before anything else, so that a taken one costs nobody a build.
+
+use std::{io, net::Ipv6Addr};
+
+use ::tests::{Failure, Result};
+use tokio::net::TcpListener;
+
+use crate::arguments::Arguments;
+
+/// Where the login listens unless told otherwise.
+pub const USUAL_PORT: u16 = 9000;
+
+/// The open ports.
+pub struct Ports {
+    /// Held only until `cargo lambda watch` opens it.
+    pub login: TcpListener,
+    /// The simulated WeChat's.
+    pub simulator: TcpListener,
+    /// The embedded DynamoDB's.
+    pub database: TcpListener,
+}
+
+impl Ports {
+    /// Opens those that the command line names, else the usual ones, else, for a check, free ones.
+    pub async fn open(arguments: &Arguments) -> Result<Self> {
+        let choose = |given: Option<u16>, usual| match given {
+            Some(port) => port,
+            None if arguments.check => 0,
+            None => usual,
+        };
+        let login = claim(choose(arguments.port, USUAL_PORT), "the login", "--port").await?;
+        refuse_shadow(login.local_addr()?.port()).await?;
+        let simulator = choose(arguments.simulator_port, 9001);
+        let database = choose(arguments.database_port, 9002);
+        Ok(Self {
+            login,
+            simulator: claim(simulator, "the simulated WeChat", "--simulator-port").await?,
+            database: claim(database, "the embedded DynamoDB", "--database-port").await?,
+        })
+    }
+}
+
+/// Opens a port, or says who needs it and what to do. Port 0 is any free one.
+async fn claim(port: u16, purpose: &str, flag: &str) -> Result<TcpListener> {
+    let opened = TcpListener::bind(("127.0.0.1", port)).await;
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => taken(port, purpose, flag),
+        _ => Failure::from(error).during(format!("port {port} for {purpose}")),
+    })
+}
+
+fn taken(port: u16, purpose: &str, flag: &str) -> Failure {
+    let other = if port > 65_000 { port - 100 } else { port + 100 };
+    Failure::new(format!(
+        "port {port} is taken, and {purpose} needs it.\nEnd the program that listens there, or \
+         choose another port: make run ARGS=\"{flag} {other}\""
+    ))
+}
+
+/// A browser may take `localhost` for `::1`, and would then land on another program's page.
+async fn refuse_shadow(port: u16) -> Result<()> {
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(taken(port, "the login", "--port")),
+        // Free, or a machine without IPv6.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn names_a_taken_port_and_a_way_out() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let arguments = Arguments { check: true, simulator_port: Some(port), ..Arguments::default() };
+        let failure = Ports::open(&arguments).await.err().unwrap().to_string();
+        assert!(failure.starts_with(&format!("port {port} is taken")), "{failure}");
+        assert!(failure.contains("--simulator-port"), "{failure}");
+    }
+}
