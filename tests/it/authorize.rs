@@ -1,0 +1,404 @@
+//! `GET /authorize`.
+
+use std::collections::BTreeSet;
+
+use ::tests::{
+    Answer, Browser, Failure, Options, Result, Stack,
+    browser::Visit,
+    stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN},
+    time,
+};
+use serde_json::{Value, json};
+use shared::Digest;
+use tokio::net::TcpListener;
+
+use crate::support::{
+    AUTHORIZE, BROWSER_COOKIE, assert_secured, attribute, authorize_to, log_in_at, logins, number, sessions,
+    stack,
+};
+
+/// `/authorize` on WeChat's page host, in the documented order.
+const LOCATION: &str = "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx0000000000000aaa\
+    &redirect_uri=https%3A%2F%2Flogin.example.com%2Fcallback&response_type=code&scope=[SCOPE]\
+    &state=[STATE]&connect_redirect=1#wechat_redirect";
+/// Ten minutes.
+const LOGIN_LIFETIME: u64 = 600;
+/// A browser secret as it looks on the wire.
+const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// The state that this answer sends along.
+fn state(answer: &Answer) -> Result<String> {
+    let url = answer.redirect()?.ok_or_else(|| Failure::new(format!("{} is no redirect", answer.status)))?;
+    let state = url.query_pairs().find(|(name, _)| name == "state").map(|(_, state)| state.into_owned());
+    state.ok_or_else(|| Failure::new(format!("no state in {url}")))
+}
+
+fn is_secret(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Opens the link with these parameters and asserts that it is refused, with nothing stored.
+async fn assert_refused(stack: &Stack, browser: &Browser, url: &str, title: &str) -> Result<()> {
+    let answer = browser.get(url).await?;
+    assert_eq!((answer.status, answer.location()), (400, None), "{url}");
+    assert!(answer.text().contains(&format!("<h1>{title}</h1>")), "{url}: {}", answer.text());
+    assert!(answer.set_cookies().is_empty(), "{url}");
+    assert_secured(&answer.headers, url);
+    assert!(logins(stack)?.is_empty(), "{url}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_is_sent_to_wechat_in_the_documented_order() {
+    let stack = stack().await.unwrap();
+    for (query, scope) in [
+        ("", "snsapi_base"),
+        ("?scope=snsapi_base", "snsapi_base"),
+        ("?scope=snsapi_userinfo&lang=en", "snsapi_userinfo"),
+        ("?attempt=1", "snsapi_base"),
+        ("?attempt=2", "snsapi_base"),
+    ] {
+        let answer = stack.browser().get(&format!("{AUTHORIZE}{query}")).await.unwrap();
+        assert_eq!(answer.status, 302, "{query}");
+        let state = state(&answer).unwrap();
+        assert!(is_secret(&state), "{state}");
+        let location = LOCATION.replace("[SCOPE]", scope).replace("[STATE]", &state);
+        assert_eq!(answer.location(), Some(location.as_str()));
+        assert_eq!(answer.text(), "");
+        assert_secured(&answer.headers, query);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_browser_cookie_carries_every_attribute() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    let answer = browser.get(AUTHORIZE).await.unwrap();
+    let secret = browser.cookie(BROWSER_COOKIE).unwrap();
+    assert!(is_secret(&secret), "{secret}");
+    assert_ne!(secret, state(&answer).unwrap());
+    assert_eq!(
+        answer.set_cookies(),
+        [format!("__Host-browser={secret}; Path=/; Max-Age=86400; Secure; HttpOnly; SameSite=Lax")]
+    );
+    assert!(browser.rejected_cookies().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_localhost_the_cookies_lose_what_needs_tls() {
+    let options =
+        Options::default().with("PUBLIC_URL", "http://localhost:9000").with("DEFAULT_RETURN_TO", "/me");
+    let stack = Stack::start(options).await.unwrap();
+    let browser = stack.browser();
+    let hops = browser.follow("http://localhost:9000/authorize").await.unwrap();
+    assert_eq!(hops[hops.len() - 2].location(), Some("http://localhost:9000/me#"));
+    let names: Vec<_> = browser.cookies().into_iter().map(|cookie| cookie.name).collect();
+    assert!(names.contains(&"browser".to_owned()) && names.contains(&"session".to_owned()), "{names:?}");
+    let cookies: Vec<_> = hops.iter().flat_map(Answer::set_cookies).collect();
+    assert!(cookies.iter().all(|cookie| !cookie.contains("Secure") && !cookie.contains("__Host-")));
+    assert!(browser.rejected_cookies().is_empty());
+    let answer = browser.get("http://localhost:9000/userinfo").await.unwrap();
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_browser_cookie_is_kept_while_it_is_well_formed() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    let mut states = BTreeSet::new();
+    let mut cookies = BTreeSet::new();
+    for _ in 0..3 {
+        let answer = browser.get(AUTHORIZE).await.unwrap();
+        states.insert(state(&answer).unwrap());
+        cookies.extend(answer.set_cookies());
+    }
+    assert_eq!((states.len(), cookies.len()), (3, 1));
+    let browsers: BTreeSet<_> =
+        logins(&stack).unwrap().iter().map(|login| attribute(login, "browser").to_owned()).collect();
+    let secret = browser.cookie(BROWSER_COOKIE).unwrap();
+    assert_eq!(browsers, [Digest::of(secret.as_bytes()).as_str().to_owned()].into());
+    // Another browser gets another one.
+    let other = stack.browser();
+    other.get(AUTHORIZE).await.unwrap();
+    assert_ne!(other.cookie(BROWSER_COOKIE).unwrap(), secret);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_cookie_that_is_not_exactly_ours_is_replaced() {
+    let stack = stack().await.unwrap();
+    for cookie in [
+        format!("__Host-browser={}", SECRET.to_uppercase()),
+        format!("__Host-browser=\"{SECRET}\""),
+        format!("__Host-browser={SECRET}0"),
+        format!("__Host-browser={}", &SECRET[1..]),
+        "__Host-browser=".to_owned(),
+        format!("__Host-browser={SECRET}; __Host-browser={SECRET}"),
+        format!("__host-browser={SECRET}"),
+        format!("__Host%2Dbrowser={SECRET}"),
+        format!("__Secure-browser={SECRET}"),
+        format!("browser={SECRET}"),
+    ] {
+        let browser = stack.browser();
+        let answer = browser.send(Visit::open(AUTHORIZE).header("cookie", &cookie)).await.unwrap();
+        assert_eq!(answer.status, 302, "{cookie}");
+        let fresh = browser.cookie(BROWSER_COOKIE).unwrap();
+        assert!(is_secret(&fresh) && !fresh.eq_ignore_ascii_case(SECRET), "{cookie} gave {fresh}");
+    }
+    // The one that is ours is kept among others.
+    let browser = stack.browser();
+    let cookie = format!("a=b; __Host-browser={SECRET}; __Host-browserx=1");
+    browser.send(Visit::open(AUTHORIZE).header("cookie", &cookie)).await.unwrap();
+    assert_eq!(browser.cookie(BROWSER_COOKIE).as_deref(), Some(SECRET));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_one_small_item_of_digests() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    let before = time::now_seconds();
+    let target = "https://www.example.com/orders/7?from=wechat";
+    let url = format!("{}&scope=snsapi_userinfo&lang=zh_TW", authorize_to(target));
+    let answer = browser.get(&url).await.unwrap();
+    let after = time::now_seconds();
+    let (state, secret) = (state(&answer).unwrap(), browser.cookie(BROWSER_COOKIE).unwrap());
+
+    let stored = logins(&stack).unwrap();
+    let expires_at = number(&stored[0], "expires_at").unwrap();
+    assert!((before + LOGIN_LIFETIME..=after + LOGIN_LIFETIME).contains(&expires_at), "{expires_at}");
+    assert_eq!(
+        Value::from(stored),
+        json!([{
+            "id": { "S": format!("login#{}", Digest::of(state.as_bytes()).as_str()) },
+            "browser": { "S": Digest::of(secret.as_bytes()).as_str() },
+            "app": { "S": OFFICIAL_ACCOUNT },
+            "scope": { "S": "snsapi_userinfo" },
+            "asked": { "S": "snsapi_userinfo" },
+            "lang": { "S": "zh_TW" },
+            "return_to": { "S": target },
+            "attempt": { "N": "1" },
+            "expires_at": { "N": expires_at.to_string() },
+        }])
+    );
+    let dump = serde_json::to_string(&stack.database().dump().unwrap()).unwrap();
+    assert!(!dump.contains(&state) && !dump.contains(&secret), "{dump}");
+    assert!(dump.len() < 1024, "{} bytes", dump.len());
+    assert!(sessions(&stack).unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_names_no_target_ends_at_the_default() {
+    let stack = stack().await.unwrap();
+    stack.browser().get(AUTHORIZE).await.unwrap();
+    assert_eq!(attribute(&logins(&stack).unwrap()[0], "return_to"), DEFAULT_RETURN_TO);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_ends_exactly_where_it_was_told_to() {
+    let stack = stack().await.unwrap();
+    let long = format!("https://www.example.com/{}", "a".repeat(1000));
+    for target in [
+        "https://www.example.com/",
+        "https://www.example.com/me/",
+        "https://www.example.com/#/orders/7?from=wechat",
+        "https://www.example.com/me?tab=1#top",
+        "https://www.example.com/go?next=https%3A%2F%2Fwww.example.com%2Fa%3Fb%3Dc%26d",
+        "https://www.example.com/go?next=https://evil.example/",
+        "https://www.example.com/%E4%BD%A0%E5%A5%BD?q=%E4%BD%A0",
+        "https://www.example.com/a;b=1/c.d/..e",
+        "https://www.example.com/100%25",
+        "https://www.example.com/callback",
+        long.as_str(),
+    ] {
+        let hops = log_in_at(&stack.browser(), &authorize_to(target)).await.unwrap();
+        // An empty fragment keeps the browser from inheriting WeChat's `#wechat_redirect`.
+        let end = if target.contains('#') { target.to_owned() } else { format!("{target}#") };
+        assert_eq!(hops[hops.len() - 2].location(), Some(end.as_str()));
+    }
+    for (target, url) in [
+        ("/", "https://login.example.com/#"),
+        ("/shop?a=%2F#b", "https://login.example.com/shop?a=%2F#b"),
+        ("https://login.example.com/shop", "https://login.example.com/shop#"),
+    ] {
+        let hops = stack.browser().follow(&authorize_to(target)).await.unwrap();
+        assert_eq!(hops[hops.len() - 2].location(), Some(url));
+    }
+    let hops = stack.browser().follow(&authorize_to(PAGE_ORIGIN)).await.unwrap();
+    assert_eq!(hops[hops.len() - 2].location(), Some("https://www.example.com/#"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_could_lead_elsewhere_is_refused() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    let long = format!("https://www.example.com/{}", "a".repeat(1024));
+    for target in [
+        "https://evil.example/",
+        "https://www.example.com.evil.example/",
+        "https://www.example.com@evil.example/",
+        "https://user@www.example.com/",
+        "https://www.example.com:443/",
+        "https://WWW.example.com/",
+        "http://www.example.com/",
+        "https://sub.www.example.com/",
+        "https:/www.example.com/",
+        "https:www.example.com/",
+        "HTTPS://www.example.com/",
+        "https://login.example.com/callback?code=1",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "www.example.com",
+        "me",
+        "",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/.//evil.example",
+        "/a//b",
+        "/a/../b",
+        "/a/%2e%2E/b",
+        "/..;/b",
+        "/%2fevil.example",
+        "/%5cevil.example",
+        "/%252fevil.example",
+        "/%25252Fevil.example",
+        "/a b",
+        " /a",
+        "/a\tb",
+        "/a\r\nSet-Cookie: a=b",
+        "/a?b=%0d%0aSet-Cookie:%20a=b",
+        "/a#%00",
+        "/a%",
+        "/a%4",
+        "/a?b=%zz",
+        "/你好",
+        "/<script>",
+        "/a?b='c'",
+        "/a{b}",
+        "/authorize",
+        "/authorize?return_to=/",
+        "/callback?code=1",
+        "/%63allback",
+        "/LOGOUT",
+        "/error;x",
+        "/userinfo/x",
+        long.as_str(),
+    ] {
+        assert_refused(&stack, &browser, &authorize_to(target), "返回地址不被允许").await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_that_is_wrong_or_doubled_is_refused() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    for query in [
+        "return_to=%2Fa&return_to=%2Fb",
+        "return_to=%2Fa&return_to=%2Fa",
+        "return_to=%2Fa&return%5Fto=%2Fb",
+        "return_to=%2Fa&return_to",
+        "return_to=%2",
+        "return_to=%ff",
+        "scope=",
+        "scope=snsapi_login",
+        "scope=SNSAPI_BASE",
+        "scope=snsapi_base%20",
+        "scope=snsapi_base,snsapi_userinfo",
+        "scope=snsapi_base&scope=snsapi_userinfo",
+        "lang=",
+        "lang=zh-CN",
+        "lang=de",
+        "lang=en&lang=en",
+        "attempt=",
+        "attempt=0",
+        "attempt=3",
+        "attempt=9",
+        "attempt=-1",
+        "attempt=1.5",
+        "attempt=99999999999999999999999",
+        "attempt=1&attempt=2",
+    ] {
+        let url = format!("{AUTHORIZE}?{query}");
+        assert_refused(&stack, &browser, &url, "请求不正确").await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_page_of_its_own_begins_a_login() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    for (header, value) in [
+        ("sec-fetch-dest", "image"),
+        ("sec-fetch-dest", "iframe"),
+        ("sec-fetch-dest", "frame"),
+        ("sec-fetch-dest", "script"),
+        ("sec-fetch-dest", "empty"),
+        ("sec-fetch-mode", "no-cors"),
+        ("sec-fetch-mode", "cors"),
+        ("sec-purpose", "prefetch"),
+        ("sec-purpose", "prefetch;prerender"),
+        ("purpose", "prefetch"),
+    ] {
+        let answer = browser.send(Visit::open(AUTHORIZE).header(header, value)).await.unwrap();
+        assert_eq!((answer.status, answer.location()), (403, None), "{header}: {value}");
+        assert!(answer.set_cookies().is_empty(), "{header}: {value}");
+        assert_secured(&answer.headers, value);
+    }
+    assert!(logins(&stack).unwrap().is_empty());
+    // A link on a foreign page does: it logs the visitor in as nobody but himself.
+    let answer = browser.send(Visit::link(AUTHORIZE, "https://evil.example")).await.unwrap();
+    assert_eq!(answer.status, 302);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_in_the_visitors_language() {
+    let stack = stack().await.unwrap();
+    for (accepted, tag, title) in [
+        ("", "zh-CN", "返回地址不被允许"),
+        ("fr-FR,fr;q=0.9", "zh-CN", "返回地址不被允许"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN", "返回地址不被允许"),
+        ("en", "en", "This return address is not allowed"),
+        ("en-GB,en;q=0.9,zh;q=0.8", "en", "This return address is not allowed"),
+    ] {
+        let browser = stack.browser().with_language(accepted);
+        let answer = browser.get(&authorize_to("//evil.example")).await.unwrap();
+        let page = answer.text();
+        assert!(page.contains(&format!("<html lang=\"{tag}\">")), "{accepted}: {page}");
+        assert!(page.contains(&format!("<h1>{title}</h1>")), "{accepted}: {page}");
+        // A way to go on, and a name for the request.
+        assert!(page.contains("href=\"/authorize\""), "{page}");
+        assert!(page.contains(answer.header("x-correlation-id").unwrap()), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_of_a_request_decides_nothing() {
+    let stack = stack().await.unwrap();
+    let visit = Visit::open(AUTHORIZE)
+        .header("host", "evil.example")
+        .header("x-forwarded-host", "evil.example")
+        .header("forwarded", "host=evil.example;proto=http");
+    let answer = stack.browser().send(visit).await.unwrap();
+    let location = LOCATION.replace("[SCOPE]", "snsapi_base").replace("[STATE]", &state(&answer).unwrap());
+    assert_eq!(answer.location(), Some(location.as_str()));
+    assert!(!answer.headers.values().any(|value| value.as_bytes().windows(4).any(|part| part == b"evil")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_stored_login_nobody_is_sent_to_wechat() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let options = Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", &format!("http://{closed}"));
+    let stack = Stack::start(options).await.unwrap();
+    let browser = stack.browser();
+    let answer = browser.get(AUTHORIZE).await.unwrap();
+    assert_eq!((answer.status, answer.location()), (503, None));
+    assert_eq!(answer.header("retry-after"), Some("10"));
+    assert_secured(&answer.headers, "503");
+    assert!(answer.text().contains("<h1>服务暂时不可用</h1>"), "{}", answer.text());
+    assert!(answer.text().contains("href=\"/authorize\""), "{}", answer.text());
+    assert!(browser.cookies().is_empty());
+    let logs = stack.stop().await.lines();
+    let line = logs.iter().find(|line| line.text.contains("store_unavailable")).unwrap();
+    assert!(line.text.contains("\"level\":\"ERROR\""), "{}", line.text);
+    assert!(line.text.contains(answer.header("x-correlation-id").unwrap()), "{}", line.text);
+}

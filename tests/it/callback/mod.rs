@@ -1,0 +1,173 @@
+//! `GET /callback`: every row of the table of answers, and the races between two of them.
+//!
+//! The oracle is outside: the ledger of what WeChat received, a dump of the tables, and the cookies
+//! that each browser holds.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "the helpers of these tests fail as the tests do"
+)]
+
+mod duplicates;
+mod exchange;
+mod profile;
+mod races;
+mod refused;
+
+use serde_json::Value;
+use tests::browser::{Answer, Browser};
+use tests::stack::Stack;
+use url::Url;
+
+pub const AUTHORIZE: &str = "https://login.example.com/authorize";
+pub const USERINFO: &str = "https://login.example.com/userinfo";
+pub const PAGE: &str = "https://www.example.com";
+/// Where a login ends by default, with the fragment that keeps WeChat's own from being inherited.
+pub const ME: &str = "https://www.example.com/me#";
+pub const EXCHANGE: &str = "/sns/oauth2/access_token";
+
+/// Begins a login and goes through WeChat, silently or with consent; the callback's address, not
+/// opened yet.
+pub async fn begin(browser: &Browser, query: &str) -> String {
+    let began = browser.get(&format!("{AUTHORIZE}?{query}")).await.unwrap();
+    assert_eq!(began.status, 302, "{}", began.text());
+    through_wechat(browser, &began).await
+}
+
+/// From the answer of `/authorize` to the callback's address.
+pub async fn through_wechat(browser: &Browser, began: &Answer) -> String {
+    let wechat = began.redirect().unwrap().unwrap();
+    let answer = browser
+        .send(tests::browser::Visit::open(wechat.as_str()).header("x-simulator-consent", "allow"))
+        .await
+        .unwrap();
+    answer.redirect().unwrap().unwrap_or_else(|| panic!("WeChat stays: {}", answer.text())).into()
+}
+
+/// Checks what every answer of the callback is: a 303 to an address without code and state.
+pub fn location(answer: &Answer) -> String {
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert!(answer.header("x-correlation-id").is_some_and(|id| !id.is_empty()));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let location = answer.location().unwrap().to_owned();
+    let url = Url::parse(&location).unwrap();
+    assert!(url.query_pairs().all(|(name, _)| name != "code" && name != "state"), "{location}");
+    location
+}
+
+/// Opens a callback and says where it leads.
+pub async fn arrive(browser: &Browser, callback: &str) -> String {
+    location(&browser.get(callback).await.unwrap())
+}
+
+/// The codes that WeChat was asked to exchange, in order.
+pub fn exchanged(stack: &Stack) -> Vec<String> {
+    let ledger = stack.simulator().ledger();
+    ledger.iter().filter(|entry| entry.path == EXCHANGE).filter_map(|entry| entry.code.clone()).collect()
+}
+
+pub fn sessions(stack: &Stack) -> Vec<Value> {
+    stack.database().items(stack.table("SessionsTable").unwrap()).unwrap()
+}
+
+pub fn logins(stack: &Stack) -> Vec<Value> {
+    let items = stack.database().items(stack.table("LoginsTable").unwrap()).unwrap();
+    items.into_iter().filter(|item| item["id"]["S"].as_str().unwrap().starts_with("login#")).collect()
+}
+
+pub fn guards(stack: &Stack) -> Vec<Value> {
+    let items = stack.database().items(stack.table("LoginsTable").unwrap()).unwrap();
+    items.into_iter().filter(|item| item["id"]["S"].as_str().unwrap().starts_with("code#")).collect()
+}
+
+/// Changes the one stored login.
+pub fn change_login(stack: &Stack, change: impl FnOnce(&mut Value)) {
+    let [login] = logins(stack).try_into().unwrap();
+    let mut login: Value = login;
+    change(&mut login);
+    stack.database().put(stack.table("LoginsTable").unwrap(), &login).unwrap();
+}
+
+/// Who the browser is logged in as, if anybody.
+pub async fn openid(browser: &Browser) -> Option<String> {
+    let answer = browser.fetch(USERINFO, PAGE).await.unwrap();
+    match answer.status {
+        200 => Some(answer.json().unwrap()["openid"].as_str().unwrap().to_owned()),
+        401 => None,
+        status => panic!("{status} {}", answer.text()),
+    }
+}
+
+mod whole {
+    use tests::stack::{OFFICIAL_ACCOUNT, Options};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_silent_login_takes_one_exchange_and_leaves_one_session() {
+        let stack = Stack::start(Options::default()).await.unwrap();
+        let browser = stack.browser();
+        let hops = browser.follow(AUTHORIZE).await.unwrap();
+        let places: Vec<_> = hops.iter().map(|hop| (hop.status, hop.url.path())).collect();
+        assert_eq!(
+            places,
+            [(302, "/authorize"), (302, "/connect/oauth2/authorize"), (303, "/callback"), (200, "/me")]
+        );
+        assert_eq!(openid(&browser).await, Some(stack.simulator().openid("lin", OFFICIAL_ACCOUNT)));
+        assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
+        assert_eq!(guards(&stack)[0]["outcome"]["S"], "done");
+        assert!(browser.rejected_cookies().is_empty(), "{:?}", browser.rejected_cookies());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_login_with_consent_brings_the_profile() {
+        let stack = Stack::start(Options::default()).await.unwrap();
+        let browser = stack.browser();
+        let target = "https://www.example.com/#/orders/7";
+        let callback =
+            begin(&browser, &format!("scope=snsapi_userinfo&lang=en&return_to={}", encode(target))).await;
+        assert_eq!(arrive(&browser, &callback).await, target);
+        let profile = browser.fetch(USERINFO, PAGE).await.unwrap().json().unwrap();
+        let nickname =
+            stack.simulator().settings(|settings| settings.people.first().unwrap().nickname.clone());
+        assert_eq!(profile["nickname"], nickname);
+        assert_eq!(profile["unionid"], stack.simulator().unionid("lin", OFFICIAL_ACCOUNT).unwrap());
+        let asked: Vec<_> = stack.simulator().ledger().into_iter().map(|entry| entry.path).collect();
+        assert_eq!(asked, ["/connect/oauth2/authorize", EXCHANGE, "/sns/userinfo"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_new_login_ends_the_session_the_browser_came_with() {
+        let stack = Stack::start(Options::default()).await.unwrap();
+        let browser = stack.browser();
+        browser.follow(AUTHORIZE).await.unwrap();
+        let before = browser.cookie("__Host-session").unwrap();
+        browser.follow(AUTHORIZE).await.unwrap();
+        let after = browser.cookie("__Host-session").unwrap();
+        assert_ne!(before, after);
+        assert_eq!(sessions(&stack).len(), 1);
+
+        let thief = stack.browser();
+        let stolen = format!("__Host-session={before}");
+        let visit = tests::browser::Visit::fetch(http::Method::GET, USERINFO, PAGE).header("cookie", &stolen);
+        assert_eq!(thief.send(visit).await.unwrap().status, 401);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn tabs_that_log_in_side_by_side_do_not_break_each_other() {
+        let stack = Stack::start(Options::default()).await.unwrap();
+        let browser = stack.browser();
+        let one = begin(&browser, "return_to=%2Fone").await;
+        let other = begin(&browser, "return_to=%2Fother").await;
+        assert_eq!(arrive(&browser, &other).await, "https://login.example.com/other#");
+        assert_eq!(arrive(&browser, &one).await, "https://login.example.com/one#");
+        assert!(openid(&browser).await.is_some());
+    }
+}
+
+/// A value as it stands in a query.
+pub fn encode(value: &str) -> String {
+    form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}

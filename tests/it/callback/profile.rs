@@ -1,0 +1,90 @@
+//! The profile that a login with consent brings: it costs no login, and it is the same person's.
+
+use simulator::{DirtyJson, Fault};
+use tests::stack::{Options, Stack};
+
+use super::{ME, PAGE, USERINFO, arrive, begin, exchanged, sessions};
+
+const PROFILE: &str = "/sns/userinfo";
+const QUERY: &str = "scope=snsapi_userinfo";
+
+fn profiles_read(stack: &Stack) -> usize {
+    stack.simulator().ledger().iter().filter(|entry| entry.path == PROFILE).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_out_of_reach_costs_no_login() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, QUERY).await;
+    for _ in 0..3 {
+        stack.simulator().knobs(|knobs| knobs.script(PROFILE, Fault::DropBefore));
+    }
+    assert_eq!(arrive(&browser, &callback).await, ME);
+    assert_eq!((profiles_read(&stack), exchanged(&stack).len(), sessions(&stack).len()), (3, 1, 1));
+    // It follows as soon as somebody asks.
+    let profile = browser.fetch(USERINFO, PAGE).await.unwrap().json().unwrap();
+    assert!(profile["nickname"].is_string(), "{profile}");
+    assert_eq!(profiles_read(&stack), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_takes_too_long_costs_no_login() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, QUERY).await;
+    stack.simulator().knobs(|knobs| knobs.hold.insert(PROFILE.to_owned()));
+    assert_eq!(arrive(&browser, &callback).await, ME);
+    assert_eq!(sessions(&stack).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passing_error_is_asked_again() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, QUERY).await;
+    stack.simulator().knobs(|knobs| knobs.script(PROFILE, Fault::Errcode { errcode: -1, errmsg: None }));
+    assert_eq!(arrive(&browser, &callback).await, ME);
+    assert_eq!(profiles_read(&stack), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_persons_profile_ends_the_login() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, QUERY).await;
+    stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
+    let page = arrive(&browser, &callback).await;
+    assert!(page.starts_with("https://login.example.com/error?reason=login_failed&id="), "{page}");
+    assert!(sessions(&stack).is_empty());
+    let log = stack.stop().await.text();
+    let line = log.lines().find(|line| line.contains(r#""outcome":"foreign_profile""#)).unwrap();
+    assert!(line.contains(r#""level":"ERROR""#), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_body_costs_no_login() {
+    for dirt in [DirtyJson::ControlByte, DirtyJson::InvalidUtf8, DirtyJson::Both] {
+        let stack = Stack::start(Options::default()).await.unwrap();
+        let browser = stack.browser();
+        let callback = begin(&browser, QUERY).await;
+        stack.simulator().knobs(|knobs| {
+            knobs.dirty_json = dirt;
+            knobs.sex_as_string = true;
+        });
+        assert_eq!(arrive(&browser, &callback).await, ME, "{dirt:?}");
+        let profile = browser.fetch(USERINFO, PAGE).await.unwrap().json().unwrap();
+        assert!(profile["nickname"].is_string(), "{profile}");
+        assert_eq!(profiles_read(&stack), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_login_never_asks_for_a_profile() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, "").await;
+    arrive(&browser, &callback).await;
+    browser.fetch(USERINFO, PAGE).await.unwrap();
+    assert_eq!(profiles_read(&stack), 0);
+}

@@ -1,0 +1,185 @@
+//! Callbacks that are nobody's, over, declined or malformed: nothing is consumed, nothing exchanged.
+
+use tests::browser::Visit;
+use tests::stack::{Options, Stack};
+
+use super::{AUTHORIZE, ME, arrive, begin, change_login, exchanged, guards, location, openid, sessions};
+
+const FRESH: &str = "https://login.example.com/authorize?attempt=2";
+
+fn is_untouched(stack: &Stack) {
+    assert!(exchanged(stack).is_empty());
+    assert!(guards(stack).is_empty());
+    assert!(sessions(stack).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_browsers_login_is_not_consumed() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let (owner, attacker) = (stack.browser(), stack.browser());
+    let callback = begin(&owner, "return_to=%2Fcart").await;
+    begin(&attacker, "").await;
+    let answer = attacker.get(&callback).await.unwrap();
+    assert_eq!(
+        location(&answer),
+        format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2Fcart&attempt=2")
+    );
+    assert!(answer.set_cookies().is_empty());
+    is_untouched(&stack);
+    assert_eq!(arrive(&owner, &callback).await, "https://login.example.com/cart#");
+    assert!(openid(&owner).await.is_some());
+    assert_eq!(openid(&attacker).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_login_gives_another_browser_nothing() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let (owner, attacker) = (stack.browser(), stack.browser());
+    let callback = begin(&owner, "").await;
+    arrive(&owner, &callback).await;
+    begin(&attacker, "").await;
+    let answer = attacker.get(&callback).await.unwrap();
+    assert_eq!(location(&answer), FRESH);
+    assert!(answer.set_cookies().is_empty());
+    assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_cookie_costs_one_silent_round() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, "lang=en&return_to=%2Fcart").await;
+    browser.forget_cookies();
+    let fresh = arrive(&browser, &callback).await;
+    assert_eq!(
+        fresh,
+        format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2Fcart&lang=en&attempt=2")
+    );
+    is_untouched(&stack);
+    let hops = browser.follow(&fresh).await.unwrap();
+    assert_eq!(hops.last().unwrap().url.path(), "/cart");
+    assert!(openid(&browser).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_keeps_no_cookie_ends_on_a_page() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, "return_to=%2Fcart").await;
+    browser.forget_cookies();
+    let fresh = arrive(&browser, &callback).await;
+    let again = begin(&browser, fresh.split_once('?').unwrap().1).await;
+    browser.forget_cookies();
+    let answer = browser.get(&again).await.unwrap();
+    let id = answer.header("x-correlation-id").unwrap();
+    let page = format!(
+        "https://login.example.com/error?reason=cookie_missing&id={id}&return_to=https%3A%2F%2Flogin.example.com%2Fcart"
+    );
+    assert_eq!(location(&answer), page);
+    let page = browser.get(&page).await.unwrap();
+    assert_eq!(page.status, 400);
+    assert!(
+        page.text().contains(id)
+            && page.text().contains("/authorize?return_to=https%3A%2F%2Flogin.example.com%2Fcart"),
+        "{}",
+        page.text()
+    );
+    is_untouched(&stack);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_login_begins_anew() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    begin(&browser, "").await;
+    let state = "0".repeat(64);
+    let callback = format!("https://login.example.com/callback?code=0abc&state={state}");
+    assert_eq!(arrive(&browser, &callback).await, format!("{AUTHORIZE}?attempt=2"));
+    is_untouched(&stack);
+    assert!(stack.stop().await.text().contains(r#""outcome":"login_unknown""#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_login_is_refused_though_its_item_is_still_there() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, "").await;
+    change_login(&stack, |login| login["expires_at"]["N"] = "1000000000".into());
+    assert_eq!(arrive(&browser, &callback).await, FRESH);
+    is_untouched(&stack);
+    assert!(stack.stop().await.text().contains(r#""outcome":"login_expired""#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_returns_to_the_page_in_every_form() {
+    for form in ["state=", "code=authdeny&state=", "code=&state="] {
+        let stack = Stack::start(Options::default()).await.unwrap();
+        let browser = stack.browser();
+        let callback = begin(&browser, "return_to=https%3A%2F%2Fwww.example.com%2F%3Fa%3D1%23%2Fme").await;
+        let state = callback.split_once("state=").unwrap().1;
+        let denied = format!("https://login.example.com/callback?{form}{state}");
+        let answer = browser.get(&denied).await.unwrap();
+        assert_eq!(location(&answer), "https://www.example.com/?a=1&error=access_denied#/me", "{form}");
+        assert!(answer.set_cookies().is_empty());
+        is_untouched(&stack);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_in_another_browser_goes_nowhere() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let callback = begin(&stack.browser(), "").await;
+    let denied =
+        format!("https://login.example.com/callback?state={}", callback.split_once("state=").unwrap().1);
+    let other = stack.browser();
+    for _ in ["without a cookie", "with a cookie of its own"] {
+        let page = arrive(&other, &denied).await;
+        assert!(page.starts_with("https://login.example.com/error?reason=access_denied&id="), "{page}");
+        begin(&other, "").await;
+    }
+    is_untouched(&stack);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_inside_another_page_is_refused_and_still_good() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, "").await;
+    for (mode, destination) in [("navigate", "iframe"), ("no-cors", "image")] {
+        let visit =
+            Visit::open(&callback).header("sec-fetch-mode", mode).header("sec-fetch-dest", destination);
+        let page = location(&browser.send(visit).await.unwrap());
+        assert!(page.starts_with("https://login.example.com/error?reason=not_a_page&id="), "{page}");
+    }
+    is_untouched(&stack);
+    assert_eq!(arrive(&browser, &callback).await, ME);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_no_longer_allowed_is_not_emitted() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, "").await;
+    change_login(&stack, |login| login["return_to"]["S"] = "https://evil.com/".into());
+    assert_eq!(arrive(&browser, &callback).await, ME);
+    assert!(openid(&browser).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_tables_nobody_is_asked_for_anything() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, "").await;
+    let table = stack.table("LoginsTable").unwrap().to_owned();
+    let broken =
+        Stack::start(Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")).await;
+    let broken = broken.unwrap();
+    assert_eq!(broken.table("LoginsTable").unwrap(), table);
+    let other = broken.browser();
+    let cookie = format!("__Host-browser={}", browser.cookie("__Host-browser").unwrap());
+    let page = location(&other.send(Visit::open(&callback).header("cookie", &cookie)).await.unwrap());
+    assert!(page.starts_with("https://login.example.com/error?reason=service_unavailable&id="), "{page}");
+    let page = other.get(&page).await.unwrap();
+    assert_eq!((page.status, page.header("retry-after")), (503, Some("10")));
+    assert!(exchanged(&broken).is_empty());
+}

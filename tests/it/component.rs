@@ -1,0 +1,277 @@
+//! A third-party platform that acts for the Official Account: it shows its own token where the account
+//! would show its secret.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
+
+use ::tests::{
+    Browser, Options, Result, Stack,
+    stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
+};
+use serde_json::Value;
+use simulator::{Action, Entry, Fault, Scripted, Snapshot};
+
+use crate::desktop::{desktop, log_in_by_qr, parameter};
+use crate::support::{
+    AUTHORIZE, EXCHANGE, PROFILE, REFRESH, SESSION_COOKIE, allow, callback_of, log_in, log_in_with_profile,
+    requests, sessions, userinfo,
+};
+
+const COMPONENT: &str = "wx0000000000000ddd";
+const TOKEN: &str = "90_component0000000000000000000000000000";
+const TOKENS: &str = r#"{"wx0000000000000ddd":"90_component0000000000000000000000000000"}"#;
+const COMPONENT_EXCHANGE: &str = "/sns/oauth2/component/access_token";
+const COMPONENT_REFRESH: &str = "/sns/oauth2/component/refresh_token";
+const MISCONFIGURED: &str = "https://login.example.com/error?reason=misconfigured&id=";
+
+fn options() -> Options {
+    Options::default().with("COMPONENT_APP_ID", COMPONENT).with("COMPONENT_TOKENS", TOKENS)
+}
+
+async fn stack() -> Stack {
+    start(options()).await
+}
+
+async fn start(options: Options) -> Stack {
+    let stack = Stack::start(options).await.unwrap();
+    allow(&stack);
+    stack
+}
+
+fn script(stack: &Stack, path: &str, errcode: i64, times: u32) {
+    let fault = Fault::Errcode { errcode, errmsg: None };
+    stack.simulator().knobs(|knobs| knobs.script(path, Scripted { times, ..fault.into() }));
+}
+
+/// The names of a request's parameters, in order.
+fn names(entry: &Entry) -> Vec<&str> {
+    entry.query.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// Where the callback of a login of this browser leads.
+async fn leads_to(browser: &Browser) -> Result<String> {
+    let began = browser.get(AUTHORIZE).await?;
+    let wechat = began.redirect()?.map(String::from).unwrap_or_default();
+    let callback = browser.get(&wechat).await?.redirect()?.map(String::from).unwrap_or_default();
+    Ok(browser.get(&callback).await?.location().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platform_is_named_last_and_exchanges_without_a_secret() {
+    let stack = stack().await;
+    let browser = stack.browser();
+    let hops = log_in_with_profile(&browser).await.unwrap();
+    let location = hops[0].location().unwrap();
+    assert!(
+        location.ends_with("&connect_redirect=1&component_appid=wx0000000000000ddd#wechat_redirect"),
+        "{location}"
+    );
+    // WeChat says whose person it is; nobody has to.
+    let callback = url::Url::parse(&callback_of(&hops).unwrap()).unwrap();
+    assert_eq!(parameter(&callback, "appid").unwrap(), OFFICIAL_ACCOUNT);
+
+    assert!(requests(&stack, EXCHANGE).is_empty());
+    let [exchange] = requests(&stack, COMPONENT_EXCHANGE).try_into().unwrap();
+    assert_eq!(
+        names(&exchange),
+        ["appid", "code", "grant_type", "component_appid", "component_access_token"]
+    );
+    for (name, value) in [
+        ("appid", OFFICIAL_ACCOUNT),
+        ("grant_type", "authorization_code"),
+        ("component_appid", COMPONENT),
+        ("component_access_token", TOKEN),
+    ] {
+        assert_eq!(exchange.parameter(name), Some(value));
+    }
+    let shown = userinfo(&browser).await.unwrap().json().unwrap();
+    assert_eq!(shown["openid"], stack.simulator().openid("lin", OFFICIAL_ACCOUNT));
+    assert_eq!(shown["unionid"], stack.simulator().unionid("lin", OFFICIAL_ACCOUNT).unwrap());
+    assert_eq!((&shown["nickname"], requests(&stack, PROFILE).len()), (&Value::from("小满🌾"), 1));
+
+    let dump = format!("{:?}", stack.database().dump().unwrap());
+    assert!(!dump.contains(TOKEN));
+    assert!(!stack.stop().await.text().contains(TOKEN));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_switches_stand_before_the_platform() {
+    let stack = stack().await;
+    let query = "?scope=snsapi_userinfo&forceSnapShot=true&forcePopup=true";
+    let answer = stack.browser().get(&format!("{AUTHORIZE}{query}")).await.unwrap();
+    let location = answer.location().unwrap();
+    let end = "&forcePopup=true&forceSnapShot=true&connect_redirect=1&component_appid=wx0000000000000ddd\
+        #wechat_redirect";
+    assert!(location.ends_with(end), "{location}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_callback_says_of_the_app_decides_nothing() {
+    let stack = stack().await;
+    for appid in ["", WEBSITE_APP, COMPONENT, "wx0000000000000fff"] {
+        let browser = stack.browser();
+        let began = browser.get(AUTHORIZE).await.unwrap();
+        let wechat = began.redirect().unwrap().unwrap();
+        let callback = browser.get(wechat.as_str()).await.unwrap().redirect().unwrap().unwrap();
+        let callback = callback.as_str().replace(OFFICIAL_ACCOUNT, appid);
+        browser.follow(&callback).await.unwrap();
+        assert!(browser.cookie(SESSION_COOKIE).is_some(), "{appid:?}");
+    }
+    let exchanges = requests(&stack, COMPONENT_EXCHANGE);
+    assert_eq!(exchanges.len(), 4);
+    assert!(exchanges.iter().all(|entry| entry.appid.as_deref() == Some(OFFICIAL_ACCOUNT)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_website_app_acts_for_itself() {
+    let stack = stack().await;
+    let browser = desktop(&stack);
+    log_in_by_qr(&stack, &browser, AUTHORIZE, "lin").await.unwrap();
+    assert!(requests(&stack, COMPONENT_EXCHANGE).is_empty());
+    let [exchange] = requests(&stack, EXCHANGE).try_into().unwrap();
+    assert_eq!(names(&exchange), ["appid", "secret", "code", "grant_type"]);
+    assert_eq!(requests(&stack, "/connect/qrconnect")[0].parameter("component_appid"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_is_nobodys_unless_it_is_configured() {
+    // A token alone names no platform.
+    for options in [Options::default(), Options::default().with("COMPONENT_TOKENS", TOKENS)] {
+        let stack = start(options).await;
+        let hops = log_in(&stack.browser()).await.unwrap();
+        assert!(!hops[0].location().unwrap().contains("component"));
+        assert!(requests(&stack, COMPONENT_EXCHANGE).is_empty());
+        assert_eq!(requests(&stack, EXCHANGE).len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_login_of_a_platform_does_without_the_unionid() {
+    let stack = start(options().with("SILENT_UNIONID", "true")).await;
+    let browser = stack.browser();
+    log_in(&browser).await.unwrap();
+    assert_eq!(userinfo(&browser).await.unwrap().json().unwrap().get("unionid"), None);
+    let ledger = stack.simulator().ledger();
+    assert!(ledger.iter().all(|entry| !entry.path.starts_with("/cgi-bin/")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_visitor_gets_no_session_here_either() {
+    let stack = stack().await;
+    stack.simulator().knobs(|knobs| knobs.snapshot = Snapshot::On);
+    let browser = stack.browser();
+    let hops = browser.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await.unwrap();
+    assert!(hops.last().unwrap().text().contains("使用完整服务"));
+    assert!(sessions(&stack).unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_the_platform_ends_where_it_can_be_mended() {
+    let stack = stack().await;
+    for errcode in [61003, 61004, 61007, 61011, 61014, 61005, 61006, 41021] {
+        script(&stack, COMPONENT_EXCHANGE, errcode, 1);
+        let page = leads_to(&stack.browser()).await.unwrap();
+        assert!(page.starts_with(MISCONFIGURED), "{errcode}: {page}");
+        let line = stack.logs().wait_for(&format!(r#""errcode":{errcode}"#)).await.unwrap().text;
+        assert!(line.contains(r#""level":"ERROR""#) && line.contains("misconfigured"), "{line}");
+    }
+    for errcode in [61009, 61010, 61023, 40029, 40163] {
+        script(&stack, COMPONENT_EXCHANGE, errcode, 1);
+        let fresh = leads_to(&stack.browser()).await.unwrap();
+        assert_eq!(fresh, format!("{AUTHORIZE}?attempt=2"), "{errcode}");
+    }
+    assert!(sessions(&stack).unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_withdrew_from_the_platform_is_no_visitors_fault() {
+    let stack = stack().await;
+    // Between the page and the callback.
+    let browser = stack.browser();
+    let began = browser.get(AUTHORIZE).await.unwrap();
+    let wechat = began.redirect().unwrap().unwrap();
+    let callback = browser.get(wechat.as_str()).await.unwrap().redirect().unwrap().unwrap();
+    stack.simulator().settings(|settings| settings.components[0].authorizers.clear());
+    let page = browser.get(callback.as_str()).await.unwrap();
+    assert!(page.location().unwrap().starts_with(MISCONFIGURED));
+    assert!(stack.stop().await.text().contains(r#""errcode":61003"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_missing_is_a_wrong_configuration() {
+    for options in [
+        Options::default().with("COMPONENT_APP_ID", COMPONENT),
+        options().with("COMPONENT_TOKENS", "{}"),
+        options().with("COMPONENT_TOKENS", r#"{"wx0000000000000ddd":""}"#),
+        options().with("COMPONENT_TOKENS", r#"{"wx0000000000000eee":"90_other"}"#),
+    ] {
+        let stack = start(options).await;
+        let page = leads_to(&stack.browser()).await.unwrap();
+        assert!(page.starts_with(MISCONFIGURED), "{page}");
+        // Nothing was sent without it, and not with the secret of the account instead.
+        assert!(requests(&stack, COMPONENT_EXCHANGE).is_empty() && requests(&stack, EXCHANGE).is_empty());
+        assert!(stack.stop().await.text().contains(r#""outcome":"secrets_wrong""#));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_wechat_refuses_is_a_wrong_configuration() {
+    let stack = start(options().with("COMPONENT_TOKENS", r#"{"wx0000000000000ddd":"90_stale"}"#)).await;
+    let page = leads_to(&stack.browser()).await.unwrap();
+    assert!(page.starts_with(MISCONFIGURED), "{page}");
+    assert_eq!(requests(&stack, COMPONENT_EXCHANGE).len(), 1);
+    let line = stack.logs().wait_for(r#""errcode":40001"#).await.unwrap().text;
+    assert!(line.contains(r#""level":"ERROR""#), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_renewed_through_the_platform() {
+    let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
+    let browser = stack.browser();
+    log_in_with_profile(&browser).await.unwrap();
+    stack.simulator().clear_ledger();
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    let shown = userinfo(&browser).await.unwrap().json().unwrap();
+    assert_eq!((&shown["nickname"], &shown["scope"]), (&"小满🌾".into(), &"snsapi_userinfo".into()));
+    assert!(requests(&stack, REFRESH).is_empty());
+    let [refresh] = requests(&stack, COMPONENT_REFRESH).try_into().unwrap();
+    assert_eq!(
+        names(&refresh),
+        ["appid", "grant_type", "component_appid", "component_access_token", "refresh_token"]
+    );
+    assert_eq!(refresh.parameter("appid"), Some(OFFICIAL_ACCOUNT));
+    assert_eq!(refresh.parameter("component_access_token"), Some(TOKEN));
+    assert_eq!(requests(&stack, PROFILE).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_the_platform_cannot_make_costs_nobody_the_session() {
+    let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
+    let browser = stack.browser();
+    log_in_with_profile(&browser).await.unwrap();
+    for errcode in [61003, 61004, 61014] {
+        stack.simulator().act(&Action::ExpireAccessTokens);
+        script(&stack, COMPONENT_REFRESH, errcode, 1);
+        // What was read before is shown, and an operator is told.
+        let answer = userinfo(&browser).await.unwrap();
+        assert_eq!(answer.status, 200, "{errcode}: {}", answer.text());
+        assert_eq!(answer.json().unwrap()["nickname"], "小满🌾", "{errcode}");
+        let line = stack.logs().wait_for(&format!(r#""errcode":{errcode}"#)).await.unwrap().text;
+        assert!(line.contains(r#""level":"ERROR""#) && line.contains("shown_stale"), "{line}");
+    }
+    // But a grant that is gone is gone.
+    script(&stack, COMPONENT_REFRESH, 61023, 1);
+    assert_eq!(userinfo(&browser).await.unwrap().status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platforms_stale_token_costs_nobody_the_session() {
+    let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
+    let browser = stack.browser();
+    log_in_with_profile(&browser).await.unwrap();
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    // The other system has replaced the token, and ours is the one before.
+    stack.simulator().settings(|settings| settings.components[0].access_token = "90_newer".to_owned());
+    let answer = userinfo(&browser).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json().unwrap()["nickname"], "小满🌾");
+}

@@ -1,0 +1,357 @@
+//! Every file of `events/`, through the real binaries.
+//!
+//! The files are requests as API Gateway hands them on. Each has a row below that says how it is
+//! answered; a file without a row and a row without a file both fail. The stack knows no login and no
+//! session, so whatever the files claim about themselves is a lie, and only a login that begins may
+//! leave anything behind.
+
+use std::collections::BTreeSet;
+
+use ::tests::{Failure, Options, Result, Stack, event::to_response, events::Event};
+use serde_json::Value;
+use simulator::Fault;
+
+use crate::support::{EXCHANGE, assert_secured, attribute, logins, requests, sessions, text};
+
+use Answer::{Empty, Fresh, Json, Page, QrCode, Redirect, Text, Wechat};
+
+/// What the file `site-verification-file.json` asks for.
+const SITE_VERIFICATION: &str = "MP_verify_0123456789abcdef.txt=0123456789abcdef";
+/// What `callback-unknown-state.json` brings.
+const STATE: &str = "5eed00005eed00005eed00005eed00005eed00005eed00005eed00005eed0000";
+const BROWSER: &str = "b0b0cafeb0b0cafeb0b0cafeb0b0cafeb0b0cafeb0b0cafeb0b0cafeb0b0cafe";
+
+/// How an event is answered.
+enum Answer {
+    /// A login begins: 302 to WeChat, and it will end here.
+    Wechat(&'static str),
+    /// A login begins by QR code: 302 to WeChat, and it will end here.
+    QrCode(&'static str),
+    /// 303 to a fresh login.
+    Fresh(&'static str),
+    /// 303 to an address that begins so.
+    Redirect(&'static str),
+    /// A page with this status and this text.
+    Page(u16, &'static str),
+    /// A problem document with this status, of this type.
+    Json(u16, &'static str),
+    /// A plain text.
+    Text(&'static str),
+    /// Nothing but this status.
+    Empty(u16),
+}
+
+const ME: &str = "https://www.example.com/me";
+const AGAIN: &str = "https://login.example.com/authorize?attempt=2";
+const INVALID: &str = "https://login.example.com/error?reason=invalid_request&id=";
+const DENIED: &str = "https://login.example.com/error?reason=access_denied&id=";
+const NOT_A_PAGE: &str = "https://login.example.com/error?reason=not_a_page&id=";
+
+const ROWS: [(&str, Answer); 128] = [
+    ("authorize-app-hostile", Page(400, "请求不正确")),
+    ("authorize-app-official-account", Wechat(ME)),
+    ("authorize-app-unknown", Page(400, "请求不正确")),
+    ("authorize-app-website", QrCode(ME)),
+    ("authorize-auto", Wechat("https://www.example.com/me?tab=1")),
+    ("authorize-broken-cookie-byte", Wechat(ME)),
+    ("authorize-broken-encoding", Page(400, "请求不正确")),
+    ("authorize-consent", Wechat("https://www.example.com/orders/7?from=wechat")),
+    ("authorize-cookie-beyond-ascii", Wechat(ME)),
+    ("authorize-desktop", QrCode(ME)),
+    ("authorize-desktop-wechat", Wechat(ME)),
+    ("authorize-desktop-wechat-mac", Wechat(ME)),
+    ("authorize-double-slash-return-to", Page(400, "返回地址不被允许")),
+    ("authorize-foreign-host", Wechat(ME)),
+    ("authorize-foreign-return-to", Page(400, "返回地址不被允许")),
+    ("authorize-hash-route", Wechat("https://www.example.com/#/orders/7?from=wechat")),
+    ("authorize-iframe", Page(403, "请直接打开登录页面")),
+    ("authorize-image", Page(403, "请直接打开登录页面")),
+    ("authorize-look-alike-return-to", Page(400, "返回地址不被允许")),
+    ("authorize-malformed-cookie", Wechat(ME)),
+    ("authorize-malformed-host", Page(400, "请求不正确")),
+    (
+        "authorize-nested-query",
+        Wechat("https://www.example.com/go?next=https%3A%2F%2Fwww.example.com%2Fa%3Fb%3Dc%26d"),
+    ),
+    ("authorize-ninth-attempt", Page(400, "请求不正确")),
+    ("authorize-no-fetch-metadata", Wechat(ME)),
+    ("authorize-no-user-agent", QrCode(ME)),
+    ("authorize-own-path", Wechat("https://login.example.com/userinfo-help?tab=1#top")),
+    ("authorize-own-route-return-to", Page(400, "返回地址不被允许")),
+    ("authorize-prefetch", Page(403, "请直接打开登录页面")),
+    ("authorize-raw-angle-brackets", Page(400, "请求不正确")),
+    ("authorize-raw-control-byte", Page(400, "请求不正确")),
+    ("authorize-raw-letters", Page(400, "返回地址不被允许")),
+    ("authorize-raw-quote", Page(400, "请求不正确")),
+    ("authorize-raw-space", Page(400, "请求不正确")),
+    ("authorize-second-attempt", Wechat("https://www.example.com/")),
+    ("authorize-silent", Wechat(ME)),
+    ("authorize-switch-neither-true-nor-false", Page(400, "请求不正确")),
+    ("authorize-switches", Wechat(ME)),
+    ("authorize-trailing-parameters-of-wechat", Wechat(ME)),
+    ("authorize-two-apps", Page(400, "请求不正确")),
+    ("authorize-two-browser-cookies", Wechat(ME)),
+    ("authorize-two-return-to", Page(400, "请求不正确")),
+    ("authorize-two-scopes", Page(400, "请求不正确")),
+    ("authorize-unknown-lang", Page(400, "请求不正确")),
+    ("authorize-unknown-scope", Page(400, "请求不正确")),
+    ("authorize-wecom", QrCode(ME)),
+    ("callback-broken-encoding", Redirect(INVALID)),
+    ("callback-code-too-long", Redirect(INVALID)),
+    ("callback-denied-authdeny", Redirect(DENIED)),
+    ("callback-denied-empty-code", Redirect(DENIED)),
+    ("callback-denied-no-code", Redirect(DENIED)),
+    ("callback-denied-no-cookie", Redirect(DENIED)),
+    ("callback-desktop", Fresh(AGAIN)),
+    ("callback-desktop-iframe", Redirect(NOT_A_PAGE)),
+    ("callback-empty-state", Redirect(INVALID)),
+    ("callback-iframe", Redirect(NOT_A_PAGE)),
+    ("callback-image", Redirect(NOT_A_PAGE)),
+    ("callback-look-alike-cookie", Fresh(AGAIN)),
+    ("callback-malformed-code", Redirect(INVALID)),
+    ("callback-malformed-cookie", Fresh(AGAIN)),
+    ("callback-malformed-state", Redirect(INVALID)),
+    ("callback-missing-state", Redirect(INVALID)),
+    ("callback-no-cookie", Fresh(AGAIN)),
+    ("callback-no-query", Redirect(INVALID)),
+    ("callback-of-a-platform", Fresh(AGAIN)),
+    ("callback-raw-quote", Page(400, "请求不正确")),
+    ("callback-state-too-long", Redirect(INVALID)),
+    ("callback-trailing-parameters-of-wechat", Fresh(AGAIN)),
+    ("callback-two-browser-cookies", Fresh(AGAIN)),
+    ("callback-two-codes", Redirect(INVALID)),
+    ("callback-two-states", Redirect(INVALID)),
+    ("callback-two-states-one-encoded", Redirect(INVALID)),
+    ("callback-unknown-state", Fresh(AGAIN)),
+    ("callback-unknown-state-with-session", Fresh(AGAIN)),
+    ("logout-foreign-origin", Json(403, "origin_refused")),
+    ("logout-form", Redirect("https://login.example.com/")),
+    ("logout-form-foreign-origin", Json(403, "origin_refused")),
+    ("logout-form-of-the-page", Redirect("https://login.example.com/")),
+    ("logout-malformed-session", Empty(204)),
+    ("logout-no-origin", Json(403, "origin_refused")),
+    ("logout-null-origin", Json(403, "origin_refused")),
+    ("logout-preflight", Empty(204)),
+    ("logout-preflight-foreign-origin", Json(403, "origin_refused")),
+    ("logout-script", Empty(204)),
+    ("logout-script-no-cookie", Empty(204)),
+    ("logout-with-a-body", Empty(204)),
+    ("site-error-access-denied", Page(403, "你没有同意授权")),
+    ("site-error-cookie-missing", Page(400, "浏览器没有保存 Cookie")),
+    ("site-error-hostile-id", Page(400, "登录已过期")),
+    ("site-error-hostile-reason", Page(400, "请求不正确")),
+    ("site-error-hostile-return-to", Page(400, "登录已过期")),
+    ("site-error-login-expired", Page(400, "登录已过期")),
+    ("site-error-login-failed", Page(403, "登录没有成功")),
+    ("site-error-misconfigured-503", Page(503, "登录服务设置有误")),
+    ("site-error-no-reason", Page(400, "请求不正确")),
+    ("site-error-not-a-page-iframe", Page(403, "请直接打开登录页面")),
+    ("site-error-raw-angle-brackets", Page(400, "请求不正确")),
+    ("site-error-snapshot", Page(403, "请使用完整服务")),
+    ("site-error-snapshot-english", Page(403, "Please use the full service")),
+    ("site-error-two-reasons", Page(400, "请求不正确")),
+    ("site-error-unexpected-500", Page(500, "出了点问题")),
+    ("site-error-wechat-unavailable-503", Page(503, "微信暂时没有响应")),
+    ("site-home", Page(200, "你还没有登录。")),
+    ("site-home-denied", Page(200, "你没有同意授权，所以没有登录。")),
+    ("site-home-english", Page(200, "You are not logged in.")),
+    ("site-home-unknown-error", Page(200, "你还没有登录。")),
+    ("site-home-with-session", Page(200, "查看我的资料")),
+    ("site-unknown-file", Page(404, "没有这个页面")),
+    ("site-verification-file", Text("0123456789abcdef")),
+    ("site-verification-file-in-other-case", Page(404, "没有这个页面")),
+    ("site-verification-file-of-another-site", Page(404, "没有这个页面")),
+    ("userinfo-foreign-origin", Json(403, "origin_refused")),
+    ("userinfo-malformed-session", Json(401, "not_logged_in")),
+    ("userinfo-no-cookie", Json(401, "not_logged_in")),
+    ("userinfo-no-cookie-page", Page(401, "你还没有登录")),
+    ("userinfo-no-cookie-page-english", Page(401, "You are not logged in")),
+    ("userinfo-no-origin", Json(401, "not_logged_in")),
+    ("userinfo-null-origin", Json(403, "origin_refused")),
+    ("userinfo-preflight", Empty(204)),
+    ("userinfo-preflight-foreign-origin", Json(403, "origin_refused")),
+    ("userinfo-preflight-no-origin", Json(403, "origin_refused")),
+    ("userinfo-raw-quote", Page(400, "请求不正确")),
+    ("userinfo-two-langs", Json(400, "invalid_request")),
+    ("userinfo-two-origins", Json(403, "origin_refused")),
+    ("userinfo-two-sessions", Json(401, "not_logged_in")),
+    ("userinfo-unknown-lang", Json(400, "invalid_request")),
+    ("userinfo-unknown-session", Json(401, "not_logged_in")),
+    ("userinfo-unknown-session-page", Page(401, "你还没有登录")),
+    ("userinfo-unknown-verify", Json(400, "invalid_request")),
+];
+
+async fn stack() -> Result<Stack> {
+    Stack::start(Options::default().with("SITE_VERIFICATION", SITE_VERIFICATION)).await
+}
+
+/// Holds an answer against its row.
+fn assert_answered(name: &str, answer: &Value, expected: &Answer) -> Result<()> {
+    let response = to_response(answer)?;
+    let headers = response.headers();
+    assert_secured(headers, name);
+    let status = response.status().as_u16();
+    let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
+    let (location, kind) = (text(headers, "location"), text(headers, "content-type"));
+    let told = format!("{name}: {status} {location:?} {kind:?} {body}");
+    assert_eq!(headers.contains_key("retry-after"), status == 503, "{told}");
+    match *expected {
+        Wechat(_) | QrCode(_) => {
+            assert_eq!((status, body), (302, ""), "{told}");
+            let page = match expected {
+                QrCode(_) => "qrconnect?appid=wx0000000000000bbb",
+                _ => "oauth2/authorize?appid=wx0000000000000aaa",
+            };
+            let wechat = format!(
+                "https://open.weixin.qq.com/connect/{page}\
+                 &redirect_uri=https%3A%2F%2Flogin.example.com%2Fcallback&response_type=code&scope=snsapi_"
+            );
+            let location = location.unwrap_or_default();
+            assert!(location.starts_with(&wechat) && location.ends_with("#wechat_redirect"), "{told}");
+        }
+        Fresh(expected) => {
+            assert_eq!((status, location, body), (303, Some(expected), ""), "{told}");
+        }
+        Redirect(prefix) => {
+            assert_eq!((status, body), (303, ""), "{told}");
+            assert!(location.is_some_and(|location| location.starts_with(prefix)), "{told}");
+            // WeChat's code and the state stay behind, whatever the query held.
+            assert!(!told.contains("code=") && !told.contains("state="), "{told}");
+        }
+        Page(expected, fragment) => {
+            assert_eq!((status, location), (expected, None), "{told}");
+            assert_eq!(kind, Some("text/html; charset=utf-8"), "{told}");
+            assert!(body.contains(fragment), "{told}");
+            assert!(!body.contains("<script") && !body.contains("javascript:"), "{told}");
+        }
+        Json(expected, reason) => {
+            assert_eq!((status, location), (expected, None), "{told}");
+            assert_eq!(kind, Some("application/problem+json; charset=utf-8"), "{told}");
+            let problem: Value = serde_json::from_str(body)?;
+            let is = |name: &str| problem.get(name).cloned().unwrap_or_default();
+            assert_eq!(is("type"), format!("urn:wechat-login:{reason}"), "{told}");
+            assert_eq!(is("status"), status, "{told}");
+            assert_eq!(is("correlation_id").as_str(), text(headers, "x-correlation-id"), "{told}");
+            assert_eq!(problem.get("authorize_url").is_some(), expected == 401, "{told}");
+        }
+        Text(expected) => {
+            assert_eq!((status, kind, body), (200, Some("text/plain; charset=utf-8"), expected), "{told}");
+        }
+        Empty(expected) => {
+            assert_eq!((status, location, kind, body), (expected, None, None, ""), "{told}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_file_has_a_row_and_every_row_a_file() {
+    let files: BTreeSet<_> = Event::all().unwrap().into_iter().map(|event| event.name).collect();
+    let rows: BTreeSet<_> = ROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let difference: Vec<_> = files.symmetric_difference(&rows).collect();
+    assert!(difference.is_empty(), "{difference:?}");
+    assert_eq!(rows.len(), ROWS.len(), "a row stands twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_answered_as_its_row_says() {
+    let stack = stack().await.unwrap();
+    let mut begun = BTreeSet::new();
+    for event in Event::all().unwrap() {
+        let Some((_, expected)) = ROWS.iter().find(|(name, _)| *name == event.name) else {
+            // The other test says so.
+            continue;
+        };
+        let answer = stack.gateway().invoke(event.function, &event.payload).await.unwrap();
+        assert_answered(&event.name, &answer, expected).unwrap();
+        event.check(&answer).unwrap();
+
+        // A login that begins leaves one item and the cookie; everything else leaves nothing.
+        let stored = logins(&stack).unwrap();
+        let fresh: Vec<_> =
+            stored.iter().filter(|item| !begun.contains(attribute(item, "id"))).cloned().collect();
+        let cookies = answer["cookies"].as_array().cloned().unwrap_or_default();
+        match expected {
+            Wechat(target) | QrCode(target) => {
+                assert_eq!(fresh.len(), 1, "{}", event.name);
+                assert_eq!(attribute(&fresh[0], "return_to"), *target, "{}", event.name);
+                assert_eq!(cookies.len(), 1, "{}", event.name);
+                begun.insert(attribute(&fresh[0], "id").to_owned());
+            }
+            Empty(204) | Redirect("https://login.example.com/")
+                if event.function == "logout" && !event.name.contains("preflight") =>
+            {
+                assert_eq!(cookies, [crate::support::SESSION_CLEARED], "{}", event.name);
+                assert!(fresh.is_empty(), "{}", event.name);
+            }
+            _ => assert!(fresh.is_empty() && cookies.is_empty(), "{}: {answer}", event.name),
+        }
+        assert!(sessions(&stack).unwrap().is_empty(), "{}", event.name);
+    }
+    assert!(stack.simulator().ledger().is_empty());
+    assert!(stack.functions().names().iter().all(|name| stack.functions().cold_starts(name) == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_cookie_does_not_cost_the_others() {
+    let stack = stack().await.unwrap();
+    for name in ["authorize-broken-cookie-byte", "authorize-cookie-beyond-ascii"] {
+        let event = Event::all().unwrap().into_iter().find(|event| event.name == name).unwrap();
+        let answer = stack.gateway().invoke("authorize", &event.payload).await.unwrap();
+        let cookie = answer["cookies"][0].as_str().unwrap();
+        assert!(cookie.starts_with(&format!("__Host-browser={BROWSER};")), "{name}: {cookie}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_callback_events_that_are_well_formed_log_in_once_their_login_is_stored() {
+    for name in ["callback-unknown-state", "callback-trailing-parameters-of-wechat"] {
+        let stack = stack().await.unwrap();
+        let state = shared::login::State::parse(STATE).unwrap();
+        let login = serde_json::json!({
+            "id": { "S": state.login_id().as_str() },
+            "browser": { "S": shared::Digest::of(BROWSER.as_bytes()).as_str() },
+            "app": { "S": ::tests::stack::OFFICIAL_ACCOUNT },
+            "scope": { "S": "snsapi_base" },
+            "return_to": { "S": "https://www.example.com/#/orders/7" },
+            "attempt": { "N": "1" },
+            "expires_at": { "N": (::tests::time::now_seconds() + 60).to_string() },
+        });
+        stack.database().put(stack.table("LoginsTable").unwrap(), &login).unwrap();
+        stack.simulator().knobs(|knobs| {
+            let body = r#"{"access_token":"90_a","expires_in":7200,"refresh_token":"90_r","openid":"oA","scope":"snsapi_base"}"#;
+            let (status, content_type, body) = (200, "text/plain".to_owned(), body.to_owned());
+            knobs.script(EXCHANGE, Fault::Raw { status, content_type, body, latin1: false });
+        });
+        let event = Event::all().unwrap().into_iter().find(|event| event.name == name).unwrap();
+        let answer = stack.gateway().invoke("callback", &event.payload).await.unwrap();
+        assert_eq!(answer["statusCode"], 303, "{answer}");
+        assert_eq!(answer["headers"]["location"], "https://www.example.com/#/orders/7", "{answer}");
+        assert!(answer["cookies"][0].as_str().unwrap().starts_with("__Host-session="), "{answer}");
+        assert_eq!(requests(&stack, EXCHANGE).len(), 1);
+        assert_eq!(sessions(&stack).unwrap().len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_none_is_answered_all_the_same() {
+    let stack = stack().await.unwrap();
+    for function in ["authorize", "callback", "userinfo", "logout", "site"] {
+        for event in [
+            Value::Null,
+            Value::from("GET /"),
+            Value::from(1),
+            serde_json::json!({}),
+            serde_json::json!([]),
+            serde_json::json!({ "version": "1.0", "path": "/", "httpMethod": "GET" }),
+            serde_json::json!({ "version": "2.0", "cookies": [1, null], "requestContext": {} }),
+        ] {
+            let answer = stack.gateway().invoke(function, &event).await;
+            let answer =
+                answer.map_err(|error| Failure::new(format!("{function} {event}: {error}"))).unwrap();
+            assert_eq!(answer["statusCode"], 400, "{function} {event}: {answer}");
+            assert_secured(to_response(&answer).unwrap().headers(), function);
+        }
+        assert_eq!(stack.functions().cold_starts(function), 1, "{function} died of an event");
+    }
+}

@@ -1,0 +1,18 @@
+//! Whole logins, with the real binaries as separate processes. The tree follows the routes.
+
+mod accounts;
+mod authorize;
+mod auto;
+mod callback;
+mod component;
+mod desktop;
+mod events;
+mod life;
+mod logout;
+mod routing;
+mod security;
+mod site;
+mod store;
+mod support;
+mod unionid;
+mod userinfo;

@@ -1,0 +1,303 @@
+//! One link for every browser: which app logs a person in, what a browser sees that no app serves, and
+//! the switches that WeChat's address carries.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of these tests fail as the tests do")]
+
+use ::tests::{
+    Answer, Browser, Options, Stack,
+    browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
+    stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
+};
+use fast_qr::{ECL, QRBuilder, convert::Builder as _, convert::svg::SvgBuilder};
+use simulator::Outcome;
+
+use crate::desktop::{arrive, desktop, scan};
+use crate::support::{
+    AUTHORIZE, EXCHANGE, SESSION_COOKIE, allow, assert_secured, attribute, log_in, log_in_at, logins,
+    requests, stack, userinfo,
+};
+
+pub const DESKTOP_WECHAT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like \
+    Gecko) Chrome/132.0.0.0 Safari/537.36 NetType/WIFI MicroMessenger/7.0.20.1781(0x6700143B) \
+    WindowsWechat(0x63090c37) XWEB/14315 Flue";
+pub const MAC_WECHAT: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like \
+    Gecko) Chrome/132.0.0.0 Safari/537.36 MicroMessenger/7.0.20.1781(0x6700143B) MacWechat/3.8.7(0x13080712) \
+    XWEB/16816";
+const WECOM: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like \
+    Gecko) Mobile/15E148 wxwork/4.1.36 MicroMessenger/7.0.1 Language/zh";
+
+/// Whose browser, and whether it is WeChat's own.
+const AGENTS: [(&str, bool); 7] = [
+    (WECHAT_USER_AGENT, true),
+    (DESKTOP_WECHAT, true),
+    (MAC_WECHAT, true),
+    (WECOM, false),
+    (DESKTOP_USER_AGENT, false),
+    ("curl/8.9.0", false),
+    ("", false),
+];
+
+/// Where a link leads.
+#[derive(Debug, PartialEq)]
+enum Way {
+    Account,
+    QrCode,
+    OpenInWechat,
+    Refused,
+}
+
+use Way::{Account, OpenInWechat, QrCode, Refused};
+
+fn way(answer: &Answer) -> Way {
+    match answer.redirect().unwrap().map(|url| url.path().to_owned()).as_deref() {
+        Some("/connect/oauth2/authorize") => Account,
+        Some("/connect/qrconnect") => QrCode,
+        Some(path) => panic!("{path}"),
+        None if answer.status == 200 => OpenInWechat,
+        None => {
+            assert_eq!(answer.status, 400, "{}", answer.text());
+            assert!(answer.text().contains("<h1>请求不正确</h1>"), "{}", answer.text());
+            Refused
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_browser_the_apps_and_the_wish_decide_the_way() {
+    let both = stack().await.unwrap();
+    let account_only = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
+    for (agent, is_wechat) in AGENTS {
+        for (stack, wish, expected) in [
+            (&both, "", if is_wechat { Account } else { QrCode }),
+            (&both, "?app=official_account", Account),
+            (&both, "?app=website", QrCode),
+            (&both, "?app=unknown", Refused),
+            (&both, "?app=", Refused),
+            (&both, "?app=website&app=website", Refused),
+            (&account_only, "", if is_wechat { Account } else { OpenInWechat }),
+            (&account_only, "?app=official_account", Account),
+            (&account_only, "?app=website", Refused),
+            (&account_only, "?app=unknown", Refused),
+        ] {
+            let told = format!("{agent:?} {wish}");
+            let before = logins(stack).unwrap().len();
+            let browser = stack.browser().with_user_agent(agent);
+            let answer = browser.get(&format!("{AUTHORIZE}{wish}")).await.unwrap();
+            assert_secured(&answer.headers, &told);
+            assert_eq!(way(&answer), expected, "{told}");
+            // A login is stored, and tied to the browser, only if somebody was sent to WeChat.
+            let begun = usize::from(matches!(expected, Account | QrCode));
+            assert_eq!(logins(stack).unwrap().len() - before, begun, "{told}");
+            assert_eq!(answer.set_cookies().len(), begun, "{told}");
+        }
+    }
+    let apps = |stack| {
+        let mut apps: Vec<_> =
+            logins(stack).unwrap().iter().map(|login| attribute(login, "app").to_owned()).collect();
+        apps.sort();
+        apps.dedup();
+        apps
+    };
+    assert_eq!(apps(&both), [OFFICIAL_ACCOUNT, WEBSITE_APP]);
+    assert_eq!(apps(&account_only), [OFFICIAL_ACCOUNT]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn desktop_wechat_logs_in_as_a_phone_does() {
+    let stack = stack().await.unwrap();
+    for agent in [DESKTOP_WECHAT, MAC_WECHAT] {
+        let browser = stack.browser().with_user_agent(agent);
+        log_in(&browser).await.unwrap();
+        let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
+        assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["openid"], openid);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_pretends_to_be_wechat_meets_wechats_own_refusal() {
+    let stack = stack().await.unwrap();
+    let browser = desktop(&stack);
+    let hops = browser.follow(&format!("{AUTHORIZE}?app=official_account")).await.unwrap();
+    let last = hops.last().unwrap();
+    assert_eq!(last.url.path(), "/connect/oauth2/authorize");
+    assert!(last.text().contains("请在微信客户端打开链接"), "{}", last.text());
+    assert!(requests(&stack, EXCHANGE).is_empty());
+}
+
+/// The page's link, as the reader sees it and as a browser follows it.
+fn link_of(page: &str) -> String {
+    let (_, rest) = page.split_once("<a href=\"").unwrap();
+    let (address, rest) = rest.split_once("\">").unwrap();
+    assert!(rest.starts_with(&format!("{address}</a>")), "{page}");
+    address.replace("&#38;", "&").replace("&amp;", "&")
+}
+
+/// The code that stands for a text, drawn as our pages draw it.
+fn code_of(text: &str) -> String {
+    SvgBuilder::default().margin(1).to_str(&QRBuilder::new(text).ecl(ECL::M).build().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_website_app_the_same_link_is_shown_to_a_phone() {
+    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
+    allow(&stack);
+    for (query, expected) in [
+        ("", ""),
+        ("?scope=snsapi_base", ""),
+        ("?attempt=2", ""),
+        ("?scope=snsapi_userinfo&lang=zh_TW", "?scope=snsapi_userinfo&lang=zh_TW"),
+        ("?lang=en&scope=auto", "?scope=auto&lang=en"),
+        (
+            "?scope=auto&lang=en&return_to=https%3A%2F%2Fwww.example.com%2F%3Fa%3D1%26b%3D2%23%2Fc",
+            "?return_to=https%3A%2F%2Fwww.example.com%2F%3Fa%3D1%26b%3D2%23%2Fc&scope=auto&lang=en",
+        ),
+        ("?return_to=%2Fcart", "?return_to=https%3A%2F%2Flogin.example.com%2Fcart"),
+    ] {
+        let answer = desktop(&stack).get(&format!("{AUTHORIZE}{query}")).await.unwrap();
+        let page = answer.text();
+        assert_eq!(answer.status, 200, "{page}");
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(page.contains("<h1>请在微信客户端打开</h1>"), "{page}");
+        let link = link_of(&page);
+        assert_eq!(link, format!("{AUTHORIZE}{expected}"), "{query}");
+        assert!(page.contains("<svg") && page.contains(&code_of(&link)), "{page}");
+        assert!(!page.contains("<script"), "{page}");
+        assert!(logins(&stack).unwrap().is_empty() && stack.simulator().ledger().is_empty());
+
+        // A phone opens what the page shows, and ends where the desktop's visitor wanted to go.
+        let phone = stack.browser();
+        let hops = phone.follow(&link).await.unwrap();
+        let last = &hops[hops.len() - 1].url;
+        let wanted = if query.contains("%2Fc") { "/" } else { "/me" };
+        let wanted = if query.contains("cart") { "/cart" } else { wanted };
+        assert_eq!(last.path(), wanted, "{query}");
+        let profile = userinfo(&phone).await.unwrap().json().unwrap();
+        assert_eq!(profile["nickname"].is_string(), query.contains("snsapi_userinfo"), "{query}");
+        for item in logins(&stack).unwrap() {
+            stack.database().delete(stack.table("LoginsTable").unwrap(), attribute(&item, "id")).unwrap();
+        }
+        stack.simulator().clear_ledger();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_in_the_visitors_language_and_hostile_targets_stay_text() {
+    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
+    let english = desktop(&stack).with_language("en-GB,en").get(AUTHORIZE).await.unwrap().text();
+    assert!(english.contains("<h1>Please open this in WeChat</h1>"), "{english}");
+    let target = "return_to=https%3A%2F%2Fwww.example.com%2F%3Fq%3D%2522%253E%253Cscript%253E";
+    let page = desktop(&stack).get(&format!("{AUTHORIZE}?{target}")).await.unwrap().text();
+    assert_eq!(link_of(&page), format!("{AUTHORIZE}?{target}"));
+    assert!(!page.contains("<script"), "{page}");
+    // A foreign target is refused here as anywhere.
+    let foreign = "return_to=https%3A%2F%2Fevil.example%2F";
+    assert_eq!(desktop(&stack).get(&format!("{AUTHORIZE}?{foreign}")).await.unwrap().status, 400);
+}
+
+/// What stands behind the state in the address that this link leads to.
+async fn switches(browser: &Browser, query: &str) -> String {
+    let answer = browser.get(&format!("{AUTHORIZE}?{query}")).await.unwrap();
+    assert_eq!(answer.status, 302, "{query}: {}", answer.text());
+    let location = answer.location().unwrap();
+    let (_, rest) = location.split_once("&state=").unwrap();
+    rest.get(64..).unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_switches_stand_behind_the_state_in_the_documented_order() {
+    let usual = stack().await.unwrap();
+    let plain = Stack::start(Options::default().with("CONNECT_REDIRECT", "false")).await.unwrap();
+    for (query, expected) in [
+        ("", ""),
+        ("forcePopup=true", "&forcePopup=true"),
+        ("forceSnapShot=true", "&forceSnapShot=true"),
+        ("forceSnapShot=true&forcePopup=true", "&forcePopup=true&forceSnapShot=true"),
+        ("forcePopup=false&forceSnapShot=false", ""),
+    ] {
+        let phone = usual.browser();
+        assert_eq!(
+            switches(&phone, query).await,
+            format!("{expected}&connect_redirect=1#wechat_redirect"),
+            "{query}"
+        );
+        assert_eq!(switches(&plain.browser(), query).await, format!("{expected}#wechat_redirect"), "{query}");
+        // WeChat takes them there, and logs in.
+        log_in_at(&phone, &format!("{AUTHORIZE}?{query}")).await.unwrap();
+        // They are an Official Account's; the page with the QR code knows none.
+        assert_eq!(switches(&desktop(&usual), query).await, "#wechat_redirect", "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_is_true_or_false_and_set_once() {
+    let stack = stack().await.unwrap();
+    for name in ["forcePopup", "forceSnapShot"] {
+        for query in [
+            format!("{name}="),
+            format!("{name}=1"),
+            format!("{name}=TRUE"),
+            format!("{name}=true&{name}=true"),
+        ] {
+            for browser in [stack.browser(), desktop(&stack)] {
+                let answer = browser.get(&format!("{AUTHORIZE}?{query}")).await.unwrap();
+                assert_eq!(way(&answer), Refused, "{query}");
+            }
+        }
+    }
+    assert!(logins(&stack).unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_has_its_effect_at_wechat() {
+    let stack = stack().await.unwrap();
+    stack.simulator().knobs(|knobs| knobs.consent_remembered = true);
+    let browser = stack.browser();
+    allow(&stack);
+    let consent = format!("{AUTHORIZE}?scope=snsapi_userinfo");
+    log_in_at(&browser, &consent).await.unwrap();
+    // Whoever agreed before is asked again only on request.
+    stack.simulator().knobs(|knobs| knobs.consent = simulator::Consent::Ask);
+    log_in_at(&browser, &consent).await.unwrap();
+    browser.follow(&format!("{consent}&forcePopup=true")).await.unwrap();
+    assert_eq!(stack.simulator().ledger().last().unwrap().outcome, Outcome::Consent);
+    // And the snapshot page can be tried out; it logs nobody in.
+    let visitor = stack.browser();
+    let hops = visitor.follow(&format!("{consent}&forceSnapShot=true")).await.unwrap();
+    let last = hops.last().unwrap();
+    assert_eq!((last.status, last.url.path()), (403, "/error"), "{}", last.text());
+    assert!(last.text().contains("使用完整服务") && visitor.cookie(SESSION_COOKIE).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_link_logs_the_same_person_in_everywhere_with_one_unionid() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    let link = format!("{AUTHORIZE}?scope=snsapi_userinfo&return_to=https%3A%2F%2Fwww.example.com%2Forders");
+    let orders = "https://www.example.com/orders";
+    let (phone, windows, mac, chrome) = (
+        stack.browser(),
+        stack.browser().with_user_agent(DESKTOP_WECHAT),
+        stack.browser().with_user_agent(MAC_WECHAT),
+        desktop(&stack),
+    );
+    for browser in [&phone, &windows, &mac] {
+        let hops = log_in_at(browser, &link).await.unwrap();
+        assert!(hops.last().unwrap().url.as_str().starts_with(orders));
+    }
+    let callback = scan(&stack, &chrome, &link, "lin").await.unwrap();
+    let hops = arrive(&chrome, &callback).await.unwrap();
+    assert!(hops.last().unwrap().url.as_str().starts_with(orders));
+
+    let simulator = stack.simulator();
+    let unionid = simulator.unionid("lin", OFFICIAL_ACCOUNT).unwrap();
+    let by_account = simulator.openid("lin", OFFICIAL_ACCOUNT);
+    let by_website = simulator.openid("lin", WEBSITE_APP);
+    assert_ne!(by_account, by_website);
+    for (browser, openid) in
+        [(&phone, &by_account), (&windows, &by_account), (&mac, &by_account), (&chrome, &by_website)]
+    {
+        let shown = userinfo(browser).await.unwrap().json().unwrap();
+        assert_eq!(shown["unionid"], unionid);
+        assert_eq!((&shown["openid"], &shown["nickname"]), (&(*openid).clone().into(), &"小满🌾".into()));
+    }
+}

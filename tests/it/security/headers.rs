@@ -1,0 +1,235 @@
+//! The headers of every route and status: these, and no others.
+
+use std::collections::BTreeMap;
+
+use ::tests::{
+    Answer, Browser, Options, Result, Stack,
+    browser::Visit,
+    stack::{PAGE_ORIGIN, PUBLIC_URL},
+};
+use http::Method;
+use tokio::net::TcpListener;
+
+use crate::support::{
+    ALWAYS, AUTHORIZE, LOGOUT, SESSION_CLEARED, USERINFO, allow, callback_of, log_in, log_in_with_profile,
+};
+
+const HOME: &str = "https://login.example.com/";
+/// What the connection or the gateway adds.
+const NOT_OURS: [&str; 4] = ["apigw-requestid", "content-length", "date", "x-correlation-id"];
+/// Any value.
+const ANY: &str = "*";
+
+const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const STYLE: &str = "default-src 'none'; style-src 'sha256-[HASH]'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const FRAMED: &str =
+    "default-src 'none'; style-src 'sha256-[HASH]'; base-uri 'none'; form-action 'none'; frame-ancestors *";
+const FORM: &str = "default-src 'none'; style-src 'sha256-[HASH]'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const AVATAR: &str = "default-src 'none'; style-src 'sha256-[HASH]'; img-src https://*.qlogo.cn; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+type Extra<'a> = &'a [(&'a str, &'a str)];
+
+const FRAMED_PAGE: Extra<'_> =
+    &[("content-security-policy", FRAMED), ("content-type", "text/html; charset=utf-8")];
+const PAGE: Extra<'_> = &[("content-security-policy", STYLE), ("content-type", "text/html; charset=utf-8")];
+const BUSY_PAGE: Extra<'_> = &[
+    ("content-security-policy", STYLE),
+    ("content-type", "text/html; charset=utf-8"),
+    ("retry-after", "10"),
+];
+const VARY: (&str, &str) = ("vary", "Origin, Accept, Accept-Language");
+const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
+const PROBLEM: (&str, &str) = ("content-type", "application/problem+json; charset=utf-8");
+const CREDENTIALS: (&str, &str) = ("access-control-allow-credentials", "true");
+const ORIGIN: (&str, &str) = ("access-control-allow-origin", PAGE_ORIGIN);
+const EXPOSED: (&str, &str) = ("access-control-expose-headers", "x-correlation-id");
+const ALLOWED_HEADERS: (&str, &str) = ("access-control-allow-headers", "accept, content-type");
+const MAX_AGE: (&str, &str) = ("access-control-max-age", "600");
+
+/// Holds an answer against the headers that every answer carries and those of its own.
+fn assert_headers(answer: &Answer, status: u16, extra: Extra<'_>) {
+    let what = format!("{} {}", answer.status, answer.url);
+    assert_eq!(answer.status, status, "{what}: {}", answer.text());
+    let mut expected = BTreeMap::from(ALWAYS);
+    expected.extend([("content-security-policy", NOTHING), ("referrer-policy", "no-referrer")]);
+    expected.extend(extra.iter().copied());
+    let mut found = BTreeMap::new();
+    for (name, value) in &answer.headers {
+        let value = redacted(&String::from_utf8_lossy(value.as_bytes()));
+        if !NOT_OURS.contains(&name.as_str()) {
+            let value = if expected.get(name.as_str()) == Some(&ANY) { ANY.to_owned() } else { value };
+            assert!(found.insert(name.as_str(), value).is_none(), "{what}: {name} twice");
+        }
+    }
+    let expected: BTreeMap<_, _> =
+        expected.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    assert_eq!(found, expected, "{what}");
+    let id = answer.header("x-correlation-id").unwrap_or_default();
+    assert_eq!(id.len(), 36, "{what}: {id}");
+}
+
+/// A policy without the digest in it.
+fn redacted(value: &str) -> String {
+    match value.split_once("'sha256-").map(|(before, rest)| (before, rest.split_once('\''))) {
+        Some((before, Some((_, after)))) => format!("{before}'sha256-[HASH]'{after}"),
+        _ => value.to_owned(),
+    }
+}
+
+async fn assert_visit(browser: &Browser, visit: Visit, status: u16, extra: Extra<'_>) -> Result<()> {
+    assert_headers(&browser.send(visit).await?, status, extra);
+    Ok(())
+}
+
+fn open(url: &str) -> Visit {
+    Visit::open(url)
+}
+
+fn fetch(method: Method, url: &str, origin: &str) -> Visit {
+    Visit::fetch(method, url, origin)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_login_answers_with_these_headers() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let stranger = stack.browser();
+    let sent_on: Extra<'_> = &[("location", ANY), ("set-cookie", ANY)];
+    assert_visit(&browser, open(AUTHORIZE), 302, sent_on).await.unwrap();
+    for query in ["?return_to=//evil.example", "?scope=x", "?lang=x", "?attempt=x", "?scope=%zz"] {
+        assert_visit(&browser, open(&format!("{AUTHORIZE}{query}")), 400, PAGE).await.unwrap();
+    }
+    let picture = open(AUTHORIZE).header("sec-fetch-dest", "image");
+    assert_visit(&browser, picture, 403, FRAMED_PAGE).await.unwrap();
+
+    let hops = log_in(&browser).await.unwrap();
+    let callback = callback_of(&hops).unwrap();
+    let arrived = hops.iter().find(|hop| hop.url.path() == "/callback").unwrap();
+    assert_headers(arrived, 303, sent_on);
+    assert_visit(&browser, open(&callback), 303, sent_on).await.unwrap();
+    let refused: Extra<'_> = &[("location", ANY)];
+    for query in ["", "?state=1", "?code=1", &format!("?state={}", "ab".repeat(32))] {
+        let url = format!("https://login.example.com/callback{query}");
+        assert_visit(&browser, open(&url), 303, refused).await.unwrap();
+    }
+    assert_visit(&stranger, open(&callback), 303, refused).await.unwrap();
+    let framed = open(&callback).header("sec-fetch-dest", "iframe");
+    assert_visit(&browser, framed, 303, refused).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_userinfo_answers_with_these_headers() {
+    let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await.unwrap();
+    allow(&stack);
+    let (browser, stranger) = (stack.browser(), stack.browser());
+    log_in_with_profile(&browser).await.unwrap();
+    let ours: Extra<'_> = &[JSON, VARY, CREDENTIALS, ORIGIN, EXPOSED];
+    let problem: Extra<'_> = &[PROBLEM, VARY, CREDENTIALS, ORIGIN, EXPOSED];
+    let get = |query: &str| fetch(Method::GET, &format!("{USERINFO}{query}"), PAGE_ORIGIN);
+    assert_visit(&browser, get(""), 200, ours).await.unwrap();
+    assert_visit(&browser, get("?lang=x"), 400, problem).await.unwrap();
+    assert_visit(&stranger, get(""), 401, problem).await.unwrap();
+    let unnamed = open(USERINFO).header("accept", "*/*");
+    assert_visit(&browser, unnamed.clone(), 200, &[JSON, VARY]).await.unwrap();
+    assert_visit(&stranger, unnamed, 401, &[PROBLEM, VARY]).await.unwrap();
+    let foreign = fetch(Method::GET, USERINFO, "https://evil.example");
+    assert_visit(&browser, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
+
+    let profile: Extra<'_> = &[
+        ("content-security-policy", AVATAR),
+        ("content-type", "text/html; charset=utf-8"),
+        ("referrer-policy", "same-origin"),
+        VARY,
+    ];
+    assert_visit(&browser, open(USERINFO), 200, profile).await.unwrap();
+    let page: Extra<'_> = &[PAGE[0], PAGE[1], VARY];
+    assert_visit(&stranger, open(USERINFO), 401, page).await.unwrap();
+    assert_visit(&stranger, open(&format!("{USERINFO}?lang=x")), 400, page).await.unwrap();
+
+    let methods = ("access-control-allow-methods", "GET");
+    let preflight = fetch(Method::OPTIONS, USERINFO, PAGE_ORIGIN);
+    let granted: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, methods, ALLOWED_HEADERS, MAX_AGE];
+    assert_visit(&browser, preflight, 204, granted).await.unwrap();
+    let foreign = fetch(Method::OPTIONS, USERINFO, "https://evil.example");
+    assert_visit(&browser, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
+
+    stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
+    assert_visit(&browser, get(""), 403, problem).await.unwrap();
+    assert_visit(&browser, open(USERINFO), 403, page).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_logout_answers_with_these_headers() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let cleared = ("set-cookie", SESSION_CLEARED);
+    let script = fetch(Method::POST, LOGOUT, PAGE_ORIGIN);
+    let ours: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, cleared];
+    assert_visit(&browser, script, 204, ours).await.unwrap();
+    let form = Visit::form(LOGOUT, PUBLIC_URL, &[]);
+    let own = ("access-control-allow-origin", PUBLIC_URL);
+    let home = ("location", HOME);
+    assert_visit(&browser, form, 303, &[VARY, CREDENTIALS, own, EXPOSED, cleared, home]).await.unwrap();
+    for visit in [
+        fetch(Method::POST, LOGOUT, "https://evil.example"),
+        Visit::form(LOGOUT, "https://evil.example", &[]),
+        fetch(Method::OPTIONS, LOGOUT, "https://evil.example"),
+    ] {
+        assert_visit(&browser, visit, 403, &[PROBLEM, VARY]).await.unwrap();
+    }
+    let methods = ("access-control-allow-methods", "POST");
+    let preflight = fetch(Method::OPTIONS, LOGOUT, PAGE_ORIGIN);
+    let granted: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, methods, ALLOWED_HEADERS, MAX_AGE];
+    assert_visit(&browser, preflight, 204, granted).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_site_answers_with_these_headers() {
+    let verification = "MP_verify_0123456789abcdef.txt=0123456789abcdef";
+    let stack = Stack::start(Options::default().with("SITE_VERIFICATION", verification)).await.unwrap();
+    let browser = stack.browser();
+    let home: Extra<'_> = &[
+        ("content-security-policy", FORM),
+        ("content-type", "text/html; charset=utf-8"),
+        ("referrer-policy", "same-origin"),
+    ];
+    assert_visit(&browser, open(HOME), 200, home).await.unwrap();
+    for (reason, status, extra) in [
+        ("login_expired", 400, PAGE),
+        ("not_logged_in", 401, PAGE),
+        ("snapshot", 403, PAGE),
+        ("not_a_page", 403, FRAMED_PAGE),
+        ("not_found", 404, PAGE),
+        ("unexpected", 500, PAGE),
+        ("wechat_unavailable", 503, BUSY_PAGE),
+        ("<script>", 400, PAGE),
+    ] {
+        let url = format!("{HOME}error?reason={reason}");
+        assert_visit(&browser, open(&url), status, extra).await.unwrap();
+    }
+    let file: Extra<'_> = &[("content-type", "text/plain; charset=utf-8")];
+    assert_visit(&browser, open(&format!("{HOME}MP_verify_0123456789abcdef.txt")), 200, file).await.unwrap();
+    assert_visit(&browser, open(&format!("{HOME}favicon.ico")), 404, PAGE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_unavailable_answers_with_these_headers() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let options = Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", &format!("http://{closed}"));
+    let stack = Stack::start(options).await.unwrap();
+    let browser = stack.browser();
+    assert_visit(&browser, open(AUTHORIZE), 503, BUSY_PAGE).await.unwrap();
+    let secret = "5e5510fa".repeat(8);
+    let cookies = format!("__Host-browser={secret}; __Host-session={secret}");
+    let callback = format!("https://login.example.com/callback?code=0a&state={secret}");
+    let arrival = open(&callback).header("cookie", &cookies);
+    assert_visit(&browser, arrival, 303, &[("location", ANY)]).await.unwrap();
+    let busy = ("retry-after", "10");
+    let problem: Extra<'_> = &[PROBLEM, VARY, CREDENTIALS, ORIGIN, EXPOSED, busy];
+    for (method, url) in [(Method::GET, USERINFO), (Method::POST, LOGOUT)] {
+        let visit = fetch(method, url, PAGE_ORIGIN).header("cookie", &cookies);
+        assert_visit(&browser, visit, 503, problem).await.unwrap();
+    }
+    let page = open(USERINFO).header("cookie", &cookies);
+    assert_visit(&browser, page, 503, &[BUSY_PAGE[0], BUSY_PAGE[1], busy, VARY]).await.unwrap();
+}

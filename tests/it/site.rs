@@ -1,0 +1,231 @@
+//! `GET /`, `GET /error` and `GET /MP_verify_*.txt`.
+
+use ::tests::{Answer, Options, Stack, stack::PAGE_ORIGIN};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use form_urlencoded::Serializer;
+use shared::{Digest, language::Language, reason::Reason};
+
+use crate::support::{SESSION_COOKIE, assert_secured, log_in, stack};
+
+const HOME: &str = "https://login.example.com/";
+const ERROR: &str = "https://login.example.com/error";
+/// A correlation id as Lambda makes them.
+const ID: &str = "6a5145a9-0000-4000-8000-00000000002a";
+/// Two files of WeChat's console.
+const SITE_VERIFICATION: &str =
+    "MP_verify_0123456789abcdef.txt=0123456789abcdef,MP_verify_a1B2c3D4e5F6g7H8.txt=a1B2c3D4e5F6g7H8";
+
+fn error_url(parameters: &[(&str, &str)]) -> String {
+    format!("{ERROR}?{}", Serializer::new(String::new()).extend_pairs(parameters).finish())
+}
+
+/// A page's policy allows exactly the style that is in it, and nothing on the page is a script.
+fn assert_page(answer: &Answer) {
+    assert_secured(&answer.headers, answer.url.as_str());
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    let page = answer.text();
+    let (_, rest) = page.split_once("<style>").unwrap_or_default();
+    let (style, _) = rest.split_once("</style>").unwrap_or_default();
+    let digest = Digest::of(style.as_bytes());
+    let bytes: Vec<u8> = (0..32)
+        .filter_map(|index| u8::from_str_radix(digest.as_str().get(index * 2..index * 2 + 2)?, 16).ok())
+        .collect();
+    let allowed = format!("style-src 'sha256-{}'; ", STANDARD.encode(bytes));
+    let policy = answer.header("content-security-policy").unwrap_or_default();
+    assert!(policy.contains(&allowed), "{policy} does not have {allowed}");
+    assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
+    let lower = page.to_lowercase();
+    for forbidden in
+        ["<script", "javascript:", " onclick", " onerror", " onload", "<iframe", "style=", "http://"]
+    {
+        assert!(!lower.contains(forbidden), "{forbidden} in {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_front_page_links_to_the_login() {
+    let stack = stack().await.unwrap();
+    for (language, title, tag) in
+        [("zh-CN", "<h1>微信登录</h1>", "zh-CN"), ("en", "<h1>Log in with WeChat</h1>", "en")]
+    {
+        let answer = stack.browser().with_language(language).get(HOME).await.unwrap();
+        assert_eq!(answer.status, 200);
+        assert_page(&answer);
+        let page = answer.text();
+        assert!(page.contains(title) && page.contains(&format!("<html lang=\"{tag}\">")), "{page}");
+        assert!(page.contains("href=\"/authorize\""), "{page}");
+        assert!(page.contains("href=\"/authorize?scope=snsapi_userinfo\""), "{page}");
+        assert!(!page.contains("/logout"), "{page}");
+        assert!(answer.set_cookies().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_front_page_offers_the_way_out_to_who_has_logged_in() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    log_in(&browser).await.unwrap();
+    let answer = browser.get(HOME).await.unwrap();
+    assert_page(&answer);
+    let page = answer.text();
+    assert!(
+        page.contains("href=\"/userinfo\"") && page.contains("<form method=\"post\" action=\"/logout\">")
+    );
+    let policy = answer.header("content-security-policy").unwrap();
+    assert!(policy.contains("form-action 'self'"), "{policy}");
+    // Without it the browser would send `Origin: null` along with the form, and the logout refuse it.
+    assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
+    // The form does what it says.
+    let out =
+        browser.post_form("https://login.example.com/logout", "https://login.example.com").await.unwrap();
+    assert_eq!((out.status, out.location()), (303, Some(HOME)));
+    assert_eq!(browser.cookie(SESSION_COOKIE), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_front_page_says_that_the_visitor_declined() {
+    let stack = stack().await.unwrap();
+    let note = "你没有同意授权，所以没有登录。";
+    for (query, is_noted) in [
+        ("?error=access_denied", true),
+        ("", false),
+        ("?error=server_error", false),
+        ("?error=access_denied&error=access_denied", false),
+        ("?error=<b>", false),
+    ] {
+        let answer = stack.browser().get(&format!("{HOME}{query}")).await.unwrap();
+        assert_eq!(answer.status, 200, "{query}");
+        assert_eq!(answer.text().contains(note), is_noted, "{query}");
+        assert_page(&answer);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reason_has_its_page_in_both_languages() {
+    let stack = stack().await.unwrap();
+    for (language, accepted) in [(Language::Chinese, "zh-CN"), (Language::English, "en")] {
+        let browser = stack.browser().with_language(accepted);
+        for reason in Reason::ALL {
+            let url = error_url(&[("reason", reason.as_str()), ("id", ID)]);
+            let answer = browser.get(&url).await.unwrap();
+            assert_eq!(answer.status, reason.status().as_u16(), "{url}");
+            assert_page(&answer);
+            let (page, words) = (answer.text().replace("&#39;", "'"), reason.words(language));
+            let next = match reason {
+                Reason::NotFound => "href=\"/\"",
+                Reason::NotAPage => "href=\"/authorize\" target=\"_top\"",
+                _ => "href=\"/authorize\"",
+            };
+            for part in [
+                format!("<html lang=\"{accepted}\">"),
+                format!("<h1>{}</h1>", words.title),
+                format!("<p>{}</p>", words.happened),
+                format!("<p>{}</p>", words.next),
+                format!("<a class=\"button\" {next}>{}</a>", words.button),
+                ID.to_owned(),
+            ] {
+                assert!(page.contains(&part), "{part} is not in {page}");
+            }
+            let is_busy = answer.status == 503;
+            assert_eq!(answer.header("retry-after"), is_busy.then_some("10"), "{url}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_button_leads_back_to_the_same_login() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    for (return_to, href) in [
+        (
+            "https://www.example.com/#/orders/7?a=1&b=2",
+            "/authorize?return_to=https%3A%2F%2Fwww.example.com%2F%23%2Forders%2F7%3Fa%3D1%26b%3D2",
+        ),
+        ("/shop", "/authorize?return_to=https%3A%2F%2Flogin.example.com%2Fshop"),
+        // What may not be returned to is not mentioned either.
+        ("https://evil.example/", "/authorize"),
+        ("javascript:alert(1)", "/authorize"),
+        ("//evil.example", "/authorize"),
+        ("\" onclick=\"alert(1)", "/authorize"),
+        ("/callback", "/authorize"),
+    ] {
+        let url = error_url(&[("reason", "login_expired"), ("id", ID), ("return_to", return_to)]);
+        let answer = browser.get(&url).await.unwrap();
+        assert_page(&answer);
+        let button = format!("<a class=\"button\" href=\"{href}\">");
+        assert!(answer.text().contains(&button), "{button} is not in {}", answer.text());
+        assert!(!answer.text().contains("evil"), "{}", answer.text());
+        // And that is a link that works.
+        let next = browser.get(&format!("https://login.example.com{href}")).await.unwrap();
+        assert_eq!(next.status, 302, "{href}: {}", next.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_query_says_is_never_repeated() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    let hostile = "\"><script>alert(1)</script>evil";
+    for parameters in [
+        &[("reason", hostile), ("id", ID)][..],
+        &[("reason", "login_expired"), ("id", hostile)],
+        &[("reason", "login_expired"), ("id", "")],
+        &[("reason", "login_expired"), ("id", "evil_evil")],
+        &[("reason", "login_expired"), ("id", "请拨打电话evil")],
+        &[("reason", "login_expired"), ("error_description", hostile)],
+        &[("reason", "login_expired"), ("reason", "evil")],
+        &[],
+    ] {
+        let answer = browser.get(&error_url(parameters)).await.unwrap();
+        assert_eq!(answer.status, 400, "{parameters:?}");
+        assert_page(&answer);
+        assert!(!answer.text().contains("evil"), "{parameters:?}: {}", answer.text());
+        // Whose id is not to be shown is given one that is in the log.
+        let id = answer.header("x-correlation-id").unwrap();
+        assert_ne!(id, ID);
+        let shows_given = parameters.contains(&("id", ID));
+        assert!(answer.text().contains(if shows_given { ID } else { id }), "{}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechats_console_finds_its_files_and_nothing_else() {
+    let options = Options::default().with("SITE_VERIFICATION", SITE_VERIFICATION);
+    let stack = Stack::start(options).await.unwrap();
+    let browser = stack.browser();
+    for content in ["0123456789abcdef", "a1B2c3D4e5F6g7H8"] {
+        let answer = browser.get(&format!("{HOME}MP_verify_{content}.txt")).await.unwrap();
+        assert_eq!((answer.status, answer.text().as_str()), (200, content));
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert_secured(&answer.headers, content);
+    }
+    for file in [
+        "MP_verify_0123456789abcdef.tx",
+        "MP_verify_0123456789abcdef.txt.bak",
+        "MP_verify_0123456789ABCDEF.txt",
+        "MP_verify_.txt",
+        "favicon.ico",
+        "robots.txt",
+        "index.html",
+        "error.txt",
+        "%E4%BD%A0",
+    ] {
+        let answer = browser.get(&format!("{HOME}{file}")).await.unwrap();
+        assert_eq!(answer.status, 404, "{file}");
+        assert_page(&answer);
+        assert!(answer.text().contains("href=\"/\"") && !answer.text().contains("0123"), "{file}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_site_touches_nothing() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    for url in [HOME.to_owned(), error_url(&[("reason", "snapshot")]), format!("{HOME}favicon.ico")] {
+        browser.get(&url).await.unwrap();
+        browser.fetch(&url, PAGE_ORIGIN).await.unwrap();
+    }
+    assert!(browser.cookies().is_empty());
+    assert!(stack.simulator().ledger().is_empty());
+    assert!(stack.database().dump().unwrap().values().all(Vec::is_empty));
+}

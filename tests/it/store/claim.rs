@@ -1,0 +1,222 @@
+//! The claim of a login and its code, and what becomes of the code.
+
+use serde_json::json;
+use shared::{
+    login::CODE_LIFETIME,
+    store::{Claimed, CodeOutcome, Error},
+};
+
+use super::{END, Fixture, LOGINS, NOW, attempt, before, browser, code, login, state};
+
+/// What is asserted of a claim; the variants carry more.
+fn name(claimed: &Claimed) -> &'static str {
+    match claimed {
+        Claimed::Now(_) => "now",
+        Claimed::Before(..) => "before",
+        Claimed::Elsewhere { .. } => "elsewhere",
+        Claimed::Foreign(_) => "foreign",
+        Claimed::Expired(_) => "expired",
+        Claimed::Unknown => "unknown",
+    }
+}
+
+#[tokio::test]
+async fn the_first_claim_is_won_and_leaves_both_marks() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let (id, code_id) = (state(1).login_id(), code("0canary").code_id());
+    let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let Claimed::Now(claimed) = claimed else { panic!("{claimed:?}") };
+    assert_eq!(claimed, login(1));
+    assert_eq!(
+        fixture.item(LOGINS, code_id.as_str()).unwrap(),
+        json!({
+            "id": { "S": code_id.as_str() },
+            "login": { "S": id.as_str() },
+            "browser": { "S": browser(1).as_str() },
+            "outcome": { "S": "claimed" },
+            "attempt_id": { "S": "01".repeat(16) },
+            "expires_at": { "N": NOW.plus(CODE_LIFETIME).epoch_seconds().to_string() },
+        })
+    );
+    let item = fixture.item(LOGINS, id.as_str()).unwrap();
+    assert_eq!(item["claimed_code"], json!({ "S": code_id.as_str() }));
+    assert!(!fixture.dump().unwrap().to_string().contains("canary"));
+    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
+}
+
+#[tokio::test]
+async fn the_same_attempt_claims_twice_and_wins_both_times() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    for _ in 0..2 {
+        let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+        assert_eq!(name(&claimed), "now");
+    }
+}
+
+/// DynamoDB remembers a client request token for ten minutes; the guard remembers the attempt.
+#[tokio::test]
+async fn an_attempt_knows_its_own_mark_when_dynamodb_does_not() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let mut marked = fixture.item(LOGINS, id.as_str()).unwrap();
+    marked["claimed_code"] = json!({ "S": code_id.as_str() });
+    fixture.database.put(LOGINS, &marked).unwrap();
+    let guard = json!({
+        "id": { "S": code_id.as_str() }, "login": { "S": id.as_str() }, "browser": { "S": browser(1).as_str() },
+        "outcome": { "S": "claimed" }, "attempt_id": { "S": "07".repeat(16) }, "expires_at": { "N": "1" },
+    });
+    fixture.database.put(LOGINS, &guard).unwrap();
+    let stored = fixture.dump().unwrap();
+    for (number, expected) in [(7, "now"), (8, "before")] {
+        let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
+        assert_eq!(name(&claimed), expected);
+        assert_eq!(fixture.dump().unwrap(), stored);
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_was_claimed_names_the_code_that_did_it() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let id = state(1).login_id();
+    let (first, second) = (code("0first").code_id(), code("0second").code_id());
+    fixture.store.claim(&id, &first, &browser(1), &attempt(1), NOW).await.unwrap();
+    let stored = fixture.dump().unwrap();
+    for (number, code_id) in [(2, &first), (3, &second)] {
+        let claimed = fixture.store.claim(&id, code_id, &browser(1), &attempt(number), NOW).await.unwrap();
+        let Claimed::Before(claimed, by) = claimed else { panic!("{claimed:?}") };
+        assert_eq!((claimed, by), (login(1), first.clone()));
+        // Nothing changed: the second code is not spent.
+        assert_eq!(fixture.dump().unwrap(), stored);
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let (one, other) = (state(1).login_id(), state(2).login_id());
+    fixture.store.put_login(&other, &login(1)).await.unwrap();
+    let code_id = code("0a").code_id();
+    fixture.store.claim(&one, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let stored = fixture.dump().unwrap();
+    let claimed = fixture.store.claim(&other, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    let Claimed::Elsewhere { login: claimed, used_for, used_in } = claimed else { panic!("{claimed:?}") };
+    assert_eq!((claimed, used_for, used_in), (login(1), one, browser(1)));
+    assert_eq!(fixture.dump().unwrap(), stored);
+    // Its own code still gets it.
+    let own = code("0b").code_id();
+    let claimed = fixture.store.claim(&other, &own, &browser(1), &attempt(3), NOW).await.unwrap();
+    assert_eq!(name(&claimed), "now");
+}
+
+#[tokio::test]
+async fn another_browser_changes_nothing_and_its_owner_still_logs_in() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let stored = fixture.dump().unwrap();
+    let claimed = fixture.store.claim(&id, &code_id, &browser(2), &attempt(1), NOW).await.unwrap();
+    let Claimed::Foreign(claimed) = claimed else { panic!("{claimed:?}") };
+    assert_eq!(claimed, login(1));
+    assert_eq!(fixture.dump().unwrap(), stored);
+    let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    assert_eq!(name(&claimed), "now");
+    // Afterwards too, and whatever else is wrong with it.
+    for (code, now) in [("0a", NOW), ("0b", NOW), ("0a", END)] {
+        let code_id = self::code(code).code_id();
+        let claimed = fixture.store.claim(&id, &code_id, &browser(2), &attempt(3), now).await.unwrap();
+        assert_eq!(name(&claimed), "foreign", "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_over_to_the_second_though_its_item_is_there() {
+    for (now, expected) in [(before(END), "now"), (END, "expired"), (END.plus(CODE_LIFETIME), "expired")] {
+        let fixture = Fixture::with_login().await.unwrap();
+        let stored = fixture.dump().unwrap();
+        let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+        let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), now).await.unwrap();
+        assert_eq!(name(&claimed), expected);
+        assert_eq!(fixture.dump().unwrap() == stored, expected == "expired");
+        // It can still be read, for where it would have ended.
+        assert_eq!(fixture.store.login(&id).await.unwrap(), Some(login(1)));
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_not_there_leaves_no_mark() {
+    let fixture = Fixture::new().await.unwrap();
+    let stored = fixture.dump().unwrap();
+    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    assert_eq!(name(&claimed), "unknown");
+    assert_eq!(fixture.dump().unwrap(), stored);
+    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), None);
+}
+
+/// DynamoDB removes expired items hours late, and a guard outlives its login. A code that is marked
+/// stays so: whatever its age, it is never claimed again while the mark is there.
+#[tokio::test]
+async fn an_expired_mark_is_still_a_mark() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let later = state(2).login_id();
+    let late = END.plus(CODE_LIFETIME);
+    fixture
+        .store
+        .put_login(&later, &shared::login::PendingLogin { expires_at: late.plus(CODE_LIFETIME), ..login(1) })
+        .await
+        .unwrap();
+    let code_id = code("0a").code_id();
+    fixture.store.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let claimed = fixture.store.claim(&later, &code_id, &browser(1), &attempt(2), late).await.unwrap();
+    assert_eq!(name(&claimed), "elsewhere");
+}
+
+#[tokio::test]
+async fn of_many_claims_at_once_one_is_won() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let claims = (1..=20).map(|number| {
+        let store = fixture.store.clone();
+        tokio::spawn(async move {
+            let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+            let claimed = store.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
+            name(&claimed)
+        })
+    });
+    let mut names = Vec::new();
+    for claim in claims.collect::<Vec<_>>() {
+        names.push(claim.await.unwrap());
+    }
+    names.sort_unstable();
+    assert_eq!(names, [vec!["before"; 19], vec!["now"]].concat());
+}
+
+#[tokio::test]
+async fn a_code_fails_by_its_own_attempt_only() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let code_id = code("0a").code_id();
+    fixture.store.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let refused =
+        Error::Unavailable { operation: "UpdateItem", code: "ConditionalCheckFailedException".to_owned() };
+    assert_eq!(fixture.store.fail_code(&code_id, &attempt(2)).await, Err(refused.clone()));
+    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
+    assert_eq!(fixture.store.fail_code(&code_id, &attempt(1)).await, Ok(()));
+    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
+    // Failed is the end of it, and a code that nobody claimed gets no mark by failing.
+    assert_eq!(fixture.store.fail_code(&code_id, &attempt(1)).await, Err(refused.clone()));
+    assert_eq!(fixture.store.fail_code(&code("0b").code_id(), &attempt(1)).await, Err(refused));
+    assert_eq!(fixture.store.code_outcome(&code("0b").code_id()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_outcome_of_another_version_is_an_error() {
+    let fixture = Fixture::new().await.unwrap();
+    let code_id = code("0a").code_id();
+    for item in [
+        json!({ "id": { "S": code_id.as_str() } }),
+        json!({ "id": { "S": code_id.as_str() }, "outcome": { "S": "pending" } }),
+        json!({ "id": { "S": code_id.as_str() }, "outcome": { "N": "1" } }),
+    ] {
+        fixture.database.put(LOGINS, &item).unwrap();
+        assert_eq!(fixture.store.code_outcome(&code_id).await, Err(Error::Corrupt("outcome")));
+    }
+}

@@ -1,0 +1,201 @@
+//! `shared::store` by itself, over the real SDK against the embedded DynamoDB: every outcome of every
+//! condition, one caller at a time. The claim is in [`claim`], sessions are in [`sessions`].
+
+mod claim;
+mod sessions;
+
+use std::time::Duration;
+
+use ::tests::{Failure, Result, binaries::workspace, database::Database, template::Template};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use serde_json::{Value, json};
+use shared::{
+    Digest,
+    config::Config,
+    login::{Asked, BrowserSecret, PendingLogin, State},
+    store::{AttemptId, Error, Store},
+    time::Timestamp,
+    wechat::{AppId, AuthorizationCode, Lang, Scope},
+};
+use tokio::net::TcpListener;
+
+use crate::support::attribute;
+
+/// When everything here happens: conditions are given the time, they do not read it.
+const NOW: Timestamp = Timestamp::from_epoch_seconds(1_800_000_000);
+/// When the login that is stored ends.
+const END: Timestamp = Timestamp::from_epoch_seconds(1_800_000_600);
+const LOGINS: &str = "LoginsTable";
+const SESSIONS: &str = "SessionsTable";
+
+/// A store over its own tables.
+struct Fixture {
+    database: Database,
+    store: Store,
+}
+
+impl Fixture {
+    async fn new() -> Result<Self> {
+        let database = Database::in_memory().await?;
+        database.create_tables(&Template::read(&workspace().join("template.yaml"))?)?;
+        let store = Store::new(&aws(&database.url()).await, &config()?);
+        Ok(Self { database, store })
+    }
+
+    /// The same with a login of [`browser`]`(1)` under [`state`]`(1)`.
+    async fn with_login() -> Result<Self> {
+        let fixture = Self::new().await?;
+        fixture.store.put_login(&state(1).login_id(), &login(1)).await?;
+        Ok(fixture)
+    }
+
+    /// An item as it is stored, or null.
+    fn item(&self, table: &str, id: &str) -> Result<Value> {
+        let items = self.database.items(table)?;
+        Ok(items.into_iter().find(|item| attribute(item, "id") == id).unwrap_or_default())
+    }
+
+    fn dump(&self) -> Result<Value> {
+        Ok(serde_json::to_value(self.database.dump()?)?)
+    }
+}
+
+/// How the SDK reaches DynamoDB on this machine.
+async fn aws(endpoint: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .endpoint_url(endpoint)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .load()
+        .await
+}
+
+fn config() -> Result<Config> {
+    let variables = |name: &str| {
+        let value = match name {
+            "PUBLIC_URL" => "https://login.example.com",
+            "DEFAULT_RETURN_TO" => "/me",
+            "LOGINS_TABLE" => LOGINS,
+            "SESSIONS_TABLE" => SESSIONS,
+            "OFFICIAL_ACCOUNT_APP_ID" => "wx0000000000000aaa",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    Ok(Config::from_variables(variables, false)?)
+}
+
+fn state(number: u8) -> State {
+    State::new([number; 32])
+}
+
+fn browser(number: u8) -> Digest {
+    BrowserSecret::new([number; 32]).digest()
+}
+
+fn code(text: &str) -> AuthorizationCode {
+    AuthorizationCode::new(text.to_owned())
+}
+
+fn attempt(number: u8) -> AttemptId {
+    AttemptId::new([number; 16])
+}
+
+/// A login that this browser began.
+#[expect(clippy::expect_used, reason = "a constant")]
+fn login(browser_number: u8) -> PendingLogin {
+    PendingLogin {
+        browser: browser(browser_number),
+        app: AppId::parse("wx0000000000000aaa").expect("an appid"),
+        scope: Scope::UserInfo,
+        lang: Some(Lang::ZhTw),
+        return_to: "https://www.example.com/#/me".to_owned(),
+        asked: Asked::default(),
+        attempt: 1,
+        expires_at: END,
+    }
+}
+
+fn before(time: Timestamp) -> Timestamp {
+    Timestamp::from_epoch_seconds(time.epoch_seconds() - 1)
+}
+
+#[tokio::test]
+async fn a_login_is_read_back_as_it_was_stored() {
+    let fixture = Fixture::new().await.unwrap();
+    let without_lang = PendingLogin { lang: None, scope: Scope::Base, attempt: 2, ..login(2) };
+    for (number, stored) in [(1, login(1)), (2, without_lang)] {
+        let id = state(number).login_id();
+        fixture.store.put_login(&id, &stored).await.unwrap();
+        assert_eq!(fixture.store.login(&id).await.unwrap(), Some(stored));
+    }
+    assert_eq!(fixture.store.login(&state(3).login_id()).await.unwrap(), None);
+    // Seconds, as DynamoDB's own expiry wants them, and digests.
+    let item = fixture.item(LOGINS, state(1).login_id().as_str()).unwrap();
+    assert_eq!(item["expires_at"], json!({ "N": "1800000600" }));
+    assert!(!item.to_string().contains(&state(1).expose()));
+}
+
+#[tokio::test]
+async fn an_item_of_another_shape_is_an_error_and_no_panic() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let id = state(1).login_id();
+    let item = fixture.item(LOGINS, id.as_str()).unwrap();
+    for name in ["browser", "app", "scope", "return_to", "attempt", "expires_at"] {
+        for value in [None, Some(json!({ "BOOL": true })), Some(json!({ "S": "" }))] {
+            let mut broken = item.clone();
+            match value {
+                Some(value) => broken[name] = value,
+                None => drop(broken.as_object_mut().unwrap().remove(name)),
+            }
+            fixture.database.put(LOGINS, &broken).unwrap();
+            let read = fixture.store.login(&id).await;
+            // An empty text is one all the same; what it means is judged where it is used.
+            let is_text = matches!(name, "browser" | "return_to") && broken[name] == json!({ "S": "" });
+            assert_eq!(read.is_ok(), is_text, "{name}: {read:?}");
+            assert!(is_text || read == Err(Error::Corrupt(name)), "{name}: {read:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_away_is_an_error_that_names_no_item() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let store = Store::new(&aws(&format!("http://{closed}")).await, &config().unwrap());
+    let id = state(1).login_id();
+    let code = code("0canary").code_id();
+    let claimed = store.claim(&id, &code, &browser(1), &attempt(1), NOW).await.map(drop);
+    for (answer, operation) in [
+        (store.put_login(&id, &login(1)).await, "PutItem"),
+        (store.login(&id).await.map(drop), "GetItem"),
+        (claimed, "TransactWriteItems"),
+        (store.code_outcome(&code).await.map(drop), "GetItem"),
+        (store.fail_code(&code, &attempt(1)).await, "UpdateItem"),
+    ] {
+        let error = answer.unwrap_err();
+        let expected = Error::Unavailable { operation, code: "DispatchFailure".to_owned() };
+        assert_eq!(error, expected);
+        assert_eq!(error.to_string(), format!("{operation} failed: DispatchFailure"));
+    }
+}
+
+/// A table that answers too late is given up within the two seconds that an operation may take.
+#[tokio::test]
+async fn a_table_that_does_not_answer_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let store = Store::new(&aws(&url).await, &config().unwrap());
+    let answer = tokio::time::timeout(Duration::from_secs(5), store.login(&state(1).login_id())).await;
+    let error = answer.map_err(Failure::from).unwrap().unwrap_err();
+    assert_eq!(error, Error::Unavailable { operation: "GetItem", code: "Timeout".to_owned() });
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_is_an_error() {
+    let database = Database::in_memory().await.unwrap();
+    let store = Store::new(&aws(&database.url()).await, &config().unwrap());
+    let error = store.put_login(&state(1).login_id(), &login(1)).await.unwrap_err();
+    assert_eq!(error.to_string(), "PutItem failed: ResourceNotFoundException");
+}

@@ -1,0 +1,195 @@
+//! A session is stored once, changed over the version it was made from, and over when it is over.
+
+use serde_json::{Value, json};
+use shared::{
+    login::BrowserSecret,
+    session::{SessionId, SessionToken, StoredSession},
+    store::{CodeOutcome, Error, Saved},
+    time::Timestamp,
+};
+
+use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, before, browser, code, state};
+
+fn id(number: u8) -> SessionId {
+    SessionToken::derive(&BrowserSecret::new([1; 32]), &state(number)).session_id()
+}
+
+fn session(sealed: &[u8]) -> StoredSession {
+    StoredSession {
+        sealed: sealed.to_vec(),
+        login: state(1).login_id(),
+        created_at: NOW,
+        refreshed_at: NOW,
+        version: 1,
+        expires_at: END,
+    }
+}
+
+/// A fixture whose login and code the first attempt has claimed.
+async fn claimed() -> ::tests::Result<Fixture> {
+    let fixture = Fixture::with_login().await?;
+    let code_id = code("0a").code_id();
+    fixture.store.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await?;
+    Ok(fixture)
+}
+
+fn refused() -> Error {
+    Error::Unavailable { operation: "TransactWriteItems", code: "ConditionalCheckFailed".to_owned() }
+}
+
+#[tokio::test]
+async fn a_session_is_stored_together_with_the_outcome() {
+    let fixture = claimed().await.unwrap();
+    let code_id = code("0a").code_id();
+    // The same attempt may say so twice: the first answer may have been lost.
+    for _ in 0..2 {
+        fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"sealed"), None).await.unwrap();
+    }
+    assert_eq!(
+        fixture.item(SESSIONS, id(1).as_str()).unwrap(),
+        json!({
+            "id": { "S": id(1).as_str() },
+            "sealed": { "B": "c2VhbGVk" },
+            "login": { "S": state(1).login_id().as_str() },
+            "created_at": { "N": "1800000000" },
+            "refreshed_at": { "N": "1800000000" },
+            "version": { "N": "1" },
+            "expires_at": { "N": "1800000600" },
+        })
+    );
+    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
+    // Done is the end of it.
+    assert!(fixture.store.fail_code(&code_id, &attempt(1)).await.is_err());
+    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
+}
+
+#[tokio::test]
+async fn an_attempt_knows_that_it_has_finished_when_dynamodb_does_not() {
+    let fixture = claimed().await.unwrap();
+    let code_id = code("0a").code_id();
+    // Both items as this attempt's own write leaves them, without DynamoDB having seen its token.
+    let mut guard = fixture.item(LOGINS, code_id.as_str()).unwrap();
+    guard["outcome"] = json!({ "S": "done" });
+    fixture.database.put(LOGINS, &guard).unwrap();
+    fixture.database.put(SESSIONS, &json!({ "id": { "S": id(1).as_str() } })).unwrap();
+    assert_eq!(fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await, Ok(()));
+    let other = fixture.store.finish(&code_id, &attempt(2), &id(1), &session(b"x"), None).await;
+    assert_eq!(other, Err(refused()));
+}
+
+#[tokio::test]
+async fn who_did_not_claim_the_code_stores_no_session() {
+    let fixture = claimed().await.unwrap();
+    let stored = fixture.dump().unwrap();
+    for (text, number) in [("0a", 2), ("0b", 1)] {
+        let code_id = code(text).code_id();
+        let finished = fixture.store.finish(&code_id, &attempt(number), &id(1), &session(b"x"), None).await;
+        assert_eq!(finished, Err(refused()), "{text}");
+        assert_eq!(fixture.dump().unwrap(), stored);
+    }
+    // Nor who gave up on it before.
+    fixture.store.fail_code(&code("0a").code_id(), &attempt(1)).await.unwrap();
+    let stored = fixture.dump().unwrap();
+    let code_id = code("0a").code_id();
+    let finished = fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await;
+    assert_eq!(finished, Err(refused()));
+    assert_eq!(fixture.dump().unwrap(), stored);
+}
+
+#[tokio::test]
+async fn a_session_that_exists_is_never_written_over() {
+    let fixture = claimed().await.unwrap();
+    let before = json!({ "id": { "S": id(1).as_str() }, "sealed": { "B": "AA==" } });
+    fixture.database.put(SESSIONS, &before).unwrap();
+    let code_id = code("0a").code_id();
+    let finished = fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await;
+    assert_eq!(finished, Err(refused()));
+    assert_eq!(fixture.item(SESSIONS, id(1).as_str()).unwrap(), before);
+    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
+}
+
+#[tokio::test]
+async fn the_session_that_the_browser_came_with_goes() {
+    let code_id = code("0a").code_id();
+    for (came_with, left) in [(Some(2), vec![1, 3]), (Some(9), vec![1, 2, 3]), (None, vec![1, 2, 3])] {
+        let fixture = claimed().await.unwrap();
+        for number in [2, 3] {
+            fixture.database.put(SESSIONS, &json!({ "id": { "S": id(number).as_str() } })).unwrap();
+        }
+        let replaced = came_with.map(id);
+        fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), replaced.as_ref()).await.unwrap();
+        for number in [1, 2, 3] {
+            let is_there = !fixture.item(SESSIONS, id(number).as_str()).unwrap().is_null();
+            assert_eq!(is_there, left.contains(&number), "{number} after {came_with:?}");
+        }
+    }
+    // The session that is stored is not the one that goes, even if the browser came with its token.
+    let fixture = claimed().await.unwrap();
+    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), Some(&id(1))).await.unwrap();
+    assert!(!fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null());
+}
+
+#[tokio::test]
+async fn a_session_is_over_to_the_second_though_its_item_is_there() {
+    let fixture = claimed().await.unwrap();
+    let code_id = code("0a").code_id();
+    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"sealed"), None).await.unwrap();
+    let read = fixture.store.session(&id(1), before(END)).await.unwrap().unwrap();
+    assert_eq!((read.sealed.as_slice(), read.version, read.login), (&b"sealed"[..], 1, state(1).login_id()));
+    assert_eq!((read.created_at, read.refreshed_at, read.expires_at), (NOW, NOW, END));
+    assert!(fixture.store.session(&id(1), END).await.unwrap().is_none());
+    assert!(fixture.store.session(&id(2), NOW).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_change_is_saved_over_the_version_it_was_made_from() {
+    let fixture = claimed().await.unwrap();
+    let code_id = code("0a").code_id();
+    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"one"), None).await.unwrap();
+    let later = Timestamp::from_epoch_seconds(NOW.epoch_seconds() + 60);
+    let save = async |sealed: &[u8], version, now| {
+        fixture.store.save_session(&id(1), sealed.to_vec(), version, now).await.unwrap()
+    };
+    assert_eq!(save(b"two", 1, later).await, Saved::Now);
+    assert_eq!(save(b"other", 1, later).await, Saved::Outdated);
+    assert_eq!(save(b"other", 3, later).await, Saved::Outdated);
+    let read = fixture.store.session(&id(1), NOW).await.unwrap().unwrap();
+    assert_eq!((read.sealed.as_slice(), read.version), (&b"two"[..], 2));
+    assert_eq!((read.created_at, read.refreshed_at, read.expires_at), (NOW, later, END));
+    assert_eq!(save(b"three", 2, later).await, Saved::Now);
+    // What is over is not changed, and what is gone is not brought back.
+    assert_eq!(save(b"four", 3, END).await, Saved::Outdated);
+    fixture.store.delete_session(&id(1)).await.unwrap();
+    assert_eq!(save(b"four", 3, later).await, Saved::Outdated);
+    assert_eq!(fixture.item(SESSIONS, id(1).as_str()).unwrap(), Value::Null);
+}
+
+#[tokio::test]
+async fn ending_a_session_ends_that_one() {
+    let fixture = Fixture::new().await.unwrap();
+    for number in [1, 2] {
+        fixture.database.put(SESSIONS, &json!({ "id": { "S": id(number).as_str() } })).unwrap();
+    }
+    for _ in 0..2 {
+        fixture.store.delete_session(&id(1)).await.unwrap();
+    }
+    assert!(fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null());
+    assert!(!fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
+}
+
+#[tokio::test]
+async fn a_session_of_another_shape_is_an_error_and_no_panic() {
+    let fixture = claimed().await.unwrap();
+    let code_id = code("0a").code_id();
+    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await.unwrap();
+    let item = fixture.item(SESSIONS, id(1).as_str()).unwrap();
+    for name in ["sealed", "login", "created_at", "refreshed_at", "version", "expires_at"] {
+        for value in [json!({ "BOOL": true }), json!({ "NULL": true }), json!({ "L": [] })] {
+            let mut broken = item.clone();
+            broken[name] = value;
+            fixture.database.put(SESSIONS, &broken).unwrap();
+            let read = fixture.store.session(&id(1), NOW).await;
+            assert_eq!(read.map(drop).unwrap_err(), Error::Corrupt(name));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! `GET /userinfo`: what is shown, to whom, and in which form. How a session is kept up to date with
+//! WeChat is in [`refresh`], who may ask from another page in [`cors`], what opens a session and what
+//! does not in [`sessions`].
+
+mod cors;
+mod refresh;
+mod sessions;
+
+use ::tests::{
+    browser::Visit,
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN},
+};
+use serde_json::json;
+use simulator::{DirtyJson, ProfileEra};
+
+use crate::support::{
+    PROFILE, USERINFO, allow, assert_secured, log_in, log_in_at, log_in_with_profile, number, only_session,
+    requests, stack, userinfo,
+};
+
+/// Mallory's nickname, as she chose it.
+const HOSTILE: &str = r#"<script>alert("马洛")</script>'"&\"#;
+/// Where Lin's picture is.
+const AVATAR: &str = "https://thirdwx.qlogo.cn/mmopen/vi_32/Q0j4TwGTfTLinXiaoMan/132";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_login_shows_the_openid_and_no_more() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    log_in(&browser).await.unwrap();
+    let answer = userinfo(&browser).await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
+    assert_secured(&answer.headers, "userinfo");
+    let expires_at = number(&only_session(&stack).unwrap(), "expires_at").unwrap();
+    let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
+    assert_eq!(
+        answer.json().unwrap(),
+        json!({ "openid": openid, "scope": "snsapi_base", "expires_at": expires_at })
+    );
+    assert!(answer.set_cookies().is_empty());
+    assert!(requests(&stack, PROFILE).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_with_consent_shows_wechats_own_fields() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    let browser = stack.browser();
+    log_in_with_profile(&browser).await.unwrap();
+    let answer = userinfo(&browser).await.unwrap();
+    let expires_at = number(&only_session(&stack).unwrap(), "expires_at").unwrap();
+    assert_eq!(
+        answer.json().unwrap(),
+        json!({
+            "openid": stack.simulator().openid("lin", OFFICIAL_ACCOUNT),
+            "unionid": stack.simulator().unionid("lin", OFFICIAL_ACCOUNT),
+            "nickname": "小满🌾",
+            "sex": 0,
+            "province": "",
+            "city": "",
+            "country": "",
+            "headimgurl": AVATAR,
+            "privilege": [],
+            "scope": "snsapi_userinfo",
+            "expires_at": expires_at,
+        })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_of_before_2021_is_shown_as_it_is() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    stack.simulator().knobs(|knobs| {
+        knobs.user_profile_era = ProfileEra::Legacy;
+        knobs.sex_as_string = true;
+    });
+    let browser = stack.browser();
+    log_in_at(&browser, "https://login.example.com/authorize?scope=snsapi_userinfo&lang=zh_TW")
+        .await
+        .unwrap();
+    let profile = userinfo(&browser).await.unwrap().json().unwrap();
+    assert_eq!(profile["sex"], 2);
+    assert_eq!((&profile["country"], &profile["province"]), (&json!("中國"), &json!("廣東")));
+    // The picture is where it was, but never fetched without TLS.
+    assert_eq!(profile["headimgurl"], "https://thirdwx.qlogo.cn/mmopen/Q0j4TwGTfTLinXiaoMan/0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_deleted_is_shown_without_a_picture() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    stack.simulator().knobs(|knobs| knobs.current_person = Some("gone".to_owned()));
+    let browser = stack.browser();
+    log_in_with_profile(&browser).await.unwrap();
+    let profile = userinfo(&browser).await.unwrap().json().unwrap();
+    assert_eq!((&profile["nickname"], &profile["headimgurl"]), (&json!("用户已经注销"), &json!("")));
+    let page = browser.get(USERINFO).await.unwrap().text();
+    assert!(page.contains("用户已经注销") && !page.contains("<img"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_is_shown_a_page() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    let browser = stack.browser();
+    log_in_with_profile(&browser).await.unwrap();
+    let answer = browser.get(USERINFO).await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_secured(&answer.headers, "the page");
+    let page = answer.text();
+    let expires_at = number(&only_session(&stack).unwrap(), "expires_at").unwrap();
+    for part in [
+        "<html lang=\"zh-CN\">",
+        "<h1>小满🌾</h1>",
+        &format!("<img src=\"{AVATAR}\""),
+        "referrerpolicy=\"no-referrer\"",
+        &format!("<dt>openid</dt><dd>{}</dd>", stack.simulator().openid("lin", OFFICIAL_ACCOUNT)),
+        "<dt>unionid</dt>",
+        "<dt>scope</dt><dd>snsapi_userinfo</dd>",
+        &format!("<dt>expires_at</dt><dd>{expires_at}</dd>"),
+        "<form method=\"post\" action=\"/logout\">",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    let policy = answer.header("content-security-policy").unwrap();
+    for part in ["default-src 'none'", "img-src https://*.qlogo.cn", "form-action 'self'"] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    let english = browser.with_language("en-GB,en").get(USERINFO).await.unwrap().text();
+    assert!(english.contains("<html lang=\"en\">") && english.contains("Log out"), "{english}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_without_a_profile_offers_to_add_one() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    log_in(&browser).await.unwrap();
+    let page = browser.get(USERINFO).await.unwrap().text();
+    assert!(page.contains("href=\"/authorize?scope=snsapi_userinfo\"") && !page.contains("<img"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_accept_header_decides_between_page_and_data() {
+    let stack = stack().await.unwrap();
+    let browser = stack.browser();
+    log_in(&browser).await.unwrap();
+    for (accept, kind) in [
+        ("text/html", "text/html"),
+        ("application/xhtml+xml, text/html;q=0.9", "text/html"),
+        ("TEXT/HTML", "text/html"),
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("", "application/json"),
+    ] {
+        let visit = Visit::fetch(http::Method::GET, USERINFO, PAGE_ORIGIN).header("accept", accept);
+        let answer = browser.send(visit).await.unwrap();
+        assert_eq!(answer.status, 200);
+        assert_eq!(
+            answer.header("content-type"),
+            Some(format!("{kind}; charset=utf-8").as_str()),
+            "{accept}"
+        );
+        assert!(answer.header("vary").unwrap().contains("Accept"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_nickname_stays_text() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    stack.simulator().knobs(|knobs| knobs.current_person = Some("mallory".to_owned()));
+    let browser = stack.browser();
+    log_in_with_profile(&browser).await.unwrap();
+    let answer = userinfo(&browser).await.unwrap();
+    assert_eq!(answer.json().unwrap()["nickname"], HOSTILE);
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    let page = browser.get(USERINFO).await.unwrap().text();
+    let escaped = "&#60;script&#62;alert(&#34;马洛&#34;)&#60;/script&#62;&#39;&#34;&#38;\\";
+    assert!(page.contains(&format!("<h1>{escaped}</h1>")), "{page}");
+    assert!(page.contains(&format!("<dd>{escaped}</dd>")), "{page}");
+    assert!(!page.contains("<script") && !page.contains("alert(\""), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_from_anywhere_else_is_not_in_the_page() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
+    for address in [
+        "https://evil.example/x.png",
+        "javascript:alert(1)",
+        "https://qlogo.cn.evil.example/",
+        "\" onerror=\"x",
+    ] {
+        let body = json!({ "openid": openid, "nickname": "小满", "headimgurl": address }).to_string();
+        stack.simulator().knobs(|knobs| {
+            let (status, content_type) = (200, "text/plain".to_owned());
+            knobs.script(PROFILE, simulator::Fault::Raw { status, content_type, body, latin1: false });
+        });
+        let browser = stack.browser();
+        log_in_with_profile(&browser).await.unwrap();
+        assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["headimgurl"], address);
+        let page = browser.get(USERINFO).await.unwrap().text();
+        assert!(page.contains("小满") && !page.contains("<img"), "{page}");
+        assert!(!page.contains("evil") && !page.contains("onerror"), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_is_no_json_is_mended() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    stack.simulator().knobs(|knobs| knobs.dirty_json = DirtyJson::Both);
+    let browser = stack.browser();
+    log_in_with_profile(&browser).await.unwrap();
+    let profile = userinfo(&browser).await.unwrap().json().unwrap();
+    assert_eq!(profile["nickname"], "小 满🌾");
+    assert_eq!(profile["province"], "广\u{fffd}\u{fffd}(");
+    let page = browser.get(USERINFO).await.unwrap();
+    assert!(page.text().contains("<h1>小 满🌾</h1>"), "{}", page.text());
+}

@@ -1,0 +1,388 @@
+//! How a session is kept up to date with WeChat: when the profile is read again, when a token is
+//! renewed, and what becomes of two requests that do so at the same time.
+
+use std::collections::BTreeSet;
+
+use ::tests::{Answer, Browser, Result, Stack, stack::PAGE_ORIGIN};
+use simulator::{Action, Fault, ProfileEra, Scripted};
+
+use crate::support::{
+    AUTH, AUTHORIZE, PROFILE, REFRESH, USERINFO, allow, log_in, log_in_with_profile, number, only_session,
+    requests, stack, stack_that_reads_again, userinfo,
+};
+
+/// A browser that has logged in, with nothing in the ledger yet.
+async fn logged_in(stack: &Stack) -> Result<Browser> {
+    let browser = stack.browser();
+    log_in_with_profile(&browser).await?;
+    stack.simulator().clear_ledger();
+    Ok(browser)
+}
+
+async fn ask(browser: &Browser, query: &str) -> Result<Answer> {
+    browser.fetch(&format!("{USERINFO}?{query}"), PAGE_ORIGIN).await
+}
+
+fn version(stack: &Stack) -> Result<u64> {
+    number(&only_session(stack)?, "version")
+}
+
+/// How often each endpoint was called: profile, refresh, auth.
+fn calls(stack: &Stack) -> [usize; 3] {
+    [PROFILE, REFRESH, AUTH].map(|path| requests(stack, path).len())
+}
+
+/// The tokens that an endpoint was called with, in order.
+fn tokens(stack: &Stack, path: &str, name: &str) -> Vec<String> {
+    let entries = requests(stack, path);
+    entries.iter().filter_map(|entry| entry.parameter(name)).map(str::to_owned).collect()
+}
+
+fn script(stack: &Stack, path: &str, fault: Fault, times: u32) {
+    stack.simulator().knobs(|knobs| knobs.script(path, Scripted { times, ..fault.into() }));
+}
+
+fn errcode(errcode: i64) -> Fault {
+    Fault::Errcode { errcode, errmsg: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_profile_comes_out_of_the_session() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    let browser = logged_in(&stack).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["nickname"], "小满🌾");
+    }
+    browser.get(USERINFO).await.unwrap();
+    assert!(stack.simulator().ledger().is_empty());
+    assert_eq!(version(&stack).unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_profile_is_read_again_and_kept() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    stack.simulator().settings(|settings| settings.people[0].nickname = "大满".to_owned());
+    assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["nickname"], "大满");
+    assert_eq!((calls(&stack), version(&stack).unwrap()), ([1, 0, 0], 2));
+    // The new one is what is stored: WeChat being away, it is served.
+    script(&stack, PROFILE, Fault::Html { status: 502 }, 3);
+    assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["nickname"], "大满");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_login_never_asks_for_a_profile() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = stack.browser();
+    log_in(&browser).await.unwrap();
+    assert_eq!(ask(&browser, "lang=en").await.unwrap().status, 200);
+    assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 0, 0], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_language_is_asked_for_once() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    stack.simulator().knobs(|knobs| knobs.user_profile_era = ProfileEra::Legacy);
+    let browser = logged_in(&stack).await.unwrap();
+    for (query, country, asked) in [
+        ("", "CN", 0),
+        ("lang=zh_CN", "中国", 1),
+        ("lang=zh_CN", "中国", 1),
+        // Who names no language gets the one at hand.
+        ("", "中国", 1),
+        ("lang=zh_TW", "中國", 2),
+        ("lang=en", "CN", 3),
+    ] {
+        assert_eq!(ask(&browser, query).await.unwrap().json().unwrap()["country"], country, "{query}");
+        assert_eq!(calls(&stack)[0], asked, "{query}");
+    }
+    assert_eq!(tokens(&stack, PROFILE, "lang"), ["zh_CN", "zh_TW", "en"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechat_is_asked_whether_the_grant_stands_on_demand() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    let browser = logged_in(&stack).await.unwrap();
+    for (query, asked) in [("", 0), ("verify=false", 0), ("verify=true", 1), ("verify=true", 2)] {
+        assert_eq!(ask(&browser, query).await.unwrap().status, 200, "{query}");
+        assert_eq!(calls(&stack), [0, 0, asked], "{query}");
+    }
+    // A dead token is renewed once, and asked about once more.
+    stack.simulator().act(&Action::ForgetAccessTokens);
+    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 200);
+    assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 1, 4], 2));
+    // And a grant that is gone is gone, however fresh the profile is.
+    stack.simulator().act(&Action::ForgetAccessTokens);
+    stack.simulator().act(&Action::RevokeRefreshTokens);
+    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_cannot_be_verified_is_not_called_verified() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    let browser = logged_in(&stack).await.unwrap();
+    for fault in [Fault::Html { status: 502 }, Fault::DropAfter, errcode(-1)] {
+        script(&stack, AUTH, fault, 3);
+        let answer = ask(&browser, "verify=true").await.unwrap();
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("10")));
+        assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:wechat_unavailable");
+    }
+    assert_eq!(calls(&stack), [0, 0, 9]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_token_is_renewed_once_and_saved() {
+    for (cause, rotates) in [(42001, false), (40001, false), (40014, false), (42001, true)] {
+        let stack = stack_that_reads_again().await.unwrap();
+        let browser = logged_in(&stack).await.unwrap();
+        stack.simulator().knobs(|knobs| knobs.refresh_rotates_refresh_token = rotates);
+        match cause {
+            42001 => stack.simulator().act(&Action::ExpireAccessTokens),
+            40001 => stack.simulator().act(&Action::ForgetAccessTokens),
+            _ => script(&stack, PROFILE, errcode(cause), 1),
+        }
+        assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["nickname"], "小满🌾", "{cause}");
+        // The token was renewed and saved, then the profile read and saved.
+        assert_eq!((calls(&stack), version(&stack).unwrap()), ([2, 1, 0], 3), "{cause}");
+        let used = tokens(&stack, PROFILE, "access_token");
+        assert_eq!(used[0] == used[1], cause == 40014, "{cause}");
+
+        // The saved one is what is used from now on, and can be renewed again.
+        assert_eq!(userinfo(&browser).await.unwrap().status, 200, "{cause}");
+        assert_eq!(calls(&stack), [3, 1, 0], "{cause}");
+        assert_eq!(tokens(&stack, PROFILE, "access_token")[2], used[1], "{cause}");
+        stack.simulator().act(&Action::ExpireAccessTokens);
+        assert_eq!(userinfo(&browser).await.unwrap().status, 200, "{cause}");
+        let renewed_with: BTreeSet<_> = tokens(&stack, REFRESH, "refresh_token").into_iter().collect();
+        assert_eq!(renewed_with.len(), if rotates { 2 } else { 1 }, "{cause}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_stays_dead_is_not_renewed_for_ever() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    script(&stack, PROFILE, errcode(40001), 5);
+    assert_eq!(userinfo(&browser).await.unwrap().status, 401);
+    assert_eq!(calls(&stack), [2, 1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_renews_at_most_once() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    // Refused on verifying, renewed, verified; then refused on reading the profile.
+    script(&stack, AUTH, errcode(40014), 1);
+    script(&stack, PROFILE, errcode(40001), 1);
+    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 401);
+    assert_eq!(calls(&stack), [1, 1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_gone_leads_to_the_login() {
+    for cause in [40030, 42002, 42007, 50001] {
+        let stack = stack_that_reads_again().await.unwrap();
+        let browser = logged_in(&stack).await.unwrap();
+        stack.simulator().act(&Action::ExpireAccessTokens);
+        match cause {
+            40030 => stack.simulator().act(&Action::RevokeRefreshTokens),
+            42002 => {
+                stack.simulator().knobs(|knobs| knobs.expired_refresh_token_errcode = 42002);
+                stack.simulator().act(&Action::ExpireRefreshTokens);
+            }
+            42007 => stack.simulator().act(&Action::ChangePassword { person: "lin".to_owned() }),
+            _ => script(&stack, REFRESH, errcode(cause), 1),
+        }
+        let answer = userinfo(&browser).await.unwrap();
+        assert_eq!(answer.status, 401, "{cause}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json; charset=utf-8"));
+        let problem = answer.json().unwrap();
+        assert_eq!(problem["type"], "urn:wechat-login:not_logged_in", "{cause}");
+        assert_eq!(problem["authorize_url"], AUTHORIZE, "{cause}");
+        assert_eq!(version(&stack).unwrap(), 1, "{cause}");
+        let logs = stack.stop().await.text();
+        assert!(logs.contains("\"grant_gone\"") && logs.contains(&format!("\"errcode\":{cause}")), "{logs}");
+
+        // A login mends it.
+        log_in_with_profile(&browser).await.unwrap();
+        assert_eq!(userinfo(&browser).await.unwrap().status, 200, "{cause}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_wechat_is_away_the_last_profile_is_served() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    let before = userinfo(&browser).await.unwrap().json().unwrap();
+    stack.simulator().clear_ledger();
+    // A question that changes nothing is asked three times.
+    for fault in [
+        Fault::Html { status: 502 },
+        Fault::DropBefore,
+        Fault::DropHalfWay,
+        Fault::Truncated,
+        Fault::DuplicateKeys,
+        Fault::Oversize { bytes: 100_000 },
+        Fault::Redirect { location: "https://evil.example/".to_owned() },
+        errcode(-1),
+        errcode(45011),
+    ] {
+        let name = format!("{fault:?}");
+        script(&stack, PROFILE, fault, 3);
+        stack.simulator().clear_ledger();
+        let answer = userinfo(&browser).await.unwrap();
+        assert_eq!((answer.status, answer.json().unwrap()), (200, before.clone()), "{name}");
+        assert_eq!(calls(&stack), [3, 0, 0], "{name}");
+    }
+    // What an operator has to mend is served stale too, and is an alarm.
+    script(&stack, PROFILE, errcode(48001), 1);
+    assert_eq!(userinfo(&browser).await.unwrap().json().unwrap(), before);
+    let logs = stack.stop().await.lines();
+    let stale: Vec<_> = logs.iter().filter(|line| line.text.contains("\"shown_stale\"")).collect();
+    assert_eq!(stale.len(), 10);
+    let alarms: Vec<_> = logs.iter().filter(|line| line.text.contains("\"level\":\"ERROR\"")).collect();
+    assert_eq!(alarms.len(), 1);
+    assert!(alarms[0].text.contains("\"errcode\":48001"), "{}", alarms[0].text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_passes_costs_nothing() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    script(&stack, PROFILE, Fault::DropAfter, 2);
+    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    assert_eq!((calls(&stack), version(&stack).unwrap()), ([3, 0, 0], 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_is_sent_at_most_once() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    for fault in [Fault::DropAfter, Fault::Html { status: 500 }, errcode(-1)] {
+        stack.simulator().clear_ledger();
+        script(&stack, REFRESH, fault, 1);
+        // In doubt, what was read before is served; the next request tries again.
+        let answer = userinfo(&browser).await.unwrap();
+        assert_eq!(answer.json().unwrap()["nickname"], "小满🌾");
+        assert_eq!(requests(&stack, REFRESH).len(), 1);
+        stack.simulator().act(&Action::ExpireAccessTokens);
+    }
+    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    assert_eq!(version(&stack).unwrap(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_of_somebody_else_is_never_shown() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
+    let answer = userinfo(&browser).await.unwrap();
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:login_failed");
+    assert!(!answer.text().contains("小满") && !answer.text().contains("openid"), "{}", answer.text());
+    assert_eq!(version(&stack).unwrap(), 1);
+    let page = browser.get(USERINFO).await.unwrap();
+    assert!(page.status == 403 && !page.text().contains("小满"), "{}", page.text());
+    let line = stack.logs().wait_for("\"foreign_profile\"").await.unwrap();
+    assert!(line.text.contains("\"level\":\"ERROR\""), "{}", line.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whom_wechat_restricts_is_told_so() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    script(&stack, PROFILE, errcode(50002), 1);
+    let answer = userinfo(&browser).await.unwrap();
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:user_refused");
+}
+
+/// Two requests open the same version, and both are told that the token is dead. The second one asks
+/// for its refresh while the first one's is under way; both save, and one of them is first.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_refreshes_at_once_do_not_overwrite_each_other() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    stack.simulator().knobs(|knobs| knobs.hold.insert(REFRESH.to_owned()));
+    let (one, other, ()) = tokio::join!(userinfo(&browser), userinfo(&browser), async {
+        let both =
+            |ledger: &[simulator::Entry]| ledger.iter().filter(|entry| entry.path == REFRESH).count() == 2;
+        stack.simulator().until(both).await;
+        stack.simulator().act(&Action::Release);
+    });
+    for answer in [one.unwrap(), other.unwrap()] {
+        assert_eq!(answer.json().unwrap()["nickname"], "小满🌾");
+    }
+    assert_eq!(calls(&stack)[1], 2);
+    // What is stored works.
+    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    assert_eq!(calls(&stack)[1], 2);
+}
+
+/// A request that was overtaken between its question and its refresh holds a token that is dead, or
+/// replaced. It goes on with what the other one has saved.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_was_overtaken_goes_on_with_what_was_saved() {
+    for rotates in [false, true] {
+        let stack = stack().await.unwrap();
+        allow(&stack);
+        let browser = logged_in(&stack).await.unwrap();
+        stack.simulator().knobs(|knobs| {
+            knobs.refresh_rotates_refresh_token = rotates;
+            knobs.hold.insert(PROFILE.to_owned());
+        });
+        stack.simulator().act(&Action::ExpireAccessTokens);
+        let (slow, ()) = tokio::join!(ask(&browser, "lang=en"), async {
+            // The slow one has opened version 1 and waits to hear that its token is dead.
+            stack.simulator().until(|ledger| ledger.iter().any(|entry| entry.path == PROFILE)).await;
+            // Meanwhile this one has it renewed; its profile is fresh, so it is not held up.
+            assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 200);
+            assert_eq!(version(&stack).unwrap(), 2);
+            stack.simulator().act(&Action::Release);
+        });
+        assert_eq!(slow.unwrap().status, 200, "rotates: {rotates}");
+        assert_eq!(requests(&stack, REFRESH).len(), 2, "rotates: {rotates}");
+        assert_eq!(version(&stack).unwrap(), 3, "rotates: {rotates}");
+        // Neither has cost the other its tokens: the session can be renewed once more.
+        stack.simulator().act(&Action::ExpireAccessTokens);
+        assert_eq!(ask(&browser, "lang=zh_CN").await.unwrap().status, 200, "rotates: {rotates}");
+        let last = tokens(&stack, REFRESH, "refresh_token");
+        assert_eq!(last[0] == last[2], !rotates, "rotates: {rotates}");
+    }
+}
+
+/// The session is ended while its profile is being read: what was read is not stored again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_was_overtaken_waits_for_what_the_other_saves() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    stack.simulator().knobs(|knobs| {
+        knobs.refresh_rotates_refresh_token = true;
+        // The first refresh is done at once and its answer is late.
+        knobs.script(REFRESH, Scripted { delay_milliseconds: 500, ..Fault::None.into() });
+    });
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    let (one, other) = tokio::join!(userinfo(&browser), userinfo(&browser));
+    assert_eq!((one.unwrap().status, other.unwrap().status), (200, 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_meanwhile_is_not_undone() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    stack.simulator().knobs(|knobs| knobs.hold.insert(PROFILE.to_owned()));
+    let (slow, ()) = tokio::join!(userinfo(&browser), async {
+        stack.simulator().until(|ledger| ledger.iter().any(|entry| entry.path == PROFILE)).await;
+        browser.post_form(crate::support::LOGOUT, PAGE_ORIGIN).await.unwrap();
+        stack.simulator().act(&Action::Release);
+    });
+    assert_eq!(slow.unwrap().status, 401);
+    assert!(crate::support::sessions(&stack).unwrap().is_empty());
+}
