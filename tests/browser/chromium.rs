@@ -1,0 +1,311 @@
+//! A visitor's Chromium: one process, one empty profile, one test.
+
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use ::tests::{Failure, Result, browser::WECHAT_USER_AGENT};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::{
+    By, ChromeCapabilities, ChromiumLikeCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
+    WindowHandle, prelude::WebDriverResult,
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::{interval, timeout},
+};
+
+/// Without them it does not run as root and in a container, speaks to its maker, or is told by the
+/// machine how to reach others. Names lead nowhere: an avatar is never fetched from where it really is.
+const ARGUMENTS: [&str; 12] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-default-browser-check",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+];
+
+/// The two widths at which pages are looked at: what it is called, width and height.
+const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desktop", 1280, 800)];
+
+/// How long anything may take that a page waits for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether it is there.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What the server of `WebDriver` is called, wherever it comes from.
+pub const CHROMEDRIVER: &str = "chromedriver";
+
+/// Who sits in front of the browser.
+#[derive(Clone, Copy)]
+pub struct Visitor {
+    user_agent: Option<&'static str>,
+    languages: &'static str,
+}
+
+impl Visitor {
+    /// Somebody at a computer, who reads Chinese.
+    pub const AT_A_COMPUTER: Self = Self { user_agent: None, languages: "zh-CN,zh" };
+    /// Somebody who opened the page in WeChat, on a phone.
+    pub const IN_WECHAT: Self = Self { user_agent: Some(WECHAT_USER_AGENT), ..Self::AT_A_COMPUTER };
+
+    /// The same, reading other languages.
+    pub const fn reading(self, languages: &'static str) -> Self {
+        Self { languages, ..self }
+    }
+}
+
+/// The browser. All of it ends when this is dropped, however the test went: the processes first, so
+/// that the session, which would take its leave, finds nobody to wait for.
+pub struct Chromium {
+    _driver: Driver,
+    session: WebDriver,
+    _profile: TempDir,
+}
+
+/// `chromedriver`, which starts Chromium as a process of its own group.
+pub struct Driver {
+    child: Child,
+    port: u16,
+    _output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Driver {
+    /// Starts this program on a free port; its files, and those of Chromium, go to `home`.
+    pub async fn start(program: &str, home: &Path) -> Result<Self> {
+        let mut child = Command::new(program)
+            .arg("--port=0")
+            .env("HOME", home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| missing(&Failure::from(error).during(program)))?;
+        let stdout = child.stdout.take().ok_or_else(|| Failure::new("chromedriver has no output"))?;
+        let mut output = BufReader::new(stdout).lines();
+        while let Some(line) = output.next_line().await? {
+            let port = line.rsplit_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.'));
+            if let Some(port) = port.and_then(|port| port.parse().ok()) {
+                return Ok(Self { child, port, _output: output });
+            }
+        }
+        Err(missing(&Failure::new(format!("{program} ended before it listened"))))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(group) = id {
+            // An error means that nobody is left.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// A browser that is not there fails the test, and says how to get one.
+fn missing(failure: &Failure) -> Failure {
+    Failure::new(format!(
+        "{failure}\nNo browser to test in. `make browser` installs Chromium and chromedriver."
+    ))
+}
+
+impl Chromium {
+    /// Starts a browser that has never been anywhere.
+    pub async fn start(visitor: Visitor) -> Result<Self> {
+        let home = tempfile::tempdir()?;
+        let driver = Driver::start(CHROMEDRIVER, home.path()).await?;
+        let mut capabilities = ChromeCapabilities::new();
+        for argument in ARGUMENTS {
+            capabilities.add_arg(argument)?;
+        }
+        capabilities.add_arg(&format!("--user-data-dir={}", home.path().join("profile").display()))?;
+        if let Some(user_agent) = visitor.user_agent {
+            capabilities.add_arg(&format!("--user-agent={user_agent}"))?;
+        }
+        capabilities
+            .add_experimental_option("prefs", json!({ "intl.accept_languages": visitor.languages }))?;
+        capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
+        // A dialog stays open until a test looks at it.
+        capabilities.as_mut().set("unhandledPromptBehavior", "ignore")?;
+
+        // An error means that the process has a provider already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // No connection is kept: a session that is dropped speaks on a runtime of its own while this
+        // one, which would have to serve a kept connection, stands still.
+        let client =
+            reqwest::Client::builder().tls_certs_only([]).no_proxy().pool_max_idle_per_host(0).build()?;
+        let session = WebDriver::builder(format!("http://127.0.0.1:{}", driver.port), capabilities)
+            .client(client)
+            .await
+            .map_err(|error| missing(&error.into()))?;
+        Ok(Self { session, _driver: driver, _profile: home })
+    }
+
+    /// Opens an address and waits until it has loaded.
+    pub async fn open(&self, url: &str) -> Result<()> {
+        self.goto(url).await.map_err(|error| Failure::from(error).during(url))
+    }
+
+    /// Presses the button, or follows the link, with this label.
+    pub async fn press(&self, label: &str) -> Result<()> {
+        let labelled = format!("//*[self::a or self::button][normalize-space()='{label}']");
+        Ok(self.shown(label, By::XPath(labelled)).await?.click().await?)
+    }
+
+    /// Waits for a page with this heading.
+    pub async fn arrive(&self, heading: &str) -> Result<()> {
+        self.until(heading, async || {
+            let text = self.find(By::Css("h1")).await?.text().await?;
+            Ok((text == heading).then_some(()))
+        })
+        .await
+    }
+
+    /// The first element that a selector finds, once it can be seen.
+    pub async fn element(&self, selector: &str) -> Result<WebElement> {
+        self.shown(selector, By::Css(selector.to_owned())).await
+    }
+
+    async fn shown(&self, what: &str, by: By) -> Result<WebElement> {
+        self.until(what, async || {
+            let element = self.find(by.clone()).await?;
+            Ok(element.is_displayed().await?.then_some(element))
+        })
+        .await
+    }
+
+    /// The text that can be read in it.
+    pub async fn text(&self, selector: &str) -> Result<String> {
+        Ok(self.element(selector).await?.text().await?)
+    }
+
+    /// Waits until the address is this one, whatever fragment it has.
+    pub async fn until_at(&self, url: &str) -> Result<()> {
+        self.until(url, async || {
+            let mut here = self.current_url().await?;
+            here.set_fragment(None);
+            Ok((here.as_str() == url).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits for another tab than this, goes there, and returns the way back.
+    pub async fn other_tab(&self) -> Result<WindowHandle> {
+        let here = self.window().await?;
+        let other = self
+            .until("a second tab", async || {
+                Ok(self.windows().await?.into_iter().find(|window| *window != here))
+            })
+            .await?;
+        self.switch_to_window(other).await?;
+        Ok(here)
+    }
+
+    /// Waits until there is something. An error is no reason to give up: a page that goes away under a
+    /// question answers with one.
+    async fn until<T>(&self, what: &str, look: impl AsyncFn() -> WebDriverResult<Option<T>>) -> Result<T> {
+        let wait = async {
+            let mut ticks = interval(LOOK_AGAIN);
+            loop {
+                if let Ok(Some(found)) = look().await {
+                    return found;
+                }
+                ticks.tick().await;
+            }
+        };
+        match timeout(PATIENCE, wait).await {
+            Ok(found) => Ok(found),
+            Err(_) => Err(self.lost(what).await),
+        }
+    }
+
+    /// What a script of the page makes of `arguments`; it may return a promise.
+    pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        Ok(self.execute(script, arguments).await?.json().clone())
+    }
+
+    /// The names of the cookies that this page's requests carry.
+    pub async fn cookie_names(&self) -> Result<Vec<String>> {
+        let mut names: Vec<_> = self.get_all_cookies().await?.into_iter().map(|cookie| cookie.name).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Takes pictures of the page at both widths, and finds nothing that reaches over the edge.
+    pub async fn look(&self, name: &str) -> Result<()> {
+        let directory = pictures();
+        std::fs::create_dir_all(&directory)?;
+        for (size, width, height) in SIZES {
+            let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone" });
+            self.cdp().send_raw("Emulation.setDeviceMetricsOverride", metrics).await?;
+            self.screenshot(&directory.join(format!("{name}-{size}.png"))).await?;
+            let content = self.run("return document.documentElement.scrollWidth", Vec::new()).await?;
+            assert_eq!(content, json!(width), "{name} is as wide as a {size}");
+        }
+        self.cdp().send_raw("Emulation.clearDeviceMetricsOverride", json!({})).await?;
+        Ok(())
+    }
+
+    /// What stands in the console since it was last asked for.
+    pub async fn console(&self) -> Result<Vec<String>> {
+        let entries = self.browser_log().await?;
+        Ok(entries.into_iter().map(|entry| format!("{}: {}", entry.level, entry.message)).collect())
+    }
+
+    /// Ends the visit: no dialog is open, and in the console stands what was `expected` and nothing else.
+    pub async fn leave(self, expected: &[&str]) -> Result<()> {
+        assert!(self.get_alert_text().await.is_err(), "a dialog is open");
+        let lines = self.console().await?;
+        let unexpected: Vec<_> =
+            lines.iter().filter(|line| !expected.iter().any(|part| line.contains(part))).collect();
+        assert!(unexpected.is_empty(), "in the console: {unexpected:#?}");
+        let absent: Vec<_> =
+            expected.iter().filter(|part| !lines.iter().any(|line| line.contains(**part))).collect();
+        assert!(absent.is_empty(), "not in the console: {absent:?} in {lines:#?}");
+        Ok(self.session.quit().await?)
+    }
+
+    /// What is there instead of what a test looked for.
+    async fn lost(&self, what: &str) -> Failure {
+        let url = self.current_url().await.map(String::from).unwrap_or_default();
+        let script = "return document.body ? document.body.innerText : null";
+        let text = self.run(script, Vec::new()).await.unwrap_or_default();
+        Failure::new(format!("no {what:?} at {url}, but {text}"))
+    }
+}
+
+impl Deref for Chromium {
+    type Target = WebDriver;
+
+    fn deref(&self) -> &WebDriver {
+        &self.session
+    }
+}
+
+/// Where the pictures go: beside what Cargo builds, which is kept out of Git.
+fn pictures() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots")
+}
+
+#[tokio::test]
+async fn a_browser_that_is_missing_fails_the_test_and_says_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let failure = Driver::start("chromedriver-of-nobody", home.path()).await.err().unwrap();
+    assert!(failure.to_string().contains("`make browser`"), "{failure}");
+}

@@ -1,0 +1,79 @@
+//! Our pages inside somebody else's.
+
+use ::tests::{Result, stack::WEBSITE_APP};
+use form_urlencoded::Serializer;
+use serde_json::Value;
+use simulator::Action;
+
+use crate::{
+    chromium::{Chromium, Visitor},
+    login::stack,
+    team_page::TeamPage,
+};
+
+const PAGE: &str = r#"<!doctype html>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>A team's page</title>
+<h1>Ours</h1>"#;
+
+/// Puts an address into a frame of the page, and looks into it.
+async fn frame(chromium: &Chromium, address: &str) -> Result<()> {
+    let script = r#"
+        const frame = Object.assign(document.createElement("iframe"), { src: arguments[0], width: 360, height: 480 });
+        document.body.append(frame);
+    "#;
+    chromium.run(script, vec![Value::from(address)]).await?;
+    Ok(chromium.enter_frame(0).await?)
+}
+
+/// WeChat's QR code may be embedded in a page, and then calls back in the frame, where a login is refused.
+#[tokio::test]
+async fn says_in_the_frame_why_a_callback_there_is_refused() -> Result<()> {
+    let stack = stack().await?;
+    let page = TeamPage::serve(PAGE).await?;
+    let chromium = Chromium::start(Visitor::AT_A_COMPUTER).await?;
+    // Of the same site, so that the cookies come along and the console of the frame is that of the page.
+    chromium.open(&page.same_site()).await?;
+    let query = Serializer::new(String::new())
+        .extend_pairs([
+            ("appid", WEBSITE_APP),
+            ("redirect_uri", &format!("{}/callback", stack.public_url())),
+            ("response_type", "code"),
+            ("scope", "snsapi_login"),
+            ("state", &"0f".repeat(32)),
+            ("login_type", "jssdk"),
+            ("self_redirect", "true"),
+        ])
+        .finish();
+    frame(&chromium, &format!("{}/connect/qrconnect?{query}", stack.simulator_url())).await?;
+    chromium.arrive("微信登录").await?;
+    let simulator = stack.simulator();
+    simulator
+        .attempt(&Action::Scan { uuid: None, person: Some("zhou".to_owned()) })
+        .map_err(::tests::Failure::new)?;
+    simulator.attempt(&Action::Confirm { uuid: None }).map_err(::tests::Failure::new)?;
+
+    chromium.arrive("请直接打开登录页面").await?;
+    chromium.enter_default_frame().await?;
+    chromium.look("frame-refused").await?;
+    chromium.enter_frame(0).await?;
+    // The button leaves the frame: the login begins as a page of its own.
+    chromium.press("微信登录").await?;
+    chromium.enter_default_frame().await?;
+    chromium.element("#states").await?;
+    chromium.leave(&["status of 403"]).await
+}
+
+#[tokio::test]
+async fn no_other_page_of_ours_stands_in_a_frame() -> Result<()> {
+    let stack = stack().await?;
+    let page = TeamPage::serve(PAGE).await?;
+    let chromium = Chromium::start(Visitor::AT_A_COMPUTER).await?;
+    for path in ["/", "/userinfo", "/error?reason=login_expired"] {
+        chromium.open(&page.cross_site()).await?;
+        frame(&chromium, &format!("{}{path}", stack.public_url())).await?;
+        let found = chromium.run("return document.querySelectorAll('main').length", Vec::new()).await?;
+        assert_eq!(found, 0, "{path}");
+    }
+    chromium.leave(&["frame-ancestors"]).await
+}

@@ -1,0 +1,15 @@
+//! The pages in a real browser: Chromium, driven through `WebDriver`, in front of the real binaries.
+//!
+//! What a stand-in for a browser cannot show is here: that a person finds the way by reading and
+//! pressing, that no page breaks its own policy, that other origins are held off by a browser's
+//! rules and not by ours alone, and that nothing overflows on a phone. Every page that is met is
+//! left behind as a picture, in `target/screenshots`, at two widths.
+
+mod chromium;
+mod console;
+mod frames;
+mod login;
+mod origins;
+mod qr;
+mod team_page;
+mod words;

@@ -1,0 +1,74 @@
+//! Other pages' scripts, under a browser's own rules.
+
+use ::tests::{Options, Result, Stack, stack::OFFICIAL_ACCOUNT};
+use serde_json::{Value, json};
+
+use crate::{
+    chromium::{Chromium, Visitor},
+    team_page::TeamPage,
+};
+
+/// Asks who is logged in, the way a page's script does; an answer that the browser keeps from the
+/// script is `null`.
+const ASK: &str = r#"
+    const asked = fetch(arguments[0], { credentials: "include" });
+    return asked.then(async (answer) => [answer.status, await answer.json()], () => null);
+"#;
+
+const PAGE: &str = "<!doctype html><title>A team's page</title><h1>Ours</h1>";
+
+/// What a page's script learns.
+async fn ask(chromium: &Chromium, page: &str, stack: &Stack) -> Result<Value> {
+    chromium.open(page).await?;
+    chromium.run(ASK, vec![format!("{}/userinfo", stack.public_url()).into()]).await
+}
+
+#[tokio::test]
+async fn only_an_allowed_page_learns_who_is_logged_in() -> Result<()> {
+    let (ours, theirs) = (TeamPage::serve(PAGE).await?, TeamPage::serve(PAGE).await?);
+    let allowed = format!("{},{}", ours.same_site(), ours.cross_site());
+    let options = Options::default().on_this_machine().with("ALLOWED_ORIGINS", &allowed);
+    let stack = Stack::start(options).await?;
+    let chromium = Chromium::start(Visitor::IN_WECHAT).await?;
+    let return_to = ours.same_site();
+    chromium.open(&format!("{}/authorize?return_to={return_to}/", stack.public_url())).await?;
+    chromium.arrive("Ours").await?;
+
+    let answer = ask(&chromium, &ours.same_site(), &stack).await?;
+    assert_eq!(answer[0], 200, "{answer}");
+    assert_eq!(answer[1]["openid"], stack.simulator().openid("lin", OFFICIAL_ACCOUNT));
+    // From another site it may ask, but the browser keeps the session to itself.
+    let answer = ask(&chromium, &ours.cross_site(), &stack).await?;
+    assert_eq!(answer[0], 401, "{answer}");
+    // A page that is not allowed learns nothing, be it of the same site or of another.
+    assert_eq!(ask(&chromium, &theirs.same_site(), &stack).await?, json!(null));
+    assert_eq!(ask(&chromium, &theirs.cross_site(), &stack).await?, json!(null));
+    chromium
+        .leave(&[
+            "status of 401",
+            "blocked by CORS policy",
+            "/userinfo - Failed to load resource: net::ERR_FAILED",
+        ])
+        .await
+}
+
+#[tokio::test]
+async fn no_other_page_logs_anybody_out() -> Result<()> {
+    let theirs = TeamPage::serve(PAGE).await?;
+    let stack = Stack::start(Options::default().on_this_machine()).await?;
+    let chromium = Chromium::start(Visitor::IN_WECHAT).await?;
+    chromium.open(&format!("{}/authorize", stack.public_url())).await?;
+    for origin in [theirs.same_site(), theirs.cross_site()] {
+        chromium.open(&origin).await?;
+        let submit = r#"
+            const form = Object.assign(document.createElement("form"), { method: "post", action: arguments[0] });
+            document.body.append(form);
+            form.submit();
+        "#;
+        chromium.run(submit, vec![format!("{}/logout", stack.public_url()).into()]).await?;
+        chromium.until_at(&format!("{}/logout", stack.public_url())).await?;
+        chromium.open(&format!("{}/userinfo", stack.public_url())).await?;
+        chromium.arrive("微信用户").await?;
+    }
+    chromium.leave(&["status of 403"]).await
+}

@@ -1,0 +1,92 @@
+//! Logging in on a computer, with the phone in the other hand.
+
+use ::tests::{Options, Result, Stack, stack::WEBSITE_APP};
+use thirtyfour::WindowHandle;
+
+use crate::{
+    chromium::{Chromium, Visitor},
+    login::{LOGGED_OUT, NO_AVATAR, stack},
+};
+
+/// A login begun at a computer, from the front page: on WeChat's page with the QR code.
+async fn at_the_code(stack: &Stack) -> Result<Chromium> {
+    let chromium = Chromium::start(Visitor::AT_A_COMPUTER).await?;
+    chromium.open(stack.public_url()).await?;
+    chromium.press("用微信登录").await?;
+    assert_eq!(chromium.text("#states").await?, "使用微信扫一扫登录\n“青禾书店网站”");
+    Ok(chromium)
+}
+
+/// Scans the code with a person's phone, in another tab; the first one, which is returned, says so.
+async fn scan(chromium: &Chromium, person: &str) -> Result<WindowHandle> {
+    chromium.press("模拟：用虚拟的手机扫码").await?;
+    let computer = chromium.other_tab().await?;
+    let phone = chromium.window().await?;
+    chromium.arrive("谁拿着这部手机？").await?;
+    chromium.element(&format!("input[value={person}]")).await?.click().await?;
+    chromium.press("扫码").await?;
+    chromium.arrive("使用你的微信帐号登录").await?;
+    chromium.switch_to_window(computer.clone()).await?;
+    chromium.element("[data-state='404']").await?;
+    assert_eq!(chromium.text("#states").await?, "扫描成功\n在微信中轻触允许即可登录");
+    chromium.switch_to_window(phone).await?;
+    Ok(computer)
+}
+
+#[tokio::test]
+async fn logs_in_by_qr_code() -> Result<()> {
+    let stack = stack().await?;
+    let chromium = at_the_code(&stack).await?;
+    chromium.look("wechat-qr").await?;
+    let computer = scan(&chromium, "zhou").await?;
+    chromium.look("wechat-phone").await?;
+    chromium.press("确认登录").await?;
+    chromium.arrive("已确认登录").await?;
+    chromium.close_window().await?;
+    chromium.switch_to_window(computer).await?;
+
+    chromium.until_at(&format!("{}/", stack.public_url())).await?;
+    chromium.press("查看我的资料").await?;
+    assert_eq!(chromium.text("dd").await?, stack.simulator().openid("zhou", WEBSITE_APP));
+    chromium.look("profile-qr").await?;
+    chromium.leave(&[NO_AVATAR]).await
+}
+
+#[tokio::test]
+async fn says_where_the_code_is_that_the_phone_cancelled() -> Result<()> {
+    let stack = stack().await?;
+    let chromium = at_the_code(&stack).await?;
+    let computer = scan(&chromium, "zhou").await?;
+    chromium.press("取消").await?;
+    chromium.arrive("已取消登录").await?;
+    chromium.close_window().await?;
+    chromium.switch_to_window(computer).await?;
+    chromium.element("[data-state='403']").await?;
+    assert_eq!(chromium.text("#states").await?, "你已取消此次登录\n你可再次登录，或关闭窗口");
+    chromium.look("wechat-qr-cancelled").await?;
+
+    chromium.open(stack.public_url()).await?;
+    assert_eq!(chromium.text("main > p").await?, LOGGED_OUT);
+    assert_eq!(chromium.cookie_names().await?, ["browser"]);
+    chromium.leave(&[]).await
+}
+
+#[tokio::test]
+async fn shows_the_link_itself_as_a_code_where_there_is_no_website_app() -> Result<()> {
+    let stack = Stack::start(Options::default().on_this_machine().without("WEBSITE_APP_ID")).await?;
+    let link = format!("{}/authorize", stack.public_url());
+    for (languages, heading, picture) in [
+        ("zh-CN,zh", "请在微信客户端打开", "open-in-wechat-zh"),
+        ("en-US,en", "Please open this in WeChat", "open-in-wechat-en"),
+    ] {
+        let chromium = Chromium::start(Visitor::AT_A_COMPUTER.reading(languages)).await?;
+        chromium.open(&link).await?;
+        chromium.arrive(heading).await?;
+        let code = chromium.element(".code svg").await?.rect().await?;
+        assert!(code.width >= 200.0 && (code.width - code.height).abs() < 1.0, "{code:?}");
+        assert_eq!(chromium.text("main a").await?, link);
+        chromium.look(picture).await?;
+        chromium.leave(&[]).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Pages speak the visitor's language.
+
+use ::tests::Result;
+use shared::{language::Language, reason::Reason};
+
+use crate::{
+    chromium::{Chromium, Visitor},
+    login::stack,
+};
+
+const ID: &str = "6a5145a9-0000-4000-8000-00000000002a";
+
+/// Reads every page in one language.
+async fn read(languages: &'static str, language: Language) -> Result<()> {
+    let stack = stack().await?;
+    let chromium = Chromium::start(Visitor::AT_A_COMPUTER.reading(languages)).await?;
+    let tag = language.tag();
+    for reason in Reason::ALL {
+        let name = reason.as_str();
+        chromium.open(&format!("{}/error?reason={name}&id={ID}", stack.public_url())).await?;
+        let words = reason.words(language);
+        chromium.arrive(words.title).await?;
+        assert_eq!(chromium.title().await?, words.title);
+        assert_eq!(chromium.element("html").await?.attr("lang").await?.as_deref(), Some(tag));
+        let text = chromium.text("main").await?;
+        let paragraphs: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+        let reference = if language.is_chinese() { "编号：" } else { "Reference: " };
+        let reference = format!("{reference}{ID}");
+        assert_eq!(paragraphs, [words.title, words.happened, words.next, words.button, &reference], "{name}");
+        chromium.look(&format!("error-{name}-{tag}")).await?;
+    }
+    // The pages that say the same where it happens.
+    for (path, reason) in [("/userinfo", Reason::NotLoggedIn), ("/no-such-page", Reason::NotFound)] {
+        chromium.open(&format!("{}{path}", stack.public_url())).await?;
+        chromium.arrive(reason.words(language).title).await?;
+    }
+    chromium.press(Reason::NotFound.words(language).button).await?;
+    chromium.arrive(if language.is_chinese() { "微信登录" } else { "Log in with WeChat" }).await?;
+    chromium.look(&format!("home-{tag}")).await?;
+    chromium
+        .leave(&["status of 400", "status of 401", "status of 403", "status of 404", "status of 50"])
+        .await
+}
+
+#[tokio::test]
+async fn says_why_there_is_no_login_in_chinese() -> Result<()> {
+    read("zh-CN,zh", Language::Chinese).await
+}
+
+#[tokio::test]
+async fn says_why_there_is_no_login_in_english() -> Result<()> {
+    read("en-US,en", Language::English).await
+}
