@@ -1,0 +1,129 @@
+# GNU make, Rust and Python 3 are all that has to be there; whatever else is needed goes into this directory,
+# but for the browser of the tests, which is a package of the system.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+CARGO_DENY_VERSION := 0.20.2
+
+# `sam` knows no region offline and takes part in surveys unless told otherwise.
+export AWS_DEFAULT_REGION ?= us-east-1
+export SAM_CLI_TELEMETRY := 0
+
+say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/installed ## Run the whole login on this machine, WeChat included; ARGS="--help" shows the options
+	$(call say,Building and starting the login; the first build takes a few minutes)
+	@cargo run --package local -- --cargo-lambda .venv/bin/cargo-lambda $(ARGS)
+
+.PHONY: simulator
+simulator: ## Run the simulated WeChat alone; ARGS="--help" shows the options
+	@cargo run --package simulator -- $(ARGS)
+
+.PHONY: test
+test: .venv/installed browser ## Run every test, then every file of events/ against the running login
+	$(call say,Building)
+	@cargo build --workspace
+	$(call say,Testing)
+	@cargo test --workspace
+	$(call say,Sending events/ through cargo lambda invoke)
+	@cargo run --package local -- --cargo-lambda .venv/bin/cargo-lambda --check
+
+.PHONY: lint
+lint: lint-rust lint-dependencies lint-template purity ## Check everything that can be checked without running it
+
+.PHONY: lint-rust
+lint-rust:
+	$(call say,Format)
+	@cargo fmt --all --check
+	$(call say,Clippy)
+	@cargo clippy --workspace --all-targets -- --deny warnings
+	$(call say,Documentation)
+	@RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items
+
+.PHONY: lint-dependencies
+lint-dependencies: .tools/cargo-deny-$(CARGO_DENY_VERSION)
+	$(call say,Dependencies)
+	@.tools/bin/cargo-deny --log-level warn check bans licenses sources
+
+# Both: plain `validate` runs the SAM transform, `--lint` runs cfn-lint, and neither finds what the other does.
+.PHONY: lint-template
+lint-template: .venv-lint/installed
+	$(call say,Template)
+	@.venv-lint/bin/sam validate
+	@.venv-lint/bin/sam validate --lint
+
+.PHONY: purity
+purity: ## Check who touches the network, the clock and the environment
+	$(call say,Purity)
+	@$(PYTHON) .ci/purity --self-test
+	@$(PYTHON) .ci/purity
+
+.PHONY: bench
+bench: ## Print start time, size and memory of the functions beside a floor; ARGS=25 starts each 25 times
+	$(call say,Building for release; this takes some minutes)
+	@cargo build --release --package authorize --package callback --package userinfo --package logout --package site --package floor
+	@cargo bench --package tests --bench start --profile dev -- $(ARGS)
+
+# The binaries for Lambda, without Docker: cargo-lambda links with the Zig that comes with it.
+.PHONY: sam-build
+sam-build: .venv/installed .venv-lint/installed ## Build for deployment; FUNCTION=SiteFunction builds one, ARCHITECTURE=x86_64 for Intel
+	$(call say,Building for AWS Lambda)
+	@target=$(if $(filter x86_64,$(ARCHITECTURE)),x86_64,aarch64)-unknown-linux-gnu; \
+	  if command -v rustup >/dev/null; then rustup target add "$$target"; fi
+	@PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-lint/bin:$$PATH" sam build $(FUNCTION) \
+	  $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here, and the local data
+	@rm -rf .aws-sam .local .tools .venv .venv-lint
+	@cargo clean --quiet
+
+# ---------------------------------------------------------------- tools
+
+# A virtual environment is only as good as its last installation, so the stamp is written last.
+define install
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D) || { rm -rf $(@D); \
+	  echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; } >&2
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+endef
+
+# Debian's browser and driver, which fit each other, and a typeface that has Chinese.
+.PHONY: browser
+browser: ## Install the browser that the pages are tested in, if there is none; Debian's packages
+	@command -v chromedriver >/dev/null && exit; \
+	packages="chromium chromium-driver fonts-noto-cjk"; root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	if ! command -v apt-get >/dev/null || ! command -v $${root:-true} >/dev/null; then \
+	  echo "The browser tests need Chromium and chromedriver. On Debian, as root: apt-get install $$packages" >&2; exit 1; \
+	fi; \
+	printf '\033[1m==> Installing %s\033[0m\n' "$$packages"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	$$root apt-get update --quiet=2; \
+	$$root apt-get install --quiet=2 --yes --no-install-recommends $$packages
+
+.venv/installed: tests/local/requirements.txt
+	$(call say,Installing cargo-lambda into .venv)
+	$(install)
+
+.venv-lint/installed: .ci/requirements.txt
+	$(call say,Installing the SAM CLI into .venv-lint)
+	$(install)
+
+# Built quickly rather than to run quickly: it is run for a second at a time.
+.tools/cargo-deny-$(CARGO_DENY_VERSION):
+	$(call say,Building cargo-deny; this takes a minute or two)
+	@rm -rf .tools
+	@CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	  cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --root .tools
+	@touch $@
