@@ -42,6 +42,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
     Update,
@@ -67,6 +68,9 @@ const CONFLICT_PAUSES: [Duration; 5] = [
     Duration::from_millis(200),
     Duration::from_millis(400),
 ];
+
+/// How many codes one login may mark as spent that came with another browser than its own.
+const MOST_SPENT_CODES: u64 = 3;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -124,7 +128,8 @@ pub enum Claimed {
         /// The browser it was used in.
         used_in: Digest,
     },
-    /// The login belongs to another browser; nothing was changed.
+    /// The login belongs to another browser; nothing was changed. The code is still to be
+    /// [spent](Store::spend_code).
     Foreign(PendingLogin),
     /// The login is over; nothing was changed.
     Expired(PendingLogin),
@@ -234,15 +239,8 @@ impl Store {
             .expression_attribute_values(":now", number(now.epoch_seconds()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
-        let guard_code = Put::builder()
+        let guard_code = guard(id, code, browser, attempt, CodeOutcome::Claimed, now)
             .table_name(&self.logins)
-            .item("id", text(code.as_str()))
-            .item("login", text(id.as_str()))
-            .item("browser", text(browser.as_str()))
-            .item("outcome", text(CodeOutcome::Claimed.as_str()))
-            .item("attempt_id", text(&attempt.0))
-            .item("expires_at", number(now.plus(CODE_LIFETIME).epoch_seconds()))
-            .condition_expression("attribute_not_exists(id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let items = vec![
@@ -319,6 +317,43 @@ impl Store {
             .await
             .map(drop)
             .map_err(|error| unavailable("UpdateItem", &error))
+    }
+
+    /// Marks a code as spent that came with another browser than its login's, so that whoever saw it on
+    /// the way cannot put it into a login of their own. The login stays as it is, for its owner; it pays
+    /// for at most [`MOST_SPENT_CODES`] such marks, or anybody could write here for nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; the code is then as good as before, and nothing else changes.
+    pub async fn spend_code(
+        &self,
+        id: &LoginId,
+        code: &CodeId,
+        browser: &Digest,
+        attempt: &AttemptId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let count_mark = Update::builder()
+            .table_name(&self.logins)
+            .key("id", text(id.as_str()))
+            .update_expression("ADD spent_codes :one")
+            .condition_expression(
+                "browser <> :browser AND expires_at > :now AND (attribute_not_exists(spent_codes) OR spent_codes < :most)",
+            )
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":browser", text(browser.as_str()))
+            .expression_attribute_values(":now", number(now.epoch_seconds()))
+            .expression_attribute_values(":most", number(MOST_SPENT_CODES))
+            .build();
+        let mark_code =
+            guard(id, code, browser, attempt, CodeOutcome::Failed, now).table_name(&self.logins).build();
+        let items = vec![
+            TransactWriteItem::builder().update(built("Update", count_mark)?).build(),
+            TransactWriteItem::builder().put(built("Put", mark_code)?).build(),
+        ];
+        // A condition that fails says that the code was used or marked before, or that the login is over.
+        self.transact(items, &format!("{}mark", attempt.0)).await.map(drop)
     }
 
     /// Stores the session that a claimed code gave, and ends the one the browser came with.
@@ -420,7 +455,19 @@ impl Store {
         }
     }
 
-    /// Ends a session; ending one that is gone is no error.
+    /// Ends the session that a browser's cookie names. To name none, or one that is gone, is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn end_session(&self, token: Option<&SessionToken>) -> Result<(), Error> {
+        match token {
+            Some(token) => self.delete_session(&token.session_id()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes a session; deleting one that is gone is no error.
     ///
     /// # Errors
     ///
@@ -556,6 +603,25 @@ impl Store {
             }
         }
     }
+}
+
+/// The guard of a code, if there is none yet; without its table.
+fn guard(
+    id: &LoginId,
+    code: &CodeId,
+    browser: &Digest,
+    attempt: &AttemptId,
+    outcome: CodeOutcome,
+    now: Timestamp,
+) -> PutBuilder {
+    Put::builder()
+        .item("id", text(code.as_str()))
+        .item("login", text(id.as_str()))
+        .item("browser", text(browser.as_str()))
+        .item("outcome", text(outcome.as_str()))
+        .item("attempt_id", text(&attempt.0))
+        .item("expires_at", number(now.plus(CODE_LIFETIME).epoch_seconds()))
+        .condition_expression("attribute_not_exists(id)")
 }
 
 /// What a transaction came to.

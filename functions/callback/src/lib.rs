@@ -7,7 +7,8 @@
 //! 3. Exactly one well-formed browser cookie.
 //! 4. No code is a denial; it touches nothing.
 //! 5. The claim: login and code together, in one conditional write ([`shared::store`]). Whoever does
-//!    not win it is a duplicate (`duplicate.rs`) or worse, and never speaks to WeChat.
+//!    not win it is a duplicate (`duplicate.rs`) or worse, and never speaks to WeChat. A code that comes
+//!    with another browser than its login's is spent thereby; the login is not.
 //! 6. The exchange, once (`exchange.rs`). A snapshot visitor ends here.
 //! 7. The profile, if one was granted: it must be the same person's. For a silent login the unionid,
 //!    if that is switched on (`unionid.rs`).
@@ -108,7 +109,12 @@ impl Callback {
                 let joined = self.join(&arrival, &login, &used_for, &used_in, now).await;
                 joined.map_err(|refusal| refusal.of(login))
             }
-            Claimed::Foreign(login) => Err(Refusal::ForeignBrowser.of(login)),
+            Claimed::Foreign(login) => {
+                // Somebody saw this code who was not to see it. If it cannot be marked, it lives minutes.
+                let browser = arrival.browser.digest();
+                let _ = self.store.spend_code(&login_id, &code_id, &browser, &attempt, now).await;
+                Err(Refusal::ForeignBrowser.of(login))
+            }
             Claimed::Expired(login) => Err(Refusal::LoginExpired.of(login)),
             Claimed::Unknown => Err(Refusal::LoginUnknown.into()),
         }

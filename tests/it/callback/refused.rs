@@ -2,6 +2,7 @@
 
 use tests::browser::Visit;
 use tests::stack::{Options, Stack};
+use url::Url;
 
 use super::{AUTHORIZE, ME, arrive, begin, change_login, exchanged, guards, location, openid, sessions};
 
@@ -18,17 +19,66 @@ async fn another_browsers_login_is_not_consumed() {
     let stack = Stack::start(Options::default()).await.unwrap();
     let (owner, attacker) = (stack.browser(), stack.browser());
     let callback = begin(&owner, "return_to=%2Fcart").await;
-    begin(&attacker, "").await;
-    let answer = attacker.get(&callback).await.unwrap();
+    let own_code = begin(&attacker, "").await;
+    let attacked = with_code_of(&callback, &own_code);
+    let answer = attacker.get(&attacked).await.unwrap();
     assert_eq!(
         location(&answer),
         format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2Fcart&attempt=2")
     );
     assert!(answer.set_cookies().is_empty());
-    is_untouched(&stack);
+    assert!(exchanged(&stack).is_empty());
+    assert!(sessions(&stack).is_empty());
     assert_eq!(arrive(&owner, &callback).await, "https://login.example.com/cart#");
     assert!(openid(&owner).await.is_some());
     assert_eq!(openid(&attacker).await, None);
+}
+
+/// A code that another browser has shown is worth nothing to anybody any more: not in that browser's own
+/// login, and its owner begins afresh.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_another_browser_has_shown_is_spent() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let (owner, attacker) = (stack.browser(), stack.browser());
+    let leaked = begin(&owner, "").await;
+    let own = begin(&attacker, "").await;
+    attacker.get(&leaked).await.unwrap();
+    let [guard] = guards(&stack).try_into().unwrap();
+    assert_eq!(guard["outcome"]["S"], "failed");
+    let answer = attacker.get(&with_code_of(&own, &leaked)).await.unwrap();
+    assert_eq!((location(&answer).as_str(), answer.set_cookies().len()), (FRESH, 0));
+    assert!(exchanged(&stack).is_empty());
+    // The owner, at the price of one redirect.
+    let fresh = arrive(&owner, &leaked).await;
+    assert_eq!(fresh, FRESH);
+    owner.follow(&fresh).await.unwrap();
+    assert!(openid(&owner).await.is_some());
+    assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_pays_for_three_marks_of_spent_codes() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let (owner, attacker) = (stack.browser(), stack.browser());
+    let callback = begin(&owner, "").await;
+    begin(&attacker, "").await;
+    for number in 1..=5 {
+        let own_code = format!("https://login.example.com/callback?code=0forged{number}&state=x");
+        let answer = attacker.get(&with_code_of(&callback, &own_code)).await.unwrap();
+        assert_eq!(location(&answer), FRESH);
+        assert_eq!(guards(&stack).len(), number.min(3));
+    }
+    assert_eq!(arrive(&owner, &callback).await, ME);
+    assert!(openid(&owner).await.is_some());
+}
+
+/// The callback with the code of another one in place of its own.
+fn with_code_of(callback: &str, other: &str) -> String {
+    let code = |url: &str| {
+        let url = Url::parse(url).unwrap();
+        url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
+    };
+    callback.replace(&code(callback), &code(other))
 }
 
 #[tokio::test(flavor = "multi_thread")]

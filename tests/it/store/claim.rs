@@ -128,6 +128,39 @@ async fn another_browser_changes_nothing_and_its_owner_still_logs_in() {
     }
 }
 
+/// A mark needs another browser than the login's, a login that is not over, a code without a guard, and
+/// one of three marks that a login pays for.
+#[tokio::test]
+async fn a_code_is_spent_by_another_browser_only() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let id = state(1).login_id();
+    let used = code("0used").code_id();
+    fixture.store.claim(&id, &used, &browser(1), &attempt(1), NOW).await.unwrap();
+    let stored = fixture.dump().unwrap();
+    let login = fixture.item(LOGINS, id.as_str()).unwrap();
+    let refused = [
+        (id.clone(), "0a", 1, NOW),
+        (id.clone(), "0a", 2, END),
+        (id.clone(), "0used", 2, NOW),
+        (state(2).login_id(), "0a", 2, NOW),
+    ];
+    for (number, (login_id, text, by, now)) in (2..).zip(refused) {
+        let code_id = code(text).code_id();
+        fixture.store.spend_code(&login_id, &code_id, &browser(by), &attempt(number), now).await.unwrap();
+        assert_eq!(fixture.dump().unwrap(), stored, "{text} by {by}");
+    }
+    for (number, text) in (10..).zip(["0a", "0b", "0b", "0c", "0d"]) {
+        let code_id = code(text).code_id();
+        fixture.store.spend_code(&id, &code_id, &browser(2), &attempt(number), before(END)).await.unwrap();
+        let expected = (text != "0d").then_some(CodeOutcome::Failed);
+        assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), expected, "{text}");
+    }
+    // The login is as it was, but for the count.
+    let mut item = fixture.item(LOGINS, id.as_str()).unwrap();
+    assert_eq!(item.as_object_mut().unwrap().remove("spent_codes"), Some(json!({ "N": "3" })));
+    assert_eq!(item, login);
+}
+
 #[tokio::test]
 async fn a_login_is_over_to_the_second_though_its_item_is_there() {
     for (now, expected) in [(before(END), "now"), (END, "expired"), (END.plus(CODE_LIFETIME), "expired")] {
