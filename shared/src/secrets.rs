@@ -4,12 +4,14 @@
 //! the same way and change more often. They are fetched when the first callback needs them, not at start: a
 //! function whose secrets cannot be had for the moment still starts and answers. They are kept for a
 //! quarter of an hour, and read anew at once when WeChat says that the secret is wrong, so that a
-//! rotation needs no deployment.
+//! rotation needs no deployment. A copy that is older is used on while Secrets Manager is away: most
+//! likely it is still right, and if it is not, WeChat says so.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use thiserror::Error;
 
 use crate::time::Timestamp;
@@ -19,6 +21,11 @@ use crate::wechat::{AppId, AppSecret, ComponentAccessToken};
 const SECRETS_KEPT: Duration = Duration::from_mins(15);
 /// How long the tokens of third-party platforms are; they live two hours and are replaced before.
 const COMPONENT_TOKENS_KEPT: Duration = Duration::from_mins(2);
+
+/// How long Secrets Manager may take to answer, the SDK's own retries included.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one attempt may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// Where the app secrets are.
 #[derive(Debug, Clone)]
@@ -118,12 +125,18 @@ impl Secrets {
     }
 
     fn new(source: SecretsSource, lifetime: Duration, aws: &aws_config::SdkConfig) -> Self {
-        let client = matches!(source, SecretsSource::SecretsManager(_))
-            .then(|| aws_sdk_secretsmanager::Client::new(aws));
+        let timeouts = TimeoutConfig::builder()
+            .operation_timeout(OPERATION_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let client = matches!(source, SecretsSource::SecretsManager(_)).then(|| {
+            let settings = aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts);
+            aws_sdk_secretsmanager::Client::from_conf(settings.build())
+        });
         Self { source, lifetime, client, kept: Mutex::new(None) }
     }
 
-    /// The secrets, from memory if they were read lately.
+    /// The secrets, from memory if they were read lately or cannot be read now.
     ///
     /// # Errors
     ///
@@ -132,7 +145,11 @@ impl Secrets {
         let kept = self.lock().clone();
         match kept {
             Some((secrets, read_at)) if now < read_at.plus(self.lifetime) => Ok(secrets),
-            _ => self.read(now).await,
+            Some((secrets, _)) => match self.read(now).await {
+                Err(SecretsError::Unavailable) => Ok(secrets),
+                read => read,
+            },
+            None => self.read(now).await,
         }
     }
 

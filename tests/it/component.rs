@@ -5,6 +5,7 @@
 
 use ::tests::{
     Browser, Options, Result, Stack,
+    secrets_manager::SecretsManager,
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
 };
 use serde_json::Value;
@@ -274,4 +275,16 @@ async fn a_platforms_stale_token_costs_nobody_the_session() {
     let answer = userinfo(&browser).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json().unwrap()["nickname"], "小满🌾");
+}
+
+/// The platform replaces its token every two hours, in the secret; nobody is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_platform_replaced_is_read_again() {
+    let secrets = SecretsManager::start().await.unwrap();
+    secrets.put(r#"{"wx0000000000000ddd":"90_of_two_hours_ago"}"#);
+    let stack = start(secrets.hold(options(), "COMPONENT_TOKENS")).await;
+    assert!(leads_to(&stack.browser()).await.unwrap().starts_with(MISCONFIGURED));
+    secrets.put(TOKENS);
+    log_in(&stack.browser()).await.unwrap();
+    assert!(stack.stop().await.text().contains(r#""outcome":"credentials_rotated""#));
 }

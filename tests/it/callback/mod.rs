@@ -155,6 +155,32 @@ mod whole {
         assert_eq!(thief.send(visit).await.unwrap().status, 401);
     }
 
+    /// The functions' clocks are Amazon's, but two machines are two clocks: whoever began the login may be
+    /// five minutes ahead of whoever finishes it, or behind.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn clocks_that_are_five_minutes_apart_cost_no_login() {
+        for offset in [-300, 300] {
+            let stack = Stack::start(Options::default()).await.unwrap();
+            let shift = |table: &str, mut item: Value| {
+                for name in ["expires_at", "created_at", "refreshed_at"] {
+                    if let Some(time) = item[name]["N"].as_str() {
+                        let time: i64 = time.parse().unwrap();
+                        item[name]["N"] = (time + offset).to_string().into();
+                    }
+                }
+                stack.database().put(stack.table(table).unwrap(), &item).unwrap();
+            };
+            let browser = stack.browser();
+            let callback = begin(&browser, "").await;
+            logins(&stack).into_iter().for_each(|login| shift("LoginsTable", login));
+            assert_eq!(arrive(&browser, &callback).await, ME, "{offset}");
+            guards(&stack).into_iter().for_each(|guard| shift("LoginsTable", guard));
+            sessions(&stack).into_iter().for_each(|session| shift("SessionsTable", session));
+            assert_eq!(arrive(&browser, &callback).await, ME, "{offset}");
+            assert!(openid(&browser).await.is_some(), "{offset}");
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn tabs_that_log_in_side_by_side_do_not_break_each_other() {
         let stack = Stack::start(Options::default()).await.unwrap();

@@ -1,0 +1,125 @@
+//! The app secrets and the tokens of a third-party platform in Secrets Manager, over the real SDK.
+
+use ::tests::{
+    Options, Stack,
+    browser::Browser,
+    secrets_manager::{ARN, SecretsManager},
+    stack::{OFFICIAL_ACCOUNT, app_secrets},
+};
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::Credentials;
+use serde_json::json;
+use shared::{
+    secrets::{Secrets, SecretsError, SecretsSource},
+    time::Timestamp,
+    wechat::AppId,
+};
+use simulator::{Settings, Simulator};
+
+use crate::support::{AUTHORIZE, EXCHANGE, callback_of, log_in, requests, sessions};
+
+async fn stack(secrets: &SecretsManager) -> Stack {
+    Stack::start(secrets.hold(Options::default(), "APP_SECRETS")).await.unwrap()
+}
+
+fn right() -> String {
+    app_secrets(&Simulator::new(Settings::example()))
+}
+
+/// Where a login that fails leads, without the correlation id.
+async fn fail(browser: &Browser) -> String {
+    let hops = browser.follow(AUTHORIZE).await.unwrap();
+    let last = hops.last().unwrap();
+    assert!(last.header("x-correlation-id").is_some_and(|id| !id.is_empty()));
+    callback_of(&hops).unwrap();
+    format!("{} {} {}", last.status, last.url.path(), last.url.query().unwrap().split('&').next().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_without_its_secrets_starts_and_asks_again() {
+    let secrets = SecretsManager::start().await.unwrap();
+    let stack = stack(&secrets).await;
+    let browser = stack.browser();
+    assert_eq!(fail(&browser).await, "503 /error reason=service_unavailable");
+    // The login can still be finished: nothing was claimed, nothing sent.
+    assert!(requests(&stack, EXCHANGE).is_empty());
+    let asked = secrets.reads();
+    secrets.put(right());
+    log_in(&browser).await.unwrap();
+    assert_eq!(secrets.reads(), asked + 1);
+    assert_eq!(stack.functions().cold_starts("callback"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_read_once_and_kept() {
+    let secrets = SecretsManager::start().await.unwrap();
+    secrets.put(right());
+    let stack = stack(&secrets).await;
+    for _ in 0..3 {
+        log_in(&stack.browser()).await.unwrap();
+    }
+    assert_eq!(secrets.reads(), 1);
+    // What is kept needs nobody.
+    secrets.go_away();
+    log_in(&stack.browser()).await.unwrap();
+    assert_eq!(secrets.reads(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_was_rotated_is_read_again_and_costs_one_round() {
+    let secrets = SecretsManager::start().await.unwrap();
+    secrets.put(json!({ OFFICIAL_ACCOUNT: "of yesterday" }).to_string());
+    let stack = stack(&secrets).await;
+    let browser = stack.browser();
+    assert_eq!(fail(&browser).await, "503 /error reason=misconfigured");
+    let asked = secrets.reads();
+    secrets.put(right());
+    log_in(&browser).await.unwrap();
+    assert_eq!(secrets.reads(), asked + 1);
+    assert_eq!(sessions(&stack).unwrap().len(), 1);
+    assert!(stack.stop().await.text().contains(r#""outcome":"credentials_rotated""#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_object_of_secrets_is_a_wrong_configuration() {
+    let secrets = SecretsManager::start().await.unwrap();
+    let stack = stack(&secrets).await;
+    for text in ["", "secret", "[]", r#"{"wx0000000000000aaa":7}"#, "{}"] {
+        secrets.put(text);
+        assert_eq!(fail(&stack.browser()).await, "503 /error reason=misconfigured", "{text}");
+    }
+    assert!(requests(&stack, EXCHANGE).is_empty());
+    secrets.put(right());
+    log_in(&stack.browser()).await.unwrap();
+}
+
+/// By the clock that the secrets are given: a quarter of an hour is not waited for.
+#[tokio::test]
+async fn a_copy_is_read_again_after_its_time_and_used_on_while_it_cannot_be() {
+    let service = SecretsManager::start().await.unwrap();
+    let aws = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .endpoint_url(service.url())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .load()
+        .await;
+    let app = AppId::parse(OFFICIAL_ACCOUNT).unwrap();
+    let at = |minute: u64| Timestamp::from_epoch_seconds(1_800_000_000 + 60 * minute);
+    let secrets = Secrets::of_apps(SecretsSource::arn(ARN).unwrap(), &aws);
+    let read = async |minute| {
+        let read = secrets.get(at(minute)).await?;
+        read.of(&app).map(|secret| secret.expose().to_owned())
+    };
+    assert_eq!(read(0).await, Err(SecretsError::Unavailable));
+    service.put(json!({ OFFICIAL_ACCOUNT: "first" }).to_string());
+    assert_eq!(read(0).await.unwrap(), "first");
+    service.put(json!({ OFFICIAL_ACCOUNT: "second" }).to_string());
+    assert_eq!(read(14).await.unwrap(), "first");
+    service.go_away();
+    assert_eq!(read(15).await.unwrap(), "first");
+    service.put("not JSON");
+    assert_eq!(read(15).await, Err(SecretsError::Malformed));
+    service.put(json!({ OFFICIAL_ACCOUNT: "second" }).to_string());
+    assert_eq!(read(15).await.unwrap(), "second");
+}
