@@ -11,8 +11,10 @@
 //! ```
 //!
 //! The lease is given only over the state that was read: a process that read before A stored, and asks
-//! for the lease after A gave it back, is sent to read again. A lease whose holder fails or dies stands until its minute is over: a token that cannot be had, for
-//! instance because WeChat refuses the address, is asked for once a minute and not once a login.
+//! for the lease after A gave it back, is sent to read again. A lease whose holder fails or dies stands
+//! until its minute is over: a token that cannot be had, for instance because WeChat refuses the
+//! address, is asked for once a minute and not once a login. Who fails leaves a mark on the lease, and
+//! nobody waits for it; only for a holder that died is there something to wait for in vain.
 
 use std::time::Duration;
 

@@ -41,6 +41,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{
@@ -156,6 +157,17 @@ impl CodeOutcome {
             Self::Failed => "failed",
         }
     }
+}
+
+/// What asking for the lease on an app's token came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// This process, and no other, may fetch the token.
+    Ours,
+    /// Another process has it, or has stored another token than the one that was seen.
+    Anothers,
+    /// Another process had it, and failed: there will be no token until the lease is over.
+    InVain,
 }
 
 /// What saving a changed session came to.
@@ -497,8 +509,7 @@ impl Store {
         }))
     }
 
-    /// Takes the lease under which an app's token is fetched. `false` if another process has it, or has
-    /// stored another token than the one that was `seen`.
+    /// Takes the lease under which an app's token is fetched.
     ///
     /// # Errors
     ///
@@ -508,7 +519,7 @@ impl Store {
         id: &AppTokenId,
         seen: Option<&StoredAppToken>,
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<Lease, Error> {
         let is_as_seen = if seen.is_some() { "sealed = :seen" } else { "attribute_not_exists(sealed)" };
         let mut update = self
             .client
@@ -518,17 +529,40 @@ impl Store {
             // A lease alone must not be kept for ever either.
             .update_expression("SET lease = :until, expires_at = if_not_exists(expires_at, :until)")
             .condition_expression(format!("{is_as_seen} AND (attribute_not_exists(lease) OR lease <= :now)"))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .expression_attribute_values(":until", number(now.plus(LEASE).epoch_seconds()))
             .expression_attribute_values(":now", number(now.epoch_seconds()));
         if let Some(seen) = seen {
             let sealed = AttributeValue::B(Blob::new(seen.sealed.clone()));
             update = update.expression_attribute_values(":seen", sealed);
         }
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(unavailable("UpdateItem", &error)),
-        }
+        let Err(error) = update.send().await else { return Ok(Lease::Ours) };
+        let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
+            return Err(unavailable("UpdateItem", &error));
+        };
+        let is_in_vain = refused.item().is_some_and(|item| {
+            item.get("lease").is_some_and(|lease| item.get("failed_lease") == Some(lease))
+        });
+        Ok(if is_in_vain { Lease::InVain } else { Lease::Anothers })
+    }
+
+    /// Records that the lease taken at `now` brought no token, so that nobody waits for it until it ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; others then wait in vain, and nothing else changes.
+    pub async fn fail_app_token(&self, id: &AppTokenId, now: Timestamp) -> Result<(), Error> {
+        self.client
+            .update_item()
+            .table_name(&self.sessions)
+            .key("id", text(id.as_str()))
+            .update_expression("SET failed_lease = :lease")
+            .condition_expression("lease = :lease")
+            .expression_attribute_values(":lease", number(now.plus(LEASE).epoch_seconds()))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| unavailable("UpdateItem", &error))
     }
 
     /// Stores an app's token and gives the lease back.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use shared::app_token::{AppTokenId, StoredAppToken};
 use shared::random;
-use shared::store::{self, Store};
+use shared::store::{self, Lease, Store};
 use shared::time::Timestamp;
 use shared::wechat::client::{self, Client};
 use shared::wechat::errcode::Reaction;
@@ -27,8 +27,10 @@ pub enum Missed {
     Wechat(#[from] client::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error("another process is fetching the app's token, or failed to a moment ago")]
+    #[error("another process is still fetching the app's token")]
     TokenAwaited,
+    #[error("the app's token could not be had a moment ago")]
+    TokenFailed,
     #[error("the app's token could not be sealed")]
     Unsealable,
     #[error("it took too long")]
@@ -68,8 +70,10 @@ impl AppToken<'_> {
             if let Some(token) = self.good(&id, seen.as_ref(), refused) {
                 return Ok(token);
             }
-            if self.store.lease_app_token(&id, seen.as_ref(), self.now).await? {
-                return self.fetch(&id, refused).await;
+            match self.store.lease_app_token(&id, seen.as_ref(), self.now).await? {
+                Lease::Ours => return self.fetch(&id, refused).await,
+                Lease::InVain => return Err(Missed::TokenFailed),
+                Lease::Anothers => {}
             }
             let pause = pauses.next().ok_or(Missed::TokenAwaited)?;
             let [jitter] = random::bytes::<1>();
@@ -89,15 +93,20 @@ impl AppToken<'_> {
     }
 
     /// Fetches the token and shares it. If that fails, or only brings back the one that was refused, the
-    /// lease stands for its minute: asking again would bring no other.
+    /// lease stands for its minute, marked: asking again would bring no other, and nobody need wait.
     async fn fetch(&self, id: &AppTokenId, refused: Option<&GlobalToken>) -> Result<GlobalToken, Missed> {
-        let fetched = self.wechat.stable_token(self.app, self.secret).await?;
-        if refused.is_none_or(|refused| refused.expose() != fetched.global_token.expose()) {
-            let sealed =
-                id.seal(self.secret, random::bytes(), &fetched.global_token).ok_or(Missed::Unsealable)?;
-            let expires_at = self.now.plus(Duration::from_secs(fetched.expires_in));
-            self.store.put_app_token(id, &StoredAppToken { sealed, expires_at }).await?;
+        let fetched = self.wechat.stable_token(self.app, self.secret).await;
+        let is_new = |token: &GlobalToken| refused.is_none_or(|refused| refused.expose() != token.expose());
+        if !fetched.as_ref().is_ok_and(|fetched| is_new(&fetched.global_token)) {
+            // If that fails too, whoever waits gives up by himself.
+            let _ = self.store.fail_app_token(id, self.now).await;
+            return Ok(fetched?.global_token);
         }
+        let fetched = fetched?;
+        let sealed =
+            id.seal(self.secret, random::bytes(), &fetched.global_token).ok_or(Missed::Unsealable)?;
+        let expires_at = self.now.plus(Duration::from_secs(fetched.expires_in));
+        self.store.put_app_token(id, &StoredAppToken { sealed, expires_at }).await?;
         Ok(fetched.global_token)
     }
 }

@@ -79,6 +79,8 @@ async fn a_token_that_cannot_be_had_is_asked_for_once_a_minute() {
             assert_eq!(unionid_of(&stack, person).await, None, "{fault:?}");
         }
         assert_eq!(calls(&stack), (1, 0), "{fault:?}");
+        // And the second one did not wait for what would not come.
+        line(&stack, "the app's token could not be had a moment ago").await;
     }
 }
 
