@@ -188,7 +188,7 @@ impl Callback {
         let replaced = arrival.session.as_ref().map(SessionToken::session_id);
         let id = token.session_id();
         let finished = self.store.finish(&code.code_id(), attempt, &id, &stored, replaced.as_ref()).await;
-        finished.map_err(Refusal::Store)?;
+        finished.map_err(Refusal::NotStored)?;
         Ok(self.with_session(login, &token))
     }
 }

@@ -69,6 +69,8 @@ pub enum Refusal {
     Secrets(SecretsError),
     #[error(transparent)]
     Store(store::Error),
+    #[error("the session could not be stored: {0}")]
+    NotStored(store::Error),
     #[error("the session could not be sealed")]
     Unsealable,
 }
@@ -123,6 +125,8 @@ impl Refusal {
             }
             Self::Secrets(_) => ("secrets_wrong", Page(Reason::Misconfigured)),
             Self::Store(_) => ("store_unavailable", Page(Reason::ServiceUnavailable)),
+            // The code is spent by now, so trying the same address again would bring nothing.
+            Self::NotStored(_) => ("store_unavailable", FreshLogin(Reason::ServiceUnavailable)),
             Self::Unsealable => ("unsealable", Page(Reason::Unexpected)),
             Self::Wechat(client::Error::NotSent) => ("wechat_unreachable", Page(Reason::WechatUnavailable)),
             Self::Wechat(client::Error::InDoubt(_)) => {
@@ -150,6 +154,7 @@ impl Refusal {
                 | Self::Credentials(_)
                 | Self::Secrets(_)
                 | Self::Store(_)
+                | Self::NotStored(_)
                 | Self::Unsealable
         )
     }

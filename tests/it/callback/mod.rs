@@ -12,6 +12,7 @@
 
 mod duplicates;
 mod exchange;
+mod faults;
 mod profile;
 mod races;
 mod refused;
