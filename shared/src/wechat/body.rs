@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use serde::de::{Deserializer, Error as _};
+use serde::de::{Deserializer, Error as _, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -120,7 +120,7 @@ pub fn exchange(body: &[u8], asked: Scope) -> Result<Exchange, BodyError> {
         openid: wire.openid.map(OpenId::new).ok_or(BodyError::Unreadable)?,
         unionid: wire.unionid.map(UnionId::new),
         scope: GrantedScope::new(wire.scope.as_deref().unwrap_or_else(|| asked.as_str())),
-        is_snapshotuser: wire.is_snapshotuser != 0,
+        is_snapshotuser: wire.is_snapshotuser,
     })
 }
 
@@ -219,8 +219,8 @@ struct TokenWire {
     scope: Option<String>,
     #[serde(default, deserialize_with = "filled")]
     unionid: Option<String>,
-    #[serde(default, deserialize_with = "lenient_integer")]
-    is_snapshotuser: i64,
+    #[serde(default, deserialize_with = "unless_denied")]
+    is_snapshotuser: bool,
 }
 
 #[derive(Deserialize)]
@@ -240,7 +240,7 @@ struct ErrorWire {
 
 /// Parses a body, as it stands or else repaired; an `errcode` other than 0 wins over everything.
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, BodyError> {
-    let text = if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
+    let text = if serde_json::from_slice::<IgnoredAny>(body).is_ok()
         && std::str::from_utf8(body).is_ok()
         && !has_lone_surrogate(body)
     {
@@ -248,6 +248,10 @@ fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, BodyError> {
     } else {
         repair(body)
     };
+    // A derived reader would also take a list, by the order of its fields.
+    if !text.trim_start().starts_with('{') {
+        return Err(BodyError::Unreadable);
+    }
     let error: ErrorWire = serde_json::from_str(&text).map_err(|_| BodyError::Unreadable)?;
     match error.errcode {
         Some(errcode) if errcode != 0 => {
@@ -327,6 +331,7 @@ fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
 enum Integer {
     Number(i64),
     Text(String),
+    Other(IgnoredAny),
 }
 
 impl Integer {
@@ -334,6 +339,7 @@ impl Integer {
         match self {
             Self::Number(number) => Some(number),
             Self::Text(text) => text.trim().parse().ok(),
+            Self::Other(IgnoredAny) => None,
         }
     }
 }
@@ -346,6 +352,21 @@ fn lenient_errcode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 /// A number, or a string that holds one; anything else is 0, for fields that decide little.
 fn lenient_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     Ok(Option::<Integer>::deserialize(deserializer)?.and_then(Integer::value).unwrap_or_default())
+}
+
+/// A flag that is set unless it is absent, null, false or 0: nothing unclear counts as a no.
+fn unless_denied<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Flag {
+        Clear(bool),
+        Counted(Integer),
+    }
+    Ok(match Option::<Flag>::deserialize(deserializer)? {
+        None => false,
+        Some(Flag::Clear(flag)) => flag,
+        Some(Flag::Counted(integer)) => integer.value() != Some(0),
+    })
 }
 
 fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
@@ -383,12 +404,34 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_seen_wherever_the_flag_stands() {
-        for flag in ["1", "\"1\""] {
+        for flag in ["1", "\"1\"", "2", "true", "\"yes\"", "1.0", "[]"] {
             let body = format!(
                 r#"{{"is_snapshotuser":{flag},"access_token":"A","refresh_token":"R","openid":"o","scope":"snsapi_userinfo"}}"#
             );
-            assert!(exchange(body.as_bytes(), Scope::UserInfo).unwrap().is_snapshotuser);
+            assert!(exchange(body.as_bytes(), Scope::UserInfo).unwrap().is_snapshotuser, "{flag}");
         }
+        for flag in ["0", "\"0\"", "false", "null"] {
+            let body = BASE.replacen('{', &format!("{{\"is_snapshotuser\":{flag},"), 1);
+            assert!(!exchange(body.as_bytes(), Scope::UserInfo).unwrap().is_snapshotuser, "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_little_weight_costs_no_login() {
+        for number in ["7200.5", "true", "null", "[]", "{}", "99999999999999999999", "\"soon\""] {
+            let body = BASE.replace("7200", number);
+            assert_eq!(exchange(body.as_bytes(), Scope::Base).unwrap().expires_in, 0, "{number}");
+            let body = format!(r#"{{"openid":"oA1","sex":{number}}}"#);
+            assert_eq!(user_info(body.as_bytes()).unwrap().sex, 0, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_answer() {
+        assert_eq!(auth(b"[0]"), Err(BodyError::Unreadable));
+        assert_eq!(user_info(br#"["0"]"#).unwrap_err(), BodyError::Unreadable);
+        assert_eq!(stable_token(br#" ["0"]"#).unwrap_err(), BodyError::Unreadable);
+        assert_eq!(exchange(br#"["40029"]"#, Scope::Base).unwrap_err(), BodyError::Unreadable);
     }
 
     #[test]
