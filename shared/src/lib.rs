@@ -6,7 +6,7 @@
 //! |---|---|
 //! | what a request brings | [`request`], [`query`], [`cookie`], [`return_to`], [`cors`], [`language`] |
 //! | what a login is | [`login`], [`session`], [`app_token`], [`seal`], and WeChat's own words in [`wechat`] |
-//! | what is answered | [`response`], [`page`], [`reason`] |
+//! | what is answered | [`response`], [`page`], [`reason`], [`ending`] |
 //! | what is set | [`config`], [`account`], [`time`] |
 //!
 //! Five files touch the world, one each: [`store`] the tables, [`wechat::client`] WeChat, [`secrets`]
@@ -17,6 +17,7 @@ pub mod app_token;
 pub mod config;
 pub mod cookie;
 pub mod cors;
+pub mod ending;
 pub mod language;
 mod log;
 pub mod login;
@@ -32,6 +33,7 @@ pub mod seal;
 mod secret;
 pub mod secrets;
 pub mod session;
+mod stopwatch;
 pub mod store;
 pub mod time;
 pub mod wechat;

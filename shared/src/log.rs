@@ -5,6 +5,7 @@
 //! hold a URL, and WeChat's URLs hold secrets. Lambda keeps the level of a line only if it has an
 //! RFC 3339 time.
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
@@ -38,15 +39,19 @@ struct Line<'a> {
     place: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wechat_ms: Option<u64>,
 }
 
-/// Writes the one line of a request: how it ended, how long it took, and whether to look at it.
+/// Writes the one line of a request: how it ended, how long it took, how much of that it waited for
+/// WeChat if it asked WeChat at all, and whether to look at it.
 pub(crate) fn request(
     now: SystemTime,
     function: &'static str,
     id: &CorrelationId,
     response: &Response,
     duration: Duration,
+    waited_for_wechat: Option<Duration>,
 ) {
     let outcome = response.extensions().get::<Outcome>().cloned().unwrap_or(Outcome::new("answered"));
     write(&Line {
@@ -60,7 +65,8 @@ pub(crate) fn request(
         errcode: outcome.errcode.map(|errcode| errcode.0),
         rid: outcome.rid.as_deref(),
         cause: outcome.cause.as_deref(),
-        duration_ms: u64::try_from(duration.as_millis()).ok(),
+        duration_ms: milliseconds(duration),
+        wechat_ms: waited_for_wechat.and_then(milliseconds),
         place: None,
     });
 }
@@ -78,14 +84,33 @@ pub(crate) fn refused_to_start(now: SystemTime, function: &'static str, cause: &
     });
 }
 
+thread_local! {
+    /// Whether an event is being read, which panics on some.
+    static READS_AN_EVENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Reads an event. A panic on the way is the event's fault, which anybody can send, and is not written
+/// down as a defect: an alarm that strangers can set off is soon ignored.
+pub(crate) fn reading_an_event<T>(read: impl FnOnce() -> T) -> T {
+    READS_AN_EVENT.set(true);
+    let event = read();
+    READS_AN_EVENT.set(false);
+    event
+}
+
 /// Makes a panic say where it was. What it says otherwise may hold what it stumbled over.
 pub(crate) fn panics(clock: fn() -> SystemTime) {
     std::panic::set_hook(Box::new(move |panic| {
+        let (level, message, outcome) = if READS_AN_EVENT.get() {
+            ("INFO", "an event that cannot be read", Outcome::new("event_unreadable"))
+        } else {
+            ("ERROR", "a defect", Outcome::new("panic"))
+        };
         write(&Line {
             timestamp: timestamp(clock()),
-            level: "ERROR",
-            message: "a defect",
-            outcome: "panic",
+            level,
+            message,
+            outcome: outcome.name,
             place: panic.location().map(ToString::to_string).as_deref(),
             ..Line::default()
         });
@@ -97,6 +122,10 @@ fn write(line: &Line<'_>) {
     if let Ok(line) = serde_json::to_string(line) {
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
+}
+
+fn milliseconds(duration: Duration) -> Option<u64> {
+    u64::try_from(duration.as_millis()).ok()
 }
 
 /// RFC 3339 in UTC, with microseconds.

@@ -31,6 +31,7 @@ use crate::page;
 use crate::reason::Reason;
 use crate::request::{CorrelationId, Request};
 use crate::response::{self, Outcome, Response};
+use crate::stopwatch::{OF_THIS_REQUEST, Stopwatch};
 use crate::time::Timestamp;
 
 /// How long before Lambda's own deadline the outer layer answers in a function's stead.
@@ -86,26 +87,34 @@ pub async fn aws() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest()).http_client(http_client).load().await
 }
 
-/// Answers one event, whatever it is.
-async fn answer<F: Function>(
+/// Answers one event, whatever it is: all that [`serve`] does between Lambda's event and the answer.
+pub async fn answer<F: Function>(
     function: &F,
     event: LambdaEvent<Value>,
     clock: fn() -> SystemTime,
 ) -> ApiGatewayV2httpResponse {
     let began = clock();
     let id = CorrelationId::sanitized(&event.context.request_id);
-    let mut response = if let Ok(Some(mut request)) = std::panic::catch_unwind(|| to_request(event.payload)) {
+    let mut waited = None;
+    let read = log::reading_an_event(|| std::panic::catch_unwind(|| to_request(event.payload)));
+    let mut response = if let Ok(Some(mut request)) = read {
         request.extensions_mut().insert(id.clone());
         let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
         // `cargo lambda watch` gives a deadline that is over before it begins; then there is none.
         let left = deadline.duration_since(began).unwrap_or(NO_DEADLINE).saturating_sub(DEADLINE_MARGIN);
-        handle_within(left, function, &request, began.into()).await
+        let handled = async {
+            let response = handle_within(left, function, &request, began.into()).await;
+            (response, OF_THIS_REQUEST.with(Stopwatch::total))
+        };
+        let (response, total) = OF_THIS_REQUEST.scope(Stopwatch::new(clock), handled).await;
+        waited = total;
+        response
     } else {
         let response = page::notice(Reason::InvalidRequest, Language::Chinese, &id, page::AUTHORIZE);
         Outcome::new("event_unreadable").of(response)
     };
     let ended = clock();
-    log::request(ended, F::NAME, &id, &response, ended.duration_since(began).unwrap_or_default());
+    log::request(ended, F::NAME, &id, &response, ended.duration_since(began).unwrap_or_default(), waited);
     response::secure(&mut response, &id);
     to_answer(&response)
 }

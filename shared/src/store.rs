@@ -53,7 +53,7 @@ use crate::app_token::{AppTokenId, LEASE, StoredAppToken};
 use crate::config::Config;
 use crate::login::{Asked, CODE_LIFETIME, CodeId, Depth, LoginId, PendingLogin};
 use crate::secret::{Digest, to_hex};
-use crate::session::{SessionId, StoredSession};
+use crate::session::{SessionId, SessionToken, StoredSession};
 use crate::time::Timestamp;
 use crate::wechat::{AppId, Lang, Scope};
 
@@ -61,7 +61,7 @@ use crate::wechat::{AppId, Lang, Scope};
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt of it may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(900);
-/// Pauses before a transaction is tried again that met another one on the same items.
+/// Pauses before a write is tried again that met a transaction on the same items.
 const CONFLICT_PAUSES: [Duration; 5] = [
     Duration::from_millis(20),
     Duration::from_millis(50),
@@ -198,20 +198,26 @@ impl Store {
         }
     }
 
-    /// Stores a login that begins.
+    /// Stores a login that begins, once: a copy of this request that the SDK sent again, and that comes
+    /// late, must not undo a claim. A login that is there already is this one, for nobody else has its state.
     ///
     /// # Errors
     ///
     /// [`Error::Unavailable`]. The visitor must then not be sent to WeChat.
     pub async fn put_login(&self, id: &LoginId, login: &PendingLogin) -> Result<(), Error> {
-        self.client
+        let answer = self
+            .client
             .put_item()
             .table_name(&self.logins)
             .set_item(Some(login_to_item(id, login)))
+            .condition_expression("attribute_not_exists(id)")
             .send()
-            .await
-            .map(drop)
-            .map_err(|error| unavailable("PutItem", &error))
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Err(error) => Err(unavailable("PutItem", &error)),
+        }
     }
 
     /// Reads a login, expired or not.
@@ -316,7 +322,8 @@ impl Store {
     ///
     /// [`Error`]; duplicates then wait in vain, and nothing else changes.
     pub async fn fail_code(&self, code: &CodeId, attempt: &AttemptId) -> Result<(), Error> {
-        self.client
+        let update = self
+            .client
             .update_item()
             .table_name(&self.logins)
             .key("id", text(code.as_str()))
@@ -324,8 +331,8 @@ impl Store {
             .condition_expression("outcome = :claimed AND attempt_id = :attempt")
             .expression_attribute_values(":failed", text(CodeOutcome::Failed.as_str()))
             .expression_attribute_values(":claimed", text(CodeOutcome::Claimed.as_str()))
-            .expression_attribute_values(":attempt", text(&attempt.0))
-            .send()
+            .expression_attribute_values(":attempt", text(&attempt.0));
+        past_conflicts(|| update.clone().send())
             .await
             .map(drop)
             .map_err(|error| unavailable("UpdateItem", &error))
@@ -333,7 +340,7 @@ impl Store {
 
     /// Marks a code as spent that came with another browser than its login's, so that whoever saw it on
     /// the way cannot put it into a login of their own. The login stays as it is, for its owner; it pays
-    /// for at most [`MOST_SPENT_CODES`] such marks, or anybody could write here for nothing.
+    /// for at most three such marks, or anybody could write here for nothing.
     ///
     /// # Errors
     ///
@@ -447,7 +454,7 @@ impl Store {
         version: u64,
         now: Timestamp,
     ) -> Result<Saved, Error> {
-        let answer = self
+        let update = self
             .client
             .update_item()
             .table_name(&self.sessions)
@@ -457,10 +464,8 @@ impl Store {
             .expression_attribute_values(":sealed", AttributeValue::B(Blob::new(sealed)))
             .expression_attribute_values(":now", number(now.epoch_seconds()))
             .expression_attribute_values(":version", number(version))
-            .expression_attribute_values(":next", number(version + 1))
-            .send()
-            .await;
-        match answer {
+            .expression_attribute_values(":next", number(version + 1));
+        match past_conflicts(|| update.clone().send()).await {
             Ok(_) => Ok(Saved::Now),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Saved::Outdated),
             Err(error) => Err(unavailable("UpdateItem", &error)),
@@ -485,11 +490,8 @@ impl Store {
     ///
     /// [`Error`].
     pub async fn delete_session(&self, id: &SessionId) -> Result<(), Error> {
-        self.client
-            .delete_item()
-            .table_name(&self.sessions)
-            .key("id", text(id.as_str()))
-            .send()
+        let delete = self.client.delete_item().table_name(&self.sessions).key("id", text(id.as_str()));
+        past_conflicts(|| delete.clone().send())
             .await
             .map(drop)
             .map_err(|error| unavailable("DeleteItem", &error))
@@ -622,11 +624,7 @@ impl Store {
                 matches!(*code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
             });
             match (passing, pauses.next()) {
-                (Some(_), Some(pause)) => {
-                    // Up to as long again, so that two that met once do not meet again.
-                    let [jitter] = crate::random::bytes::<1>();
-                    tokio::time::sleep(pause.mul_f64(1.0 + f64::from(jitter) / 255.0)).await;
-                }
+                (Some(_), Some(pause)) => rest(*pause).await,
                 (code, _) => {
                     let code = code
                         .or_else(|| codes().find(|code| *code != "None"))
@@ -637,6 +635,30 @@ impl Store {
             }
         }
     }
+}
+
+/// Makes a write of one item, again if a transaction is at work on it: the SDK repeats what is throttled
+/// or lost, but not this.
+async fn past_conflicts<T, E, F>(write: impl Fn() -> F) -> Result<T, SdkError<E>>
+where
+    F: Future<Output = Result<T, SdkError<E>>>,
+    SdkError<E>: ProvideErrorMetadata,
+{
+    let mut pauses = CONFLICT_PAUSES.iter();
+    loop {
+        match (write().await, pauses.next()) {
+            (Err(error), Some(pause)) if error.code() == Some("TransactionConflictException") => {
+                rest(*pause).await;
+            }
+            (answer, _) => return answer,
+        }
+    }
+}
+
+/// Waits for a pause and up to as long again, so that two that met once do not meet again.
+async fn rest(pause: Duration) {
+    let [jitter] = crate::random::bytes::<1>();
+    tokio::time::sleep(pause.mul_f64(1.0 + f64::from(jitter) / 255.0)).await;
 }
 
 /// The guard of a code, if there is none yet; without its table.

@@ -7,14 +7,17 @@ use shared::Digest;
 use shared::login::{CodeId, LoginId, PendingLogin};
 use shared::response::{Outcome, Response};
 use shared::session::SessionToken;
-use shared::store::CodeOutcome;
+use shared::store::{self, CodeOutcome};
 use shared::time::Timestamp;
 
 use crate::refusal::Refusal;
 use crate::{Arrival, Callback};
 
-/// How a duplicate waits for the one that won: growing pauses, five seconds in all.
-const PAUSES_MS: [u64; 10] = [50, 100, 150, 250, 350, 500, 700, 800, 1000, 1100];
+/// How long a duplicate waits for the one that won, however slow the table is: five seconds of the
+/// visitor's, and of the ten that the function has.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The pauses between two looks; the last one is repeated.
+const PAUSES_MS: [u64; 9] = [50, 100, 150, 250, 350, 500, 700, 800, 1000];
 
 impl Callback {
     /// Answers a duplicate: waits for the one that won, and repeats its answer while the session
@@ -26,22 +29,30 @@ impl Callback {
         code_id: &CodeId,
         now: Timestamp,
     ) -> Result<Response, Refusal> {
-        let mut pauses = PAUSES_MS.into_iter();
-        loop {
-            match self.store.code_outcome(code_id).await.map_err(Refusal::Store)? {
-                Some(CodeOutcome::Done) => break,
-                Some(CodeOutcome::Failed) => return Err(Refusal::WinnerFailed),
-                Some(CodeOutcome::Claimed) => match pauses.next() {
-                    Some(pause) => tokio::time::sleep(Duration::from_millis(pause)).await,
-                    None => return Err(Refusal::WinnerSilent),
-                },
-                None => return Err(Refusal::WinnerSilent),
-            }
+        let waited = tokio::time::timeout(LONGEST_WAIT, self.decided(code_id)).await;
+        match waited.map_err(|_| Refusal::WinnerSilent)?.map_err(Refusal::Store)? {
+            Some(CodeOutcome::Done) => {}
+            Some(CodeOutcome::Failed) => return Err(Refusal::WinnerFailed),
+            Some(CodeOutcome::Claimed) | None => return Err(Refusal::WinnerSilent),
         }
         let token = SessionToken::derive(&arrival.browser, &arrival.state);
         match self.store.session(&token.session_id(), now).await.map_err(Refusal::Store)? {
             Some(_) => Ok(Outcome::new("repeated").of(self.with_session(login, &token))),
             None => Err(Refusal::SessionGone),
+        }
+    }
+
+    /// What became of a code, once the one that claimed it is done with it; `None` if nobody knows any more.
+    async fn decided(&self, code_id: &CodeId) -> Result<Option<CodeOutcome>, store::Error> {
+        let mut pauses = PAUSES_MS.into_iter();
+        let mut pause = Duration::ZERO;
+        loop {
+            match self.store.code_outcome(code_id).await? {
+                Some(CodeOutcome::Claimed) => {}
+                outcome => return Ok(outcome),
+            }
+            pause = pauses.next().map_or(pause, Duration::from_millis);
+            tokio::time::sleep(pause).await;
         }
     }
 

@@ -3,14 +3,13 @@
 //! The guards, in the order they run:
 //!
 //! 1. The request names its origin, and it is an allowed one: no foreign page logs anybody out.
-//! 2. The session is deleted first, then the cookie is cleared: a cookie that is gone while its
-//!    session lives on would leave a stolen copy of it working.
+//! 2. The session is deleted first, then the cookie is cleared ([`shared::ending`]).
 
 use http::{Method, StatusCode};
 use shared::config::Config;
 use shared::cors::Caller;
-use shared::reason::Reason;
-use shared::request::{CorrelationId, Request, wants_page};
+use shared::ending;
+use shared::request::{Request, wants_page};
 use shared::response::{self, Outcome, Response};
 use shared::runtime::{self, Function};
 use shared::store::Store;
@@ -44,17 +43,12 @@ impl Function for Logout {
 impl Logout {
     async fn end(&self, request: &Request) -> Response {
         let cookies = self.config.cookies;
-        if let Some(token) = cookies.session(request.headers())
-            && let Err(error) = self.store.delete_session(&token.session_id()).await
-        {
-            let problem = response::problem(Reason::ServiceUnavailable, &CorrelationId::of(request), None);
-            return Outcome::alarm("store_unavailable", error).of(problem);
-        }
+        let deleted = self.store.end_session(cookies.session(request.headers()).as_ref()).await;
         let response = if wants_page(request.headers()) {
             response::redirect(StatusCode::SEE_OTHER, &format!("{}/", self.config.public_url))
         } else {
             response::empty(StatusCode::NO_CONTENT)
         };
-        Outcome::new("logged_out").of(response::with_cookie(response, &cookies.clear_session()))
+        ending::answer(deleted, request, cookies, Outcome::new("logged_out").of(response))
     }
 }

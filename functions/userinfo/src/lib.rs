@@ -1,6 +1,7 @@
 //! `GET /userinfo`: who is logged in, as JSON for a script or as a page for a person.
+//! `DELETE /userinfo`: erases it, at once.
 //!
-//! The guards, in the order they run:
+//! The guards of the first, in the order they run:
 //!
 //! 1. A script on another page is answered only if its origin is an allowed one.
 //! 2. `lang` and `verify` are words we know.
@@ -9,6 +10,11 @@
 //! 5. A profile that is stale is read again (`live.rs`); it must be the same person's.
 //!
 //! WeChat being out of reach costs nobody the session: what was read before is served.
+//!
+//! The guards of the second are those of `POST /logout`, for the same reasons:
+//!
+//! 1. The request names its origin, and it is an allowed one: no foreign page erases anybody.
+//! 2. The session is deleted first, then the cookie is cleared ([`shared::ending`]).
 
 mod live;
 
@@ -16,6 +22,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use shared::config::Config;
 use shared::cors::Caller;
+use shared::ending;
 use shared::language::Language;
 use shared::login::{Asked, Depth};
 use shared::page;
@@ -64,6 +71,8 @@ enum Refusal {
     User(client::Error),
     #[error("WeChat could not be asked: {0}")]
     Unverified(client::Error),
+    #[error("WeChat refuses the third-party platform: {0}")]
+    Platform(client::Error),
     #[error("the profile is another person's")]
     ForeignProfile,
     #[error(transparent)]
@@ -116,8 +125,9 @@ impl Function for Userinfo {
     async fn handle(&self, request: &Request, now: Timestamp) -> Response {
         let caller = Caller::of(request.headers(), |origin| self.config.accounts.trust(origin));
         match (request.method(), caller) {
-            (&Method::OPTIONS, _) => caller.preflight(request, "GET"),
-            (_, Caller::Foreign) => caller.refuse(request),
+            (&Method::OPTIONS, _) => caller.preflight(request, "GET, DELETE"),
+            (_, Caller::Foreign) | (&Method::DELETE, Caller::Unnamed) => caller.refuse(request),
+            (&Method::DELETE, Caller::Trusted(_)) => caller.allow(self.erase(request).await),
             (_, Caller::Unnamed | Caller::Trusted(_)) => {
                 let response = match self.show(request, caller, now).await {
                     Ok(response) => response,
@@ -130,6 +140,14 @@ impl Function for Userinfo {
 }
 
 impl Userinfo {
+    /// Deletes the session, and with it all that is stored of the person.
+    async fn erase(&self, request: &Request) -> Response {
+        let cookies = self.config.cookies;
+        let deleted = self.store.end_session(cookies.session(request.headers()).as_ref()).await;
+        let response = response::empty(StatusCode::NO_CONTENT);
+        ending::answer(deleted, request, cookies, Outcome::new("erased").of(response))
+    }
+
     async fn show(&self, request: &Request, caller: Caller<'_>, now: Timestamp) -> Result<Response, Refusal> {
         let query = Query::of(request);
         let lang =
@@ -148,7 +166,10 @@ impl Userinfo {
         }
 
         if verify {
-            live.verify().await.map_err(|failure| judge(failure).unwrap_or_else(Refusal::Unverified))?;
+            live.verify().await.map_err(|failure| match failure {
+                Failure::Platform(error) => Refusal::Platform(error),
+                failure => judge(failure).unwrap_or_else(Refusal::Unverified),
+            })?;
         }
         let outcome = match live.read_profile(lang, self.config.profile_lifetime).await {
             Ok(()) => Outcome::new("shown"),
@@ -198,7 +219,7 @@ impl Userinfo {
             Refusal::ForeignAccount => ("foreign_account", Reason::OriginRefused),
             Refusal::GrantGone(_) => ("grant_gone", Reason::NotLoggedIn),
             Refusal::User(_) => ("user_refused", Reason::UserRefused),
-            Refusal::Unverified(_) => ("unverified", Reason::WechatUnavailable),
+            Refusal::Unverified(_) | Refusal::Platform(_) => ("unverified", Reason::WechatUnavailable),
             Refusal::ForeignProfile => ("foreign_profile", Reason::LoginFailed),
             Refusal::Secrets(_) => ("secrets_unavailable", Reason::ServiceUnavailable),
             Refusal::Store(_) => ("store_unavailable", Reason::ServiceUnavailable),
@@ -206,11 +227,17 @@ impl Userinfo {
         };
         let is_alarm = matches!(
             refusal,
-            Refusal::ForeignProfile | Refusal::Secrets(_) | Refusal::Store(_) | Refusal::Unsealable
+            Refusal::Platform(_)
+                | Refusal::ForeignProfile
+                | Refusal::Secrets(_)
+                | Refusal::Store(_)
+                | Refusal::Unsealable
         );
         let outcome = Outcome { is_alarm, ..Outcome::new(name).with_cause(refusal) };
         let outcome = match refusal {
-            Refusal::GrantGone(error) | Refusal::User(error) | Refusal::Unverified(error) => {
+            // Whatever the number means elsewhere: that a grant ends is nobody's mistake.
+            Refusal::GrantGone(error) => Outcome { is_alarm, ..outcome.with_wechat(error) },
+            Refusal::User(error) | Refusal::Unverified(error) | Refusal::Platform(error) => {
                 outcome.with_wechat(error)
             }
             _ => outcome,

@@ -20,7 +20,7 @@ use shared::store::{Saved, Store};
 use shared::time::Timestamp;
 use shared::wechat::body::Refresh;
 use shared::wechat::client;
-use shared::wechat::errcode::Reaction;
+use shared::wechat::errcode::{Errcode, Reaction};
 use shared::wechat::{AppId, ComponentAccessToken, Lang, UnionId};
 
 use crate::{Refusal, Userinfo};
@@ -85,13 +85,23 @@ impl<'a> Live<'a> {
     }
 
     /// Asks WeChat whether the grant still stands.
+    ///
+    /// Of a dead token `/sns/auth` is documented to say [`Errcode::INVALID_OPENID`], and seen to say what
+    /// the other interfaces say.
     pub async fn verify(&mut self) -> Result<(), Failure> {
-        let answer = self.function.wechat.auth(&self.session.access_token, &self.session.openid).await;
-        if self.needs_renewal(answer.as_ref().err()) {
+        let is_dead = |error: Option<&client::Error>| {
+            error.and_then(client::Error::errcode) == Some(Errcode::INVALID_OPENID)
+        };
+        let mut answer = self.function.wechat.auth(&self.session.access_token, &self.session.openid).await;
+        let error = answer.as_ref().err();
+        if self.needs_renewal(error) || !self.is_renewed && is_dead(error) {
             self.renew().await?;
-            return Ok(self.function.wechat.auth(&self.session.access_token, &self.session.openid).await?);
+            answer = self.function.wechat.auth(&self.session.access_token, &self.session.openid).await;
         }
-        Ok(answer?)
+        match answer {
+            Err(error) if is_dead(Some(&error)) => Err(Failure::Refused(Refusal::GrantGone(error))),
+            answer => Ok(answer?),
+        }
     }
 
     /// Reads the profile again, if one was granted and the one at hand is stale or in another language.

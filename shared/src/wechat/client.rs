@@ -23,6 +23,7 @@ use super::{
     AccessToken, AppId, AppSecret, AuthorizationCode, ComponentAccessToken, GlobalToken, Lang, OpenId,
     RefreshToken, Scope, UnionId,
 };
+use crate::stopwatch;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -244,9 +245,9 @@ impl Client {
         });
         let mut url = self.api_url.clone();
         url.set_path("/cgi-bin/stable_token");
-        let response =
-            self.http.post(url).header("content-type", "application/json").body(request.to_string()).send();
-        Ok(body::stable_token(&read(response.await?).await?)?)
+        let request =
+            self.http.post(url).header("content-type", "application/json").body(request.to_string());
+        Ok(body::stable_token(&send(request).await?)?)
     }
 
     /// Reads a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing, so it is asked up to three
@@ -322,7 +323,7 @@ impl Client {
         let mut url = base.clone();
         url.set_path(path);
         url.query_pairs_mut().extend_pairs(query);
-        read(self.http.get(url).send().await?).await
+        send(self.http.get(url)).await
     }
 }
 
@@ -334,8 +335,10 @@ fn component_query<'a>(
     [("component_appid", component.as_str()), ("component_access_token", token.expose())]
 }
 
-/// Reads a body, if it is an answer and not too large.
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Error> {
+/// Sends a request and reads the body of the answer, if it is one and not too large.
+async fn send(request: reqwest::RequestBuilder) -> Result<Vec<u8>, Error> {
+    let _running = stopwatch::run();
+    let mut response = request.send().await?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(Error::InDoubt(Doubt::Status(response.status().as_u16())));
     }

@@ -122,6 +122,9 @@ pub const PAGE_ERRORS: &[(u16, &str, &str)] = &[
 ];
 
 impl Errcode {
+    /// `invalid openid`: the openid is not the token's. Where a token alone is in question, a dead token.
+    pub const INVALID_OPENID: Self = Self(40003);
+
     /// `invalid appsecret`: the app secret was rotated, or is wrong.
     pub const INVALID_APP_SECRET: Self = Self(40125);
 
