@@ -129,6 +129,17 @@ mod tests {
     }
 
     #[test]
+    fn each_cookie_is_read_by_its_own_name() {
+        let other = SECRET.replace('0', "e");
+        for (cookies, prefix) in [(Cookies::new(true), "__Host-"), (Cookies::new(false), "")] {
+            let cookie = format!("{prefix}session={SECRET};{prefix}browser={other}");
+            let headers = HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())]);
+            assert_eq!(cookies.session(&headers).map(|token| token.expose()).as_deref(), Some(SECRET));
+            assert_eq!(cookies.browser(&headers).map(|secret| secret.expose()), Some(other.clone()));
+        }
+    }
+
+    #[test]
     fn a_cookie_that_stands_twice_counts_as_absent() {
         let twice = format!("__Host-browser={SECRET}; __Host-browser={SECRET}");
         assert_eq!(browser(&[twice.as_bytes()]), None);
@@ -173,6 +184,11 @@ mod tests {
         assert_eq!(
             Cookies::new(true).set_browser(&secret),
             format!("__Host-browser={SECRET}; Path=/; Max-Age=86400; Secure; HttpOnly; SameSite=Lax")
+        );
+        let token = SessionToken::parse(SECRET).unwrap();
+        assert_eq!(
+            Cookies::new(true).set_session(&token, Duration::from_mins(1)),
+            format!("__Host-session={SECRET}; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax")
         );
         assert_eq!(
             Cookies::new(true).clear_session(),

@@ -125,4 +125,62 @@ mod tests {
         }
         assert_eq!(caller(&["https://www.example.com", "https://www.example.com"]), "Foreign");
     }
+
+    const PAGE: Caller<'_> = Caller::Trusted("https://www.example.com");
+
+    /// The status, and every header that is about origins.
+    fn told(response: &Response) -> (u16, Vec<(&str, &str)>) {
+        let headers = response.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+        let is_about_origins = |name: &str| name.starts_with("access-control-") || name == "vary";
+        let mut headers: Vec<_> = headers.filter(|(name, _)| is_about_origins(name)).collect();
+        headers.sort_unstable();
+        (response.status().as_u16(), headers)
+    }
+
+    const VARY: (&str, &str) = ("vary", "Origin, Accept, Accept-Language");
+    const ALLOWED: [(&str, &str); 3] = [
+        ("access-control-allow-credentials", "true"),
+        ("access-control-allow-origin", "https://www.example.com"),
+        ("access-control-expose-headers", "x-correlation-id"),
+    ];
+
+    #[test]
+    fn only_a_trusted_page_may_read_an_answer() {
+        let allowed = PAGE.allow(response::empty(StatusCode::OK));
+        assert_eq!(told(&allowed), (200, [&ALLOWED[..], &[VARY]].concat()));
+        for caller in [Caller::Unnamed, Caller::Foreign] {
+            assert_eq!(told(&caller.allow(response::empty(StatusCode::OK))), (200, vec![VARY]));
+        }
+    }
+
+    #[test]
+    fn a_preflight_is_answered_to_a_trusted_page() {
+        let request = Request::default();
+        let (status, headers) = {
+            let preflight = PAGE.preflight(&request, "GET");
+            let (status, headers) = told(&preflight);
+            (status, headers.into_iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>())
+        };
+        assert_eq!(status, 204);
+        for header in [
+            "access-control-allow-methods: GET",
+            "access-control-allow-headers: accept, content-type",
+            "access-control-max-age: 600",
+            "access-control-allow-origin: https://www.example.com",
+        ] {
+            assert!(headers.iter().any(|told| told == header), "{header} of {headers:?}");
+        }
+        for caller in [Caller::Unnamed, Caller::Foreign] {
+            assert_eq!(told(&caller.preflight(&request, "GET")), (403, vec![VARY]));
+            assert_eq!(told(&caller.refuse(&request)), (403, vec![VARY]));
+        }
+    }
+
+    #[test]
+    fn what_only_some_pages_may_know_is_told_to_them_and_to_no_page() {
+        assert!(Caller::Unnamed.may_know(|_| false));
+        assert!(PAGE.may_know(|origin| origin == "https://www.example.com"));
+        assert!(!PAGE.may_know(|_| false));
+        assert!(!Caller::Foreign.may_know(|_| true));
+    }
 }

@@ -199,6 +199,41 @@ mod tests {
         assert_eq!(id.as_str(), format!("login#{}", Digest::of("ab".repeat(32).as_bytes()).as_str()));
         assert!(!id.as_str().contains("abab"));
         let code = AuthorizationCode::parse("0canarycode".to_owned()).unwrap();
-        assert!(!code.code_id().as_str().contains("canary"));
+        let digest = Digest::of(b"0canarycode");
+        assert_eq!(code.code_id().as_str(), format!("code#{}", digest.as_str()));
+        assert_eq!(LoginId::stored("login#x".to_owned()).as_str(), "login#x");
+        assert_eq!(CodeId::stored("code#x".to_owned()).as_str(), "code#x");
+    }
+
+    #[test]
+    fn what_a_page_asks_for_has_one_spelling_and_one_scope() {
+        for (text, depth, scope) in [
+            ("snsapi_base", Depth::Identity, Scope::Base),
+            ("snsapi_userinfo", Depth::Profile, Scope::UserInfo),
+            ("auto", Depth::Auto, Scope::Base),
+        ] {
+            assert_eq!(Depth::parse(text), Some(depth));
+            assert_eq!((depth.as_str(), depth.scope()), (text, scope));
+        }
+        for other in ["", "snsapi_login", "AUTO", "snsapi_base "] {
+            assert_eq!(Depth::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn one_automatic_login_may_follow_the_first() {
+        let login = |attempt| PendingLogin {
+            browser: BrowserSecret::new([1; 32]).digest(),
+            app: AppId::parse("wx0000000000000aaa").unwrap(),
+            scope: Scope::Base,
+            asked: Asked::default(),
+            lang: None,
+            return_to: "/".to_owned(),
+            attempt,
+            expires_at: Timestamp::from_epoch_seconds(0),
+        };
+        assert!(login(1).may_retry());
+        assert!(!login(2).may_retry());
+        assert!(!login(3).may_retry());
     }
 }

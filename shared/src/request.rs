@@ -105,5 +105,9 @@ mod tests {
         for text in ["", "<b>", "a b", &"a".repeat(65)] {
             assert!(CorrelationId::parse(text).is_none(), "{text}");
         }
+        let sanitized = |text: &str| CorrelationId::sanitized(text).as_str().to_owned();
+        assert_eq!(sanitized("8f5e6a0c-0000-4000"), "8f5e6a0c-0000-4000");
+        assert_eq!(sanitized("-<b>\"1 é/\n2%"), "-b12");
+        assert_eq!(sanitized(&"a".repeat(65)), "a".repeat(64));
     }
 }
