@@ -3,8 +3,15 @@
 //! What belongs to a person is a function of the seed and the person alone, so it survives a restart. What is drawn
 //! hangs on a counter and the simulated time: while the clock stands still, the same requests in the same order draw
 //! the same values; while it runs, a restarted simulator does not issue yesterday's codes again.
+//!
+//! All that is issued as a secret or names a person holds [`MARKER`] and a letter for what it is, so that a search for
+//! one text finds every one of them, wherever it was written down. Length and alphabet are WeChat's all the same.
 
 use ring::hmac;
+
+/// Stands in every code, token, openid and unionid, after what WeChat's begin with. The letter that follows says which
+/// it is: `c`, `a`ccess, `r`efresh or `g`lobal, `o` or `u`.
+pub const MARKER: &str = "Canary";
 
 const LETTERS_AND_DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const WITH_DASHES: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
@@ -22,27 +29,28 @@ impl Identifiers {
 
     /// The person as one app knows them: 28 characters that start with `o`.
     pub(crate) fn openid(&self, person: &str, appid: &str) -> String {
-        format!("o{}", self.text(&["openid", person, appid], WITH_DASHES, 27))
+        format!("o{MARKER}o{}", self.text(&["openid", person, appid], WITH_DASHES, 20))
     }
 
     /// The person as every app of one Open Platform account knows them.
     pub(crate) fn unionid(&self, person: &str, open_account: &str) -> String {
-        format!("o{}", self.text(&["unionid", person, open_account], WITH_DASHES, 27))
+        format!("o{MARKER}u{}", self.text(&["unionid", person, open_account], WITH_DASHES, 20))
     }
 
     /// A fresh code: 32 letters and digits that start with 0.
     pub(crate) fn draw_code(&mut self, now: u64) -> String {
-        format!("0{}", self.draw(now, "code", LETTERS_AND_DIGITS, 31))
+        format!("0{MARKER}c{}", self.draw(now, "code", LETTERS_AND_DIGITS, 24))
     }
 
-    /// A fresh access or refresh token.
+    /// A fresh `access_token` or `refresh_token`, by its label.
     pub(crate) fn draw_token(&mut self, now: u64, label: &str) -> String {
-        format!("90_{}", self.draw(now, label, WITH_DASHES, 86))
+        let letter = label.get(..1).unwrap_or_default();
+        format!("90_{MARKER}{letter}{}", self.draw(now, label, WITH_DASHES, 79))
     }
 
     /// A fresh global token.
     pub(crate) fn draw_global_token(&mut self, now: u64) -> String {
-        format!("90_{}", self.draw(now, "global_token", WITH_DASHES, 133))
+        format!("90_{MARKER}g{}", self.draw(now, "global_token", WITH_DASHES, 126))
     }
 
     /// A fresh name of a QR code.

@@ -46,6 +46,7 @@ mod tls;
 mod wire;
 mod world;
 
+pub use identifiers::MARKER;
 pub use knobs::{
     AuthError, Consent, Denial, DirtyJson, DuplicateCallback, Fault, Knobs, NonFollower, OpenidMismatch,
     ProfileEra, QrFragment, Scripted, Snapshot, SuffixStyle, UnionidInExchange,

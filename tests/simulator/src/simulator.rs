@@ -240,6 +240,12 @@ impl Simulator {
         Ok(world.issue_code(person, wanted))
     }
 
+    /// Whom a code logs in, by [`Person::id`](crate::Person::id), for as long as the code is remembered.
+    #[must_use]
+    pub fn whose(&self, code: &str) -> Option<String> {
+        self.world().codes.get(code).map(|code| code.identity.person.clone())
+    }
+
     /// The person as an app knows them.
     #[must_use]
     pub fn openid(&self, person: &str, appid: &str) -> String {
