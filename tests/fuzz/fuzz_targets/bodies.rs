@@ -1,0 +1,3 @@
+//! `bodies` under libFuzzer.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::bodies::run(input));

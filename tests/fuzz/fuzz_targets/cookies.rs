@@ -1,0 +1,3 @@
+//! `cookies` under libFuzzer.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::cookies::run(input));

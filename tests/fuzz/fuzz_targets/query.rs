@@ -1,0 +1,3 @@
+//! `query` under libFuzzer.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::query::run(input));
