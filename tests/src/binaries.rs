@@ -148,7 +148,7 @@ fn profile() -> Result<String> {
     clippy::disallowed_methods,
     reason = "Cargo and the person who runs the tests speak to the harness by the environment"
 )]
-fn variable(name: &str) -> Option<OsString> {
+pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }
 

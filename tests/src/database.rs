@@ -3,33 +3,63 @@
 //! The tables are made from `template.yaml`, so that a key or a TTL attribute cannot differ from
 //! the deployed one. [`Database::dump`] reads past the protocol and past the product: it is the
 //! oracle of what was really stored.
+//!
+//! An emulator is only as good as its likeness. With `DYNAMODB_ENDPOINT` in the environment everything
+//! that would be kept in memory is kept there instead, in tables of its own which are deleted at the
+//! end, so that every test can be held against a second implementation (`make test-dynamodb`).
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path};
+mod remote;
 
-use dynoxide::{actions::list_tables::ListTablesRequest, errors::DynoxideError};
-use serde::de::DeserializeOwned;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     Failure, Result,
+    binaries::variable,
+    lock,
     template::{Table, Template},
+    time,
 };
+use remote::Remote;
 
-/// An embedded DynamoDB; the server stops when it is dropped.
-pub struct Database {
-    engine: dynoxide::Database,
-    address: SocketAddr,
-    _stop: oneshot::Sender<()>,
+/// How long a table may take to be there, and the pauses between two looks.
+const MOST_LOOKS: u32 = 600;
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A DynamoDB with the tables of one login service; an embedded one stops when it is dropped, and one
+/// somewhere else is left as it was.
+pub struct Database(Place);
+
+enum Place {
+    /// In this process.
+    Embedded { engine: dynoxide::Database, address: SocketAddr, _stop: oneshot::Sender<()> },
+    /// Behind an endpoint, with the names of the tables made there.
+    Remote { remote: Remote, suffix: String, names: Mutex<Vec<String>> },
 }
 
 impl Database {
-    /// A database that lives as long as this value, on a free port.
+    /// A database that lives as long as this value: on a free port, or at the endpoint that the
+    /// environment variable `DYNAMODB_ENDPOINT` names.
     ///
     /// # Errors
     ///
-    /// When no port can be opened.
+    /// When no port can be opened, or the endpoint is none.
     pub async fn in_memory() -> Result<Self> {
+        if let Some(endpoint) = variable("DYNAMODB_ENDPOINT") {
+            return Self::at(&endpoint.to_string_lossy());
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         Self::serve(dynoxide::Database::memory()?, listener)
     }
@@ -53,13 +83,24 @@ impl Database {
             // Resolves when the sender is dropped, which is the signal.
             let _ = stopped.await;
         }));
-        Ok(Self { engine, address, _stop: stop })
+        Ok(Self(Place::Embedded { engine, address, _stop: stop }))
+    }
+
+    /// Tables of its own at an endpoint, whoever else uses it.
+    fn at(endpoint: &str) -> Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::SeqCst);
+        let suffix = format!("test-{:x}-{:x}-{count:x}", time::now_seconds(), std::process::id());
+        Ok(Self(Place::Remote { remote: Remote::new(endpoint)?, suffix, names: Mutex::default() }))
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` is to be set to.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match &self.0 {
+            Place::Embedded { address, .. } => format!("http://{address}"),
+            Place::Remote { remote, .. } => remote.url(),
+        }
     }
 
     /// Creates every table of the template that is not there yet, and maps logical ids to names.
@@ -71,46 +112,62 @@ impl Database {
         let existing = self.table_names()?;
         let mut names = BTreeMap::new();
         for table in template.tables() {
-            let name = table.logical_id.clone();
+            let name = match &self.0 {
+                Place::Embedded { .. } => table.logical_id.clone(),
+                Place::Remote { suffix, .. } => format!("{}-{suffix}", table.logical_id),
+            };
             if existing.contains(&name) {
-                self.compare(&table)?;
+                self.compare(&name, &table)?;
             } else {
-                self.create(&table).map_err(|failure| failure.during(format!("creating {name}")))?;
+                self.create(&name, &table).map_err(|failure| failure.during(format!("creating {name}")))?;
             }
             names.insert(table.logical_id, name);
         }
         Ok(names)
     }
 
-    fn create(&self, table: &Table) -> Result<()> {
-        self.engine.create_table(request(table.definition.clone())?)?;
+    fn create(&self, name: &str, table: &Table) -> Result<()> {
+        let mut definition = table.definition.clone();
+        definition["TableName"] = name.into();
+        let created = self.call("CreateTable", definition)?;
+        if let Place::Remote { names, .. } = &self.0 {
+            lock(names).push(name.to_owned());
+            self.wait_for(name, &created["TableDescription"])?;
+        }
         if let Some(attribute) = &table.time_to_live {
-            self.engine.update_time_to_live(request(json!({
-                "TableName": table.logical_id,
-                "TimeToLiveSpecification": { "AttributeName": attribute, "Enabled": true },
-            }))?)?;
+            let specification = json!({ "AttributeName": attribute, "Enabled": true });
+            let request = json!({ "TableName": name, "TimeToLiveSpecification": specification });
+            self.call("UpdateTimeToLive", request)?;
         }
         Ok(())
     }
 
+    /// Waits until a table can be used; most implementations make it so at once.
+    fn wait_for(&self, name: &str, created: &Value) -> Result<()> {
+        let mut table = created.clone();
+        for _ in 0..MOST_LOOKS {
+            if table["TableStatus"] == "ACTIVE" {
+                return Ok(());
+            }
+            std::thread::sleep(LOOK);
+            table = self.call("DescribeTable", json!({ "TableName": name }))?["Table"].take();
+        }
+        Err(Failure::new(format!("table {name} does not become active: {table}")))
+    }
+
     /// Holds a table that is there against the template's.
-    fn compare(&self, table: &Table) -> Result<()> {
-        let name = &table.logical_id;
-        let described = self.engine.describe_table(request(json!({ "TableName": name }))?)?;
-        let key = serde_json::to_value(described.table.key_schema)?;
-        let wanted = &table.definition["KeySchema"];
-        if key != *wanted {
+    fn compare(&self, name: &str, table: &Table) -> Result<()> {
+        let described = self.call("DescribeTable", json!({ "TableName": name }))?;
+        let (key, wanted) = (&described["Table"]["KeySchema"], &table.definition["KeySchema"]);
+        if key != wanted {
             return Err(Failure::new(format!(
                 "table {name} has the key {key}, but the template says {wanted}; \
                  delete the database file to start afresh"
             )));
         }
-        let attribute = self
-            .engine
-            .describe_time_to_live(request(json!({ "TableName": name }))?)?
-            .time_to_live_description
-            .attribute_name;
-        if attribute != table.time_to_live {
+        let described = self.call("DescribeTimeToLive", json!({ "TableName": name }))?;
+        let attribute = described["TimeToLiveDescription"]["AttributeName"].as_str();
+        if attribute != table.time_to_live.as_deref() {
             return Err(Failure::new(format!(
                 "table {name} expires by {attribute:?}, but the template says {:?}; \
                  delete the database file to start afresh",
@@ -124,7 +181,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// When the engine cannot read.
+    /// When the database cannot be read.
     pub fn dump(&self) -> Result<BTreeMap<String, Vec<Value>>> {
         self.table_names()?.into_iter().map(|name| Ok((name.clone(), self.items(&name)?))).collect()
     }
@@ -138,17 +195,17 @@ impl Database {
         let mut items = Vec::new();
         let mut start = Value::Null;
         loop {
-            let mut page = json!({ "TableName": table });
+            let mut page = json!({ "TableName": table, "ConsistentRead": true });
             if !start.is_null() {
                 page["ExclusiveStartKey"] = start;
             }
-            let answer = self.engine.scan(request(page)?)?;
-            for item in answer.items.into_iter().flatten() {
-                items.push(serde_json::to_value(item)?);
+            let mut answer = self.call("Scan", page)?;
+            if let Value::Array(found) = answer["Items"].take() {
+                items.extend(found);
             }
-            match answer.last_evaluated_key {
-                Some(key) => start = serde_json::to_value(key)?,
-                None => break,
+            start = answer["LastEvaluatedKey"].take();
+            if start.is_null() {
+                break;
             }
         }
         items.sort_by_cached_key(|item| item["id"].to_string());
@@ -161,8 +218,7 @@ impl Database {
     ///
     /// When the item does not suit the table.
     pub fn put(&self, table: &str, item: &Value) -> Result<()> {
-        self.engine.put_item(request(json!({ "TableName": table, "Item": item }))?)?;
-        Ok(())
+        self.call("PutItem", json!({ "TableName": table, "Item": item })).map(drop)
     }
 
     /// Removes an item past the product, by its `id`.
@@ -171,19 +227,57 @@ impl Database {
     ///
     /// When there is no such table.
     pub fn delete(&self, table: &str, id: &str) -> Result<()> {
-        self.engine.delete_item(request(json!({ "TableName": table, "Key": { "id": { "S": id } } }))?)?;
-        Ok(())
+        self.call("DeleteItem", json!({ "TableName": table, "Key": { "id": { "S": id } } })).map(drop)
     }
 
-    fn table_names(&self) -> Result<Vec<String>, DynoxideError> {
-        let listed = self.engine.list_tables(ListTablesRequest::default())?;
-        Ok(listed.table_names)
+    fn table_names(&self) -> Result<Vec<String>> {
+        match &self.0 {
+            Place::Embedded { .. } => {
+                Ok(serde_json::from_value(self.call("ListTables", json!({}))?["TableNames"].take())?)
+            }
+            Place::Remote { names, .. } => Ok(lock(names).clone()),
+        }
+    }
+
+    /// One operation in DynamoDB's own JSON.
+    fn call(&self, operation: &'static str, body: Value) -> Result<Value> {
+        let engine = match &self.0 {
+            Place::Embedded { engine, .. } => engine,
+            Place::Remote { remote, .. } => return remote.call(operation, &body),
+        };
+        match operation {
+            "CreateTable" => answer(&engine.create_table(request(body)?)?),
+            "UpdateTimeToLive" => answer(&engine.update_time_to_live(request(body)?)?),
+            "DescribeTable" => answer(&engine.describe_table(request(body)?)?),
+            "DescribeTimeToLive" => answer(&engine.describe_time_to_live(request(body)?)?),
+            "ListTables" => answer(&engine.list_tables(request(body)?)?),
+            "Scan" => answer(&engine.scan(request(body)?)?),
+            "PutItem" => answer(&engine.put_item(request(body)?)?),
+            "DeleteItem" => answer(&engine.delete_item(request(body)?)?),
+            _ => Err(Failure::new(format!("the harness does not know {operation}"))),
+        }
     }
 }
 
-/// A request of the engine from DynamoDB's own JSON.
+impl Drop for Database {
+    /// Leaves an endpoint as it was. A table that cannot be deleted is for whoever owns the endpoint.
+    fn drop(&mut self) {
+        if let Place::Remote { remote, names, .. } = &self.0 {
+            for name in lock(names).iter() {
+                let _ = remote.call("DeleteTable", &json!({ "TableName": name }));
+            }
+        }
+    }
+}
+
+/// A request of the engine.
 fn request<T: DeserializeOwned>(body: Value) -> Result<T> {
     Ok(serde_json::from_value(body)?)
+}
+
+/// An answer of the engine.
+fn answer(answer: &impl Serialize) -> Result<Value> {
+    Ok(serde_json::to_value(answer)?)
 }
 
 #[cfg(test)]
@@ -240,6 +334,33 @@ mod tests {
         assert_eq!(database.items("LoginsTable").unwrap().len(), 1);
         let failure = database.create_tables(&template("key")).unwrap_err();
         assert!(failure.to_string().contains("delete the database file"), "{failure}");
+    }
+
+    /// A second one, seen from outside; it blocks, so who answers has a thread of its own.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn shares_an_endpoint_and_leaves_it_as_it_was() {
+        let endpoint = Database::in_memory().await.unwrap();
+        let (one, other) = (Database::at(&endpoint.url()).unwrap(), Database::at(&endpoint.url()).unwrap());
+        let name = one.create_tables(&template("id")).unwrap()["LoginsTable"].clone();
+        let elsewhere = other.create_tables(&template("id")).unwrap()["LoginsTable"].clone();
+        assert_ne!(name, elsewhere);
+        // Over what one page of a scan holds.
+        let long = json!({ "S": "x".repeat(300_000) });
+        for id in ["d", "c", "b", "a", "e"] {
+            one.put(&name, &json!({ "id": { "S": id }, "long": long })).unwrap();
+        }
+        one.delete(&name, "e").unwrap();
+        let items = one.items(&name).unwrap();
+        let ids: Vec<_> = items.iter().filter_map(|item| item["id"]["S"].as_str()).collect();
+        assert_eq!(ids, ["a", "b", "c", "d"]);
+        assert_eq!(items, endpoint.items(&name).unwrap());
+        assert_eq!(one.create_tables(&template("id")).unwrap()["LoginsTable"], name);
+        assert_eq!(one.dump().unwrap().len(), 1);
+        assert_eq!(other.dump().unwrap(), BTreeMap::from([(elsewhere.clone(), Vec::new())]));
+        let failure = other.items("missing").unwrap_err().to_string();
+        assert!(failure.contains("ResourceNotFoundException"), "{failure}");
+        drop(one);
+        assert_eq!(endpoint.table_names().unwrap(), [elsewhere]);
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 //! is killed, by a test or because it exceeded its function's time, takes its invocation with it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     path::PathBuf,
     sync::{
@@ -20,12 +20,19 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::{
-    Failure, Result, lock,
+    Failure, Result,
+    canaries::Watch,
+    lock,
     logs::Logs,
     runtime_api::{Answer, Invocation, RuntimeApi},
     time,
     worker::{Killer, Worker},
 };
+
+/// Lambda gives every request a trace of its own. Here they share one: the runtime puts it into the
+/// environment, where the C library never frees a value, and some 155 bytes a request that are not ours
+/// would hide from a test that watches the memory what is.
+const TRACE_ID: &str = "Root=1-6b01c3ef-000000000000000000000001;Parent=0000000000000001;Sampled=0";
 
 /// What Lambda is told about a function.
 #[derive(Clone, Debug)]
@@ -79,10 +86,12 @@ struct Pool {
     specifications: BTreeMap<String, Specification>,
     idle: Mutex<HashMap<String, Vec<Worker>>>,
     busy: Mutex<HashMap<u64, (String, Killer)>>,
+    doomed: Mutex<HashSet<String>>,
     workers: AtomicU64,
     invocations: AtomicU64,
     started: Mutex<HashMap<String, u64>>,
     logs: Logs,
+    watch: Option<Watch>,
 }
 
 impl Functions {
@@ -92,15 +101,29 @@ impl Functions {
     ///
     /// When no port can be opened for the Runtime API.
     pub async fn new(specifications: BTreeMap<String, Specification>) -> Result<Self> {
+        Self::watched(specifications, None).await
+    }
+
+    /// The same, and all that they print and answer is shown to a watch.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be opened for the Runtime API.
+    pub async fn watched(
+        specifications: BTreeMap<String, Specification>,
+        watch: Option<Watch>,
+    ) -> Result<Self> {
         Ok(Self(Arc::new(Pool {
             runtime_api: RuntimeApi::start().await?,
             specifications,
             idle: Mutex::default(),
             busy: Mutex::default(),
+            doomed: Mutex::default(),
             workers: AtomicU64::new(0),
             invocations: AtomicU64::new(0),
             started: Mutex::default(),
-            logs: Logs::default(),
+            logs: Logs::new(watch.clone()),
+            watch,
         })))
     }
 
@@ -151,6 +174,12 @@ impl Functions {
         count
     }
 
+    /// Kills the next process of a function that answers, at the moment of its answer: all its work is
+    /// done, and nobody learns of it.
+    pub fn kill_at_answer(&self, function: &str) {
+        lock(&self.0.doomed).insert(function.to_owned());
+    }
+
     /// Kills every process of a function, so that its next event meets a cold start.
     pub async fn kill_all(&self, function: &str) -> usize {
         let mut count = self.kill_busy(function).await;
@@ -187,6 +216,16 @@ impl Functions {
         lock(&self.0.busy).values().filter(|(name, _)| name == function).count()
     }
 
+    /// The memory that each idle process of a function holds, in bytes, by the process's number.
+    ///
+    /// Nothing where the system does not tell it in `/proc`.
+    #[must_use]
+    pub fn memory(&self, function: &str) -> BTreeMap<u64, u64> {
+        let idle = lock(&self.0.idle);
+        let workers = idle.get(function).into_iter().flatten();
+        workers.filter_map(|worker| Some((worker.id, resident(worker.process?)?))).collect()
+    }
+
     /// What the functions print.
     #[must_use]
     pub fn logs(&self) -> Logs {
@@ -206,11 +245,21 @@ impl Pool {
             };
             match self.run(function, specification, worker, &payload).await? {
                 Some(Ok(answer)) => {
-                    return serde_json::from_slice(&answer).map_err(|_| {
-                        InvocationError::NotJson(String::from_utf8_lossy(&answer).into_owned())
-                    });
+                    let value = serde_json::from_slice(&answer);
+                    let answer = value.map_err(|_| String::from_utf8_lossy(&answer).into_owned());
+                    if let Some(watch) = &self.watch {
+                        let shown =
+                            answer.as_ref().map_or_else(|text| Value::from(text.as_str()), Value::clone);
+                        watch.answer(function, &payload, &shown);
+                    }
+                    return answer.map_err(InvocationError::NotJson);
                 }
-                Some(Err(error)) => return Err(InvocationError::Reported(error)),
+                Some(Err(error)) => {
+                    if let Some(watch) = &self.watch {
+                        watch.answer(function, &payload, &error);
+                    }
+                    return Err(InvocationError::Reported(error));
+                }
                 // The process had ended while it was idle and never saw the event.
                 None => {}
             }
@@ -271,7 +320,7 @@ impl Pool {
             request_id: format!("{seconds:08x}-0000-4000-8000-{number:012x}"),
             deadline: time::milliseconds(time::now() + specification.timeout),
             function_arn: format!("arn:aws:lambda:us-east-1:123456789012:function:{function}"),
-            trace_id: format!("Root=1-{seconds:08x}-{number:024x};Parent={number:016x};Sampled=0"),
+            trace_id: TRACE_ID.to_owned(),
             payload: payload.clone(),
             taken: Arc::clone(&taken),
             answer,
@@ -283,6 +332,7 @@ impl Pool {
             // An answer given just before the process ended is an answer.
             biased;
             answer = answered => match answer {
+                Ok(_) if lock(&self.doomed).remove(function) => worker.killer().kill().await,
                 Ok(answer) => {
                     // In this order: once it is idle, it may be at work again.
                     drop(busy);
@@ -299,6 +349,14 @@ impl Pool {
         };
         if taken.load(Ordering::SeqCst) { Err(InvocationError::Ended(ended)) } else { Ok(None) }
     }
+}
+
+/// The memory of a process, in bytes.
+fn resident(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim_end().parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 /// Marks a process as at work for as long as this lives, whatever becomes of the invocation.

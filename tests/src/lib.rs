@@ -22,6 +22,7 @@
 
 pub mod binaries;
 pub mod browser;
+pub mod canaries;
 pub mod cookies;
 pub mod database;
 pub mod event;

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{sync::watch, time::timeout};
 
-use crate::{Failure, Result, lock};
+use crate::{Failure, Result, canaries::Watch, lock};
 
 /// How long a line may take to arrive; a pipe needs microseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,17 +30,20 @@ pub struct Logs(Arc<Kept>);
 struct Kept {
     lines: Mutex<Vec<Line>>,
     count: watch::Sender<usize>,
-}
-
-impl Default for Logs {
-    fn default() -> Self {
-        Self(Arc::new(Kept { lines: Mutex::default(), count: watch::Sender::new(0) }))
-    }
+    watch: Option<Watch>,
 }
 
 impl Logs {
+    /// An empty log; each line of it is shown to the watch.
+    pub(crate) fn new(watch: Option<Watch>) -> Self {
+        Self(Arc::new(Kept { lines: Mutex::default(), count: watch::Sender::new(0), watch }))
+    }
+
     /// Adds a line.
     pub(crate) fn push(&self, line: Line) {
+        if let Some(watch) = &self.0.watch {
+            watch.line(&line);
+        }
         let count = {
             let mut lines = lock(&self.0.lines);
             lines.push(line);

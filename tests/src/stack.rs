@@ -15,10 +15,12 @@ use crate::{
     Failure, Result,
     binaries::{Binaries, workspace},
     browser::Browser,
+    canaries::Watch,
     database::Database,
     functions::{Functions, Specification},
     gateway::Gateway,
     logs::Logs,
+    proxy::Proxy,
     template::Template,
 };
 
@@ -38,22 +40,26 @@ pub const WEBSITE_APP: &str = "wx0000000000000bbb";
 /// How a stack differs from the usual one.
 pub struct Options {
     is_on_this_machine: bool,
+    is_watched: bool,
     environment: BTreeMap<String, Option<String>>,
     template: PathBuf,
     binaries: Option<Binaries>,
     simulator: Option<Simulator>,
     database: Option<Database>,
+    is_proxied: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             is_on_this_machine: false,
+            is_watched: false,
             environment: BTreeMap::new(),
             template: workspace().join("template.yaml"),
             binaries: None,
             simulator: None,
             database: None,
+            is_proxied: false,
         }
     }
 }
@@ -79,6 +85,13 @@ impl Options {
     #[must_use]
     pub fn on_this_machine(mut self) -> Self {
         self.is_on_this_machine = true;
+        self
+    }
+
+    /// With a [`Watch`] over everything that leaves a function.
+    #[must_use]
+    pub fn watched(mut self) -> Self {
+        self.is_watched = true;
         self
     }
 
@@ -109,6 +122,13 @@ impl Options {
         self.database = Some(database);
         self
     }
+
+    /// With a proxy between the functions and DynamoDB: [`Stack::proxy`].
+    #[must_use]
+    pub fn proxied(mut self) -> Self {
+        self.is_proxied = true;
+        self
+    }
 }
 
 /// A running login service; everything stops when it is dropped.
@@ -116,11 +136,13 @@ pub struct Stack {
     simulator: Simulator,
     simulator_address: SocketAddr,
     database: Database,
+    proxy: Option<Proxy>,
     functions: Functions,
     gateway: Gateway,
     browser: Browser,
     public_url: String,
     tables: BTreeMap<String, String>,
+    watch: Option<Watch>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -140,6 +162,8 @@ impl Stack {
             Some(database) => database,
             None => Database::in_memory().await?,
         };
+        let proxy = if options.is_proxied { Some(Proxy::before(&database.url()).await?) } else { None };
+        let dynamodb_url = proxy.as_ref().map_or_else(|| database.url(), Proxy::url);
         let tables = database.create_tables(&template)?;
         let simulator = options.simulator.unwrap_or_else(|| Simulator::new(Settings::example()));
         let (simulator_address, stop) = serve(&simulator).await?;
@@ -162,7 +186,8 @@ impl Stack {
 
         let mut specifications = BTreeMap::new();
         for function in template.functions() {
-            let mut environment = local_environment(&database, simulator_address, &places);
+            let mut environment =
+                local_environment(&function.binary, &dynamodb_url, simulator_address, &places);
             for (name, value) in function.environment {
                 // The secret's value instead of its place: Secrets Manager is not on this machine.
                 let name = match name.as_str() {
@@ -186,7 +211,8 @@ impl Stack {
             };
             specifications.insert(function.binary, specification);
         }
-        let functions = Functions::new(specifications).await?;
+        let watch = options.is_watched.then(|| Watch::new(simulator.clone(), &places.wechat_open_url));
+        let functions = Functions::watched(specifications, watch.clone()).await?;
         let gateway = Gateway::serve(listener, template.routes(), functions.clone())?;
         let mut browser = Browser::new()?
             .with_origin(&public_url, gateway.address())
@@ -201,11 +227,13 @@ impl Stack {
             simulator,
             simulator_address,
             database,
+            proxy,
             functions,
             gateway,
             browser,
             public_url,
             tables,
+            watch,
             _stop: stop,
         })
     }
@@ -240,6 +268,15 @@ impl Stack {
         &self.database
     }
 
+    /// What stands between the functions and DynamoDB.
+    ///
+    /// # Errors
+    ///
+    /// When nothing does, because the stack was not asked to be [`Options::proxied`].
+    pub fn proxy(&self) -> Result<&Proxy> {
+        self.proxy.as_ref().ok_or_else(|| Failure::new("the stack has no proxy"))
+    }
+
     /// The name of a table, by its logical id in the template.
     ///
     /// # Errors
@@ -266,6 +303,12 @@ impl Stack {
     #[must_use]
     pub fn logs(&self) -> Logs {
         self.functions.logs()
+    }
+
+    /// What looks for canaries in this stack, if it was asked to be watched.
+    #[must_use]
+    pub fn watch(&self) -> Option<&Watch> {
+        self.watch.as_ref()
     }
 
     /// Ends every process; the log is complete afterwards.
@@ -342,17 +385,19 @@ fn deployment(
     Ok(variables.map(|(name, value)| (name.to_owned(), value)).into())
 }
 
-/// What points a function at this machine.
+/// What points a function at this machine. It signs its calls with its own name, so that a proxy can tell
+/// who calls.
 fn local_environment(
-    database: &Database,
+    function: &str,
+    dynamodb_url: &str,
     simulator: SocketAddr,
     places: &Places,
 ) -> BTreeMap<String, String> {
     [
         ("AWS_REGION", "us-east-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_ACCESS_KEY_ID", function.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", database.url()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.to_owned()),
         ("WECHAT_OPEN_URL", places.wechat_open_url.clone()),
         ("WECHAT_API_URL", format!("http://{simulator}")),
     ]

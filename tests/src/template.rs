@@ -147,8 +147,8 @@ impl Template {
         routes
     }
 
-    /// The resources of a type, with their properties.
-    fn resources(&self, of_type: &str) -> impl Iterator<Item = (String, &Value)> {
+    /// The resources of a type, by logical id, with their properties.
+    pub fn resources(&self, of_type: &str) -> impl Iterator<Item = (String, &Value)> {
         self.0["Resources"]
             .as_object()
             .into_iter()

@@ -22,6 +22,8 @@ const LONGEST_START: Duration = Duration::from_secs(10);
 pub(crate) struct Worker {
     /// Its number, counted from 1 over all functions.
     pub id: u64,
+    /// Its number on this machine, while it lives.
+    pub process: Option<u32>,
     /// Its Runtime API.
     pub desk: Desk,
     /// How it ended, once it has.
@@ -61,10 +63,11 @@ impl Worker {
             child.stdout.take().map(|stream| keep(stream, id, function, logs)),
             child.stderr.take().map(|stream| keep(stream, id, function, logs)),
         ];
+        let process = child.id();
         let (kill, killed) = mpsc::unbounded_channel();
         let (end, ended) = watch::channel(None);
         tokio::spawn(supervise(child, readers, killed, end));
-        let mut worker = Self { id, desk, ended, kill };
+        let mut worker = Self { id, process, desk, ended, kill };
         let stage = timeout(LONGEST_START, worker.started()).await;
         let reason = match stage {
             Ok(Stage::Started) => return Ok(worker),

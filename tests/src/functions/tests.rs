@@ -75,6 +75,20 @@ async fn reports_a_process_that_cannot_start_with_what_it_printed() {
 }
 
 #[tokio::test]
+async fn kills_a_process_at_its_answer() {
+    let functions = functions().await;
+    let place = tempfile::tempdir().unwrap();
+    functions.kill_at_answer("stub");
+    let meet = json!({ "do": "meet", "place": place.path(), "count": 1 });
+    let error = functions.invoke("stub", &meet).await.unwrap_err();
+    assert!(matches!(&error, InvocationError::Ended(status) if status.contains("signal: 9")), "{error}");
+    // It had done its work, and only this one is killed.
+    assert_eq!(place.path().read_dir().unwrap().count(), 1);
+    functions.invoke("stub", &meet).await.unwrap();
+    assert_eq!((functions.cold_starts("stub"), functions.busy("stub")), (2, 0));
+}
+
+#[tokio::test]
 async fn passes_a_reported_error_on_and_keeps_the_process() {
     let functions = functions().await;
     let error = functions.invoke("stub", &json!({ "do": "report" })).await.unwrap_err();

@@ -1,0 +1,173 @@
+//! What may stand in an answer, and where: the exceptions, and the whole list of them.
+
+use std::{collections::HashSet, sync::Arc, sync::atomic::Ordering};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{Kind, Shown, Watch};
+use crate::lock;
+
+/// The digits of a token of ours.
+const DIGITS: usize = 64;
+
+impl Watch {
+    /// Searches an answer, or the error that a function reported instead of one, as it left the process.
+    pub fn answer(&self, function: &str, event: &[u8], answer: &Value) {
+        let number = self.0.answers.fetch_add(1, Ordering::Relaxed) + 1;
+        let status = &answer["statusCode"];
+        let place = |part: &str| format!("{part} of answer {number}, a {status} of {function}");
+        let Some(fields) = answer.as_object() else {
+            self.texts(answer, &|| place("the whole"));
+            return;
+        };
+        for (name, value) in fields {
+            match (name.as_str(), value) {
+                ("headers", Value::Object(headers)) => {
+                    for (name, value) in headers {
+                        let place = || place(&format!("the header {name}"));
+                        self.search(name.as_bytes(), &place);
+                        match value.as_str() {
+                            Some(location) if function == "authorize" && name == "location" => {
+                                self.location(location, &place);
+                            }
+                            _ => self.texts(value, &place),
+                        }
+                    }
+                }
+                ("cookies", Value::Array(cookies)) => {
+                    let mut set = HashSet::new();
+                    for cookie in cookies.iter().filter_map(Value::as_str) {
+                        self.cookie(function, event, cookie, &mut set, &|| place("a cookie"));
+                    }
+                }
+                ("body", Value::String(body)) => {
+                    let decoded = (answer["isBase64Encoded"] == true)
+                        .then(|| STANDARD.decode(body).unwrap_or_default());
+                    let body = decoded.as_deref().unwrap_or(body.as_bytes());
+                    let shown = if function == "userinfo" && *status == 200 {
+                        self.whose(event)
+                    } else {
+                        Arc::default()
+                    };
+                    self.known_but(body, &|| place("the body"), &shown);
+                    self.remember(body, &|| place("the body"));
+                }
+                _ => self.texts(value, &|| place(name)),
+            }
+        }
+    }
+
+    /// Every text within a value.
+    fn texts(&self, value: &Value, place: &dyn Fn() -> String) {
+        match value {
+            Value::String(text) => self.search(text.as_bytes(), place),
+            Value::Array(values) => values.iter().for_each(|value| self.texts(value, place)),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    self.search(name.as_bytes(), place);
+                    self.texts(value, place);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The way to WeChat holds the state, once.
+    fn location(&self, location: &str, place: &dyn Fn() -> String) {
+        let state = location
+            .strip_prefix(&self.0.wechat)
+            .and_then(|rest| rest.split_once("state="))
+            .and_then(|(_, rest)| rest.get(..DIGITS))
+            .filter(|state| is_token(state));
+        let Some(state) = state else {
+            self.search(location.as_bytes(), place);
+            return;
+        };
+        self.token(Kind::State, state);
+        for part in location.splitn(2, state) {
+            self.search(part.as_bytes(), place);
+        }
+    }
+
+    /// The one `Set-Cookie` of its name holds its token, in an answer of the function whose cookie it is.
+    fn cookie(
+        &self,
+        function: &str,
+        event: &[u8],
+        cookie: &str,
+        set: &mut HashSet<Kind>,
+        place: &dyn Fn() -> String,
+    ) {
+        let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (kind, owner) = match name.strip_prefix("__Host-").unwrap_or(name) {
+            "browser" => (Kind::BrowserSecret, "authorize"),
+            "session" => (Kind::SessionToken, "callback"),
+            _ => (Kind::Planted, ""),
+        };
+        if !owner.is_empty() && is_token(value) {
+            self.token(kind, value);
+        }
+        if owner == function && is_token(value) && set.insert(kind) {
+            self.search(attributes.as_bytes(), place);
+        } else {
+            self.search(cookie.as_bytes(), place);
+        }
+        if kind == Kind::SessionToken && is_token(value) {
+            let code = query_of(event).and_then(|query| {
+                form_urlencoded::parse(query.as_bytes())
+                    .find(|(name, _)| name == "code")
+                    .map(|(_, code)| code.into_owned())
+            });
+            let person = code.and_then(|code| self.0.simulator.whose(&code));
+            lock(&self.0.own).sessions.entry(value.to_owned()).or_default().extend(person);
+        }
+    }
+
+    /// What may be shown to the session that an event brings.
+    fn whose(&self, event: &[u8]) -> Arc<Shown> {
+        let event: Value = serde_json::from_slice(event).unwrap_or_default();
+        let cookies = event["cookies"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let pairs = cookies.filter_map(|cookie| cookie.split_once('='));
+        let session = pairs
+            .filter(|(name, _)| name.strip_prefix("__Host-").unwrap_or(name) == "session")
+            .map(|(_, token)| token);
+        let mut own = lock(&self.0.own);
+        let people: HashSet<String> =
+            session.filter_map(|token| own.sessions.get(token)).flatten().cloned().collect();
+        // Mostly one; two when two codes came for one state.
+        let mut all = Shown::default();
+        for person in people {
+            let shown = own.people.entry(person.clone()).or_insert_with(|| Arc::new(self.of_person(&person)));
+            all.ids.extend(shown.ids.iter().cloned());
+            all.texts.extend(shown.texts.iter().cloned());
+        }
+        Arc::new(all)
+    }
+
+    fn of_person(&self, id: &str) -> Shown {
+        let simulator = &self.0.simulator;
+        let (apps, person) = simulator.settings(|settings| {
+            let apps: Vec<_> = settings.apps.iter().map(|app| app.appid.clone()).collect();
+            (apps, settings.people.iter().find(|person| person.id == id).cloned())
+        });
+        let openids = apps.iter().map(|app| simulator.openid(id, app));
+        let unionids = apps.iter().filter_map(|app| simulator.unionid(id, app));
+        let texts = person.into_iter().flat_map(|person| {
+            // Who has left WeChat is called that.
+            let nickname = if person.deleted { "用户已经注销".to_owned() } else { person.nickname };
+            [Some(nickname), person.avatar].into_iter().flatten()
+        });
+        Shown { ids: openids.chain(unionids).collect(), texts: texts.collect() }
+    }
+}
+
+fn query_of(event: &[u8]) -> Option<String> {
+    let event: Value = serde_json::from_slice(event).ok()?;
+    event["rawQueryString"].as_str().map(str::to_owned)
+}
+
+fn is_token(text: &str) -> bool {
+    text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

@@ -1,0 +1,152 @@
+//! The search for texts that are known in advance, in one pass over what is written.
+//!
+//! A text is looked for as it is and in the ways in which programs write things down without meaning
+//! to: percent-encoded, as JSON's escapes, in base64 wherever it may stand within the encoded whole, in
+//! hexadecimal, and as the list of numbers that Rust prints for bytes.
+
+use std::collections::HashMap;
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
+
+use super::Kind;
+
+/// How many bytes tell in which bucket a pattern is; none is shorter.
+const HEAD: usize = 4;
+
+/// Every pattern, by its first bytes.
+pub(super) struct Search {
+    /// Which pairs of bytes begin a pattern: most places of a text are dismissed by a look at it.
+    pairs: Vec<bool>,
+    buckets: HashMap<[u8; HEAD], Vec<Pattern>>,
+}
+
+/// One way in which a text may have been written.
+pub(super) struct Pattern {
+    bytes: Vec<u8>,
+    pub(super) kind: Kind,
+    /// What is looked for.
+    pub(super) text: String,
+    /// How it is written here.
+    pub(super) encoding: &'static str,
+}
+
+impl Search {
+    pub(super) fn new() -> Self {
+        Self { pairs: vec![false; 1 << 16], buckets: HashMap::new() }
+    }
+
+    /// Looks for this text too, in all its encodings. One that is too short to mean anything is left out.
+    /// Says whether that is new.
+    pub(super) fn add(&mut self, text: &str, kind: Kind) -> bool {
+        let mut is_new = false;
+        for (encoding, bytes) in encodings(text) {
+            let (Some(head), Some(pair)) = (bytes.first_chunk::<HEAD>(), bytes.first_chunk::<2>()) else {
+                continue;
+            };
+            if let Some(begins) = self.pairs.get_mut(usize::from(u16::from_be_bytes(*pair))) {
+                *begins = true;
+            }
+            let bucket = self.buckets.entry(*head).or_default();
+            if bucket.iter().all(|pattern| pattern.bytes != bytes) {
+                bucket.push(Pattern { bytes, kind, text: text.to_owned(), encoding });
+                is_new = true;
+            }
+        }
+        is_new
+    }
+
+    /// Every place at which a pattern stands.
+    pub(super) fn find(&self, text: &[u8], mut found: impl FnMut(usize, &Pattern)) {
+        let mut pair = 0_u16;
+        for (index, byte) in text.iter().enumerate() {
+            pair = pair << 8 | u16::from(*byte);
+            if !self.pairs.get(usize::from(pair)).copied().unwrap_or_default() || index == 0 {
+                continue;
+            }
+            let rest = text.get(index - 1..).unwrap_or_default();
+            let bucket = rest.first_chunk::<HEAD>().and_then(|head| self.buckets.get(head));
+            for pattern in bucket.into_iter().flatten() {
+                if rest.starts_with(&pattern.bytes) {
+                    found(index - 1, pattern);
+                }
+            }
+        }
+    }
+}
+
+/// The ways in which a text may have been written.
+fn encodings(text: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let bytes = text.as_bytes();
+    let hexadecimal = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    let numbers: Vec<_> = bytes.iter().map(u8::to_string).collect();
+    let mut encodings = vec![
+        ("as it is", bytes.to_vec()),
+        ("in hexadecimal", hexadecimal.to_uppercase().into_bytes()),
+        ("in hexadecimal", hexadecimal.into_bytes()),
+        ("as a list of bytes", numbers.join(", ").into_bytes()),
+    ];
+    for before in 0..3 {
+        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            encodings.push(("in base64", within_base64(engine, before, bytes)));
+        }
+    }
+    if !text.is_ascii() {
+        let escape = |unit: u16| format!("\\u{unit:04x}");
+        let percent: String = form_urlencoded::byte_serialize(bytes).collect();
+        encodings.extend([
+            ("percent-encoded", percent.to_lowercase().into_bytes()),
+            ("percent-encoded", percent.into_bytes()),
+            ("in JSON's escapes", text.encode_utf16().map(escape).collect::<String>().into_bytes()),
+        ]);
+    }
+    encodings
+}
+
+/// What base64 surely holds of these bytes when so many others, modulo three, stand before them.
+fn within_base64(engine: &impl Engine, before: usize, bytes: &[u8]) -> Vec<u8> {
+    let whole: Vec<_> = std::iter::repeat_n(0, before).chain(bytes.iter().copied()).collect();
+    let encoded = engine.encode(&whole).into_bytes();
+    // Of six bits each: those that begin before these bytes, or reach beyond them, say something else.
+    let (first, end) = ((before * 8).div_ceil(6), whole.len() * 8 / 6);
+    encoded.get(first..end).unwrap_or_default().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finds(search: &Search, text: &str) -> Vec<(usize, &'static str)> {
+        let mut found = Vec::new();
+        search.find(text.as_bytes(), |at, pattern| found.push((at, pattern.encoding)));
+        found
+    }
+
+    #[test]
+    fn finds_a_text_however_it_is_written() {
+        let mut search = Search::new();
+        search.add("Canary", Kind::Code);
+        search.add("小满🌾", Kind::Nickname);
+        for (text, encoding) in [
+            ("a Canary", "as it is"),
+            ("43616e617279", "in hexadecimal"),
+            ("43616E617279", "in hexadecimal"),
+            ("[67, 97, 110, 97, 114, 121]", "as a list of bytes"),
+            ("nickname=%E5%B0%8F%E6%BB%A1%F0%9F%8C%BE", "percent-encoded"),
+            ("%e5%b0%8f%e6%bb%a1%f0%9f%8c%be", "percent-encoded"),
+            (r#"{"nickname":"\u5c0f\u6ee1\ud83c\udf3e"}"#, "in JSON's escapes"),
+            ("[小满🌾]", "as it is"),
+        ] {
+            let found: Vec<_> = finds(&search, text).into_iter().map(|(_, encoding)| encoding).collect();
+            assert_eq!(found, [encoding], "{text}");
+        }
+        for before in ["", "1", "12", "123", "{\"code\":\"0"] {
+            let text = STANDARD_NO_PAD.encode(format!("{before}CanaryAndMore"));
+            assert_eq!(finds(&search, &text).len(), 1, "{before}");
+        }
+        assert_eq!(finds(&search, "CanaryCanary"), [(0, "as it is"), (6, "as it is")]);
+        assert_eq!(finds(&search, "canary Canar y C"), []);
+    }
+}

@@ -1,0 +1,130 @@
+//! The search for tokens that are not known when something is written.
+//!
+//! A token of ours is 32 random bytes in hexadecimal, and the answer that hands it out is often seen
+//! only after the log line about it. So what is kept of a text is each window of its long runs of
+//! hexadecimal digits, as a number of 64 bits; a token has been written down where one of its own two
+//! numbers, that of its first and that of its last 16 digits, is among them. Half a token is found that
+//! way too. The raw bytes of a token have the same numbers, and so has what a run of base64 holds.
+
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+
+/// The digits of one window.
+const DIGITS: usize = 16;
+/// A shorter run of base64 holds no token: 32 bytes take 43.
+const LEAST_BASE64: usize = 40;
+
+/// The numbers of a token: of its first digits, and of its last.
+pub(super) fn keys_of(token: &str) -> Option<[u64; 2]> {
+    let (first, last) = (token.get(..DIGITS)?, token.get(token.len().checked_sub(DIGITS)?..)?);
+    Some([u64::from_str_radix(first, 16).ok()?, u64::from_str_radix(last, 16).ok()?])
+}
+
+/// The number of every window of every text that may be one of a token.
+pub(super) fn of_text(text: &[u8], mut each: impl FnMut(u64)) {
+    of_digits(text, &mut each);
+    let mut start = 0;
+    for end in 0..=text.len() {
+        let is_within = text.get(end).is_some_and(|byte| is_base64(*byte));
+        if !is_within {
+            let run = text.get(start..end).unwrap_or_default();
+            if run.len() >= LEAST_BASE64 && !run.iter().all(u8::is_ascii_hexdigit) {
+                // What is encoded begins anywhere in the run: a path's `/` is of the alphabet too.
+                for start in 0..4 {
+                    let decoded = decode(run.get(start..).unwrap_or_default());
+                    of_bytes(&decoded, &mut each);
+                    of_digits(&decoded, &mut each);
+                }
+            }
+            start = end + 1;
+        }
+    }
+}
+
+/// The number of every window of bytes that are no text.
+pub(super) fn of_bytes(bytes: &[u8], mut each: impl FnMut(u64)) {
+    let mut key = 0_u64;
+    for (index, byte) in bytes.iter().enumerate() {
+        key = key << 8 | u64::from(*byte);
+        if index >= 7 {
+            each(key);
+        }
+    }
+}
+
+fn of_digits(text: &[u8], each: &mut impl FnMut(u64)) {
+    let (mut key, mut length) = (0_u64, 0);
+    for byte in text {
+        match char::from(*byte).to_digit(16) {
+            Some(digit) => {
+                key = key << 4 | u64::from(digit);
+                length += 1;
+                if length >= DIGITS {
+                    each(key);
+                }
+            }
+            None => length = 0,
+        }
+    }
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)
+}
+
+/// What a run holds as far as it can be decoded, in either alphabet.
+fn decode(run: &[u8]) -> Vec<u8> {
+    let standard = |byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    };
+    let whole: Vec<_> = run.iter().take(run.len() / 4 * 4).map(standard).collect();
+    // All of it is of the alphabet, in whole groups: it decodes.
+    STANDARD_NO_PAD.decode(whole).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "00112233445566778899aabbccddeeff0123456789abcdeffedcba9876543210";
+
+    fn bytes() -> Vec<u8> {
+        (0..TOKEN.len()).step_by(2).map(|at| u8::from_str_radix(&TOKEN[at..at + 2], 16).unwrap()).collect()
+    }
+
+    fn holds(text: &[u8]) -> bool {
+        let (keys, mut found) = (keys_of(TOKEN).unwrap(), false);
+        of_text(text, |key| found |= keys.contains(&key));
+        found
+    }
+
+    #[test]
+    fn finds_a_token_whole_and_in_part() {
+        for text in [
+            format!("token={TOKEN}."),
+            format!("abc{TOKEN}def"),
+            TOKEN.to_uppercase(),
+            TOKEN[..16].to_owned(),
+            format!("…{}", &TOKEN[40..]),
+            format!("sha256-{}", STANDARD_NO_PAD.encode(bytes())),
+            format!("\"{}\"", STANDARD_NO_PAD.encode(TOKEN)),
+        ] {
+            assert!(holds(text.as_bytes()), "{text}");
+        }
+        for text in [&TOKEN[..15], &TOKEN[1..40], "", "0123456789abcdef-0123456789abcdef"] {
+            assert!(!holds(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn finds_the_bytes_of_a_token() {
+        let mut found = 0;
+        of_bytes(&[&[1, 2, 3][..], &bytes(), &[4]].concat(), |key| {
+            found += usize::from(keys_of(TOKEN).unwrap().contains(&key));
+        });
+        assert_eq!(found, 2);
+        assert_eq!(keys_of("0123"), None);
+        assert_eq!(keys_of(&"x".repeat(64)), None);
+    }
+}

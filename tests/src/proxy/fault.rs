@@ -1,0 +1,332 @@
+//! What can go wrong with a call, and which calls it goes wrong with.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+};
+use serde_json::{Value, json};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use super::{Call, Kind, PATIENCE};
+use crate::{Failure, Result};
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Fault {
+    /// The connection ends, and the call is not carried out.
+    DropBefore,
+    /// The call is carried out, and the connection ends instead of an answer.
+    DropAfter,
+    /// The call is carried out, and the connection ends in the middle of the answer.
+    Truncate,
+    /// The call is carried out and answered this much later, if anybody still waits for it.
+    Delay(Duration),
+    /// Refused because there is too much to do.
+    Throttle(Throttle),
+    /// Refused because a transaction is at work on an item of it. A read never is: it passes.
+    Conflict,
+    /// Refused with DynamoDB's own 500, which does not say whether the call was carried out; it was not.
+    InternalServerError,
+    /// Refused with a 503 that does not come from DynamoDB itself and is not JSON.
+    Unavailable,
+    /// Not carried out, and answered as if it were; a read finds nothing. No DynamoDB does that: it is how a
+    /// test of promises shows that it would see one broken.
+    Lie,
+    /// Held before DynamoDB knows of it, until the [`Held`] lets it go.
+    HoldBefore,
+    /// Carried out, and the answer held until the [`Held`] lets it go.
+    HoldAfter,
+}
+
+/// DynamoDB's ways of saying that there is too much to do.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Throttle {
+    /// The table's own limit.
+    ProvisionedThroughputExceeded,
+    /// The limit on a growing table.
+    Throttling,
+    /// The account's limit.
+    RequestLimitExceeded,
+    /// A transaction that was cancelled because one of its items was throttled; for a call that is none,
+    /// the same as [`Throttle::Throttling`].
+    Cancelled,
+}
+
+impl Throttle {
+    /// Every way.
+    pub const ALL: [Self; 4] =
+        [Self::ProvisionedThroughputExceeded, Self::Throttling, Self::RequestLimitExceeded, Self::Cancelled];
+}
+
+impl Fault {
+    /// What the caller is answered by a fault that needs no DynamoDB.
+    pub(super) fn response(self, call: &Call) -> Option<Response<Body>> {
+        let is_transaction = call.operation.starts_with("Transact");
+        match self {
+            Self::Throttle(Throttle::Cancelled) if is_transaction => Some(cancelled(
+                call,
+                "ThrottlingError",
+                "Throughput exceeds the current capacity of your table or index.",
+            )),
+            Self::Throttle(throttle) => {
+                let (kind, message) = match throttle {
+                    Throttle::ProvisionedThroughputExceeded => (
+                        "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+                        "The level of configured provisioned throughput for the table was exceeded.",
+                    ),
+                    Throttle::Throttling | Throttle::Cancelled => (
+                        "com.amazon.coral.availability#ThrottlingException",
+                        "Throughput exceeds the current capacity of your table or index.",
+                    ),
+                    Throttle::RequestLimitExceeded => (
+                        "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded",
+                        "Throughput exceeds the current throughput limit for your account.",
+                    ),
+                };
+                Some(said(StatusCode::BAD_REQUEST, &json!({ "__type": kind, "message": message })))
+            }
+            Self::Conflict if is_transaction => {
+                Some(cancelled(call, "TransactionConflict", "Transaction is ongoing for the item"))
+            }
+            Self::Conflict => {
+                let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+                let message = "Transaction is ongoing for the item";
+                Some(said(StatusCode::BAD_REQUEST, &json!({ "__type": kind, "message": message })))
+            }
+            Self::InternalServerError => {
+                let kind = "com.amazonaws.dynamodb.v20120810#InternalServerError";
+                let message = "The request processing has failed because of an unknown error.";
+                let body = json!({ "__type": kind, "message": message });
+                Some(said(StatusCode::INTERNAL_SERVER_ERROR, &body))
+            }
+            Self::Unavailable => {
+                let mut response = Response::new(Body::from("<html><h1>503 Service Unavailable</h1></html>"));
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                let kind = HeaderValue::from_static("text/html");
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+                Some(response)
+            }
+            Self::Lie => Some(said(StatusCode::OK, &json!({}))),
+            Self::DropBefore
+            | Self::DropAfter
+            | Self::Truncate
+            | Self::Delay(_)
+            | Self::HoldBefore
+            | Self::HoldAfter => None,
+        }
+    }
+}
+
+/// A cancelled transaction: this reason for its first item, none for the others.
+fn cancelled(call: &Call, code: &str, message: &str) -> Response<Body> {
+    let reasons: Vec<Value> = call
+        .items
+        .iter()
+        .enumerate()
+        .map(|(position, _)| match position {
+            0 => json!({ "Code": code, "Message": message }),
+            _ => json!({ "Code": "None" }),
+        })
+        .collect();
+    let codes: Vec<_> = reasons.iter().map(|reason| reason["Code"].as_str().unwrap_or_default()).collect();
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "CancellationReasons": reasons,
+        "Message": format!(
+            "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+            codes.join(", ")
+        ),
+    });
+    said(StatusCode::BAD_REQUEST, &body)
+}
+
+/// An answer in DynamoDB's own form.
+fn said(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    headers.insert("x-amzn-requestid", HeaderValue::from_static("PROXY"));
+    response
+}
+
+/// A fault and the calls it strikes; for [`super::Proxy::inject`].
+pub struct Rule {
+    fault: Fault,
+    matches: Box<dyn Fn(&Call) -> bool + Send + Sync>,
+    after: usize,
+    times: usize,
+}
+
+impl Rule {
+    /// Strikes every call of this kind.
+    #[must_use]
+    pub fn at(kind: Kind, fault: Fault) -> Self {
+        Self::when(fault, move |call| call.kind == kind)
+    }
+
+    /// Strikes every call that this is true of.
+    #[must_use]
+    pub fn when(fault: Fault, matches: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
+        Self { fault, matches: Box::new(matches), after: 0, times: usize::MAX }
+    }
+
+    /// Lets this many of them pass first.
+    #[must_use]
+    pub fn after(self, calls: usize) -> Self {
+        Self { after: calls, ..self }
+    }
+
+    /// Strikes no more than this many. The SDK's repetitions of a call are calls of their own.
+    #[must_use]
+    pub fn times(self, calls: usize) -> Self {
+        Self { times: calls, ..self }
+    }
+
+    /// The two ends of the rule once it stands.
+    pub(super) fn stand(self) -> (Arc<Standing>, Injection) {
+        let (holder, held) = mpsc::unbounded_channel();
+        let standing = Arc::new(Standing {
+            rule: self,
+            met: AtomicUsize::new(0),
+            struck: watch::Sender::new(0),
+            is_removed: AtomicBool::new(false),
+            holder,
+        });
+        let injection = Injection { standing: Arc::clone(&standing), held: tokio::sync::Mutex::new(held) };
+        (standing, injection)
+    }
+}
+
+/// A rule at work.
+pub(super) struct Standing {
+    rule: Rule,
+    met: AtomicUsize,
+    struck: watch::Sender<usize>,
+    is_removed: AtomicBool,
+    holder: mpsc::UnboundedSender<Held>,
+}
+
+impl Standing {
+    pub(super) fn fault(&self) -> Fault {
+        self.rule.fault
+    }
+
+    /// Whether this call is struck; counts it. Asked under one lock, so that no two calls are the same one.
+    pub(super) fn strikes(&self, call: &Call) -> bool {
+        if self.is_removed()
+            || !(self.rule.matches)(call)
+            || self.fault() == Fault::Conflict && !call.is_write()
+        {
+            return false;
+        }
+        let met = self.met.fetch_add(1, Ordering::SeqCst);
+        let strikes = met >= self.rule.after && met - self.rule.after < self.rule.times;
+        if strikes {
+            self.struck.send_modify(|struck| *struck += 1);
+        }
+        strikes
+    }
+
+    pub(super) fn remove(&self) {
+        self.is_removed.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.is_removed.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the call is released; an error if it is dropped instead, or nobody can release it.
+    pub(super) async fn hold(&self, call: Call) -> std::result::Result<(), oneshot::error::RecvError> {
+        let (release, released) = oneshot::channel();
+        // Without a receiver the held call is dropped here, and so ends without an answer.
+        let _ = self.holder.send(Held { call, release });
+        released.await
+    }
+}
+
+/// A rule that was injected. Dropping it leaves the rule standing, except that a call it holds is
+/// dropped.
+pub struct Injection {
+    standing: Arc<Standing>,
+    held: tokio::sync::Mutex<mpsc::UnboundedReceiver<Held>>,
+}
+
+impl Injection {
+    /// How many calls were struck.
+    #[must_use]
+    pub fn struck(&self) -> usize {
+        *self.standing.struck.borrow()
+    }
+
+    /// Waits until so many calls were struck.
+    ///
+    /// # Errors
+    ///
+    /// When they do not come in good time.
+    pub async fn until_struck(&self, calls: usize) -> Result<()> {
+        let mut struck = self.standing.struck.subscribe();
+        let waited = timeout(PATIENCE, struck.wait_for(|struck| *struck >= calls)).await;
+        let fault = self.standing.fault();
+        waited
+            .ok()
+            .and_then(|waited| waited.map(drop).ok())
+            .ok_or_else(|| Failure::new(format!("{fault:?} struck {} calls, not {calls}", self.struck())))
+    }
+
+    /// The next call that is held, once it is.
+    ///
+    /// # Errors
+    ///
+    /// When none comes in good time.
+    pub async fn held(&self) -> Result<Held> {
+        let fault = self.standing.fault();
+        let held = timeout(PATIENCE, async { self.held.lock().await.recv().await });
+        held.await.ok().flatten().ok_or_else(|| Failure::new(format!("{fault:?} held no call")))
+    }
+
+    /// Ends the fault: no further call is struck.
+    pub fn remove(&self) {
+        self.standing.remove();
+    }
+}
+
+/// A call that waits in the proxy. Dropping it ends the caller's connection without an answer; if it was
+/// held before DynamoDB knew of it, it is never carried out.
+#[derive(Debug)]
+pub struct Held {
+    call: Call,
+    release: oneshot::Sender<()>,
+}
+
+impl Held {
+    /// The call.
+    #[must_use]
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// Lets the call go on.
+    pub fn release(self) {
+        // An error means that the proxy has stopped.
+        let _ = self.release.send(());
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.call.fmt(formatter)
+    }
+}
