@@ -1,15 +1,21 @@
 //! A row of the battery, one run of it, and the table of all.
 
 use std::{
+    borrow::Borrow,
     future::Future,
     io::Write,
     pin::Pin,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use ::tests::{Options, Result, Stack};
 use fastrand::Rng;
+
+use crate::canaries::Scans;
 
 /// How many violations of a row are told one by one.
 const MOST_TOLD: usize = 20;
@@ -38,6 +44,9 @@ pub struct Run {
     started: Instant,
     told: Mutex<Instant>,
     violations: Mutex<Vec<String>>,
+    scans: Arc<Scans>,
+    /// Stacks that were begun and have not been searched yet.
+    open: AtomicUsize,
 }
 
 /// What one run of a row came to.
@@ -50,11 +59,17 @@ pub struct Finished {
 }
 
 impl Run {
-    /// A run that has not begun.
-    pub fn new(name: &'static str, is_full: bool, seed: u64) -> Self {
+    /// A run that has not begun. What its stacks were searched for goes to `scans`.
+    pub fn new(name: &'static str, is_full: bool, seed: u64, scans: &Arc<Scans>) -> Self {
         let now = clock();
         let (told, violations) = (Mutex::new(now), Mutex::default());
-        Self { name, is_full, seed, started: now, told, violations }
+        let (scans, open) = (Arc::clone(scans), AtomicUsize::new(0));
+        Self { name, is_full, seed, started: now, told, violations, scans, open }
+    }
+
+    /// Whether this is the full run.
+    pub fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// One of two sizes.
@@ -70,13 +85,30 @@ impl Run {
         Rng::with_seed(mix.u64(..) ^ Rng::with_seed(number).u64(..))
     }
 
-    /// A stack of this run: the functions are asked to log all they can.
+    /// A stack of this run: the functions are asked to log all they can, and whatever they print and
+    /// answer is searched for what must not be there. To be given back to [`Run::end`].
     pub async fn stack(&self, options: Options) -> Result<Stack> {
+        self.open.fetch_add(1, Ordering::SeqCst);
         let options = options
+            .watched()
             .with("RUST_LOG", "trace")
             .with("AWS_LAMBDA_LOG_LEVEL", "TRACE")
             .with("RUST_BACKTRACE", "full");
         Stack::start(options).await
+    }
+
+    /// Ends a stack of this run, and searches what it has stored. What is found is row L1's affair.
+    pub async fn end(&self, stack: impl Borrow<Stack>) -> Result<()> {
+        let stack = stack.borrow();
+        stack.stop().await;
+        self.scans.add(self.name, stack)?;
+        self.open.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// What was searched in this run of the battery.
+    pub fn scans(&self) -> &Scans {
+        &self.scans
     }
 
     /// Records that a promise was broken, if it was.
@@ -106,11 +138,15 @@ impl Run {
     }
 
     /// Runs the row.
-    pub async fn to_the_end(self, row: &Row) -> Finished {
+    pub async fn finish(self, row: &Row) -> Finished {
         let size = (row.run)(&self).await.unwrap_or_else(|failure| {
             self.violated(failure.to_string());
+            // Whatever it left open is of no account any more.
+            self.open.store(0, Ordering::SeqCst);
             "not done".to_owned()
         });
+        let open = self.open.load(Ordering::SeqCst);
+        self.require(open == 0, || format!("{open} stacks were never searched"));
         let violations = self.violations.into_inner().unwrap_or_else(PoisonError::into_inner).len();
         let seconds = self.started.elapsed().as_secs();
         Finished { name: row.name, about: row.about, size, violations, seconds }

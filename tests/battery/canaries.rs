@@ -1,0 +1,187 @@
+//! L1: what is to be kept, in everything that the other rows printed, answered and stored.
+//!
+//! Every stack of every row is watched ([`::tests::canaries`] says for what, and where each value may
+//! stand); here the findings are added up. Two things make the row fail on its own account: a search
+//! that does not find what is planted before its eyes, and too few values of a kind to have been found
+//! at all.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use ::tests::{
+    Failure, Options, Result, Stack,
+    canaries::{Found, Kind, Watch},
+    logs::Line,
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WECHAT_OPEN_URL},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use simulator::{Action, Consent};
+
+use crate::{
+    row::Run,
+    visitors::{AUTHORIZE, BROWSER_COOKIE, PEOPLE, SESSION_COOKIE, USERINFO},
+};
+
+/// The row's name.
+pub const ROW: &str = "L1";
+
+/// What all stacks were searched for, row by row.
+#[derive(Default)]
+pub struct Scans(Mutex<Vec<(&'static str, Found)>>);
+
+impl Scans {
+    /// Searches the tables of a stack that has stopped, and keeps what was found in it.
+    pub fn add(&self, row: &'static str, stack: &Stack) -> Result<()> {
+        let watch = stack.watch().ok_or_else(|| Failure::new("nobody watched this stack"))?;
+        watch.catch_up(&stack.logs().lines());
+        for (table, items) in stack.database().dump()? {
+            for item in items {
+                watch.item(&table, &item);
+            }
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((row, watch.found()));
+        Ok(())
+    }
+}
+
+/// L1.
+pub async fn everywhere(run: &Run) -> Result<String> {
+    // Every kind of value, in whichever rows were chosen.
+    let options = Options::default().with("PROFILE_LIFETIME_SECONDS", "0").with("SILENT_UNIONID", "true");
+    let stack = run.stack(options).await?;
+    let values = visit(&stack).await?;
+    run.end(&stack).await?;
+    for kind in Kind::ALL {
+        let value = values.get(&kind).ok_or_else(|| Failure::new(format!("there is no {kind:?}")))?;
+        see(run, &stack, kind, value);
+    }
+
+    let scans = std::mem::take(&mut *run.scans().0.lock().unwrap_or_else(PoisonError::into_inner));
+    let (mut answers, mut lines, mut items) = (0, 0, 0);
+    let mut canaries = BTreeMap::new();
+    for (row, found) in &scans {
+        answers += found.answers;
+        lines += found.lines;
+        items += found.items;
+        for (kind, count) in &found.canaries {
+            *canaries.entry(*kind).or_insert(0) += count;
+        }
+        for hit in &found.hits {
+            run.violated(format!("{row}: {hit}"));
+        }
+    }
+    for kind in Kind::ALL {
+        let count = canaries.get(&kind).copied().unwrap_or_default();
+        run.require(count > 0, || format!("there was no {kind:?} to be found"));
+    }
+    Ok(format!("{answers} answers, {lines} lines, {items} items"))
+}
+
+/// Logs people in and shows them, so that each kind of value is issued and used; one of each.
+async fn visit(stack: &Stack) -> Result<BTreeMap<Kind, String>> {
+    let simulator = stack.simulator();
+    simulator.knobs(|knobs| knobs.consent = Consent::Allow);
+    let mut values = BTreeMap::new();
+    for person in PEOPLE {
+        simulator.knobs(|knobs| knobs.current_person = Some(person.to_owned()));
+        let browser = stack.browser();
+        browser.follow(AUTHORIZE).await?;
+        browser.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await?;
+        browser.get(USERINFO).await?;
+        simulator.act(&Action::ExpireAccessTokens);
+        browser.fetch(&format!("{USERINFO}?verify=true"), PAGE_ORIGIN).await?;
+        let cookies = [(Kind::BrowserSecret, BROWSER_COOKIE), (Kind::SessionToken, SESSION_COOKIE)];
+        values.extend(cookies.into_iter().filter_map(|(kind, name)| Some((kind, browser.cookie(name)?))));
+        let unionid = simulator.unionid(person, OFFICIAL_ACCOUNT);
+        values.extend(unionid.map(|unionid| (Kind::UnionId, unionid)));
+    }
+    for entry in simulator.ledger() {
+        let kinds = [
+            ("secret", Kind::AppSecret),
+            ("code", Kind::Code),
+            ("refresh_token", Kind::RefreshToken),
+            ("openid", Kind::OpenId),
+            ("state", Kind::State),
+            (
+                "access_token",
+                if entry.path.starts_with("/cgi-bin/") { Kind::GlobalToken } else { Kind::AccessToken },
+            ),
+        ];
+        let found =
+            kinds.into_iter().filter_map(|(name, kind)| Some((kind, entry.parameter(name)?.to_owned())));
+        values.extend(found);
+    }
+    simulator.settings(|settings| {
+        let person = settings.people.iter().find(|person| person.id == "lin");
+        values.extend(person.map(|person| (Kind::Nickname, person.nickname.clone())));
+        values.extend(person.and_then(|person| Some((Kind::Avatar, person.avatar.clone()?))));
+    });
+    Ok(values)
+}
+
+/// Something that a value is planted in.
+enum Ground {
+    Line(String),
+    Answer(&'static str, Value),
+    Item(Value),
+}
+
+/// Plants a value wherever it must not be, before the eyes of a watch of its own.
+fn see(run: &Run, stack: &Stack, kind: Kind, value: &str) {
+    use Ground::{Answer, Item, Line as Log};
+
+    let encoded: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let cookies = [format!("{BROWSER_COOKIE}={encoded}"), format!("{SESSION_COOKIE}={encoded}; Path=/")];
+    let grounds = [
+        ("a line", Log(format!("panicked at {value}: no"))),
+        ("a header", Answer("site", json!({ "statusCode": 200, "headers": { "x-a": value } }))),
+        (
+            "a Location",
+            Answer(
+                "callback",
+                json!({ "statusCode": 303, "headers": { "location": format!("/?a={encoded}") } }),
+            ),
+        ),
+        (
+            "a cookie of another name",
+            Answer("callback", json!({ "statusCode": 303, "cookies": [format!("a={encoded}; Path=/")] })),
+        ),
+        ("another function's cookie", Answer("userinfo", json!({ "statusCode": 200, "cookies": cookies }))),
+        ("a body", Answer("callback", json!({ "statusCode": 500, "body": format!("<p>{value}") }))),
+        (
+            "somebody else's /userinfo",
+            Answer("userinfo", json!({ "statusCode": 200, "body": json!({ "a": value }).to_string() })),
+        ),
+        ("a reported error", Answer("logout", json!({ "errorMessage": value }))),
+        ("an item", Item(json!({ "id": { "S": "a" }, "b": { "L": [{ "S": value }] } }))),
+        (
+            "the bytes of an item",
+            Item(json!({ "id": { "S": "a" }, "sealed": { "B": STANDARD.encode(value) } })),
+        ),
+    ];
+    for (place, ground) in grounds {
+        let watch = Watch::new(stack.simulator().clone(), WECHAT_OPEN_URL);
+        let hand_out = || {
+            if matches!(kind, Kind::State | Kind::BrowserSecret | Kind::SessionToken) {
+                watch.token(kind, value);
+            }
+        };
+        match ground {
+            // What is written before its token is known has to be found as well; a dump comes last.
+            Log(text) => watch.line(&Line { function: "callback".to_owned(), worker: 1, text }),
+            Answer(function, answer) => watch.answer(function, b"{}", &answer),
+            Item(item) => {
+                hand_out();
+                watch.item("SessionsTable", &item);
+            }
+        }
+        hand_out();
+        let hits = watch.found().hits;
+        run.require(hits.iter().any(|hit| hit.kind == kind), || {
+            format!("the search is blind: {kind:?} in {place} gave {hits:?}")
+        });
+    }
+}

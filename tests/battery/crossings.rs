@@ -1,0 +1,219 @@
+//! B4: codes and states that cross, in one browser and in two.
+//!
+//! An arrangement is what is brought, by how many browsers, and in which order; there are 3 × 2 × 4 = 24:
+//!
+//! | Brought | by one browser | by two |
+//! |---|---|---|
+//! | one code with two states | WeChat gave two quick logins one code | it gave it to two devices of one person; in the order "first, then second" the second is a thief with a login of their own |
+//! | two codes with one state | WeChat called back twice for one login | the second browser brings its own code with the first one's state |
+//! | two codes with two states, crossed | two logins in two tabs, mixed up | each browser brings its own code with the other's state |
+//!
+//! The orders are: first, then second; second, then first; both at once; both at once and each of them
+//! twice, so that every arrival races its own duplicate as well.
+//!
+//! Left out is the one case that nothing can hold against: an *unused* code of one person, brought first
+//! by another person's browser with that browser's own state. WeChat ties a code to no browser. The
+//! README says so.
+
+use std::collections::{HashMap, HashSet};
+
+use ::tests::{Answer, Options, Result, Stack};
+use fastrand::Rng;
+
+use crate::{
+    row::Run,
+    visitors::{PEOPLE, Visitor, callback, exchanges, is_fresh_login, parameter, side_by_side},
+};
+
+/// How many trials run at once; each has up to four callbacks in the air.
+const AT_ONCE: usize = 2;
+
+const BROUGHT: [Brought; 3] = [Brought::OneCode, Brought::OneState, Brought::Crossed];
+const ORDERS: [Order; 4] = [Order::InTurn, Order::TheOtherFirst, Order::AtOnce, Order::AtOnceTwice];
+
+/// Which codes come with which states.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Brought {
+    /// One code with two states.
+    OneCode,
+    /// Two codes with one state.
+    OneState,
+    /// Two codes with two states, each with the other's.
+    Crossed,
+}
+
+/// In which order they come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Order {
+    InTurn,
+    TheOtherFirst,
+    AtOnce,
+    AtOnceTwice,
+}
+
+/// What is brought, by how many browsers, in which order.
+#[derive(Clone, Copy, Debug)]
+struct Arrangement {
+    brought: Brought,
+    by_two: bool,
+    order: Order,
+}
+
+/// A callback, and who opens it.
+#[derive(Clone)]
+struct Arrival {
+    visitor: Visitor,
+    code: String,
+    state: String,
+    /// The state is another browser's, or the code was another's and has been used.
+    gets_nothing: bool,
+}
+
+/// One arrangement, played.
+struct Trial {
+    arrangement: Arrangement,
+    arrivals: [Arrival; 2],
+    answers: Vec<(Arrival, Answer)>,
+}
+
+/// B4.
+pub async fn in_every_order(run: &Run) -> Result<String> {
+    let each = run.size(1, 50);
+    let all: Vec<_> = BROUGHT
+        .into_iter()
+        .flat_map(|brought| [false, true].map(|by_two| (brought, by_two)))
+        .flat_map(|(brought, by_two)| ORDERS.map(|order| Arrangement { brought, by_two, order }))
+        .collect();
+    let stack = run.stack(Options::default()).await?;
+    for (number, arrangement) in all.iter().enumerate() {
+        let mut random = run.random(u64::try_from(number)?);
+        let seeds: Vec<_> = (0..each).map(|_| random.fork()).collect();
+        let trials = seeds.into_iter().map(|random| play(&stack, *arrangement, random));
+        let trials = side_by_side(AT_ONCE, trials.collect()).await?;
+        let exchanged = exchanges(&stack);
+        for trial in &trials {
+            judge(run, trial, &exchanged);
+        }
+        let ends = trials.iter().map(|trial| end(run, &stack, trial));
+        side_by_side(AT_ONCE, ends.collect()).await?;
+        let most = exchanges(&stack).into_values().max().unwrap_or_default();
+        run.require(most <= 1, || format!("{arrangement:?}: a code was exchanged {most} times"));
+        run.progress(number + 1, all.len());
+    }
+    run.end(stack).await?;
+    Ok(format!("{} × {each}", all.len()))
+}
+
+/// Begins the two logins and lets the callbacks arrive.
+async fn play(stack: &Stack, arrangement: Arrangement, mut random: Rng) -> Result<Trial> {
+    let Arrangement { brought, by_two, order } = arrangement;
+    let mut people = PEOPLE.iter().cycle().skip(random.usize(..PEOPLE.len()));
+    let person = people.next().copied().unwrap_or_default();
+    let one = Visitor::new(stack, person);
+    let is_thief = brought != Brought::OneCode || order == Order::InTurn;
+    let other = match people.next().copied().filter(|_| is_thief) {
+        _ if !by_two => one.clone(),
+        Some(another) => Visitor::new(stack, another),
+        None => Visitor::new(stack, person),
+    };
+    let (first, second) = (one.begin("").await?, other.begin("return_to=%2Fsecond").await?);
+    let [codes, states] = ["code", "state"].map(|name| [&first, &second].map(|url| parameter(url, name)));
+    let arrival = |visitor: &Visitor, code: &String, state: &String, gets_nothing| Arrival {
+        visitor: visitor.clone(),
+        code: code.clone(),
+        state: state.clone(),
+        gets_nothing,
+    };
+    let ([code, other_code], [state, other_state]) = (&codes, &states);
+    let arrivals = match brought {
+        Brought::OneCode => {
+            [arrival(&one, code, state, false), arrival(&other, code, other_state, by_two && is_thief)]
+        }
+        Brought::OneState => [arrival(&one, code, state, false), arrival(&other, other_code, state, by_two)],
+        Brought::Crossed => {
+            [arrival(&one, code, other_state, by_two), arrival(&other, other_code, state, by_two)]
+        }
+    };
+    let [mine, theirs] = arrivals.clone();
+    let answers = match order {
+        Order::InTurn => vec![open(mine).await?, open(theirs).await?],
+        Order::TheOtherFirst => vec![open(theirs).await?, open(mine).await?],
+        Order::AtOnce => at_once([mine, theirs]).await?,
+        Order::AtOnceTwice => at_once([mine.clone(), theirs.clone(), theirs, mine]).await?,
+    };
+    Ok(Trial { arrangement, arrivals, answers })
+}
+
+async fn open(arrival: Arrival) -> Result<(Arrival, Answer)> {
+    let answer = arrival.visitor.browser.get(&callback(&arrival.code, &arrival.state)).await?;
+    Ok((arrival, answer))
+}
+
+async fn at_once(arrivals: impl IntoIterator<Item = Arrival>) -> Result<Vec<(Arrival, Answer)>> {
+    let begun: Vec<_> = arrivals.into_iter().map(|arrival| tokio::spawn(open(arrival))).collect();
+    let mut answers = Vec::new();
+    for answer in begun {
+        answers.push(answer.await??);
+    }
+    Ok(answers)
+}
+
+/// At most one session for each code and each state, and at most one exchange of each code.
+fn judge(run: &Run, trial: &Trial, exchanged: &HashMap<String, usize>) {
+    let arrangement = trial.arrangement;
+    let (mut by_code, mut by_state) = (HashMap::new(), HashMap::new());
+    for (arrival, answer) in &trial.answers {
+        for cookie in answer.set_cookies() {
+            by_code.entry(&arrival.code).or_insert_with(HashSet::new).insert(cookie.clone());
+            by_state.entry(&arrival.state).or_insert_with(HashSet::new).insert(cookie);
+        }
+        run.require(answer.status == 303, || format!("{arrangement:?}: a {}", answer.status));
+        run.require(!arrival.gets_nothing || is_fresh_login(answer), || {
+            format!("{arrangement:?}: what is another's led to {:?}", answer.location())
+        });
+    }
+    let most = by_code.values().chain(by_state.values()).map(HashSet::len).max().unwrap_or_default();
+    run.require(most <= 1, || format!("{arrangement:?}: {most} sessions for one code or state"));
+    for arrival in &trial.arrivals {
+        let count = exchanged.get(&arrival.code).copied().unwrap_or_default();
+        run.require(count <= 1, || format!("{arrangement:?}: a code was exchanged {count} times"));
+    }
+    // A state that is claimed takes no second code to WeChat.
+    let sent = |arrival: &Arrival| exchanged.get(&arrival.code).copied().unwrap_or_default();
+    let sent: usize = trial.arrivals.iter().map(sent).sum();
+    run.require(arrangement.brought != Brought::OneState || sent == 1, || {
+        format!("{arrangement:?}: {sent} codes of one state were exchanged")
+    });
+    let is_vain = trial.arrivals.iter().all(|arrival| arrival.gets_nothing);
+    run.require(by_code.is_empty() == is_vain, || {
+        format!("{arrangement:?}: {} codes gave a session", by_code.len())
+    });
+}
+
+/// Who is who now, and whether each browser gets in: at once or by one fresh login.
+async fn end(run: &Run, stack: &Stack, trial: &Trial) -> Result<()> {
+    let arrangement = trial.arrangement;
+    for arrival in &trial.arrivals {
+        let visitor = &arrival.visitor;
+        let somebody = visitor.is_logged_in_as().await?;
+        run.require(somebody.is_none() || visitor.is(somebody.as_deref(), stack), || {
+            format!("{arrangement:?}: {} was logged in as {somebody:?}", visitor.person)
+        });
+    }
+    for (arrival, answer) in &trial.answers {
+        let is_fresh = is_fresh_login(answer);
+        let is_there = answer.location().is_some_and(|location| !location.contains("/authorize"));
+        run.require(is_fresh || is_there, || format!("{arrangement:?}: led to {:?}", answer.location()));
+        if is_fresh {
+            arrival.visitor.go_on(answer).await?;
+        }
+    }
+    for arrival in &trial.arrivals {
+        let visitor = &arrival.visitor;
+        let somebody = visitor.is_logged_in_as().await?;
+        run.require(visitor.is(somebody.as_deref(), stack), || {
+            format!("{arrangement:?}: {} ended as {somebody:?}", visitor.person)
+        });
+    }
+    Ok(())
+}

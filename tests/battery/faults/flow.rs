@@ -1,0 +1,371 @@
+//! What a visitor does while DynamoDB has a fault, and afterwards.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use ::tests::{
+    Answer, Browser, Failure, Result, Stack,
+    browser::Visit,
+    proxy::{Kind, Rule},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
+};
+use fastrand::Rng;
+use simulator::Fault as WechatFault;
+use url::Url;
+
+use super::{
+    case::{Case, Companion},
+    oracle,
+};
+use crate::visitors::{EXCHANGE, LOGOUT, PEOPLE, SESSION_COOKIE, USERINFO};
+
+/// A login takes four hops, and one automatic fresh one three more.
+const MOST_HOPS: usize = 8;
+
+/// One flow.
+pub struct Flow<'a> {
+    pub stack: &'a Stack,
+    pub case: &'a Case,
+    browser: Browser,
+    random: Mutex<Rng>,
+    violations: Mutex<Vec<String>>,
+    /// The callback that the companion repeats, once there is one.
+    callback: Mutex<Option<String>>,
+    /// Whether the companion is still to come.
+    awaits_companion: AtomicBool,
+    /// Answers of this visitor's that were no success.
+    errors: AtomicUsize,
+    /// Session cookies that were set while no session of theirs was stored, and by which answers.
+    unstored: Mutex<Vec<(String, String)>>,
+}
+
+impl<'a> Flow<'a> {
+    /// A flow that has not begun.
+    pub fn new(stack: &'a Stack, case: &'a Case) -> Self {
+        Self {
+            stack,
+            case,
+            browser: stack.browser(),
+            random: Mutex::new(Rng::with_seed(case.seed)),
+            violations: Mutex::default(),
+            callback: Mutex::default(),
+            awaits_companion: AtomicBool::new(false),
+            errors: AtomicUsize::new(0),
+            unstored: Mutex::default(),
+        }
+    }
+
+    /// Records a session cookie that was set while no session of its was stored. Another tab may just have
+    /// replaced that session, which is known when every call is answered.
+    pub fn unstored(&self, cookie: &str, answer: String) {
+        lock(&self.unstored).push((cookie.to_owned(), answer));
+    }
+
+    /// What was recorded so.
+    pub fn unstored_cookies(&self) -> Vec<(String, String)> {
+        lock(&self.unstored).clone()
+    }
+
+    /// The promises that were broken.
+    pub fn violations(&self) -> Vec<String> {
+        lock(&self.violations).clone()
+    }
+
+    /// Records a broken promise.
+    pub fn violated(&self, what: impl Into<String>) {
+        lock(&self.violations).push(what.into());
+    }
+
+    /// Records a broken promise, if it was.
+    pub fn require(&self, is_kept: bool, broken: impl FnOnce() -> String) {
+        if !is_kept {
+            self.violated(broken());
+        }
+    }
+
+    /// The whole of it.
+    pub async fn run(&self) -> Result<()> {
+        let proxy = self.stack.proxy()?;
+        let is_in_session = matches!(self.case.call, Kind::Session | Kind::SaveSession | Kind::DeleteSession);
+        if self.case.was_logged_in || is_in_session {
+            let ended = self.open(self.case.authorize).await?;
+            self.require(self.is_in(&ended), || format!("no login to begin with: {}", told(&ended)));
+        }
+        if self.case.call == Kind::FailCode {
+            self.break_exchange();
+        }
+        let injection = proxy.inject(Rule::at(self.case.call, self.case.fault).times(self.case.strikes));
+        self.errors.store(0, Ordering::SeqCst);
+        match self.case.call {
+            Kind::DeleteSession => self.log_out().await?,
+            _ if is_in_session => self.look().await?,
+            _ => self.log_in().await?,
+        }
+        self.require(injection.struck() > 0, || "the fault never struck".to_owned());
+        self.come_back().await?;
+        // What is late arrives before it is looked at what is left.
+        proxy.until(|calls| calls.iter().all(|call| call.answered.is_some())).await?;
+        oracle::afterwards(self)?;
+        Ok(())
+    }
+
+    /// Leaves the stack as if nothing had happened; whether the flow went undisturbed.
+    pub async fn clear_up(&self) -> Result<bool> {
+        let proxy = self.stack.proxy()?;
+        proxy.heal();
+        proxy.until(|calls| calls.iter().all(|call| call.answered.is_some())).await?;
+        let is_disturbed = oracle::is_disturbed(&proxy.calls());
+        oracle::leave_nothing(self.stack)?;
+        Ok(!is_disturbed)
+    }
+
+    /// Lets the next exchange fail in a way that gives the visitor a fresh login by itself.
+    fn break_exchange(&self) {
+        let fault = match lock(&self.random).u8(0..3) {
+            0 => WechatFault::Errcode { errcode: 40029, errmsg: None },
+            1 => WechatFault::DropAfter,
+            _ => WechatFault::Html { status: 502 },
+        };
+        self.stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, fault));
+    }
+
+    /// The fault strikes while the visitor logs in, perhaps by two tabs; it ends before the visitor
+    /// presses what the page offers.
+    async fn log_in(&self) -> Result<()> {
+        let companion = self.case.companion != Companion::None;
+        self.awaits_companion.store(companion, Ordering::SeqCst);
+        let mut tabs = Vec::new();
+        if self.case.has_second_tab {
+            let (first, second) =
+                tokio::join!(self.open(self.case.authorize), self.open(self.case.authorize));
+            tabs.extend([first?, second?]);
+        } else {
+            tabs.push(self.open(self.case.authorize).await?);
+        }
+        if self.case.companion == Companion::Later {
+            tabs.extend(self.repeat().await?);
+        }
+        self.unnoticed("the login");
+        self.stack.proxy()?.heal();
+        if self.case.companion == Companion::MuchLater {
+            tabs.extend(self.repeat().await?);
+        }
+        for tab in tabs {
+            self.persevere(tab).await?;
+        }
+        Ok(())
+    }
+
+    /// The fault strikes while a page asks who is logged in.
+    async fn look(&self) -> Result<()> {
+        let (first, second) = if self.case.has_second_tab {
+            let (first, second) = tokio::join!(self.userinfo(), self.userinfo());
+            (first?, Some(second?))
+        } else {
+            (self.userinfo().await?, None)
+        };
+        for answer in [Some(first), second].into_iter().flatten() {
+            self.require(matches!(answer.status, 200 | 503), || {
+                format!("the session is lost: {}", told(&answer))
+            });
+        }
+        if self.case.companion != Companion::None
+            && let Some(repeated) = self.repeat().await?
+        {
+            self.unnoticed("the session");
+            self.stack.proxy()?.heal();
+            self.persevere(repeated).await?;
+        }
+        self.unnoticed("the session");
+        self.stack.proxy()?.heal();
+        Ok(())
+    }
+
+    /// The fault strikes while the visitor logs out, who then tries again until it is done.
+    async fn log_out(&self) -> Result<()> {
+        let cookie = self.browser.cookie(SESSION_COOKIE);
+        let mut answer = self.post_logout().await?;
+        self.unnoticed("the logout");
+        let is_done = |answer: &Answer| matches!(answer.status, 204 | 303);
+        self.require(is_done(&answer) || answer.status == 503, || format!("the logout: {}", told(&answer)));
+        self.stack.proxy()?.heal();
+        if !is_done(&answer) {
+            answer = self.post_logout().await?;
+            self.require(is_done(&answer), || format!("no second logout: {}", told(&answer)));
+        }
+        let still_stored = match &cookie {
+            Some(cookie) => oracle::is_stored(self.stack, cookie)?,
+            None => false,
+        };
+        self.require(!still_stored, || "the session is stored after the logout".to_owned());
+        self.require(self.browser.cookie(SESSION_COOKIE).is_none(), || "the cookie stays".to_owned());
+        let callback = lock(&self.callback).clone();
+        if self.case.companion != Companion::None
+            && let Some(callback) = callback
+        {
+            let repeated = self.get(&callback).await?;
+            self.require(repeated.set_cookies().is_empty(), || "a duplicate undid the logout".to_owned());
+        }
+        let ended = self.open(self.case.authorize).await?;
+        self.persevere(ended).await
+    }
+
+    /// In the end, and without any fault, the visitor is logged in.
+    ///
+    /// Two tabs that log in at once, one of them with a callback that comes twice, can leave the browser
+    /// with the cookie that came last and not with the one of the session that did: no server can order the
+    /// answers of a browser. It is one more login then, and no more.
+    async fn come_back(&self) -> Result<()> {
+        let mut answer = self.userinfo().await?;
+        if answer.status == 401
+            && let Some(cookie) = self.browser.cookie(SESSION_COOKIE)
+        {
+            self.stack.proxy()?.until(|calls| calls.iter().all(|call| call.answered.is_some())).await?;
+            if oracle::is_replaced(self, &cookie)? {
+                self.open(self.case.authorize).await?;
+                answer = self.userinfo().await?;
+            }
+        }
+        let openid = self.stack.simulator().openid(PEOPLE[0], OFFICIAL_ACCOUNT);
+        let shown = answer.json().ok().and_then(|shown| shown.get("openid").cloned());
+        let is_right = answer.status == 200 && shown.is_some_and(|shown| shown == openid);
+        self.require(is_right, || format!("nobody is logged in at the end: {}", told(&answer)));
+        Ok(())
+    }
+
+    /// Opens a link and goes where it leads, as far as it goes by itself.
+    async fn open(&self, link: &str) -> Result<Answer> {
+        let mut link = link.to_owned();
+        for _ in 0..MOST_HOPS {
+            let is_callback = link.starts_with("https://login.example.com/callback?");
+            let answer = if is_callback && self.awaits_companion.swap(false, Ordering::SeqCst) {
+                *lock(&self.callback) = Some(link.clone());
+                self.accompanied(&link).await?
+            } else {
+                if is_callback && !self.case.has_second_tab {
+                    *lock(&self.callback) = Some(link.clone());
+                }
+                self.get(&link).await?
+            };
+            match answer.redirect()? {
+                Some(next) => link = next.into(),
+                None => return Ok(answer),
+            }
+        }
+        Err(Failure::new(format!("more than {MOST_HOPS} hops, the last to {link}")))
+    }
+
+    /// A callback with its companion, if that comes at the same time.
+    async fn accompanied(&self, callback: &str) -> Result<Answer> {
+        match self.case.companion {
+            Companion::AtOnce(copies) => {
+                let (first, second) = tokio::join!(self.get(callback), self.get(callback));
+                let mut answers = vec![first?, second?];
+                if copies > 1 {
+                    answers.push(self.get(callback).await?);
+                }
+                let seen = lock(&self.random).usize(..answers.len());
+                Ok(answers.swap_remove(seen))
+            }
+            Companion::Foreign => {
+                let foreigner = self.stack.browser();
+                if lock(&self.random).bool() {
+                    // With a browser cookie of their own.
+                    self.check(&foreigner.get(self.case.authorize).await?, true)?;
+                }
+                let (ours, theirs) = tokio::join!(self.get(callback), foreigner.get(callback));
+                let theirs = theirs?;
+                self.check(&theirs, true)?;
+                self.require(foreigner.cookie(SESSION_COOKIE).is_none(), || {
+                    format!("a foreigner got a session: {}", told(&theirs))
+                });
+                ours
+            }
+            Companion::None | Companion::Later | Companion::MuchLater => self.get(callback).await,
+        }
+    }
+
+    /// The callback once more; where it ends.
+    async fn repeat(&self) -> Result<Option<Answer>> {
+        let callback = lock(&self.callback).clone();
+        match callback {
+            Some(callback) => self.open(&callback).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Goes on from where a tab has ended, now without a fault, until the visitor is logged in.
+    async fn persevere(&self, ended: Answer) -> Result<()> {
+        if self.is_in(&ended) {
+            return Ok(());
+        }
+        let Some(button) = oracle::button(&ended) else {
+            self.violated(format!("no way on from {}", told(&ended)));
+            return Ok(());
+        };
+        let again = self.open(ended.url.join(&button)?.as_str()).await?;
+        self.require(self.is_in(&again), || format!("no login in the end: {}", told(&again)));
+        Ok(())
+    }
+
+    /// Whether this is the page that the login was for, in a browser that is logged in.
+    fn is_in(&self, ended: &Answer) -> bool {
+        ended.url.as_str().starts_with(PAGE_ORIGIN)
+            && !ended.url.query_pairs().any(|(name, _)| name == "error")
+            && self.browser.cookie(SESSION_COOKIE).is_some()
+    }
+
+    /// A fault that the SDK's repetitions overcome has cost the visitor nothing so far.
+    fn unnoticed(&self, what: &str) {
+        let errors = self.errors.load(Ordering::SeqCst);
+        self.require(errors == 0 || !self.case.is_unnoticed(), || {
+            format!("{errors} errors during {what}, though the fault was a short one")
+        });
+    }
+
+    async fn get(&self, url: &str) -> Result<Answer> {
+        self.answered(self.browser.get(url).await?)
+    }
+
+    /// Asks who is logged in: a person sometimes, whose page is looked at for errors only; then a script.
+    async fn userinfo(&self) -> Result<Answer> {
+        let is_a_person = lock(&self.random).u8(..) < 64;
+        if is_a_person {
+            let page = self.get(USERINFO).await?;
+            if page.status != 200 {
+                return Ok(page);
+            }
+        }
+        self.answered(self.browser.fetch(USERINFO, PAGE_ORIGIN).await?)
+    }
+
+    async fn post_logout(&self) -> Result<Answer> {
+        let form = Visit::form(LOGOUT, PUBLIC_URL, &[]);
+        self.answered(self.browser.send(form).await?)
+    }
+
+    fn answered(&self, answer: Answer) -> Result<Answer> {
+        self.check(&answer, false)?;
+        if answer.status >= 400 {
+            self.errors.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(answer)
+    }
+
+    fn check(&self, answer: &Answer, is_foreign: bool) -> Result<()> {
+        let ours = Url::parse(PUBLIC_URL)?.origin();
+        if answer.url.origin() == ours { oracle::answer(self, answer, is_foreign) } else { Ok(()) }
+    }
+}
+
+/// An answer in a line.
+pub fn told(answer: &Answer) -> String {
+    let Answer { url, status, .. } = answer;
+    format!("{status} from {url} to {:?}", answer.location())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

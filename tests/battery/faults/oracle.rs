@@ -1,0 +1,193 @@
+//! What was promised, looked for in an answer, and in what a flow leaves behind.
+
+#![expect(clippy::indexing_slicing, reason = "only JSON is indexed, where what is missing reads as null")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::tests::{
+    Answer, Result, Stack,
+    proxy::{Call, Fault, Kind, Throttle},
+};
+use serde_json::Value;
+use shared::{login::State, session::SessionToken};
+
+use super::flow::{Flow, told};
+use crate::visitors;
+
+/// How often the SDK makes a call in all.
+const ATTEMPTS: usize = 4;
+
+/// What every answer carries.
+const ALWAYS: [(&str, &str); 6] = [
+    ("cache-control", "no-store"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("strict-transport-security", "max-age=63072000"),
+    ("x-content-type-options", "nosniff"),
+    ("x-robots-tag", "noindex"),
+];
+
+/// Holds one of our own answers against what holds for all of them.
+pub fn answer(flow: &Flow<'_>, answer: &Answer, is_foreign: bool) -> Result<()> {
+    let is_sound = answer.status < 500 || answer.status == 503;
+    flow.require(is_sound, || format!("a bare error: {}: {}", told(answer), answer.text()));
+    for (name, value) in ALWAYS {
+        flow.require(answer.header(name) == Some(value), || format!("{name} of {}", told(answer)));
+    }
+    for name in ["content-security-policy", "referrer-policy"] {
+        flow.require(answer.header(name).is_some(), || format!("no {name}: {}", told(answer)));
+    }
+    let id = answer.header("x-correlation-id").unwrap_or_default();
+    flow.require(id.len() == 36, || format!("the correlation id {id:?} of {}", told(answer)));
+    if answer.status == 503 {
+        let seconds = answer.header("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
+        flow.require(seconds.is_some(), || format!("no Retry-After: {}", told(answer)));
+    }
+    let is_page = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    if answer.status >= 400 && is_page {
+        flow.require(button(answer).is_some(), || format!("no button: {}", told(answer)));
+    }
+    let target = answer.redirect()?;
+    if let Some(target) = target.filter(|target| target.host_str() == Some("open.weixin.qq.com")) {
+        let state = target.query_pairs().find(|(name, _)| name == "state");
+        let login = state.and_then(|(_, state)| State::parse(&state)).map(|state| state.login_id());
+        let is_stored = match &login {
+            Some(login) => is_in(flow.stack, "LoginsTable", login.as_str())?,
+            None => false,
+        };
+        flow.require(is_stored, || format!("to WeChat without a stored login: {}", told(answer)));
+    }
+    for cookie in answer.set_cookies() {
+        let value = cookie.strip_prefix("__Host-session=").and_then(|rest| rest.split(';').next());
+        let Some(token) = value.filter(|value| !value.is_empty()) else { continue };
+        flow.require(!is_foreign, || format!("a session for a foreigner: {}", told(answer)));
+        if !is_stored(flow.stack, token)? {
+            flow.unstored(token, told(answer));
+        }
+    }
+    Ok(())
+}
+
+/// The link of the button on a page.
+pub fn button(page: &Answer) -> Option<String> {
+    let text = page.text();
+    let (_, rest) = text.split_once(r#"class="button" href=""#)?;
+    let (href, _) = rest.split_once('"')?;
+    Some(href.replace("&#38;", "&").replace("&amp;", "&"))
+}
+
+/// Whether the session of a cookie is stored.
+pub fn is_stored(stack: &Stack, cookie: &str) -> Result<bool> {
+    let token = SessionToken::parse(cookie);
+    token.map_or(Ok(false), |token| is_in(stack, "SessionsTable", token.session_id().as_str()))
+}
+
+/// Whether the session of a cookie was stored until another tab replaced it. No call may be under way: it
+/// could be the one.
+pub fn is_replaced(flow: &Flow<'_>, cookie: &str) -> Result<bool> {
+    let Some(token) = SessionToken::parse(cookie) else { return Ok(false) };
+    let id = token.session_id();
+    let calls = flow.stack.proxy()?.calls();
+    let did = |action: &str| {
+        calls
+            .iter()
+            .filter(|call| call.is_applied)
+            .flat_map(|call| &call.items)
+            .any(|item| item.action == action && item.id.as_deref() == Some(id.as_str()))
+    };
+    Ok(flow.case.has_second_tab && did("PutItem") && did("DeleteItem"))
+}
+
+fn is_in(stack: &Stack, table: &str, id: &str) -> Result<bool> {
+    Ok(stack.database().items(stack.table(table)?)?.iter().any(|item| item["id"]["S"] == id))
+}
+
+/// Holds what a flow has left behind against what was promised.
+pub fn afterwards(flow: &Flow<'_>) -> Result<()> {
+    let stack = flow.stack;
+    let sent = visitors::exchanges(stack);
+    flow.require(sent.values().all(|times| *times == 1), || format!("codes reached WeChat {sent:?} times"));
+
+    for (cookie, answer) in flow.unstored_cookies() {
+        flow.require(is_replaced(flow, &cookie)?, || format!("a cookie without a stored session: {answer}"));
+    }
+
+    let calls = stack.proxy()?.calls();
+    repeated_with_their_tokens(flow, &calls);
+    let mut sessions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.kind == Kind::Finish && call.is_applied) {
+        let session = &call.request["TransactItems"][0]["Put"]["Item"];
+        let (login, id) = (text(session, "login"), text(session, "id"));
+        sessions.entry(login).or_default().insert(id);
+    }
+    flow.require(sessions.values().all(|of_one| of_one.len() == 1), || {
+        format!("one state gave several sessions: {sessions:?}")
+    });
+
+    let logins = stack.database().items(stack.table("LoginsTable")?)?;
+    for call in calls.iter().filter(|call| call.kind == Kind::Claim && call.is_applied) {
+        let claimed = call.items.first().and_then(|item| item.id.as_deref());
+        let login = logins.iter().find(|login| login["id"]["S"].as_str() == claimed);
+        let is_claimed = login.is_some_and(|login| !login["claimed_code"].is_null());
+        flow.require(is_claimed, || format!("the claim of {claimed:?} was undone: {login:?}"));
+    }
+    Ok(())
+}
+
+/// Leaves the stack as if nothing had happened; what was stored is shown to whoever looks for what must
+/// not be there.
+pub fn leave_nothing(stack: &Stack) -> Result<()> {
+    for (table, items) in stack.database().dump()? {
+        for item in items {
+            if let Some(watch) = stack.watch() {
+                watch.item(&table, &item);
+            }
+            stack.database().delete(&table, item["id"]["S"].as_str().unwrap_or_default())?;
+        }
+    }
+    stack.simulator().clear_ledger();
+    stack.simulator().knobs(|knobs| knobs.next.clear());
+    stack.proxy()?.forget();
+    Ok(())
+}
+
+/// A transaction is repeated as it was, under the same token, or DynamoDB could not know it again.
+fn repeated_with_their_tokens(flow: &Flow<'_>, calls: &[Call]) {
+    let mut transactions: BTreeMap<&str, &Value> = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.operation == "TransactWriteItems") {
+        let token = call.token.as_deref().unwrap_or_default();
+        flow.require(!token.is_empty(), || format!("a transaction without a token: {call}"));
+        let first = transactions.entry(token).or_insert(&call.request);
+        flow.require(**first == call.request, || format!("one token, two transactions: {call}"));
+    }
+}
+
+/// Whether the machine was too busy for the flow to mean anything: a function ran out of patience where no
+/// fault was to blame.
+pub fn is_disturbed(calls: &[Call]) -> bool {
+    let mut invocations: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
+    for call in calls {
+        invocations.entry(&call.invocation).or_default().push(call);
+    }
+    invocations.values().any(|attempts| {
+        let struck = attempts.iter().filter(|call| call.fault.is_some()).count();
+        let last = attempts.iter().map(|call| call.attempt).max().unwrap_or_default() as usize;
+        // A call that nothing struck was given up, or made again; or there was no time for all attempts.
+        let is_given_up = attempts.iter().any(|call| call.fault.is_none() && call.is_abandoned);
+        let is_repeated = last > struck + 1;
+        let is_cut_short = struck == last && last < ATTEMPTS && attempts.iter().all(|call| is_brief(call));
+        is_given_up || is_repeated || is_cut_short
+    })
+}
+
+/// Whether a call was struck by a fault that takes no time, and after which the SDK makes it again.
+fn is_brief(call: &Call) -> bool {
+    !matches!(
+        call.fault,
+        None | Some(Fault::Delay(_) | Fault::Conflict | Fault::Throttle(Throttle::Cancelled) | Fault::Lie)
+    )
+}
+
+fn text(item: &Value, name: &str) -> String {
+    item[name]["S"].as_str().unwrap_or_default().to_owned()
+}

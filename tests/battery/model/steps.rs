@@ -1,0 +1,247 @@
+//! What can happen, and how a sequence of it is drawn.
+//!
+//! A step names what it acts on by how long ago that appeared, so every step means something in every
+//! world, and a sequence from which some steps are taken away is still one: that is how a failing
+//! sequence is shortened.
+
+use proptest::{collection, option, prelude::*};
+
+use super::words::{App, Asked, Lang, Link, Person, Target, Wrong};
+
+/// How many browsers there are; the last one is not WeChat's.
+pub const BROWSERS: usize = 3;
+
+/// How many steps a sequence has.
+pub const LENGTH: usize = 20;
+
+/// Something that appeared, counted back from the latest.
+pub type Ago = usize;
+
+/// One step.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A browser opens a link to a login.
+    Authorize { browser: usize, link: Link },
+    /// A browser opens a link that begins no login.
+    Refused { browser: usize, wrong: Wrong },
+    /// A browser goes on to the fresh login to which it was sent last.
+    Follow { browser: usize },
+    /// WeChat's page is opened for a login, by whichever person.
+    Wechat { login: Ago, person: Person, consent: Consent },
+    /// A callback is opened.
+    Callback { who: Who, arrival: Ago, code: WhichCode, twist: Twist },
+    /// Time passes.
+    Pass { units: u64 },
+    /// A script or a person asks who is logged in.
+    Userinfo { browser: usize, question: Question },
+    /// A session is ended.
+    Leave { browser: usize, way: Way },
+    /// A cookie is lost, or spoiled.
+    Lose { browser: usize, what: Lost },
+    /// A browser presents the session of another one.
+    Borrow { from: usize, to: usize },
+}
+
+/// What the person at WeChat's page does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Consent {
+    Given,
+    /// Given, and WeChat gives a silent login the code of the one before, if that was a moment ago.
+    GivenAgain,
+    /// Refused, with `state` only.
+    Refused,
+    /// Refused, with `code=authdeny`.
+    RefusedInWords,
+}
+
+/// Which browser opens a callback.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Who {
+    /// The one that began the login.
+    Owner,
+    Browser(usize),
+}
+
+/// With which code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WhichCode {
+    Own,
+    OfAnother(Ago),
+    MadeUp(u8),
+}
+
+/// What is wrong with how a callback is opened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Twist {
+    None,
+    /// With a parameter that nobody asked for, and which is broken.
+    Extra,
+    NoCode,
+    EmptyCode,
+    DeniedCode,
+    MalformedCode,
+    TwoCodes,
+    NoState,
+    MalformedState,
+    TwoStates,
+    UnknownState,
+    InFrame,
+}
+
+/// How it is asked who is logged in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Question {
+    pub verify: bool,
+    pub lang: Option<Lang>,
+    pub from: From,
+}
+
+/// From where a request comes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum From {
+    /// A script of an allowed page.
+    Script,
+    /// A person, who gets a page.
+    Person,
+    /// A script of any other page.
+    Stranger,
+}
+
+/// How a session is ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    Logout(From),
+    /// `DELETE /userinfo`.
+    Erase(From),
+}
+
+/// Which cookie is lost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lost {
+    Browser,
+    Session,
+    Both,
+    /// The browser cookie is there, and is none.
+    BrowserSpoiled,
+    SessionSpoiled,
+}
+
+/// Sequences. One step in a thousand is left out, and any may be when a sequence is shortened.
+pub fn sequences() -> impl Strategy<Value = Vec<Option<Step>>> {
+    collection::vec(option::weighted(0.999, step()), LENGTH)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => callback(),
+        8 => (ago(), person(), consent())
+            .prop_map(|(login, person, consent)| Step::Wechat { login, person, consent }),
+        8 => (browser(), link()).prop_map(|(browser, link)| Step::Authorize { browser, link }),
+        6 => (browser(), question()).prop_map(|(browser, question)| Step::Userinfo { browser, question }),
+        4 => browser().prop_map(|browser| Step::Follow { browser }),
+        3 => units().prop_map(|units| Step::Pass { units }),
+        2 => (browser(), way()).prop_map(|(browser, way)| Step::Leave { browser, way }),
+        2 => (browser(), lost()).prop_map(|(browser, what)| Step::Lose { browser, what }),
+        1 => (browser(), browser()).prop_map(|(from, to)| Step::Borrow { from, to }),
+        1 => (browser(), proptest::sample::select(&Wrong::ALL[..]))
+            .prop_map(|(browser, wrong)| Step::Refused { browser, wrong }),
+    ]
+}
+
+fn callback() -> impl Strategy<Value = Step> {
+    let who = prop_oneof![5 => Just(Who::Owner), 2 => browser().prop_map(Who::Browser)];
+    let code = prop_oneof![
+        8 => Just(WhichCode::Own),
+        2 => ago().prop_map(WhichCode::OfAnother),
+        1 => (0_u8..3).prop_map(WhichCode::MadeUp),
+    ];
+    let twists = [
+        Twist::Extra,
+        Twist::NoCode,
+        Twist::EmptyCode,
+        Twist::DeniedCode,
+        Twist::MalformedCode,
+        Twist::TwoCodes,
+        Twist::NoState,
+        Twist::MalformedState,
+        Twist::TwoStates,
+        Twist::UnknownState,
+        Twist::InFrame,
+    ];
+    let twist = prop_oneof![7 => Just(Twist::None), 1 => proptest::sample::select(twists.to_vec())];
+    (who, ago(), code, twist).prop_map(|(who, arrival, code, twist)| Step::Callback {
+        who,
+        arrival,
+        code,
+        twist,
+    })
+}
+
+fn browser() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => Just(0), 2 => Just(1), 2 => Just(BROWSERS - 1)]
+}
+
+fn ago() -> impl Strategy<Value = Ago> {
+    prop_oneof![6 => Just(0_usize), 3 => Just(1), 2 => Just(2), 1 => 3_usize..8]
+}
+
+fn person() -> impl Strategy<Value = Person> {
+    proptest::sample::select(&Person::ALL[..])
+}
+
+fn link() -> impl Strategy<Value = Link> {
+    let target = prop_oneof![2 => Just(Target::Default), 1 => Just(Target::Cart), 1 => Just(Target::Page)];
+    let asked = prop_oneof![3 => Just(Asked::Identity), 2 => Just(Asked::Profile), 1 => Just(Asked::Auto)];
+    let app = prop_oneof![6 => Just(None), 1 => proptest::sample::select(&App::ALL[..]).prop_map(Some)];
+    let attempt = prop_oneof![6 => Just(1_u64), 1 => Just(2)];
+    (target, asked, lang(), app, attempt).prop_map(|(target, asked, lang, app, attempt)| Link {
+        target,
+        asked,
+        lang,
+        app,
+        attempt,
+    })
+}
+
+fn lang() -> impl Strategy<Value = Option<Lang>> {
+    prop_oneof![3 => Just(None), 1 => proptest::sample::select(&Lang::ALL[..]).prop_map(Some)]
+}
+
+fn consent() -> impl Strategy<Value = Consent> {
+    prop_oneof![
+        6 => Just(Consent::Given),
+        2 => Just(Consent::GivenAgain),
+        1 => Just(Consent::Refused),
+        1 => Just(Consent::RefusedInWords),
+    ]
+}
+
+/// A code of an Official Account dies at the second unit, a login and a website's code at the third, an
+/// access token at the 32nd, the browser cookie and the guard of a code at the 376th, a session at the
+/// 2630th.
+fn units() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => Just(1_u64), 3 => Just(2), 3 => Just(3), 2 => Just(32), 1 => Just(376), 1 => Just(2630)]
+}
+
+fn question() -> impl Strategy<Value = Question> {
+    let verify = prop_oneof![3 => Just(false), 1 => Just(true)];
+    (verify, lang(), from()).prop_map(|(verify, lang, from)| Question { verify, lang, from })
+}
+
+fn from() -> impl Strategy<Value = From> {
+    prop_oneof![6 => Just(From::Script), 2 => Just(From::Person), 1 => Just(From::Stranger)]
+}
+
+fn way() -> impl Strategy<Value = Way> {
+    prop_oneof![2 => from().prop_map(Way::Logout), 1 => from().prop_map(Way::Erase)]
+}
+
+fn lost() -> impl Strategy<Value = Lost> {
+    proptest::sample::select(vec![
+        Lost::Browser,
+        Lost::Session,
+        Lost::Both,
+        Lost::BrowserSpoiled,
+        Lost::SessionSpoiled,
+    ])
+}

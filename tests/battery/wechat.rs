@@ -1,0 +1,143 @@
+//! B7: WeChat says everything it has ever been seen to say, and everything it might.
+//!
+//! A script (`wechat/scripts.rs`) is one thing that WeChat says at one endpoint: an errcode, a body
+//! (`wechat/bodies.rs`), a connection that breaks. Each is tried in every scope that asks that endpoint, at
+//! the first attempt and at the automatic fresh one, with and without a session of before, once and with a
+//! duplicate at the same time (`wechat/visit.rs`). What must follow stands in a table of its own
+//! (`wechat/table.rs`).
+
+mod bodies;
+pub mod pages;
+mod scripts;
+mod seen;
+mod table;
+mod variation;
+mod visit;
+pub mod workers;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ::tests::{Options, Result, Stack};
+use simulator::{Settings, Simulator};
+use tokio::{net::TcpListener, sync::oneshot};
+
+use crate::row::Run;
+use scripts::{Deployment, Script, Sent};
+use variation::Variation;
+use visit::Visitor;
+
+/// How many stacks of one deployment are visited at a time. Most of a visit is waiting, for WeChat that
+/// says nothing and for the pauses before it is asked again.
+const WORKERS: usize = 8;
+
+/// How many visits are worth another stack.
+const VISITS_WORTH_A_STACK: usize = 15;
+
+/// How often a script is tried.
+const VARIATIONS: usize = 20;
+
+/// How many scripts are tried in a sample, once each.
+const SAMPLE: usize = 120;
+
+/// A host on which nobody listens.
+const NOBODY: &str = "http://127.0.0.1:1";
+const PLATFORM: &str = "wx0000000000000ddd";
+const PLATFORM_TOKENS: &str = r#"{"wx0000000000000ddd":"90_component0000000000000000000000000000"}"#;
+
+/// One visit to be made.
+struct Job<'a> {
+    script: &'a Script,
+    variation: Variation,
+}
+
+/// B7: every script, in many variations.
+pub fn scripts(run: &Run) -> String {
+    let scripts = scripts::all();
+    let jobs = jobs(run, &scripts);
+    let done = AtomicUsize::new(0);
+    for deployment in Deployment::ALL {
+        let jobs_here: Vec<_> = jobs.iter().filter(|job| job.script.deployment() == deployment).collect();
+        let workers = WORKERS.min(jobs_here.len().div_ceil(VISITS_WORTH_A_STACK));
+        let next = AtomicUsize::new(0);
+        workers::at_once(run, workers, |_, handle| {
+            handle.block_on(async {
+                let place = Place::open(run, deployment).await?;
+                while let Some(job) = jobs_here.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    visit(run, &place, job, deployment).await;
+                    run.progress(done.fetch_add(1, Ordering::SeqCst) + 1, jobs.len());
+                }
+                run.end(place.stack).await
+            })
+        });
+    }
+    run.require(done.load(Ordering::SeqCst) == jobs.len(), || "some visits were not made".to_owned());
+    format!("{} scripts, {} visits", scripts.len(), jobs.len())
+}
+
+/// The visits to be made: each script in every variation, or, in a sample, some scripts in one each. A
+/// sample waits for nobody who is late.
+fn jobs<'a>(run: &Run, scripts: &'a [Script]) -> Vec<Job<'a>> {
+    let draw = |number: usize, variation: usize| {
+        let mut random = run.random((number * VARIATIONS + variation) as u64);
+        let script = scripts.get(number)?;
+        Some(Job { script, variation: Variation::draw(script, variation, &mut random) })
+    };
+    if run.size(0, 1) == 1 {
+        let all = (0..scripts.len()).flat_map(|number| (0..VARIATIONS).map(move |it| (number, it)));
+        return all.filter_map(|(number, variation)| draw(number, variation)).collect();
+    }
+    let mut random = run.random(u64::MAX);
+    let mut chosen: Vec<_> = (0..scripts.len()).collect();
+    random.shuffle(&mut chosen);
+    let jobs = chosen.into_iter().filter_map(|number| draw(number, random.usize(..VARIATIONS)));
+    jobs.filter(|job| !matches!(job.script.sent, Sent::Late)).take(SAMPLE).collect()
+}
+
+async fn visit(run: &Run, place: &Place, job: &Job<'_>, deployment: Deployment) {
+    let Job { script, variation } = job;
+    let asks_for_unionid = deployment == Deployment::SilentUnionid;
+    let visitor = Visitor { stack: &place.stack, script, variation, asks_for_unionid };
+    let wrong = visitor.visit().await.unwrap_or_else(|failure| vec![failure.to_string()]);
+    for wrong in wrong {
+        run.violated(format!("{} at {:?}: {wrong}; {variation:?}", script.name, script.endpoint));
+    }
+}
+
+/// A stack, and what else has to stay.
+struct Place {
+    stack: Stack,
+    /// The backup host stands until this is dropped.
+    _backup: oneshot::Sender<()>,
+}
+
+impl Place {
+    async fn open(run: &Run, deployment: Deployment) -> Result<Self> {
+        let simulator = Simulator::new(Settings::example());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let options = Options::default().simulator(simulator.clone());
+        let platform = |options: Options| {
+            options.with("COMPONENT_APP_ID", PLATFORM).with("COMPONENT_TOKENS", PLATFORM_TOKENS)
+        };
+        let options = match deployment {
+            Deployment::Usual => options,
+            Deployment::AlwaysStale => options.with("PROFILE_LIFETIME_SECONDS", "0"),
+            Deployment::SilentUnionid => options.with("SILENT_UNIONID", "true"),
+            Deployment::Platform => platform(options),
+            Deployment::StalePlatform => platform(options).with("PROFILE_LIFETIME_SECONDS", "0"),
+            Deployment::Unreachable => options.with("WECHAT_API_URL", NOBODY),
+            Deployment::Backup => {
+                let listener = TcpListener::bind("127.0.0.1:0").await?;
+                let backup = format!("http://{}", listener.local_addr()?);
+                tokio::spawn(async move {
+                    let until = async {
+                        // Resolves when the sender is dropped, which is the signal.
+                        let _ = stopped.await;
+                    };
+                    simulator.serve(listener, until).await
+                });
+                options.with("WECHAT_API_URL", NOBODY).with("WECHAT_API_BACKUP_URL", &backup)
+            }
+        };
+        Ok(Self { stack: run.stack(options).await?, _backup: stop })
+    }
+}

@@ -1,0 +1,368 @@
+//! What must follow from what WeChat says: the tables of the design, written down again.
+//!
+//! Nothing here is the product's. The kind of each number is from WeChat's documents and from what people
+//! report of them; what follows from a kind, a body and an endpoint is from the tables of `/callback` and
+//! `/userinfo`. Where the two disagree with the product, one of them is wrong.
+
+use super::scripts::{Endpoint, Meaning};
+
+/// What a number of WeChat's means for the login.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Passes by itself.
+    Retry,
+    /// The code is of no use any more.
+    FreshLogin,
+    /// The access token is of no use any more.
+    Refresh,
+    /// The grant is gone.
+    LoginAgain,
+    /// An operator must mend it.
+    Configuration,
+    /// WeChat does not let this person in.
+    User,
+}
+
+use Endpoint::{
+    Exchange, Follower, GlobalToken, PlatformExchange, PlatformRefresh, ProfileAtLogin, ProfileLater,
+    Refresh, Verification,
+};
+
+/// Every endpoint that takes a person's token.
+const TOKEN: &[Endpoint] = &[ProfileAtLogin, ProfileLater, Verification];
+/// Every endpoint that an app shows its secret to, or its appid.
+const APP: &[Endpoint] = &[Exchange, Refresh, GlobalToken];
+const PLATFORM: &[Endpoint] = &[PlatformExchange, PlatformRefresh];
+const CODE: &[Endpoint] = &[Exchange, PlatformExchange];
+const GRANT: &[Endpoint] = &[Refresh, PlatformRefresh];
+
+/// Every number that may come to a web login: what it means, and where it may come. The last ones are
+/// numbers that no list has.
+pub const ERRCODES: &[(i64, Kind, &[&[Endpoint]])] = &[
+    (-1, Kind::Retry, &[Endpoint::ALL]),
+    (40001, Kind::Refresh, &[TOKEN, &[Exchange, Refresh, Follower], PLATFORM]),
+    (40002, Kind::Configuration, &[APP, PLATFORM]),
+    (40003, Kind::Configuration, &[&[ProfileAtLogin, ProfileLater, Follower, Refresh]]),
+    // The one number that means something else at one place: what others say of a dead token by 40001 or
+    // 40014, `/sns/auth` is documented to say by this.
+    (40003, Kind::Refresh, &[&[Verification]]),
+    (40013, Kind::Configuration, &[Endpoint::ALL]),
+    (40014, Kind::Refresh, &[TOKEN, &[Follower], PLATFORM]),
+    (40029, Kind::FreshLogin, &[CODE, GRANT]),
+    (40030, Kind::LoginAgain, &[GRANT]),
+    (40125, Kind::Configuration, &[&[Exchange, GlobalToken]]),
+    (40163, Kind::FreshLogin, &[CODE]),
+    (40164, Kind::Configuration, &[&[GlobalToken, Exchange]]),
+    (40226, Kind::User, &[CODE, TOKEN]),
+    (40243, Kind::Configuration, &[&[Exchange, GlobalToken]]),
+    (41001, Kind::Configuration, &[TOKEN, &[Follower]]),
+    (41002, Kind::Configuration, &[APP]),
+    (41003, Kind::Configuration, &[GRANT]),
+    (41004, Kind::Configuration, &[&[Exchange, GlobalToken]]),
+    (41008, Kind::Configuration, &[CODE]),
+    (41009, Kind::Configuration, &[TOKEN, &[Follower]]),
+    (41021, Kind::Configuration, &[PLATFORM]),
+    (42001, Kind::Refresh, &[TOKEN, &[Follower], PLATFORM]),
+    (42002, Kind::LoginAgain, &[GRANT]),
+    (42003, Kind::FreshLogin, &[CODE]),
+    (42007, Kind::LoginAgain, &[&[Exchange, Refresh], TOKEN]),
+    (43002, Kind::Configuration, &[&[GlobalToken]]),
+    (43003, Kind::Configuration, &[&[Exchange]]),
+    (45009, Kind::Configuration, &[&[Exchange, ProfileAtLogin, GlobalToken, Follower]]),
+    (45011, Kind::Retry, &[Endpoint::ALL]),
+    (45035, Kind::Configuration, &[&[GlobalToken]]),
+    (46004, Kind::User, &[&[Follower, ProfileAtLogin, ProfileLater]]),
+    (48001, Kind::Configuration, &[TOKEN, &[Exchange, Follower]]),
+    (48004, Kind::Configuration, &[&[Exchange, ProfileAtLogin, Follower]]),
+    (50001, Kind::LoginAgain, &[TOKEN, &[Exchange]]),
+    (50002, Kind::User, &[TOKEN, &[Exchange, Refresh, Follower]]),
+    (50004, Kind::Configuration, &[&[GlobalToken]]),
+    (50005, Kind::User, &[&[Follower]]),
+    (50007, Kind::Configuration, &[&[Exchange, GlobalToken]]),
+    (61003, Kind::Configuration, &[PLATFORM]),
+    (61004, Kind::Configuration, &[&[GlobalToken], PLATFORM]),
+    (61005, Kind::Configuration, &[PLATFORM]),
+    (61006, Kind::Configuration, &[PLATFORM]),
+    (61007, Kind::Configuration, &[PLATFORM]),
+    (61009, Kind::FreshLogin, &[&[PlatformExchange]]),
+    (61010, Kind::FreshLogin, &[&[PlatformExchange]]),
+    (61011, Kind::Configuration, &[PLATFORM]),
+    (61014, Kind::Configuration, &[PLATFORM]),
+    (61023, Kind::LoginAgain, &[&[PlatformRefresh]]),
+    (89503, Kind::Configuration, &[&[GlobalToken]]),
+    // Of the same interfaces, and in no table of ours: an operator should see them.
+    (43004, Kind::Configuration, &[&[Follower]]),
+    (61000, Kind::Configuration, &[&[PlatformExchange]]),
+    (89507, Kind::Configuration, &[&[GlobalToken]]),
+    (-2, Kind::Configuration, &[&[Exchange]]),
+    (1, Kind::Configuration, &[&[Exchange, ProfileAtLogin, ProfileLater, Verification]]),
+    (99_999, Kind::Configuration, &[Endpoint::ALL]),
+    (9_223_372_036_854_775_807, Kind::Configuration, &[&[Exchange, ProfileLater]]),
+];
+
+/// How a request of the visitor's ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// To where the login ends, with a session.
+    LoggedIn,
+    /// To one automatic fresh login; if it was one already, to the page of this reason.
+    FreshLogin(&'static str),
+    /// To the page of this reason.
+    Page(&'static str),
+    /// Who it is, as WeChat says it now.
+    Shown,
+    /// Who it is, as WeChat said it before.
+    ShownStale,
+    /// A problem of this reason.
+    Problem(&'static str),
+}
+
+/// How often each endpoint is asked.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Calls {
+    pub exchange: usize,
+    pub profile: usize,
+    pub refresh: usize,
+    pub verification: usize,
+    pub global_token: usize,
+    pub follower: usize,
+}
+
+/// What must follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    pub end: End,
+    pub calls: Calls,
+    /// The word in the log.
+    pub outcome: &'static str,
+    /// The number in the log.
+    pub errcode: Option<i64>,
+    /// Whether the line is of level ERROR.
+    pub is_alarm: bool,
+    /// Whether a login has brought the profile, or the unionid that was silently asked for.
+    pub brought: bool,
+}
+
+/// What a run was like, as far as it decides what follows.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
+pub struct Circumstances {
+    /// Whether the person grants the profile.
+    pub has_profile: bool,
+    /// Whether WeChat goes on to say it when it is asked again.
+    pub persists: bool,
+    /// Whether `/userinfo` is asked to verify the grant.
+    pub verifies: bool,
+    /// Whether the deployment asks for the unionid of silent logins.
+    pub asks_for_unionid: bool,
+}
+
+/// The status of the page of a reason, and of the problem.
+pub fn status_of(reason: &str) -> u16 {
+    match reason {
+        "not_logged_in" => 401,
+        "snapshot" | "user_refused" | "login_failed" => 403,
+        "wechat_unavailable" | "service_unavailable" | "misconfigured" => 503,
+        _ => 400,
+    }
+}
+
+/// What must follow from what WeChat says at an endpoint.
+pub fn expect(endpoint: Endpoint, meaning: Meaning, circumstances: Circumstances) -> Expected {
+    match endpoint {
+        Exchange | PlatformExchange => after_exchange(endpoint, meaning, circumstances),
+        ProfileAtLogin => after_profile_at_login(meaning, circumstances),
+        ProfileLater => after_question(meaning, circumstances),
+        Verification => after_question(meaning, Circumstances { verifies: true, ..circumstances }),
+        Refresh | PlatformRefresh => after_refresh(endpoint, meaning, circumstances),
+        GlobalToken => after_global_token(meaning),
+        Follower => after_follower(meaning, circumstances),
+    }
+}
+
+fn expected(end: End, calls: Calls, outcome: &'static str) -> Expected {
+    Expected { end, calls, outcome, errcode: None, is_alarm: false, brought: false }
+}
+
+fn said(errcode: i64, is_alarm: bool, expected: Expected) -> Expected {
+    Expected { errcode: Some(errcode), is_alarm, ..expected }
+}
+
+fn logged_in(calls: Calls) -> Expected {
+    expected(End::LoggedIn, calls, "logged_in")
+}
+
+/// A code is sent once, whatever is answered.
+fn after_exchange(endpoint: Endpoint, meaning: Meaning, circumstances: Circumstances) -> Expected {
+    let once = Calls { exchange: 1, ..Calls::default() };
+    match meaning {
+        Meaning::Said(errcode, kind) => {
+            let is_about_the_platform = kind == Kind::Refresh || errcode == 61014;
+            let (end, outcome) = match kind {
+                _ if endpoint == PlatformExchange && is_about_the_platform => {
+                    (End::Page("misconfigured"), "misconfigured")
+                }
+                Kind::Retry => (End::FreshLogin("wechat_unavailable"), "wechat_busy"),
+                Kind::FreshLogin | Kind::Refresh | Kind::LoginAgain => {
+                    (End::FreshLogin("login_expired"), "code_refused")
+                }
+                Kind::Configuration => (End::Page("misconfigured"), "misconfigured"),
+                Kind::User => (End::Page("user_refused"), "user_refused"),
+            };
+            said(errcode, outcome == "misconfigured", expected(end, once, outcome))
+        }
+        Meaning::InDoubt | Meaning::Late => {
+            expected(End::FreshLogin("wechat_unavailable"), once, "exchange_in_doubt")
+        }
+        Meaning::Snapshot => expected(End::Page("snapshot"), once, "snapshot"),
+        Meaning::SomebodyElse | Meaning::Good => {
+            let silently = usize::from(circumstances.asks_for_unionid && !circumstances.has_profile);
+            let profile = usize::from(circumstances.has_profile);
+            let calls = Calls { profile, global_token: silently, follower: silently, ..once };
+            Expected { brought: profile + silently > 0, ..logged_in(calls) }
+        }
+        Meaning::NoConnection => {
+            expected(End::Page("wechat_unavailable"), Calls::default(), "wechat_unreachable")
+        }
+    }
+}
+
+/// A profile costs no login, unless WeChat says that it never will give one.
+fn after_profile_at_login(meaning: Meaning, circumstances: Circumstances) -> Expected {
+    let calls = |profile| Calls { exchange: 1, profile, ..Calls::default() };
+    match meaning {
+        Meaning::Said(_, Kind::Retry) | Meaning::InDoubt => {
+            let profile = if circumstances.persists { 3 } else { 2 };
+            Expected { brought: !circumstances.persists, ..logged_in(calls(profile)) }
+        }
+        // A login waits 2 s for it.
+        Meaning::Said(_, Kind::FreshLogin | Kind::Refresh | Kind::LoginAgain) | Meaning::Late => {
+            logged_in(calls(1))
+        }
+        Meaning::Said(errcode, Kind::Configuration) => {
+            said(errcode, true, expected(End::Page("misconfigured"), calls(1), "misconfigured"))
+        }
+        Meaning::Said(errcode, Kind::User) => {
+            said(errcode, false, expected(End::Page("user_refused"), calls(1), "user_refused"))
+        }
+        Meaning::SomebodyElse => {
+            Expected { is_alarm: true, ..expected(End::Page("login_failed"), calls(1), "foreign_profile") }
+        }
+        Meaning::NoConnection => logged_in(calls(0)),
+        Meaning::Snapshot | Meaning::Good => Expected { brought: true, ..logged_in(calls(1)) },
+    }
+}
+
+/// A question of `/userinfo`, to `/sns/userinfo` or to `/sns/auth`.
+fn after_question(meaning: Meaning, circumstances: Circumstances) -> Expected {
+    let Circumstances { has_profile, persists, verifies, .. } = circumstances;
+    let asked = |times: usize, is_shown: bool| {
+        // Who is verified is shown, with the profile of that moment.
+        let after = usize::from(verifies && is_shown && has_profile);
+        if verifies {
+            Calls { verification: times, profile: after, ..Calls::default() }
+        } else {
+            Calls { profile: times, ..Calls::default() }
+        }
+    };
+    let shown = |times| expected(End::Shown, asked(times, true), "shown");
+    let in_vain = |times| {
+        if verifies {
+            expected(End::Problem("wechat_unavailable"), asked(times, false), "unverified")
+        } else {
+            expected(End::ShownStale, asked(times, false), "shown_stale")
+        }
+    };
+    let gone = |times| expected(End::Problem("not_logged_in"), asked(times, false), "grant_gone");
+    let renewed = |expected: Expected| Expected { calls: Calls { refresh: 1, ..expected.calls }, ..expected };
+    match meaning {
+        Meaning::Late => shown(2),
+        Meaning::Said(_, Kind::Retry) | Meaning::InDoubt if !persists => shown(2),
+        Meaning::Said(errcode, Kind::Retry) => said(errcode, false, in_vain(3)),
+        Meaning::InDoubt | Meaning::NoConnection => in_vain(3),
+        Meaning::Said(_, Kind::Refresh) if !persists => renewed(shown(2)),
+        Meaning::Said(errcode, Kind::Refresh) => said(errcode, false, renewed(gone(2))),
+        Meaning::Said(errcode, Kind::FreshLogin | Kind::LoginAgain) => said(errcode, false, gone(1)),
+        Meaning::Said(errcode, Kind::Configuration) => said(errcode, true, in_vain(1)),
+        Meaning::Said(errcode, Kind::User) => {
+            let problem = End::Problem("user_refused");
+            said(errcode, false, expected(problem, asked(1, false), "user_refused"))
+        }
+        Meaning::SomebodyElse => {
+            let problem = expected(End::Problem("login_failed"), asked(1, false), "foreign_profile");
+            Expected { is_alarm: true, ..problem }
+        }
+        Meaning::Snapshot | Meaning::Good => shown(1),
+    }
+}
+
+/// A refresh token is sent once: WeChat may have replaced it.
+fn after_refresh(endpoint: Endpoint, meaning: Meaning, circumstances: Circumstances) -> Expected {
+    let Circumstances { has_profile, verifies, .. } = circumstances;
+    let asked = |times: usize, after: usize| {
+        let calls = Calls { refresh: 1, ..Calls::default() };
+        if verifies {
+            Calls { verification: times, profile: after, ..calls }
+        } else {
+            Calls { profile: times, ..calls }
+        }
+    };
+    let in_vain = if verifies {
+        expected(End::Problem("wechat_unavailable"), asked(1, 0), "unverified")
+    } else {
+        expected(End::ShownStale, asked(1, 0), "shown_stale")
+    };
+    let gone = expected(End::Problem("not_logged_in"), asked(1, 0), "grant_gone");
+    match meaning {
+        Meaning::Said(errcode, kind) => {
+            let is_about_the_platform = kind == Kind::Refresh || errcode == 61014;
+            match kind {
+                // It says nothing of the person, and an operator must mend it.
+                _ if endpoint == PlatformRefresh && is_about_the_platform => said(errcode, true, in_vain),
+                Kind::Retry => said(errcode, false, in_vain),
+                Kind::Configuration => said(errcode, true, in_vain),
+                Kind::FreshLogin | Kind::Refresh | Kind::LoginAgain => said(errcode, false, gone),
+                Kind::User => {
+                    let problem = End::Problem("user_refused");
+                    said(errcode, false, expected(problem, asked(1, 0), "user_refused"))
+                }
+            }
+        }
+        Meaning::InDoubt | Meaning::Late | Meaning::NoConnection => in_vain,
+        Meaning::SomebodyElse | Meaning::Snapshot | Meaning::Good => {
+            expected(End::Shown, asked(2, usize::from(has_profile)), "shown")
+        }
+    }
+}
+
+/// A token of the app's own costs no login.
+fn after_global_token(meaning: Meaning) -> Expected {
+    let calls = |follower| Calls { exchange: 1, global_token: 1, follower, ..Calls::default() };
+    match meaning {
+        Meaning::Said(errcode, kind) => said(errcode, kind == Kind::Configuration, logged_in(calls(0))),
+        Meaning::InDoubt | Meaning::Late | Meaning::NoConnection => logged_in(calls(0)),
+        Meaning::SomebodyElse | Meaning::Snapshot | Meaning::Good => {
+            Expected { brought: true, ..logged_in(calls(1)) }
+        }
+    }
+}
+
+/// Nor does a unionid. A token that WeChat refuses is asked for once more.
+fn after_follower(meaning: Meaning, circumstances: Circumstances) -> Expected {
+    let calls = |global_token, follower| Calls { exchange: 1, global_token, follower, ..Calls::default() };
+    let brought = |calls| Expected { brought: true, ..logged_in(calls) };
+    match meaning {
+        Meaning::Said(_, Kind::Retry) | Meaning::InDoubt | Meaning::SomebodyElse
+            if !circumstances.persists =>
+        {
+            brought(calls(1, 2))
+        }
+        Meaning::Said(errcode, Kind::Retry) => said(errcode, false, logged_in(calls(1, 3))),
+        Meaning::InDoubt | Meaning::SomebodyElse | Meaning::NoConnection => logged_in(calls(1, 3)),
+        Meaning::Late => logged_in(calls(1, 1)),
+        Meaning::Said(_, Kind::Refresh) if !circumstances.persists => brought(calls(2, 2)),
+        Meaning::Said(errcode, Kind::Refresh) => said(errcode, false, logged_in(calls(2, 2))),
+        Meaning::Said(errcode, kind) => said(errcode, kind == Kind::Configuration, logged_in(calls(1, 1))),
+        Meaning::Snapshot | Meaning::Good => brought(calls(1, 1)),
+    }
+}

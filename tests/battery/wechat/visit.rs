@@ -1,0 +1,378 @@
+//! One visit: somebody logs in, or asks who they are, while WeChat says what a script says. What is seen of
+//! it is held against the table.
+
+use std::collections::BTreeMap;
+
+use ::tests::{
+    Answer, Browser, Failure, Result, Stack,
+    browser::{DESKTOP_USER_AGENT, Visit},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WECHAT_OPEN_URL},
+};
+use serde_json::Value;
+use simulator::{Action, Fault, Knobs, Scripted};
+
+use super::{
+    bodies, pages,
+    scripts::{Endpoint, Meaning, Script, Sent},
+    table::{Calls, Circumstances, End, Expected, expect, status_of},
+    variation::{Scope, Variation},
+};
+
+const USERINFO: &str = "https://login.example.com/userinfo";
+pub const SESSION_COOKIE: &str = "__Host-session";
+/// Who the visit is about, and who was logged in before. The first follows the Official Account.
+const PERSON: &str = "lin";
+const EARLIER_PERSON: &str = "zhou";
+
+/// One visit to a stack that nobody else visits.
+pub struct Visitor<'a> {
+    pub stack: &'a Stack,
+    pub script: &'a Script,
+    pub variation: &'a Variation,
+    /// Whether the deployment asks for the unionid of silent logins.
+    pub asks_for_unionid: bool,
+}
+
+impl Visitor<'_> {
+    /// The visit, and everything in which it was not as the table says.
+    pub async fn visit(&self) -> Result<Vec<String>> {
+        self.reset()?;
+        let browser = match self.variation.scope {
+            Scope::Login => self.stack.browser().with_user_agent(DESKTOP_USER_AGENT),
+            _ => self.stack.browser(),
+        };
+        let expected = expect(
+            self.script.endpoint,
+            self.script.meaning,
+            Circumstances {
+                has_profile: self.variation.scope.has_profile(),
+                persists: self.variation.persists,
+                verifies: self.variation.verifies,
+                asks_for_unionid: self.asks_for_unionid,
+            },
+        );
+        if self.script.endpoint.is_of_the_login() {
+            self.log_in(&browser, &expected).await
+        } else {
+            self.ask(&browser, &expected).await
+        }
+    }
+
+    /// As if nothing had ever happened here.
+    fn reset(&self) -> Result<()> {
+        for table in ["LoginsTable", "SessionsTable"] {
+            let table = self.stack.table(table)?;
+            for item in self.stack.database().items(table)? {
+                let id = item.get("id").and_then(|id| id.get("S")).and_then(Value::as_str);
+                self.stack.database().delete(table, id.unwrap_or_default())?;
+            }
+        }
+        self.stack.simulator().act(&Action::Reset);
+        self.stack.simulator().knobs(|knobs| {
+            *knobs = Knobs {
+                suffix_style: self.variation.suffix_style,
+                errcode_as_string: self.variation.errcode_as_string,
+                ..Knobs::default()
+            };
+        });
+        Ok(())
+    }
+
+    /// From a link to the callback's address.
+    async fn begin(&self, browser: &Browser, link: &str, person: &str) -> Result<String> {
+        let answer = browser.get(link).await?;
+        let page = answer.redirect()?.map(String::from).ok_or_else(|| {
+            Failure::new(format!("no login begins at {link}: {} {}", answer.status, answer.text()))
+        })?;
+        pages::through(self.stack, &page, person, "allow").await
+    }
+
+    async fn arrive(browser: &Browser, callback: &str) -> Result<Answer> {
+        browser.send(Visit::link(callback, WECHAT_OPEN_URL)).await
+    }
+
+    /// Logs somebody in before anything is scripted.
+    async fn log_in_before(&self, browser: &Browser, link: &str, person: &str) -> Result<()> {
+        let callback = self.begin(browser, link, person).await?;
+        let answer = Self::arrive(browser, &callback).await?;
+        match browser.cookie(SESSION_COOKIE) {
+            Some(_) => Ok(()),
+            None => Err(Failure::new(format!("{person} is not logged in: {:?}", answer.location()))),
+        }
+    }
+
+    /// Makes WeChat say what the script says, from now on.
+    fn script(&self) {
+        let path = self.script.endpoint.path();
+        let times = if self.variation.persists { 3 } else { 1 };
+        let simulator = self.stack.simulator();
+        simulator.clear_ledger();
+        let (scripted, goes_on) = match &self.script.sent {
+            Sent::Errcode(errcode) => {
+                let fault = Fault::Errcode { errcode: *errcode, errmsg: None };
+                (Scripted { times, ..fault.into() }, false)
+            }
+            Sent::Fault(fault) => (Scripted { times, ..fault.clone().into() }, false),
+            Sent::Body { text, is_latin1 } => (
+                Scripted { times, ..self.raw(text, *is_latin1).into() },
+                self.script.meaning == Meaning::Good,
+            ),
+            Sent::Late => (Scripted { delay_milliseconds: 6000, ..Fault::None.into() }, false),
+            Sent::Nowhere { .. } => return,
+        };
+        // WeChat knows nothing of the tokens of a made-up body: what is asked with them is made up too.
+        let next = if goes_on { self.asked_next() } else { Vec::new() };
+        let next: Vec<_> = next
+            .into_iter()
+            .map(|endpoint| (endpoint.path(), self.raw(bodies::good(endpoint), false)))
+            .collect();
+        simulator.knobs(|knobs| {
+            if let Endpoint::Refresh | Endpoint::PlatformRefresh = self.script.endpoint {
+                let dead = Fault::Errcode { errcode: 42001, errmsg: None };
+                knobs.script(self.asked_first().path(), dead);
+            }
+            knobs.script(path, scripted);
+            for (path, fault) in next {
+                knobs.script(path, fault);
+            }
+        });
+    }
+
+    /// What `/userinfo` asks before it refreshes.
+    const fn asked_first(&self) -> Endpoint {
+        if self.variation.verifies { Endpoint::Verification } else { Endpoint::ProfileLater }
+    }
+
+    /// What is asked with the tokens that the scripted body brings.
+    fn asked_next(&self) -> Vec<Endpoint> {
+        let profile = self.variation.scope.has_profile().then_some(Endpoint::ProfileLater);
+        match self.script.endpoint {
+            Endpoint::Refresh | Endpoint::PlatformRefresh if self.variation.verifies => {
+                [Endpoint::Verification].into_iter().chain(profile).collect()
+            }
+            Endpoint::Exchange
+            | Endpoint::PlatformExchange
+            | Endpoint::Refresh
+            | Endpoint::PlatformRefresh => profile.into_iter().collect(),
+            Endpoint::GlobalToken => vec![Endpoint::Follower],
+            _ => Vec::new(),
+        }
+    }
+
+    /// A body of the script's, with what only this visit knows.
+    fn raw(&self, text: &str, latin1: bool) -> Fault {
+        let scope = self.variation.scope;
+        let openid = self.stack.simulator().openid(PERSON, scope.appid());
+        Fault::Raw {
+            status: 200,
+            content_type: "text/plain".to_owned(),
+            body: text.replace("{OPENID}", &openid).replace("{SCOPE}", scope.as_str()),
+            latin1,
+        }
+    }
+
+    /// What was asked of WeChat since the script began.
+    fn calls(&self) -> Result<Calls> {
+        let mut calls = Calls::default();
+        let mut codes = BTreeMap::<String, usize>::new();
+        for entry in self.stack.simulator().ledger() {
+            match entry.path.as_str() {
+                "/sns/oauth2/access_token" | "/sns/oauth2/component/access_token" => {
+                    calls.exchange += 1;
+                    *codes.entry(entry.code.unwrap_or_default()).or_default() += 1;
+                }
+                "/sns/userinfo" => calls.profile += 1,
+                "/sns/oauth2/refresh_token" | "/sns/oauth2/component/refresh_token" => calls.refresh += 1,
+                "/sns/auth" => calls.verification += 1,
+                "/cgi-bin/stable_token" => calls.global_token += 1,
+                "/cgi-bin/user/info" => calls.follower += 1,
+                other => return Err(Failure::new(format!("WeChat was asked for {other}"))),
+            }
+        }
+        match codes.into_values().max() {
+            Some(times) if times > 1 => Err(Failure::new(format!("a code was sent {times} times"))),
+            _ => Ok(calls),
+        }
+    }
+
+    /// A login whose callback meets the script.
+    async fn log_in(&self, browser: &Browser, expected: &Expected) -> Result<Vec<String>> {
+        let mut wrong = Vec::new();
+        if self.variation.has_session && !matches!(self.script.sent, Sent::Nowhere { has_backup: false }) {
+            self.log_in_before(browser, &format!("{PUBLIC_URL}/authorize"), EARLIER_PERSON).await?;
+            self.forget_global_token()?;
+        }
+        let earlier = browser.cookie(SESSION_COOKIE);
+        let callback = self.begin(browser, &self.variation.link(self.variation.attempt), PERSON).await?;
+        self.script();
+        let answers = if self.variation.arrives_twice {
+            let (one, other) =
+                tokio::join!(Self::arrive(browser, &callback), Self::arrive(browser, &callback));
+            vec![one?, other?]
+        } else {
+            vec![Self::arrive(browser, &callback).await?]
+        };
+        let calls = self.calls()?;
+        self.stack.simulator().knobs(|knobs| knobs.next.clear());
+        if calls != expected.calls {
+            wrong.push(format!("WeChat was asked {calls:?}, not {:?}", expected.calls));
+        }
+        // Which of two came first is not known; the other one found a login that was over, or finished.
+        let mut refused = Vec::new();
+        let mut first = None;
+        for (number, answer) in answers.iter().enumerate() {
+            let mut against: Vec<_> = self.leads_as(answer, expected.end).err().into_iter().collect();
+            against.extend(self.logged(answer, "callback", expected).await?);
+            if against.is_empty() {
+                first = Some((number, answer));
+            } else {
+                refused.extend(against);
+            }
+            wrong.extend(self.page_of(browser, answer).await?);
+        }
+        let Some((first, answer)) = first else {
+            wrong.extend(refused);
+            return Ok(wrong);
+        };
+        for (number, answer) in answers.iter().enumerate() {
+            let end = match expected.end {
+                _ if number == first => continue,
+                End::LoggedIn => End::LoggedIn,
+                _ => End::FreshLogin("login_expired"),
+            };
+            wrong.extend(self.leads_as(answer, end).err());
+        }
+        wrong.extend(self.left_behind(browser, earlier.as_ref(), expected).await?);
+        if let End::FreshLogin(_) = expected.end
+            && self.variation.attempt == 1
+        {
+            wrong.extend(self.go_on(browser, answer).await?);
+        }
+        Ok(wrong)
+    }
+
+    /// The token that an earlier login may have left, so that this one has to ask for it.
+    fn forget_global_token(&self) -> Result<()> {
+        let id = format!("app-token#{OFFICIAL_ACCOUNT}");
+        self.stack.database().delete(self.stack.table("SessionsTable")?, &id)
+    }
+
+    /// Which sessions there are after a login, and whose this browser's is.
+    async fn left_behind(
+        &self,
+        browser: &Browser,
+        earlier: Option<&String>,
+        expected: &Expected,
+    ) -> Result<Vec<String>> {
+        let mut wrong = Vec::new();
+        let is_logged_in = expected.end == End::LoggedIn;
+        let items = self.stack.database().items(self.stack.table("SessionsTable")?)?;
+        let is_session = |item: &&Value| !item.to_string().contains("app-token#");
+        let sessions = items.iter().filter(is_session).count();
+        let should = usize::from(is_logged_in || earlier.is_some());
+        if sessions != should {
+            wrong.push(format!("{sessions} sessions are stored, not {should}"));
+        }
+        let cookie = browser.cookie(SESSION_COOKIE);
+        if (cookie.as_ref() == earlier) == is_logged_in {
+            wrong.push("the browser's session is not the one it should be".to_owned());
+        }
+        let person = if is_logged_in { Some(PERSON) } else { earlier.map(|_| EARLIER_PERSON) };
+        let answer = browser.fetch(USERINFO, PAGE_ORIGIN).await?;
+        let shown = if answer.status == 200 { answer.json()? } else { Value::Null };
+        let appid = self.variation.scope.appid();
+        let should = person.map(|person| self.stack.simulator().openid(person, appid));
+        if shown.get("openid").and_then(Value::as_str) != should.as_deref() {
+            wrong.push(format!("{} {shown} is shown, not {person:?}", answer.status));
+        }
+        if is_logged_in {
+            let brought = ["nickname", "unionid"].iter().any(|name| shown.get(name).is_some());
+            if brought != expected.brought && !self.variation.scope.has_profile() {
+                wrong.push(format!("{shown} has a unionid, or none, and should not"));
+            }
+            wrong.extend(self.nickname(&shown));
+        }
+        Ok(wrong)
+    }
+
+    /// Whether the nickname is the one that the script's body gives, if it gives one.
+    fn nickname(&self, shown: &Value) -> Option<String> {
+        let should = self.script.nickname?;
+        let nickname = shown.get("nickname").and_then(Value::as_str);
+        let picture = shown.get("headimgurl").and_then(Value::as_str).unwrap_or_default();
+        if nickname != Some(should) {
+            return Some(format!("the nickname is {nickname:?}, not {should:?}"));
+        }
+        picture.starts_with("http:").then(|| format!("the picture is at {picture}"))
+    }
+
+    /// Follows a fresh login to its end: WeChat has nothing more to say against it.
+    async fn go_on(&self, browser: &Browser, answer: &Answer) -> Result<Vec<String>> {
+        if let Sent::Nowhere { .. } = self.script.sent {
+            return Ok(Vec::new());
+        }
+        let callback = self.begin(browser, answer.location().unwrap_or_default(), PERSON).await?;
+        let answer = Self::arrive(browser, &callback).await?;
+        Ok(self.leads_as(&answer, End::LoggedIn).err().into_iter().collect())
+    }
+
+    /// A question of `/userinfo` that meets the script.
+    async fn ask(&self, browser: &Browser, expected: &Expected) -> Result<Vec<String>> {
+        let mut wrong = Vec::new();
+        self.log_in_before(browser, &self.variation.link(1), PERSON).await?;
+        self.script();
+        let verifies = self.variation.verifies || self.script.endpoint == Endpoint::Verification;
+        let url = format!("{USERINFO}?verify={verifies}");
+        let as_page = self.variation.as_page;
+        let answer =
+            if as_page { browser.get(&url).await? } else { browser.fetch(&url, PAGE_ORIGIN).await? };
+        let calls = self.calls()?;
+        self.stack.simulator().knobs(|knobs| knobs.next.clear());
+        if calls != expected.calls {
+            wrong.push(format!("WeChat was asked {calls:?}, not {:?}", expected.calls));
+        }
+        wrong.extend(self.logged(&answer, "userinfo", expected).await?);
+        let (status, reason) = match expected.end {
+            End::Problem(reason) => (status_of(reason), Some(reason)),
+            _ => (200, None),
+        };
+        if answer.status != status {
+            wrong.push(format!("{}, not {status}: {}", answer.status, answer.text()));
+            return Ok(wrong);
+        }
+        if !answer.set_cookies().is_empty() {
+            wrong.push(format!("cookies: {:?}", answer.set_cookies()));
+        }
+        if status == 503 && answer.header("retry-after").is_none() {
+            wrong.push("it does not say when to come back".to_owned());
+        }
+        let id = answer.header("x-correlation-id").unwrap_or_default();
+        match reason {
+            Some(_) if as_page => {
+                if !answer.text().contains(id) {
+                    wrong.push(format!("the page does not tell the id {id:?}"));
+                }
+            }
+            Some(reason) => {
+                let problem = answer.json()?;
+                let text = |name: &str| problem.get(name).and_then(Value::as_str);
+                let is_right = text("type") == Some(format!("urn:wechat-login:{reason}").as_str())
+                    && text("correlation_id") == Some(id)
+                    && (reason != "not_logged_in" || text("authorize_url").is_some());
+                if !is_right {
+                    wrong.push(format!("{problem}, not {reason}"));
+                }
+            }
+            None => {
+                let openid = self.stack.simulator().openid(PERSON, self.variation.scope.appid());
+                if !answer.text().contains(&openid) {
+                    wrong.push(format!("not {PERSON}: {}", answer.text()));
+                }
+                if !as_page {
+                    wrong.extend(self.nickname(&answer.json()?));
+                }
+            }
+        }
+        Ok(wrong)
+    }
+}
