@@ -144,11 +144,14 @@ async fn whoever_scans_decides_and_not_whoever_looks() {
     let stack = stack().await.unwrap();
     let (one, other) = (desktop(&stack), desktop(&stack));
     let callback = scan(&stack, &one, AUTHORIZE, "lin").await.unwrap();
-    // The link with the code, in another browser: nobody is logged in there, and the code is not spent.
+    // The link with the code, in another browser: nobody is logged in there, and the code is worth nothing
+    // to anybody any more. The login is; it is scanned once more.
     show(&stack, &other, AUTHORIZE).await.unwrap();
     assert_eq!(leads_to(&other, &callback).await.unwrap(), FRESH);
     assert!(requests(&stack, EXCHANGE).is_empty() && sessions(&stack).unwrap().is_empty());
-    arrive(&one, &callback).await.unwrap();
+    assert_eq!(leads_to(&one, &callback).await.unwrap(), FRESH);
+    let again = scan(&stack, &one, FRESH, "lin").await.unwrap();
+    arrive(&one, &again).await.unwrap();
     let shown = userinfo(&one).await.unwrap().json().unwrap();
     assert_eq!(shown["openid"], stack.simulator().openid("lin", WEBSITE_APP));
 }

@@ -47,7 +47,7 @@ const INVALID: &str = "https://login.example.com/error?reason=invalid_request&id
 const DENIED: &str = "https://login.example.com/error?reason=access_denied&id=";
 const NOT_A_PAGE: &str = "https://login.example.com/error?reason=not_a_page&id=";
 
-const ROWS: [(&str, Answer); 128] = [
+const ROWS: [(&str, Answer); 135] = [
     ("authorize-app-hostile", Page(400, "请求不正确")),
     ("authorize-app-official-account", Wechat(ME)),
     ("authorize-app-unknown", Page(400, "请求不正确")),
@@ -161,6 +161,13 @@ const ROWS: [(&str, Answer); 128] = [
     ("site-verification-file", Text("0123456789abcdef")),
     ("site-verification-file-in-other-case", Page(404, "没有这个页面")),
     ("site-verification-file-of-another-site", Page(404, "没有这个页面")),
+    ("userinfo-delete", Empty(204)),
+    ("userinfo-delete-foreign-origin", Json(403, "origin_refused")),
+    ("userinfo-delete-malformed-session", Empty(204)),
+    ("userinfo-delete-no-cookie", Empty(204)),
+    ("userinfo-delete-no-origin", Json(403, "origin_refused")),
+    ("userinfo-delete-null-origin", Json(403, "origin_refused")),
+    ("userinfo-delete-preflight", Empty(204)),
     ("userinfo-foreign-origin", Json(403, "origin_refused")),
     ("userinfo-malformed-session", Json(401, "not_logged_in")),
     ("userinfo-no-cookie", Json(401, "not_logged_in")),
@@ -279,7 +286,8 @@ async fn every_event_is_answered_as_its_row_says() {
                 begun.insert(attribute(&fresh[0], "id").to_owned());
             }
             Empty(204) | Redirect("https://login.example.com/")
-                if event.function == "logout" && !event.name.contains("preflight") =>
+                if (event.function == "logout" || event.name.starts_with("userinfo-delete"))
+                    && !event.name.contains("preflight") =>
             {
                 assert_eq!(cookies, [crate::support::SESSION_CLEARED], "{}", event.name);
                 assert!(fresh.is_empty(), "{}", event.name);

@@ -1,4 +1,6 @@
-//! The app secrets and the tokens of a third-party platform in Secrets Manager, over the real SDK.
+//! The app secrets in Secrets Manager, over the real SDK.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
 use ::tests::{
     Options, Stack,

@@ -1,6 +1,9 @@
 //! A callback that arrives again: the same answer for the same browser, and never a second exchange.
 
-use simulator::{Action, Fault};
+use std::time::Duration;
+
+use simulator::Action;
+use tests::proxy::{Fault, Kind, Rule};
 use tests::stack::{OFFICIAL_ACCOUNT, Options, Stack};
 
 use super::{AUTHORIZE, EXCHANGE, ME, arrive, begin, exchanged, guards, location, openid, sessions};
@@ -83,12 +86,31 @@ async fn a_claim_whose_owner_died_is_never_taken_over() {
     assert_eq!((codes.len(), exchanged(&stack).len()), (2, 2));
 }
 
+/// The wait is five seconds of the visitor's time, and not so many looks: slow ones would take it to the end
+/// of the function's own time, and a page without a way on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_does_not_wait_longer_because_the_table_is_slow() {
+    let stack = Stack::start(Options::default().proxied()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, "").await;
+    stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
+    let (winner, ()) = tokio::join!(browser.get(&callback), async {
+        stack.simulator().until(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await;
+        assert_eq!(stack.functions().kill_busy("callback").await, 1);
+    });
+    assert_eq!(winner.unwrap().status, 500);
+    let slow = Fault::Delay(Duration::from_millis(700));
+    let looks = stack.proxy().unwrap().inject(Rule::at(Kind::CodeOutcome, slow));
+    assert_eq!(arrive(&browser, &callback).await, format!("{AUTHORIZE}?attempt=2"));
+    assert!((3..=8).contains(&looks.struck()), "{} looks", looks.struck());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_of_a_failed_callback_begins_anew_at_once() {
     let stack = Stack::start(Options::default()).await.unwrap();
     let browser = stack.browser();
     let callback = begin(&browser, "").await;
-    stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, Fault::DropAfter));
+    stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, simulator::Fault::DropAfter));
     let fresh = format!("{AUTHORIZE}?attempt=2");
     assert_eq!(arrive(&browser, &callback).await, fresh);
     assert_eq!(guards(&stack)[0]["outcome"]["S"], "failed");
@@ -138,7 +160,7 @@ async fn an_older_session_does_not_stand_in_for_a_login_that_failed() {
     browser.follow(AUTHORIZE).await.unwrap();
     stack.simulator().knobs(|knobs| {
         knobs.reissue_code_seconds = 60;
-        knobs.script(EXCHANGE, Fault::DropAfter);
+        knobs.script(EXCHANGE, simulator::Fault::DropAfter);
     });
     // The first login's code is not given out again.
     stack.simulator().advance(120);

@@ -173,10 +173,16 @@ mod whole {
             };
             let browser = stack.browser();
             let callback = begin(&browser, "").await;
-            logins(&stack).into_iter().for_each(|login| shift("LoginsTable", login));
+            for login in logins(&stack) {
+                shift("LoginsTable", login);
+            }
             assert_eq!(arrive(&browser, &callback).await, ME, "{offset}");
-            guards(&stack).into_iter().for_each(|guard| shift("LoginsTable", guard));
-            sessions(&stack).into_iter().for_each(|session| shift("SessionsTable", session));
+            for guard in guards(&stack) {
+                shift("LoginsTable", guard);
+            }
+            for session in sessions(&stack) {
+                shift("SessionsTable", session);
+            }
             assert_eq!(arrive(&browser, &callback).await, ME, "{offset}");
             assert!(openid(&browser).await.is_some(), "{offset}");
         }

@@ -20,8 +20,8 @@ async fn another_browsers_login_is_not_consumed() {
     let (owner, attacker) = (stack.browser(), stack.browser());
     let callback = begin(&owner, "return_to=%2Fcart").await;
     let own_code = begin(&attacker, "").await;
-    let attacked = with_code_of(&callback, &own_code);
-    let answer = attacker.get(&attacked).await.unwrap();
+    let forged = with_code_of(&callback, &own_code);
+    let answer = attacker.get(&forged).await.unwrap();
     assert_eq!(
         location(&answer),
         format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2Fcart&attempt=2")

@@ -146,7 +146,7 @@ async fn the_userinfo_answers_with_these_headers() {
     assert_visit(&stranger, open(USERINFO), 401, page).await.unwrap();
     assert_visit(&stranger, open(&format!("{USERINFO}?lang=x")), 400, page).await.unwrap();
 
-    let methods = ("access-control-allow-methods", "GET");
+    let methods = ("access-control-allow-methods", "GET, DELETE");
     let preflight = fetch(Method::OPTIONS, USERINFO, PAGE_ORIGIN);
     let granted: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, methods, ALLOWED_HEADERS, MAX_AGE];
     assert_visit(&browser, preflight, 204, granted).await.unwrap();
@@ -156,6 +156,11 @@ async fn the_userinfo_answers_with_these_headers() {
     stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
     assert_visit(&browser, get(""), 403, problem).await.unwrap();
     assert_visit(&browser, open(USERINFO), 403, page).await.unwrap();
+
+    let erased: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, ("set-cookie", SESSION_CLEARED)];
+    assert_visit(&browser, fetch(Method::DELETE, USERINFO, PAGE_ORIGIN), 204, erased).await.unwrap();
+    let foreign = fetch(Method::DELETE, USERINFO, "https://evil.example");
+    assert_visit(&browser, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,10 @@
 //! What holds for every route: which headers leave in [`headers`], what is never written down in
-//! [`canaries`], and here, how a configuration that is wrong ends.
+//! [`canaries`], that no visitor meets another one in a process in [`interleaved`], and here, how a
+//! configuration that is wrong ends.
 
 mod canaries;
 mod headers;
+mod interleaved;
 
 use ::tests::{Failure, Options, Result, Stack, functions::InvocationError};
 use serde_json::json;

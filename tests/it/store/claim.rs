@@ -61,18 +61,29 @@ async fn an_attempt_knows_its_own_mark_when_dynamodb_does_not() {
     let (id, code_id) = (state(1).login_id(), code("0a").code_id());
     let mut marked = fixture.item(LOGINS, id.as_str()).unwrap();
     marked["claimed_code"] = json!({ "S": code_id.as_str() });
-    fixture.database.put(LOGINS, &marked).unwrap();
+    fixture.put(LOGINS, &marked).unwrap();
     let guard = json!({
         "id": { "S": code_id.as_str() }, "login": { "S": id.as_str() }, "browser": { "S": browser(1).as_str() },
         "outcome": { "S": "claimed" }, "attempt_id": { "S": "07".repeat(16) }, "expires_at": { "N": "1" },
     });
-    fixture.database.put(LOGINS, &guard).unwrap();
+    fixture.put(LOGINS, &guard).unwrap();
     let stored = fixture.dump().unwrap();
     for (number, expected) in [(7, "now"), (8, "before")] {
         let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
         assert_eq!(name(&claimed), expected);
         assert_eq!(fixture.dump().unwrap(), stored);
     }
+}
+
+/// The SDK sends a request again that gets no answer in time, and the first copy may come after the claim.
+#[tokio::test]
+async fn a_login_that_is_stored_once_more_stays_claimed() {
+    let fixture = Fixture::with_login().await.unwrap();
+    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let stored = fixture.dump().unwrap();
+    fixture.store.put_login(&id, &login(1)).await.unwrap();
+    assert_eq!(fixture.dump().unwrap(), stored);
 }
 
 #[tokio::test]
@@ -249,7 +260,7 @@ async fn an_outcome_of_another_version_is_an_error() {
         json!({ "id": { "S": code_id.as_str() }, "outcome": { "S": "pending" } }),
         json!({ "id": { "S": code_id.as_str() }, "outcome": { "N": "1" } }),
     ] {
-        fixture.database.put(LOGINS, &item).unwrap();
+        fixture.put(LOGINS, &item).unwrap();
         assert_eq!(fixture.store.code_outcome(&code_id).await, Err(Error::Corrupt("outcome")));
     }
 }

@@ -1,10 +1,13 @@
 //! `shared::store` by itself, over the real SDK against the embedded DynamoDB: every outcome of every
-//! condition, one caller at a time. The claim is in [`claim`], sessions are in [`sessions`].
+//! condition, one caller at a time. The claim is in [`claim`], sessions are in [`sessions`], and what goes
+//! over the wire is in [`wire`].
 
+mod app_token;
 mod claim;
 mod sessions;
+mod wire;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use ::tests::{Failure, Result, binaries::workspace, database::Database, template::Template};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -26,21 +29,23 @@ use crate::support::attribute;
 const NOW: Timestamp = Timestamp::from_epoch_seconds(1_800_000_000);
 /// When the login that is stored ends.
 const END: Timestamp = Timestamp::from_epoch_seconds(1_800_000_600);
+/// The tables, by their names in the template.
 const LOGINS: &str = "LoginsTable";
 const SESSIONS: &str = "SessionsTable";
 
 /// A store over its own tables.
 struct Fixture {
     database: Database,
+    tables: BTreeMap<String, String>,
     store: Store,
 }
 
 impl Fixture {
     async fn new() -> Result<Self> {
         let database = Database::in_memory().await?;
-        database.create_tables(&Template::read(&workspace().join("template.yaml"))?)?;
-        let store = Store::new(&aws(&database.url()).await, &config()?);
-        Ok(Self { database, store })
+        let tables = database.create_tables(&Template::read(&workspace().join("template.yaml"))?)?;
+        let store = Store::new(&aws(&database.url()).await, &config(&tables)?);
+        Ok(Self { database, tables, store })
     }
 
     /// The same with a login of [`browser`]`(1)` under [`state`]`(1)`.
@@ -52,8 +57,19 @@ impl Fixture {
 
     /// An item as it is stored, or null.
     fn item(&self, table: &str, id: &str) -> Result<Value> {
-        let items = self.database.items(table)?;
+        let items = self.database.items(self.table(table)?)?;
         Ok(items.into_iter().find(|item| attribute(item, "id") == id).unwrap_or_default())
+    }
+
+    /// The name of a table, which another DynamoDB may not have under the template's.
+    fn table(&self, logical_id: &str) -> Result<&str> {
+        let name = self.tables.get(logical_id).map(String::as_str);
+        name.ok_or_else(|| Failure::new(format!("the template has no table {logical_id}")))
+    }
+
+    /// Writes an item past the store.
+    fn put(&self, table: &str, item: &Value) -> Result<()> {
+        self.database.put(self.table(table)?, item)
     }
 
     fn dump(&self) -> Result<Value> {
@@ -72,13 +88,15 @@ async fn aws(endpoint: &str) -> SdkConfig {
         .await
 }
 
-fn config() -> Result<Config> {
+/// A configuration with these tables, or with some that are nowhere.
+fn config(tables: &BTreeMap<String, String>) -> Result<Config> {
+    let table = |name| tables.get(name).map_or("nowhere", String::as_str);
     let variables = |name: &str| {
         let value = match name {
             "PUBLIC_URL" => "https://login.example.com",
             "DEFAULT_RETURN_TO" => "/me",
-            "LOGINS_TABLE" => LOGINS,
-            "SESSIONS_TABLE" => SESSIONS,
+            "LOGINS_TABLE" => table(LOGINS),
+            "SESSIONS_TABLE" => table(SESSIONS),
             "OFFICIAL_ACCOUNT_APP_ID" => "wx0000000000000aaa",
             _ => return None,
         };
@@ -150,7 +168,7 @@ async fn an_item_of_another_shape_is_an_error_and_no_panic() {
                 Some(value) => broken[name] = value,
                 None => drop(broken.as_object_mut().unwrap().remove(name)),
             }
-            fixture.database.put(LOGINS, &broken).unwrap();
+            fixture.put(LOGINS, &broken).unwrap();
             let read = fixture.store.login(&id).await;
             // An empty text is one all the same; what it means is judged where it is used.
             let is_text = matches!(name, "browser" | "return_to") && broken[name] == json!({ "S": "" });
@@ -163,7 +181,7 @@ async fn an_item_of_another_shape_is_an_error_and_no_panic() {
 #[tokio::test]
 async fn a_table_that_is_away_is_an_error_that_names_no_item() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let store = Store::new(&aws(&format!("http://{closed}")).await, &config().unwrap());
+    let store = Store::new(&aws(&format!("http://{closed}")).await, &config(&BTreeMap::new()).unwrap());
     let id = state(1).login_id();
     let code = code("0canary").code_id();
     let claimed = store.claim(&id, &code, &browser(1), &attempt(1), NOW).await.map(drop);
@@ -186,7 +204,7 @@ async fn a_table_that_is_away_is_an_error_that_names_no_item() {
 async fn a_table_that_does_not_answer_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let store = Store::new(&aws(&url).await, &config().unwrap());
+    let store = Store::new(&aws(&url).await, &config(&BTreeMap::new()).unwrap());
     let answer = tokio::time::timeout(Duration::from_secs(5), store.login(&state(1).login_id())).await;
     let error = answer.map_err(Failure::from).unwrap().unwrap_err();
     assert_eq!(error, Error::Unavailable { operation: "GetItem", code: "Timeout".to_owned() });
@@ -195,7 +213,7 @@ async fn a_table_that_does_not_answer_is_given_up() {
 #[tokio::test]
 async fn a_table_that_is_missing_is_an_error() {
     let database = Database::in_memory().await.unwrap();
-    let store = Store::new(&aws(&database.url()).await, &config().unwrap());
+    let store = Store::new(&aws(&database.url()).await, &config(&BTreeMap::new()).unwrap());
     let error = store.put_login(&state(1).login_id(), &login(1)).await.unwrap_err();
     assert_eq!(error.to_string(), "PutItem failed: ResourceNotFoundException");
 }

@@ -70,8 +70,8 @@ async fn an_attempt_knows_that_it_has_finished_when_dynamodb_does_not() {
     // Both items as this attempt's own write leaves them, without DynamoDB having seen its token.
     let mut guard = fixture.item(LOGINS, code_id.as_str()).unwrap();
     guard["outcome"] = json!({ "S": "done" });
-    fixture.database.put(LOGINS, &guard).unwrap();
-    fixture.database.put(SESSIONS, &json!({ "id": { "S": id(1).as_str() } })).unwrap();
+    fixture.put(LOGINS, &guard).unwrap();
+    fixture.put(SESSIONS, &json!({ "id": { "S": id(1).as_str() } })).unwrap();
     assert_eq!(fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await, Ok(()));
     let other = fixture.store.finish(&code_id, &attempt(2), &id(1), &session(b"x"), None).await;
     assert_eq!(other, Err(refused()));
@@ -100,7 +100,7 @@ async fn who_did_not_claim_the_code_stores_no_session() {
 async fn a_session_that_exists_is_never_written_over() {
     let fixture = claimed().await.unwrap();
     let before = json!({ "id": { "S": id(1).as_str() }, "sealed": { "B": "AA==" } });
-    fixture.database.put(SESSIONS, &before).unwrap();
+    fixture.put(SESSIONS, &before).unwrap();
     let code_id = code("0a").code_id();
     let finished = fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await;
     assert_eq!(finished, Err(refused()));
@@ -114,7 +114,7 @@ async fn the_session_that_the_browser_came_with_goes() {
     for (came_with, left) in [(Some(2), vec![1, 3]), (Some(9), vec![1, 2, 3]), (None, vec![1, 2, 3])] {
         let fixture = claimed().await.unwrap();
         for number in [2, 3] {
-            fixture.database.put(SESSIONS, &json!({ "id": { "S": id(number).as_str() } })).unwrap();
+            fixture.put(SESSIONS, &json!({ "id": { "S": id(number).as_str() } })).unwrap();
         }
         let replaced = came_with.map(id);
         fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), replaced.as_ref()).await.unwrap();
@@ -168,13 +168,19 @@ async fn a_change_is_saved_over_the_version_it_was_made_from() {
 async fn ending_a_session_ends_that_one() {
     let fixture = Fixture::new().await.unwrap();
     for number in [1, 2] {
-        fixture.database.put(SESSIONS, &json!({ "id": { "S": id(number).as_str() } })).unwrap();
+        fixture.put(SESSIONS, &json!({ "id": { "S": id(number).as_str() } })).unwrap();
     }
     for _ in 0..2 {
         fixture.store.delete_session(&id(1)).await.unwrap();
     }
     assert!(fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null());
     assert!(!fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
+    // By the cookie that names it; a browser without one ends nothing.
+    let token = SessionToken::derive(&BrowserSecret::new([1; 32]), &state(2));
+    fixture.store.end_session(None).await.unwrap();
+    assert!(!fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
+    fixture.store.end_session(Some(&token)).await.unwrap();
+    assert!(fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
 }
 
 #[tokio::test]
@@ -187,7 +193,7 @@ async fn a_session_of_another_shape_is_an_error_and_no_panic() {
         for value in [json!({ "BOOL": true }), json!({ "NULL": true }), json!({ "L": [] })] {
             let mut broken = item.clone();
             broken[name] = value;
-            fixture.database.put(SESSIONS, &broken).unwrap();
+            fixture.put(SESSIONS, &broken).unwrap();
             let read = fixture.store.session(&id(1), NOW).await;
             assert_eq!(read.map(drop).unwrap_err(), Error::Corrupt(name));
         }

@@ -114,7 +114,7 @@ async fn a_preflight_is_answered_for_exact_origins_only() {
             [
                 ("access-control-allow-credentials", "true"),
                 ("access-control-allow-headers", "accept, content-type"),
-                ("access-control-allow-methods", "GET"),
+                ("access-control-allow-methods", "GET, DELETE"),
                 ("access-control-allow-origin", origin),
                 ("access-control-expose-headers", "x-correlation-id"),
                 ("access-control-max-age", "600"),

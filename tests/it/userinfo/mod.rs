@@ -1,8 +1,9 @@
 //! `GET /userinfo`: what is shown, to whom, and in which form. How a session is kept up to date with
 //! WeChat is in [`refresh`], who may ask from another page in [`cors`], what opens a session and what
-//! does not in [`sessions`].
+//! does not in [`sessions`], and how it is erased in [`erase`].
 
 mod cors;
+mod erase;
 mod refresh;
 mod sessions;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ::tests::{Answer, Browser, Result, Stack, stack::PAGE_ORIGIN};
-use simulator::{Action, Fault, ProfileEra, Scripted};
+use simulator::{Action, AuthError, Fault, ProfileEra, Scripted};
 
 use crate::support::{
     AUTH, AUTHORIZE, PROFILE, REFRESH, USERINFO, allow, log_in, log_in_with_profile, number, only_session,
@@ -119,6 +119,23 @@ async fn wechat_is_asked_whether_the_grant_stands_on_demand() {
     stack.simulator().act(&Action::RevokeRefreshTokens);
     assert_eq!(userinfo(&browser).await.unwrap().status, 200);
     assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_token_is_renewed_whichever_number_says_so() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    stack.simulator().knobs(|knobs| knobs.auth_error = AuthError::InvalidOpenid);
+    let browser = logged_in(&stack).await.unwrap();
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 200);
+    assert_eq!(calls(&stack), [0, 1, 2]);
+    // A token that is not taken even when it is new will not get better.
+    script(&stack, AUTH, errcode(40003), 2);
+    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 401);
+    let log = stack.stop().await.text();
+    let line = log.lines().find(|line| line.contains(r#""outcome":"grant_gone""#)).unwrap();
+    assert!(line.contains(r#""errcode":40003"#) && line.contains(r#""level":"INFO""#), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,182 @@
+//! What the functions ask of DynamoDB: how many calls a route takes (here), how they are repeated when
+//! they go wrong ([`repeated`]), and that no function may do more than it does ([`permissions`]).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the helpers of these tests fail as the tests do"
+)]
+
+mod permissions;
+mod repeated;
+
+use ::tests::{
+    Answer, Browser, Options, Result, Stack,
+    browser::Visit,
+    proxy::{Call, Fault, Kind, Rule},
+    stack::PAGE_ORIGIN,
+};
+use http::Method;
+
+use crate::support::{
+    AUTHORIZE, EXCHANGE, LOGOUT, PROFILE, USERINFO, allow, log_in, log_in_with_profile, requests, userinfo,
+};
+
+/// A stack whose calls are counted, and whose people agree without being asked.
+async fn counted(options: Options) -> Stack {
+    let stack = Stack::start(options.proxied()).await.unwrap();
+    allow(&stack);
+    stack
+}
+
+/// The kinds of the calls since the last time, in the order of their names.
+fn kinds(stack: &Stack) -> Vec<Kind> {
+    let proxy = stack.proxy().unwrap();
+    let mut kinds: Vec<_> = proxy.calls().iter().map(|call| call.kind).collect();
+    proxy.forget();
+    kinds.sort_unstable();
+    kinds
+}
+
+/// How many of these calls come one after the other: each arrives when the one before was answered.
+fn in_sequence(calls: &[Call]) -> usize {
+    let mut count = 0;
+    let mut answered = 0;
+    for call in calls {
+        if call.arrived > answered {
+            count += 1;
+            answered = call.answered.unwrap_or(u64::MAX);
+        } else {
+            answered = answered.min(call.answered.unwrap_or(u64::MAX));
+        }
+    }
+    count
+}
+
+/// Begins a login; where WeChat would call back.
+async fn begin(browser: &Browser, link: &str) -> String {
+    let began = browser.get(link).await.unwrap();
+    let wechat = browser.get(began.redirect().unwrap().unwrap().as_str()).await.unwrap();
+    wechat.redirect().unwrap().unwrap().into()
+}
+
+/// A callback whose claim and reading of the login are let go only when both have come.
+async fn callback_in_step(stack: &Stack, browser: &Browser, callback: &str) -> Result<Answer> {
+    let proxy = stack.proxy()?;
+    let claim = proxy.inject(Rule::at(Kind::Claim, Fault::HoldBefore));
+    let login = proxy.inject(Rule::at(Kind::Login, Fault::HoldBefore));
+    let release = async {
+        let held = (claim.held().await?, login.held().await?);
+        held.0.release();
+        held.1.release();
+        Result::Ok(())
+    };
+    let (answer, released) = tokio::join!(browser.get(callback), release);
+    proxy.heal();
+    released.and(answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_takes_one_call_to_begin_and_two_in_sequence_to_finish() {
+    let stack = counted(Options::default()).await;
+    for (link, of_wechat) in
+        [(AUTHORIZE, 1), ("https://login.example.com/authorize?scope=snsapi_userinfo", 2)]
+    {
+        let browser = stack.browser();
+        stack.simulator().clear_ledger();
+        let callback = begin(&browser, link).await;
+        assert_eq!(kinds(&stack), [Kind::PutLogin]);
+
+        let answer = callback_in_step(&stack, &browser, &callback).await.unwrap();
+        assert!(answer.location().unwrap().starts_with(PAGE_ORIGIN));
+        assert_eq!(in_sequence(&stack.proxy().unwrap().calls()), 2);
+        assert_eq!(kinds(&stack), [Kind::Login, Kind::Claim, Kind::Finish]);
+        assert_eq!(requests(&stack, EXCHANGE).len() + requests(&stack, PROFILE).len(), of_wechat);
+
+        assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+        assert_eq!(kinds(&stack), [Kind::Session]);
+        browser.post_form(LOGOUT, PAGE_ORIGIN).await.unwrap();
+        assert_eq!(kinds(&stack), [Kind::DeleteSession]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_unionid_of_a_silent_login_takes_one_more_or_three_if_the_token_is_fetched() {
+    let stack = counted(Options::default().with("SILENT_UNIONID", "true")).await;
+    let fetched: &[_] = &[Kind::AppToken, Kind::LeaseAppToken, Kind::PutAppToken];
+    for (of_the_token, sequence, of_wechat) in [(fetched, 5, 3), (&[Kind::AppToken], 3, 2)] {
+        let browser = stack.browser();
+        let callback = begin(&browser, AUTHORIZE).await;
+        kinds(&stack);
+        stack.simulator().clear_ledger();
+        callback_in_step(&stack, &browser, &callback).await.unwrap();
+        assert_eq!(in_sequence(&stack.proxy().unwrap().calls()), sequence);
+        let expected = [&[Kind::Login, Kind::Claim, Kind::Finish], of_the_token].concat();
+        assert_eq!(kinds(&stack), expected);
+        assert_eq!(stack.simulator().ledger().len(), of_wechat);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_is_no_login_takes_few_calls() {
+    let stack = counted(Options::default()).await;
+    let browser = stack.browser();
+    let callback = begin(&browser, AUTHORIZE).await;
+    browser.get(&callback).await.unwrap();
+    kinds(&stack);
+
+    browser.get(&callback).await.unwrap();
+    assert_eq!(kinds(&stack), [Kind::Login, Kind::Claim, Kind::CodeOutcome, Kind::Session], "a duplicate");
+    stack.browser().get(&callback).await.unwrap();
+    assert_eq!(kinds(&stack), [Kind::Login], "without the browser cookie");
+    let (foreigner, owner) = (stack.browser(), stack.browser());
+    begin(&foreigner, AUTHORIZE).await;
+    let callback = begin(&owner, AUTHORIZE).await;
+    kinds(&stack);
+    foreigner.get(&callback).await.unwrap();
+    assert_eq!(kinds(&stack), [Kind::Login, Kind::Claim, Kind::SpendCode], "another browser's");
+    let (denied, _) = callback.split_once("code=").unwrap();
+    let (_, state) = callback.split_once("&state=").unwrap();
+    owner.get(&format!("{denied}state={state}")).await.unwrap();
+    assert_eq!(kinds(&stack), [Kind::Login], "a denial");
+    owner.get("https://login.example.com/callback?code=1&state=1").await.unwrap();
+    assert_eq!(kinds(&stack), [], "a forged one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_at_the_door_takes_none() {
+    let stack = counted(Options::default()).await;
+    let browser = stack.browser();
+    for link in [
+        "https://login.example.com/",
+        "https://login.example.com/error?reason=login_expired",
+        "https://login.example.com/authorize?return_to=https%3A%2F%2Fevil.example",
+        "https://login.example.com/authorize?scope=everything",
+        USERINFO,
+    ] {
+        browser.get(link).await.unwrap();
+    }
+    for visit in [
+        Visit::fetch(Method::GET, USERINFO, "https://evil.example"),
+        Visit::fetch(Method::OPTIONS, USERINFO, PAGE_ORIGIN),
+        Visit::form(LOGOUT, "https://evil.example", &[]),
+        Visit::form(LOGOUT, PAGE_ORIGIN, &[]),
+    ] {
+        browser.send(visit).await.unwrap();
+    }
+    assert_eq!(kinds(&stack), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_is_read_again_is_one_write_more() {
+    let stack = counted(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await;
+    let browser = stack.browser();
+    log_in(&browser).await.unwrap();
+    kinds(&stack);
+    userinfo(&browser).await.unwrap();
+    assert_eq!(kinds(&stack), [Kind::Session], "no profile was granted");
+    log_in_with_profile(&browser).await.unwrap();
+    kinds(&stack);
+    userinfo(&browser).await.unwrap();
+    assert_eq!(kinds(&stack), [Kind::Session, Kind::SaveSession]);
+}

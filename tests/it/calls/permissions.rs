@@ -1,0 +1,214 @@
+//! The template allows each function exactly what it does. Every path that calls DynamoDB runs here, and
+//! what was called is held against the roles, both ways.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::tests::{
+    Options, Stack,
+    binaries::workspace,
+    browser::Visit,
+    proxy::{Call, Item, Kind},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN},
+    template::Template,
+};
+use http::Method;
+use serde_json::{Value, json};
+use simulator::Fault;
+
+use super::{begin, counted};
+use crate::support::{AUTHORIZE, EXCHANGE, LOGOUT, USERINFO, log_in, log_in_with_profile, userinfo};
+
+/// An action, and the table it is about.
+type Permission = (String, String);
+
+/// What the template allows a function to do with DynamoDB, and to keys of which form; none is any.
+fn allowed(template: &Template, binary: &str) -> BTreeMap<Permission, Option<String>> {
+    let function = template.functions().into_iter().find(|function| function.binary == binary).unwrap();
+    let properties = resource(template, "AWS::Serverless::Function", &function.logical_id);
+    assert!(properties["Policies"].is_null(), "{binary} has policies beside its role");
+    let role = properties["Role"]["Fn::GetAtt"].as_str().unwrap().strip_suffix(".Arn").unwrap();
+    let role = resource(template, "AWS::IAM::Role", role);
+    assert!(role["ManagedPolicyArns"].is_null(), "{binary} has policies that are not in the template");
+    let mut allowed = BTreeMap::new();
+    for policy in list(&role["Policies"]) {
+        for statement in list(&policy["PolicyDocument"]["Statement"]) {
+            // What a parameter switches on counts as switched on.
+            let branches = list(&statement["Fn::If"]);
+            let statement = branches.get(1).copied().unwrap_or(statement);
+            if statement["Effect"] != "Allow" {
+                continue;
+            }
+            for action in list(&statement["Action"]) {
+                let Some(action) = action.as_str().unwrap().strip_prefix("dynamodb:") else { continue };
+                for table in list(&statement["Resource"]) {
+                    let table =
+                        table["Fn::GetAtt"].as_str().or(table.as_str()).unwrap().trim_end_matches(".Arn");
+                    let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+                    let permission = (action.to_owned(), table.to_owned());
+                    allowed.insert(permission, keys.as_str().map(str::to_owned));
+                }
+            }
+        }
+    }
+    allowed
+}
+
+fn resource(template: &Template, of_type: &str, logical_id: &str) -> Value {
+    let (_, properties) = template.resources(of_type).find(|(name, _)| name == logical_id).unwrap();
+    properties.clone()
+}
+
+/// A value that CloudFormation takes alone or as a list.
+fn list(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(values) => values.iter().collect(),
+        value => vec![value],
+    }
+}
+
+/// Everything that makes a function call DynamoDB.
+async fn every_path(stack: &Stack) {
+    let simulator = stack.simulator();
+    let token = format!("app-token#{OFFICIAL_ACCOUNT}");
+    let errcode = |errcode| Fault::Errcode { errcode, errmsg: None };
+
+    // The app's token: it cannot be had, then it can.
+    let browser = stack.browser();
+    simulator.knobs(|knobs| knobs.script("/cgi-bin/stable_token", errcode(40164)));
+    log_in(&browser).await.unwrap();
+    stack.database().delete(stack.table("SessionsTable").unwrap(), &token).unwrap();
+    log_in(&browser).await.unwrap();
+
+    // In place of the old session, with a profile; the same once more; who is it.
+    let callback = begin(&browser, "https://login.example.com/authorize?scope=snsapi_userinfo").await;
+    browser.get(&callback).await.unwrap();
+    browser.get(&callback).await.unwrap();
+    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+
+    // A code that WeChat refuses; an owner, a foreigner with cookie and one without; a denial.
+    simulator.knobs(|knobs| knobs.script(EXCHANGE, errcode(40029)));
+    log_in(&browser).await.unwrap();
+    let callback = begin(&browser, AUTHORIZE).await;
+    let foreigner = stack.browser();
+    begin(&foreigner, AUTHORIZE).await;
+    foreigner.get(&callback).await.unwrap();
+    stack.browser().get(&callback).await.unwrap();
+    browser.get(&callback.replace("code=", "code=authdeny&was=")).await.unwrap();
+
+    // Both ends of a session.
+    browser.post_form(LOGOUT, PAGE_ORIGIN).await.unwrap();
+    log_in_with_profile(&browser).await.unwrap();
+    let erased = browser.send(Visit::fetch(Method::DELETE, USERINFO, PAGE_ORIGIN)).await.unwrap();
+    assert_eq!(erased.status, 204);
+    browser.follow("https://login.example.com/").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_function_may_do_what_it_does_and_nothing_else() {
+    let options = Options::default().with("SILENT_UNIONID", "true").with("PROFILE_LIFETIME_SECONDS", "0");
+    let stack = counted(options).await;
+    every_path(&stack).await;
+
+    let calls = stack.proxy().unwrap().calls();
+    let kinds: BTreeSet<_> = calls.iter().map(|call| call.kind).collect();
+    assert_eq!(kinds, BTreeSet::from(Kind::ALL), "every call of the store, and no unknown one");
+
+    let text = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    assert_eq!(differences(&text, &calls), Vec::<String>::new());
+
+    // And each way of being wrong is seen.
+    for (right, wrong, difference) in [
+        (
+            "Action: dynamodb:PutItem\n",
+            "Action: [dynamodb:PutItem, dynamodb:Query]\n",
+            "authorize may Query LoginsTable",
+        ),
+        (
+            "Action: dynamodb:DeleteItem\n",
+            "Action: dynamodb:GetItem\n",
+            "logout does DeleteItem SessionsTable",
+        ),
+        ("\"login#*\"", "\"code#*\"", "authorize does PutItem LoginsTable of login#"),
+        ("Resource: !GetAtt LoginsTable.Arn", "Resource: \"*\"", "authorize may PutItem *"),
+        ("Action: dynamodb:DeleteItem\n", "Action: \"dynamodb:*\"\n", "logout may * SessionsTable"),
+        (
+            "      Role: !GetAtt SiteRole.Arn\n",
+            "      Role: !GetAtt LogoutRole.Arn\n",
+            "site may DeleteItem SessionsTable",
+        ),
+    ] {
+        let changed = text.replacen(right, wrong, 1);
+        assert_ne!(changed, text, "the template has no {right:?}");
+        let found = differences(&changed, &calls);
+        assert!(found.iter().any(|found| found.starts_with(difference)), "{difference}: {found:?}");
+    }
+}
+
+/// What the functions of this template may do and did not, and what they did and may not.
+fn differences(template: &str, calls: &[Call]) -> Vec<String> {
+    let template = Template::parse(template).unwrap();
+    let mut differences = Vec::new();
+    let mut functions = BTreeSet::new();
+    for function in template.functions() {
+        let name = function.binary;
+        let mut allowed = allowed(&template, &name);
+        let made: BTreeSet<&Item> =
+            calls.iter().filter(|call| call.function == name).flat_map(|call| &call.items).collect();
+        let mut used = BTreeSet::new();
+        for Item { action, table, id } in made {
+            let permission = (action.clone(), table.clone());
+            let id = id.as_deref().unwrap_or_default();
+            match allowed.get(&permission) {
+                Some(form) if id.starts_with(form.as_deref().unwrap_or_default().trim_end_matches('*')) => {
+                    used.insert(permission);
+                }
+                Some(_) => differences.push(format!("{name} does {action} {table} of {id}")),
+                None => differences.push(format!("{name} does {action} {table}")),
+            }
+        }
+        allowed.retain(|permission, _| !used.contains(permission));
+        differences.extend(allowed.keys().map(|(action, table)| format!("{name} may {action} {table}")));
+        functions.insert(name);
+    }
+    let strangers = calls.iter().filter(|call| !functions.contains(&call.function));
+    differences.extend(strangers.map(|call| format!("nobody knows who does {call}")));
+    differences
+}
+
+#[test]
+fn permissions_are_read_as_iam_reads_them() {
+    let template = Template::parse(
+        "Resources:
+  OneFunction:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: one } }
+    Properties: { Role: !GetAtt OneRole.Arn }
+  OneRole:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies:
+        - PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: dynamodb:PutItem
+                Resource: [!GetAtt A.Arn, !GetAtt B.Arn]
+                Condition: { ForAllValues:StringLike: { dynamodb:LeadingKeys: login#* } }
+              - !If
+                - Switched
+                - { Effect: Allow, Action: [dynamodb:GetItem, logs:PutLogEvents], Resource: !GetAtt A.Arn }
+                - !Ref AWS::NoValue
+              - { Effect: Deny, Action: dynamodb:DeleteItem, Resource: !GetAtt A.Arn }",
+    )
+    .unwrap();
+    let allowed = allowed(&template, "one");
+    let read: Vec<_> = allowed.iter().map(|((action, table), keys)| json!([action, table, keys])).collect();
+    assert_eq!(
+        read,
+        [
+            json!(["GetItem", "A", null]),
+            json!(["PutItem", "A", "login#*"]),
+            json!(["PutItem", "B", "login#*"])
+        ]
+    );
+}

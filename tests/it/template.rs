@@ -1,0 +1,374 @@
+//! What the template watches, held against what the functions log.
+//!
+//! A metric filter that names an outcome which no longer exists counts nothing and says nothing. So the
+//! filters are evaluated here, by an interpreter of their language ([`pattern`]), over the lines of real
+//! logins, and every name in a filter or in a query must be one of the log's ([`outcomes`]). What the
+//! template makes of the metrics is in [`operation`].
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "the helpers of these tests fail as the tests do; what is missing in JSON reads as null"
+)]
+
+mod operation;
+mod outcomes;
+mod pattern;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::tests::{
+    Options, Stack, binaries::workspace, browser::Visit, events::Event, logs::Logs, stack::PAGE_ORIGIN,
+    template::Template,
+};
+use http::Method;
+use serde_json::{Value, json};
+use shared::wechat::errcode::{KNOWN, Reaction};
+use simulator::{Consent, Denial, Fault};
+use tokio::net::TcpListener;
+
+use crate::support::{
+    AUTHORIZE, EXCHANGE, LOGOUT, USERINFO, allow, callback_of, log_in, log_in_with_profile, requests, stack,
+    userinfo,
+};
+use outcomes::{Level, OUTCOMES};
+use pattern::Pattern;
+
+/// Every field of a line.
+const FIELDS: [&str; 13] = [
+    "cause",
+    "correlation_id",
+    "duration_ms",
+    "errcode",
+    "function",
+    "level",
+    "message",
+    "outcome",
+    "place",
+    "rid",
+    "status",
+    "timestamp",
+    "wechat_ms",
+];
+
+/// The metrics that say what a callback came to; exactly one for each.
+const ENDS: [&str; 4] = ["LoginsFinished", "LoginsDuplicated", "LoginsDenied", "LoginsRefused"];
+
+/// A metric filter.
+struct Filter {
+    function: String,
+    metric: String,
+    value: Value,
+    pattern: Pattern,
+    text: String,
+}
+
+fn template() -> Template {
+    Template::read(&workspace().join("template.yaml")).unwrap()
+}
+
+/// Every log group of a function, by its logical id, with the name of the function.
+fn groups(template: &Template) -> BTreeMap<String, String> {
+    let binaries: BTreeMap<_, _> =
+        template.functions().into_iter().map(|function| (function.logical_id, function.binary)).collect();
+    template
+        .resources("AWS::Serverless::Function")
+        .map(|(id, properties)| {
+            let group = properties["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap().to_owned();
+            (group, binaries[&id].clone())
+        })
+        .collect()
+}
+
+fn filters(template: &Template) -> Vec<Filter> {
+    let groups = groups(template);
+    template
+        .resources("AWS::Logs::MetricFilter")
+        .map(|(id, properties)| {
+            let group = properties["LogGroupName"]["Ref"].as_str().unwrap();
+            let text = properties["FilterPattern"].as_str().unwrap().to_owned();
+            let transformations = properties["MetricTransformations"].as_array().unwrap();
+            assert_eq!(transformations.len(), 1, "{id}");
+            let metric = transformations[0]["MetricName"].as_str().unwrap().to_owned();
+            assert_eq!(properties["FilterName"], metric, "{id}");
+            assert!(id.ends_with(&metric), "{id} counts {metric}");
+            assert!(text.len() <= 1024, "CloudWatch takes no longer pattern: {id}");
+            Filter {
+                function: groups[group].clone(),
+                metric,
+                value: transformations[0]["MetricValue"].clone(),
+                pattern: Pattern::read(&text).unwrap(),
+                text,
+            }
+        })
+        .collect()
+}
+
+/// The lines that a stack printed, by function.
+fn lines(logs: &Logs) -> Vec<(String, Value)> {
+    let lines = logs.lines().into_iter().filter(|line| line.worker > 0);
+    lines.filter_map(|line| Some((line.function, serde_json::from_str(&line.text).ok()?))).collect()
+}
+
+/// How often a metric would have counted.
+fn count(filters: &[Filter], metric: &str, lines: &[(String, Value)]) -> usize {
+    let of_metric = || filters.iter().filter(|filter| filter.metric == metric);
+    assert!(of_metric().next().is_some(), "nothing counts {metric}");
+    lines
+        .iter()
+        .filter(|(function, line)| {
+            of_metric().any(|filter| filter.function == *function && filter.pattern.matches(line))
+        })
+        .count()
+}
+
+/// The metrics that an alarm watches, by alarm; of the ones that the filters make.
+fn alarmed(template: &Template) -> BTreeMap<String, String> {
+    let alarms = template.resources("AWS::CloudWatch::Alarm");
+    alarms
+        .filter(|(_, alarm)| alarm["Namespace"] == namespace())
+        .map(|(id, alarm)| (id, alarm["MetricName"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+fn namespace() -> Value {
+    json!({ "Fn::Sub": "WeChatLogin/${AWS::StackName}" })
+}
+
+fn refuse_with(stack: &Stack, errcode: i64) {
+    stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, Fault::Errcode { errcode, errmsg: None }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_filters_count_what_happened() {
+    let stack = stack().await.unwrap();
+    allow(&stack);
+    // Three logins, of which one is repeated and one opened by a stranger.
+    let browser = stack.browser();
+    let callback = callback_of(&log_in(&browser).await.unwrap()).unwrap();
+    log_in_with_profile(&browser).await.unwrap();
+    let other = stack.browser();
+    let repeated = callback_of(&log_in(&other).await.unwrap()).unwrap();
+    assert_eq!(other.get(&repeated).await.unwrap().status, 303);
+    stack.browser().get(&callback).await.unwrap();
+    // One is declined.
+    stack.simulator().knobs(|knobs| {
+        knobs.consent = Consent::Deny;
+        knobs.denial = Denial::Authdeny;
+    });
+    stack.browser().follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await.unwrap();
+    // One is of an app whose secret is wrong, one meets WeChat at a bad time.
+    refuse_with(&stack, 40013);
+    stack.browser().follow(AUTHORIZE).await.unwrap();
+    refuse_with(&stack, -1);
+    let unlucky = stack.browser();
+    let begun = unlucky.get(AUTHORIZE).await.unwrap().redirect().unwrap().unwrap();
+    let back = unlucky.get(begun.as_str()).await.unwrap().redirect().unwrap().unwrap();
+    unlucky.get(back.as_str()).await.unwrap();
+    // Who is logged in is asked, and what nobody can read is sent.
+    userinfo(&browser).await.unwrap();
+    for event in Event::all().unwrap() {
+        if event.name.ends_with("-raw-quote") {
+            stack.gateway().invoke(event.function, &event.payload).await.unwrap();
+        }
+    }
+
+    let template = template();
+    let (filters, lines) = (filters(&template), lines(&stack.stop().await));
+    for (metric, expected) in [
+        ("LoginsStarted", 6),
+        ("LoginsFinished", 3),
+        ("LoginsDuplicated", 1),
+        ("LoginsDenied", 1),
+        // The stranger, the wrong secret, the bad time, and the callback that nobody can read.
+        ("LoginsRefused", 4),
+        ("ConfigurationErrors", 1),
+        ("WechatTrouble", 1),
+        ("InvariantViolations", 0),
+        ("ServiceErrors", 0),
+        ("SlowRequests", 0),
+        // The three logins and the two that WeChat refused. The profile that was asked for is at hand.
+        ("WechatMilliseconds", 5),
+    ] {
+        assert_eq!(count(&filters, metric, &lines), expected, "{metric}: {lines:#?}");
+    }
+    assert_eq!(requests(&stack, EXCHANGE).len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_says_how_long_wechat_took_if_it_was_asked() {
+    let stack = stack().await.unwrap();
+    stack.simulator().knobs(|knobs| knobs.delay_milliseconds.insert(EXCHANGE.to_owned(), 300));
+    log_in(&stack.browser()).await.unwrap();
+    let lines = lines(&stack.stop().await);
+    let of = |function: &str| {
+        let found = lines.iter().find(|(name, line)| name == function && line["message"] == "request");
+        found.unwrap_or_else(|| unreachable!("{function} logged nothing")).1.clone()
+    };
+    assert_eq!(of("authorize").get("wechat_ms"), None);
+    let callback = of("callback");
+    let (waited, took) = (callback["wechat_ms"].as_u64().unwrap(), callback["duration_ms"].as_u64().unwrap());
+    assert!((300..5000).contains(&waited) && waited <= took, "{callback}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_errcode_that_is_a_matter_of_configuration_sets_off_the_alarm() {
+    let stack = stack().await.unwrap();
+    let codes: Vec<_> = KNOWN
+        .iter()
+        .map(|known| (known.errcode, known.reaction))
+        .chain([(98765, Reaction::Configuration)])
+        .collect();
+    let mut expected = 0;
+    for (errcode, reaction) in codes {
+        refuse_with(&stack, errcode);
+        let browser = stack.browser();
+        let begun = browser.get(AUTHORIZE).await.unwrap().redirect().unwrap().unwrap();
+        let back = browser.get(begun.as_str()).await.unwrap().redirect().unwrap().unwrap();
+        browser.get(back.as_str()).await.unwrap();
+        expected += usize::from(reaction == Reaction::Configuration);
+    }
+    assert!(expected > 20, "{expected}");
+    let template = template();
+    let (filters, lines) = (filters(&template), lines(&stack.stop().await));
+    assert_eq!(count(&filters, "ConfigurationErrors", &lines), expected);
+    assert!(alarmed(&template).values().any(|metric| metric == "ConfigurationErrors"));
+    for errcode in [40125, 40013, 40164, 48001] {
+        let is_known =
+            KNOWN.iter().any(|known| known.errcode == errcode && known.reaction == Reaction::Configuration);
+        assert!(is_known, "{errcode}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_logged_is_listed_at_its_level() {
+    let usual = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await.unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let without_tables =
+        Stack::start(Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", &format!("http://{closed}")))
+            .await
+            .unwrap();
+    let without_secret =
+        Stack::start(Options::default().with("APP_SECRETS", r#"{"wx0000000000000bbb":"x"}"#)).await.unwrap();
+    for event in Event::all().unwrap() {
+        usual.gateway().invoke(event.function, &event.payload).await.unwrap();
+        let needs_a_table =
+            ["authorize-silent", "callback-unknown-state", "userinfo-unknown-session", "logout-script"];
+        if needs_a_table.contains(&event.name.as_str()) {
+            without_tables.gateway().invoke(event.function, &event.payload).await.unwrap();
+        }
+    }
+    without_secret.browser().follow(AUTHORIZE).await.unwrap();
+
+    allow(&usual);
+    for errcode in [40029, 40125, 40226, -1] {
+        refuse_with(&usual, errcode);
+        usual.browser().follow(AUTHORIZE).await.unwrap();
+    }
+    let browser = usual.browser();
+    let callback = callback_of(&log_in_with_profile(&browser).await.unwrap()).unwrap();
+    browser.get(&callback).await.unwrap();
+    userinfo(&browser).await.unwrap();
+    usual.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
+    userinfo(&browser).await.unwrap();
+    usual.browser().follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await.unwrap();
+    browser.send(Visit::fetch(Method::DELETE, USERINFO, PAGE_ORIGIN)).await.unwrap();
+    browser.get(&callback).await.unwrap();
+    usual.browser().post_form(LOGOUT, PAGE_ORIGIN).await.unwrap();
+
+    let mut seen = BTreeSet::new();
+    for stack in [&usual, &without_tables, &without_secret] {
+        for (function, line) in lines(&stack.stop().await) {
+            let name = line["outcome"].as_str().unwrap().to_owned();
+            let listed = outcomes::of(&function).into_iter().find(|(outcome, _)| *outcome == name);
+            let Some((_, level)) = listed else { unreachable!("not listed: {line}") };
+            let is_error = line["level"] == "ERROR";
+            let errcode = line["errcode"].as_i64().is_some_and(|errcode| errcode > 0);
+            let is_right = match level {
+                Level::Info => !is_error,
+                Level::Error => is_error,
+                Level::Either => !is_error || errcode,
+            };
+            assert!(is_right, "{level:?}: {line}");
+            for field in line.as_object().unwrap().keys() {
+                assert!(FIELDS.contains(&field.as_str()), "{field}: {line}");
+            }
+            seen.insert((function, name));
+        }
+    }
+    let listed: usize = OUTCOMES.iter().map(|(_, outcomes)| outcomes.len()).sum();
+    assert!(seen.len() * 2 > listed, "only {} of {listed}: {seen:?}", seen.len());
+}
+
+#[test]
+fn every_callback_is_counted_once_and_every_error_sets_off_an_alarm() {
+    let template = template();
+    let (filters, alarmed) = (filters(&template), alarmed(&template));
+    for (function, _) in OUTCOMES {
+        for (outcome, level) in outcomes::of(function) {
+            let line = |level: &str, errcode: Option<i64>| {
+                let mut line = json!({ "message": "request", "level": level, "outcome": outcome });
+                if let Some(errcode) = errcode {
+                    line["errcode"] = errcode.into();
+                }
+                vec![(function.to_owned(), line)]
+            };
+            if function == "callback" {
+                let ends = ENDS.iter().filter(|metric| count(&filters, metric, &line("INFO", None)) == 1);
+                assert_eq!(ends.count(), 1, "{outcome}");
+            }
+            let alarms = |lines: &[(String, Value)]| {
+                let errors = ["InvariantViolations", "ConfigurationErrors", "ServiceErrors"];
+                let metrics = alarmed.values().filter(|metric| errors.contains(&metric.as_str()));
+                metrics.filter(|metric| count(&filters, metric, lines) == 1).count()
+            };
+            match level {
+                Level::Error => assert_eq!(alarms(&line("ERROR", None)), 1, "{function}: {outcome}"),
+                Level::Info => assert_eq!(alarms(&line("INFO", Some(40029))), 0, "{function}: {outcome}"),
+                Level::Either => {
+                    assert_eq!(alarms(&line("ERROR", Some(40013))), 1, "{function}: {outcome}");
+                    assert_eq!(alarms(&line("INFO", Some(-1))), 0, "{function}: {outcome}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_name_in_a_filter_is_one_of_the_logs() {
+    let template = template();
+    let mut patterns: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for filter in filters(&template) {
+        for (field, value) in filter.pattern.comparisons() {
+            assert!(FIELDS.contains(&field), "{}: {field}", filter.text);
+            let is_known = match (field, value.as_str()) {
+                ("outcome", Some(name)) => {
+                    outcomes::of(&filter.function).iter().any(|(known, _)| *known == name)
+                }
+                ("level", Some(level)) => ["INFO", "ERROR"].contains(&level),
+                ("message", Some(message)) => message == "request",
+                ("errcode" | "duration_ms" | "wechat_ms", None) => true,
+                _ => false,
+            };
+            // One pattern serves all functions where an outcome may be any function's.
+            let is_for_all = ["InvariantViolations", "ConfigurationErrors", "ServiceErrors"];
+            let is_anybodys = OUTCOMES.iter().any(|(function, _)| {
+                outcomes::of(function).iter().any(|(known, _)| Some(*known) == value.as_str())
+            });
+            assert!(
+                is_known || is_for_all.contains(&filter.metric.as_str()) && is_anybodys,
+                "{} of {}: {field} {value}",
+                filter.metric,
+                filter.function
+            );
+        }
+        let is_the_field = filter.value.as_str().and_then(|value| value.strip_prefix("$."));
+        assert!(is_the_field.map_or(filter.value == "1", |field| FIELDS.contains(&field)), "{}", filter.text);
+        patterns.entry(filter.metric).or_default().insert(filter.function, filter.text);
+    }
+    for metric in ["InvariantViolations", "ConfigurationErrors", "ServiceErrors", "SlowRequests"] {
+        let of_metric = &patterns[metric];
+        assert_eq!(of_metric.len(), OUTCOMES.len(), "{metric} does not watch every function");
+        assert_eq!(of_metric.values().collect::<BTreeSet<_>>().len(), 1, "{metric}: {of_metric:#?}");
+    }
+}

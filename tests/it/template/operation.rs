@@ -1,0 +1,220 @@
+//! Alarms, the dashboard, throttles and shares: that what they name exists, and that nobody was forgotten.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use ::tests::template::Template;
+use serde_json::{Value, json};
+
+use super::{FIELDS, alarmed, filters, groups, namespace, outcomes, outcomes::OUTCOMES, template};
+
+/// How long before Lambda's deadline a function answers by itself (`shared/src/runtime.rs`).
+const DEADLINE_MARGIN: Duration = Duration::from_millis(1500);
+
+/// The one dashboard, with what stands for the names of resources taken out; and those names.
+fn dashboard(template: &Template) -> (Value, BTreeSet<String>) {
+    let (_, properties) = template.resources("AWS::CloudWatch::Dashboard").next().unwrap();
+    let mut body = properties["DashboardBody"]["Fn::Sub"].as_str().unwrap().to_owned();
+    let mut named = BTreeSet::new();
+    while let Some((before, rest)) = body.split_once("${") {
+        let (name, after) = rest.split_once('}').unwrap();
+        named.insert(name.to_owned());
+        body = format!("{before}<{name}>{after}");
+    }
+    (serde_json::from_str(&body).unwrap(), named)
+}
+
+fn widgets<'a>(dashboard: &'a Value, kind: &str) -> Vec<&'a Value> {
+    let widgets = dashboard["widgets"].as_array().unwrap().iter();
+    widgets.filter(|widget| widget["type"] == kind).map(|widget| &widget["properties"]).collect()
+}
+
+/// The words of a query outside of its texts, and the texts.
+fn words(query: &str) -> (BTreeSet<&str>, BTreeSet<&str>) {
+    let parts: Vec<_> = query.split('\'').collect();
+    let texts = parts.iter().skip(1).step_by(2).copied().collect();
+    let outside = parts.iter().step_by(2);
+    let words =
+        outside.flat_map(|part| part.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_'));
+    (words.filter(|word| !word.is_empty()).collect(), texts)
+}
+
+#[test]
+fn every_alarm_watches_something_and_tells_somebody() {
+    let template = template();
+    let metrics: BTreeSet<_> = filters(&template).into_iter().map(|filter| filter.metric).collect();
+    let actions = json!([
+        { "Fn::If": ["HasAlarmEmail", { "Ref": "AlarmTopic" }, { "Ref": "AWS::NoValue" }] },
+        { "Fn::If": ["HasAlarmTopic", { "Ref": "AlarmTopicArn" }, { "Ref": "AWS::NoValue" }] },
+    ]);
+    for (id, alarm) in template.resources("AWS::CloudWatch::Alarm") {
+        assert_eq!(alarm["AlarmActions"], actions, "{id}");
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{id}");
+        assert!(alarm["AlarmDescription"].as_str().is_some_and(|text| text.len() > 20), "{id}");
+        assert_eq!(alarm["ComparisonOperator"], "GreaterThanOrEqualToThreshold", "{id}");
+    }
+    for (id, metric) in alarmed(&template) {
+        assert!(metrics.contains(&metric), "{id} watches {metric}, which nothing counts");
+    }
+    // A metric of ours in our namespace, or none that we make at all.
+    for (id, filter) in template.resources("AWS::Logs::MetricFilter") {
+        assert_eq!(filter["MetricTransformations"][0]["MetricNamespace"], namespace(), "{id}");
+    }
+}
+
+#[test]
+fn the_alarms_on_aws_watch_every_function_and_table() {
+    let template = template();
+    let watched = |metric: &str| -> BTreeSet<String> {
+        let alarms = template.resources("AWS::CloudWatch::Alarm");
+        alarms
+            .flat_map(|(_, alarm)| alarm["Metrics"].as_array().cloned().unwrap_or_default())
+            .map(|entry| entry["MetricStat"]["Metric"].clone())
+            .filter(|watched| watched["MetricName"] == metric)
+            .map(|watched| watched["Dimensions"][0]["Value"]["Ref"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let functions: BTreeSet<_> =
+        template.functions().into_iter().map(|function| function.logical_id).collect();
+    let tables: BTreeSet<_> = template.tables().into_iter().map(|table| table.logical_id).collect();
+    for (metric, all) in [
+        ("Errors", &functions),
+        ("Throttles", &functions),
+        ("ReadThrottleEvents", &tables),
+        ("WriteThrottleEvents", &tables),
+        ("5xx", &BTreeSet::from(["HttpApi".to_owned()])),
+    ] {
+        assert_eq!(watched(metric), *all, "{metric}");
+    }
+}
+
+#[test]
+fn the_dashboard_shows_what_there_is() {
+    let template = template();
+    let (dashboard, named) = dashboard(&template);
+    let of_type = |kind: &str| template.resources(kind).map(|(id, _)| id).collect::<BTreeSet<_>>();
+    let mut known: BTreeSet<_> = of_type("AWS::Serverless::Function");
+    known.extend(of_type("AWS::Logs::LogGroup"));
+    known.extend(of_type("AWS::Serverless::HttpApi"));
+    known.extend(of_type("AWS::CloudWatch::Alarm").into_iter().map(|id| format!("{id}.Arn")));
+    known.extend(["AWS::Region", "AWS::StackName"].map(str::to_owned));
+    let strange: Vec<_> = named.difference(&known).collect();
+    assert!(strange.is_empty(), "{strange:?}");
+
+    // Every metric that a filter makes is shown, and no other of our namespace.
+    let made: BTreeSet<_> = filters(&template).into_iter().map(|filter| filter.metric).collect();
+    let mut shown = BTreeSet::new();
+    for properties in widgets(&dashboard, "metric") {
+        for metric in properties["metrics"].as_array().unwrap() {
+            if metric[0] == "WeChatLogin/<AWS::StackName>" {
+                shown.insert(metric[1].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(shown, made);
+
+    let alarms = widgets(&dashboard, "alarm");
+    let alarms: BTreeSet<_> = alarms[0]["alarms"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let all = of_type("AWS::CloudWatch::Alarm");
+    assert_eq!(alarms, all.iter().map(|id| format!("\"<{id}.Arn>\"")).collect());
+}
+
+#[test]
+fn every_query_of_the_dashboard_names_what_is_logged() {
+    const LANGUAGE: [&str; 14] = [
+        "SOURCE",
+        "filter",
+        "and",
+        "not",
+        "in",
+        "stats",
+        "count",
+        "as",
+        "by",
+        "sort",
+        "desc",
+        "ispresent",
+        "requests",
+        "outcome",
+    ];
+    let template = template();
+    let (dashboard, _) = dashboard(&template);
+    let groups = groups(&template);
+    let everything: BTreeSet<_> =
+        OUTCOMES.iter().flat_map(|(name, _)| outcomes::of(name)).map(|(name, _)| name).collect();
+    let queries = widgets(&dashboard, "log");
+    assert_eq!(queries.len(), 2);
+    for properties in queries {
+        let query = properties["query"].as_str().unwrap();
+        let (words, texts) = words(query);
+        for word in words {
+            assert!(LANGUAGE.contains(&word) || FIELDS.contains(&word), "{word}: {query}");
+        }
+        for text in texts {
+            let group = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+            let is_known = group
+                .map_or(text == "request" || everything.contains(text), |group| groups.contains_key(group));
+            assert!(is_known, "{text}: {query}");
+        }
+    }
+}
+
+#[test]
+fn a_slow_request_is_told_of_before_it_is_given_up() {
+    let template = template();
+    let slow = filters(&template).into_iter().find(|filter| filter.metric == "SlowRequests").unwrap();
+    let comparisons = slow.pattern.comparisons();
+    let milliseconds = comparisons[0].1.as_u64().unwrap();
+    for function in template.functions() {
+        let given_up = function.timeout.saturating_sub(DEADLINE_MARGIN);
+        let told = Duration::from_millis(milliseconds);
+        assert!(told < given_up && told * 2 > given_up, "{}: {told:?}", function.binary);
+    }
+}
+
+#[test]
+fn every_route_has_a_throttle_of_its_own() {
+    let template = template();
+    let (_, api) = template.resources("AWS::Serverless::HttpApi").next().unwrap();
+    let throttles = api["RouteSettings"].as_object().unwrap();
+    let routes: BTreeSet<_> =
+        template.routes().into_iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    assert_eq!(throttles.keys().cloned().collect::<BTreeSet<_>>(), routes);
+    let all = throttles.values().chain([&api["DefaultRouteSettings"]]);
+    for throttle in all {
+        let (rate, burst) = (&throttle["ThrottlingRateLimit"], &throttle["ThrottlingBurstLimit"]);
+        let (rate, burst) = (rate.as_u64().unwrap(), burst.as_u64().unwrap());
+        assert!((1..=1000).contains(&rate) && (rate..=2000).contains(&burst), "{throttle}");
+    }
+    // Somebody who fills the throttle is noticed.
+    let flood = template.resources("AWS::CloudWatch::Alarm").find(|(id, _)| id == "FloodAlarm").unwrap().1;
+    let passed = throttles["GET /authorize"]["ThrottlingRateLimit"].as_u64().unwrap()
+        * flood["Period"].as_u64().unwrap();
+    assert_eq!(flood["Threshold"].as_u64().unwrap() * 2, passed);
+}
+
+#[test]
+fn every_function_can_have_a_share_and_a_log_that_ends() {
+    let template = template();
+    let mut shares = BTreeMap::new();
+    for (id, function) in template.resources("AWS::Serverless::Function") {
+        let share = &function["ReservedConcurrentExecutions"]["Fn::If"];
+        assert_eq!(
+            (&share[0], &share[2]),
+            (&json!("ReservesConcurrency"), &json!({ "Ref": "AWS::NoValue" })),
+            "{id}"
+        );
+        shares.insert(share[1]["Ref"].as_str().unwrap().to_owned(), id);
+    }
+    assert_eq!(shares.len(), 5, "{shares:?}");
+    let groups = groups(&template);
+    assert_eq!(groups.len(), 5, "two functions write into one log: {groups:?}");
+    let mut logs = 0;
+    for (id, group) in template.resources("AWS::Logs::LogGroup") {
+        assert_eq!(group["RetentionInDays"], json!({ "Ref": "LogRetentionDays" }), "{id}");
+        logs += 1;
+    }
+    assert_eq!(logs, 6);
+}
