@@ -9,6 +9,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?= python3
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_MUTANTS_VERSION := 27.1.0
 
 # `sam` knows no region offline and takes part in surveys unless told otherwise.
 export AWS_DEFAULT_REGION ?= us-east-1
@@ -18,7 +20,7 @@ say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/installed ## Run the whole login on this machine, WeChat included; ARGS="--help" shows the options
@@ -38,6 +40,47 @@ test: .venv/installed browser ## Run every test, then every file of events/ agai
 	$(call say,Sending events/ through cargo lambda invoke)
 	@cargo run --package local -- --cargo-lambda .venv/bin/cargo-lambda --check
 
+# The functions as they are deployed, so that what is searched for secrets is what would log them.
+.PHONY: battery
+battery: ## Run every row of the battery at full size; ARGS="--row B6 --seed 7" runs one row again as it was
+	$(call say,Building for release; this takes some minutes)
+	@cargo build --release --package authorize --package callback --package userinfo --package logout --package site
+	@FUNCTIONS_BIN_DIR="$(CURDIR)/target/release" cargo test --package tests --test battery -- --full $(ARGS)
+
+# On the stable toolchain, which has libFuzzer's instrumentation but no sanitizer; there is no unsafe code that one
+# could find anything in. What was found to get far is kept in CORPUS. The functions' own log is not of interest.
+CORPUS ?= target/fuzz/corpus/$(TARGET)
+.PHONY: fuzz
+fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Look for input that breaks a promise; TARGET=cookies ARGS=-max_total_time=60
+	@[ -d "tests/fuzz/seeds/$(TARGET)" ] && [ -n "$(TARGET)" ] || { \
+	  echo "Which one? make fuzz TARGET=$$(ls tests/fuzz/seeds | paste -sd '|') [ARGS=-help=1]" >&2; exit 2; }
+	@command -v c++ >/dev/null || { \
+	  echo "libFuzzer and Ada need a compiler of C++. On Debian and Ubuntu: apt-get install g++" >&2; exit 1; }
+	@mkdir -p "$(CORPUS)" target/fuzz/artifacts/$(TARGET)
+	@export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=2 CARGO_PROFILE_RELEASE_STRIP=none; \
+	  export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:9 AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true; \
+	  export AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none; \
+	  .tools/bin/cargo-fuzz fuzz run --sanitizer none --features libfuzzer --codegen-units 16 \
+	  --fuzz-dir tests/fuzz --target-dir target/fuzz $(TARGET) \
+	  "$(CORPUS)" tests/fuzz/seeds/$(TARGET) $(if $(filter events,$(TARGET)),events) -- \
+	  -artifact_prefix=target/fuzz/artifacts/$(TARGET)/ -print_final_stats=1 -timeout=10 $(ARGS) >/dev/null
+
+# The tests that are about DynamoDB, all of them even if some fail: the point is to see every difference.
+.PHONY: test-dynamodb
+test-dynamodb: ## Hold another DynamoDB against the embedded one; ENDPOINT=http://127.0.0.1:8000
+	@[ -n "$(ENDPOINT)" ] || { echo "Where is it? make test-dynamodb ENDPOINT=http://127.0.0.1:8000 [ARGS=--full]" >&2; exit 2; }
+	$(call say,Testing against the DynamoDB at $(ENDPOINT))
+	@export DYNAMODB_ENDPOINT="$(ENDPOINT)"; failed=; \
+	  cargo test --package tests --test it -- store:: || failed=1; \
+	  cargo test --package tests --test battery -- \
+	    --row B1 --row B2 --row B3 --row B4 --row B5 --row B6 $(ARGS) || failed=1; \
+	  [ -z "$$failed" ]
+
+.PHONY: mutants
+mutants: .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION) ## Break the sources on purpose, and require that tests notice; ARGS=conditions runs one part
+	$(call say,Testing the tests; this takes some hours)
+	@$(PYTHON) .ci/mutants $(ARGS)
+
 .PHONY: lint
 lint: lint-rust lint-dependencies lint-template purity ## Check everything that can be checked without running it
 
@@ -47,6 +90,8 @@ lint-rust:
 	@cargo fmt --all --check
 	$(call say,Clippy)
 	@cargo clippy --workspace --all-targets -- --deny warnings
+	@if command -v c++ >/dev/null; then cargo clippy --package fuzz --features libfuzzer --bins -- --deny warnings; \
+	  else echo "No compiler of C++: what only libFuzzer needs of package fuzz is not checked"; fi
 	$(call say,Documentation)
 	@RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items
 
@@ -57,10 +102,11 @@ lint-dependencies: .tools/cargo-deny-$(CARGO_DENY_VERSION)
 
 # Both: plain `validate` runs the SAM transform, `--lint` runs cfn-lint, and neither finds what the other does.
 .PHONY: lint-template
-lint-template: .venv-lint/installed
+lint-template: .venv-lint/installed .venv-checkov/installed
 	$(call say,Template)
 	@.venv-lint/bin/sam validate
 	@.venv-lint/bin/sam validate --lint
+	@CKV_SKIP_PACKAGE_UPDATE_CHECK=true .venv-checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 
 .PHONY: purity
 purity: ## Check who touches the network, the clock and the environment
@@ -85,7 +131,7 @@ sam-build: .venv/installed .venv-lint/installed ## Build for deployment; FUNCTIO
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data
-	@rm -rf .aws-sam .local .tools .venv .venv-lint
+	@rm -rf .aws-sam .local .tools .venv .venv-checkov .venv-lint
 	@cargo clean --quiet
 
 # ---------------------------------------------------------------- tools
@@ -120,10 +166,26 @@ browser: ## Install the browser that the pages are tested in, if there is none; 
 	$(call say,Installing the SAM CLI into .venv-lint)
 	$(install)
 
-# Built quickly rather than to run quickly: it is run for a second at a time.
+.venv-checkov/installed: .ci/requirements-checkov.txt
+	$(call say,Installing checkov into .venv-checkov)
+	$(install)
+
+# Built quickly rather than to run quickly: they are run for a second at a time.
+define install_tool
+	@rm -f .tools/$(1)-*
+	@CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	  cargo install $(1) --version $(2) --locked --quiet --root .tools
+	@touch $@
+endef
+
 .tools/cargo-deny-$(CARGO_DENY_VERSION):
 	$(call say,Building cargo-deny; this takes a minute or two)
-	@rm -rf .tools
-	@CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-	  cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --root .tools
-	@touch $@
+	$(call install_tool,cargo-deny,$(CARGO_DENY_VERSION))
+
+.tools/cargo-fuzz-$(CARGO_FUZZ_VERSION):
+	$(call say,Building cargo-fuzz; this takes a minute)
+	$(call install_tool,cargo-fuzz,$(CARGO_FUZZ_VERSION))
+
+.tools/cargo-mutants-$(CARGO_MUTANTS_VERSION):
+	$(call say,Building cargo-mutants; this takes a minute or two)
+	$(call install_tool,cargo-mutants,$(CARGO_MUTANTS_VERSION))
