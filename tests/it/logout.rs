@@ -9,25 +9,9 @@ use http::Method;
 use tokio::net::TcpListener;
 
 use crate::support::{
-    BROWSER_COOKIE, EXCHANGE, LOGOUT, SESSION_CLEARED, SESSION_COOKIE, assert_secured, callback_of, log_in,
-    only_session, requests, sessions, stack, userinfo,
+    BROWSER_COOKIE, EXCHANGE, FOREIGN_ORIGINS, LOGOUT, SESSION_CLEARED, SESSION_COOKIE, assert_secured,
+    callback_of, event_without_origin, log_in, only_session, requests, sessions, stack, userinfo,
 };
-
-/// Origins that may not log anybody out.
-const FOREIGN: [&str; 12] = [
-    "null",
-    "*",
-    "https://evil.example",
-    "https://www.example.com.evil.example",
-    "https://evil-www.example.com",
-    "https://sub.www.example.com",
-    "https://www.example.com/",
-    "https://WWW.EXAMPLE.COM",
-    "https://www.example.com:443",
-    "http://www.example.com",
-    "https://www.example.com, https://www.example.com",
-    "www.example.com",
-];
 
 /// A script's `POST` that says it comes from here and brings this browser's cookies, whatever a
 /// browser's own rules would be.
@@ -99,7 +83,7 @@ async fn no_foreign_page_logs_anybody_out() {
     let stack = stack().await.unwrap();
     let browser = stack.browser();
     log_in(&browser).await.unwrap();
-    for origin in FOREIGN {
+    for origin in FOREIGN_ORIGINS {
         for accept in ["*/*", "text/html"] {
             let visit = post(&browser, Some(origin)).header("accept", accept);
             let answer = browser.send(visit).await.unwrap();
@@ -113,19 +97,7 @@ async fn no_foreign_page_logs_anybody_out() {
         }
     }
     // No `Origin` at all is no browser that was told to, nor a page that may.
-    let event = serde_json::json!({
-        "version": "2.0",
-        "rawPath": "/logout",
-        "rawQueryString": "",
-        "headers": { "host": "login.example.com", "sec-fetch-site": "same-origin" },
-        "cookies": browser.cookies().iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect::<Vec<_>>(),
-        "requestContext": {
-            "domainName": "login.example.com",
-            "http": { "method": "POST", "path": "/logout", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9", "userAgent": "" },
-            "stage": "$default", "timeEpoch": 0,
-        },
-        "isBase64Encoded": false,
-    });
+    let event = event_without_origin(&browser, "POST", "/logout");
     let answer = stack.gateway().invoke("logout", &event).await.unwrap();
     assert_eq!((&answer["statusCode"], &answer["cookies"]), (&403.into(), &serde_json::json!([])));
     assert_eq!(userinfo(&browser).await.unwrap().status, 200);
@@ -172,7 +144,7 @@ async fn a_preflight_is_answered_for_exact_origins_only() {
         assert!(answer.header("vary").unwrap().contains("Origin"));
         assert!(answer.set_cookies().is_empty());
     }
-    for origin in FOREIGN {
+    for origin in FOREIGN_ORIGINS {
         let answer = browser.send(preflight(origin)).await.unwrap();
         assert_eq!(answer.status, 403, "{origin}");
         assert!(

@@ -164,3 +164,42 @@ pub fn authorize_to(return_to: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to).finish();
     format!("{PUBLIC_URL}/authorize?{query}")
 }
+
+/// Origins that no page of the team's has, however much some of them look like it.
+pub const FOREIGN_ORIGINS: [&str; 12] = [
+    "null",
+    "*",
+    "https://evil.example",
+    "https://www.example.com.evil.example",
+    "https://evil-www.example.com",
+    "https://sub.www.example.com",
+    "https://www.example.com/",
+    "https://WWW.EXAMPLE.COM",
+    "https://www.example.com:443",
+    "http://www.example.com",
+    "https://www.example.com, https://www.example.com",
+    "www.example.com",
+];
+
+/// API Gateway's event of a script's request with this browser's cookies and without an `Origin`, which no
+/// browser leaves out.
+pub fn event_without_origin(browser: &Browser, method: &str, path: &str) -> Value {
+    let cookies = browser
+        .cookies()
+        .iter()
+        .map(|cookie| format!("{}={}", cookie.name, cookie.value))
+        .collect::<Vec<_>>();
+    serde_json::json!({
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": { "host": "login.example.com", "sec-fetch-site": "same-origin" },
+        "cookies": cookies,
+        "requestContext": {
+            "domainName": "login.example.com",
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9", "userAgent": "" },
+            "stage": "$default", "timeEpoch": 0,
+        },
+        "isBase64Encoded": false,
+    })
+}

@@ -7,22 +7,9 @@ use ::tests::{
 };
 use http::Method;
 
-use crate::support::{BROWSER_COOKIE, SESSION_COOKIE, USERINFO, assert_secured, log_in, stack};
-
-const FOREIGN: [&str; 12] = [
-    "null",
-    "*",
-    "https://evil.example",
-    "https://www.example.com.evil.example",
-    "https://evil-www.example.com",
-    "https://sub.www.example.com",
-    "https://www.example.com/",
-    "https://WWW.EXAMPLE.COM",
-    "https://www.example.com:443",
-    "http://www.example.com",
-    "https://www.example.com, https://www.example.com",
-    "www.example.com",
-];
+use crate::support::{
+    BROWSER_COOKIE, FOREIGN_ORIGINS, SESSION_COOKIE, USERINFO, assert_secured, log_in, stack,
+};
 
 /// A request with this browser's cookies and this origin, whatever a browser's own rules would be.
 fn from(browser: &Browser, method: Method, origin: &str) -> Visit {
@@ -71,7 +58,7 @@ async fn a_foreign_page_learns_nothing() {
     let stack = stack().await.unwrap();
     let browser = stack.browser();
     log_in(&browser).await.unwrap();
-    for origin in FOREIGN {
+    for origin in FOREIGN_ORIGINS {
         for accept in ["*/*", "text/html"] {
             let visit = from(&browser, Method::GET, origin).header("accept", accept);
             let answer = browser.send(visit).await.unwrap();
@@ -122,7 +109,7 @@ async fn a_preflight_is_answered_for_exact_origins_only() {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
     }
-    for origin in FOREIGN {
+    for origin in FOREIGN_ORIGINS {
         let visit = from(&browser, Method::OPTIONS, origin).header("access-control-request-method", "GET");
         let answer = browser.send(visit).await.unwrap();
         assert_eq!((answer.status, allowances(&answer).len()), (403, 0), "{origin}");

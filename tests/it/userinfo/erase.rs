@@ -10,26 +10,10 @@ use simulator::Action;
 use tokio::net::TcpListener;
 
 use crate::support::{
-    BROWSER_COOKIE, EXCHANGE, PROFILE, SESSION_CLEARED, SESSION_COOKIE, USERINFO, allow, assert_secured,
-    callback_of, log_in, log_in_with_profile, only_session, requests, sessions, stack,
-    stack_that_reads_again, userinfo,
+    BROWSER_COOKIE, EXCHANGE, FOREIGN_ORIGINS, PROFILE, SESSION_CLEARED, SESSION_COOKIE, USERINFO, allow,
+    assert_secured, callback_of, event_without_origin, log_in, log_in_with_profile, only_session, requests,
+    sessions, stack, stack_that_reads_again, userinfo,
 };
-
-/// Origins that may not erase anybody.
-const FOREIGN: [&str; 12] = [
-    "null",
-    "*",
-    "https://evil.example",
-    "https://www.example.com.evil.example",
-    "https://evil-www.example.com",
-    "https://sub.www.example.com",
-    "https://www.example.com/",
-    "https://WWW.EXAMPLE.COM",
-    "https://www.example.com:443",
-    "http://www.example.com",
-    "https://www.example.com, https://www.example.com",
-    "www.example.com",
-];
 
 /// A script's `DELETE` that says it comes from here and brings this browser's cookies, whatever a
 /// browser's own rules would be.
@@ -75,7 +59,7 @@ async fn no_foreign_page_erases_anybody() {
     let stack = stack().await.unwrap();
     let browser = stack.browser();
     log_in(&browser).await.unwrap();
-    for origin in FOREIGN {
+    for origin in FOREIGN_ORIGINS {
         for accept in ["*/*", "text/html"] {
             let answer = browser.send(delete(&browser, origin).header("accept", accept)).await.unwrap();
             assert_eq!(answer.status, 403, "{origin}");
@@ -95,19 +79,7 @@ async fn no_foreign_page_erases_anybody() {
     // No `Origin` at all, which a browser leaves out of no `DELETE`; a `GET` may do without.
     let visit = Visit::open(USERINFO).header("accept", "*/*");
     assert_eq!(browser.send(visit).await.unwrap().status, 200);
-    let event = serde_json::json!({
-        "version": "2.0",
-        "rawPath": "/userinfo",
-        "rawQueryString": "",
-        "headers": { "host": "login.example.com", "sec-fetch-site": "same-origin" },
-        "cookies": browser.cookies().iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect::<Vec<_>>(),
-        "requestContext": {
-            "domainName": "login.example.com",
-            "http": { "method": "DELETE", "path": "/userinfo", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9", "userAgent": "" },
-            "stage": "$default", "timeEpoch": 0,
-        },
-        "isBase64Encoded": false,
-    });
+    let event = event_without_origin(&browser, "DELETE", "/userinfo");
     let answer = stack.gateway().invoke("userinfo", &event).await.unwrap();
     assert_eq!((&answer["statusCode"], &answer["cookies"]), (&403.into(), &serde_json::json!([])));
     assert_eq!(userinfo(&browser).await.unwrap().status, 200);
@@ -129,7 +101,7 @@ async fn a_preflight_lets_exact_origins_erase() {
         assert_eq!(answer.header("access-control-allow-methods"), Some("GET, DELETE"));
         assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
     }
-    for origin in FOREIGN {
+    for origin in FOREIGN_ORIGINS {
         let answer = browser.send(preflight(origin)).await.unwrap();
         assert_eq!((answer.status, answer.header("access-control-allow-methods")), (403, None), "{origin}");
     }
