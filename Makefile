@@ -45,7 +45,7 @@ test: .venv/installed browser ## Run every test, then every file of events/ agai
 battery: ## Run every row of the battery at full size; ARGS="--row B6 --seed 7" runs one row again as it was
 	$(call say,Building for release; this takes some minutes)
 	@cargo build --release --package authorize --package callback --package userinfo --package logout --package site
-	@FUNCTIONS_BIN_DIR="$(CURDIR)/target/release" cargo test --package tests --test battery -- --full $(ARGS)
+	@FUNCTIONS_BIN_DIR="$(CURDIR)/target/release" cargo test --profile battery --package tests --test battery -- --full $(ARGS)
 
 # On the stable toolchain, which has libFuzzer's instrumentation but no sanitizer; there is no unsafe code that one
 # could find anything in. What was found to get far is kept in CORPUS. The functions' own log is not of interest.
