@@ -1,6 +1,10 @@
 //! What the battery can be told on its command line.
 
 use ::tests::{Failure, Result};
+use lexopt::{
+    Arg::{Long, Short},
+    Parser, ValueExt,
+};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -31,26 +35,18 @@ impl Arguments {
     /// Reads a command line without its program.
     pub fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut read = Self::default();
-        let mut arguments = arguments.into_iter();
-        while let Some(argument) = arguments.next() {
-            let (name, attached) = match argument.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
-                None => (argument.as_str(), None),
-            };
-            let mut value = || {
-                let value = attached.clone().or_else(|| arguments.next());
-                value.ok_or_else(|| Failure::new(format!("{name} needs a value; see --help")))
-            };
-            match name {
-                "--full" => read.is_full = true,
-                "--row" => read.rows.push(value()?.to_uppercase()),
-                "--seed" => {
-                    let value = value()?;
+        let mut parser = Parser::from_args(arguments);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("full") => read.is_full = true,
+                Long("row") => read.rows.push(parser.value()?.string()?.to_uppercase()),
+                Long("seed") => {
+                    let value = parser.value()?.string()?;
                     let seed = value.parse().map_err(|_| Failure::new(format!("{value} is no seed")))?;
                     read.seed = Some(seed);
                 }
-                "--help" | "-h" => read.help = true,
-                _ => return Err(Failure::new(format!("there is no option {argument}; see --help"))),
+                Long("help") | Short('h') => read.help = true,
+                _ => return Err(argument.unexpected().into()),
             }
         }
         Ok(read)

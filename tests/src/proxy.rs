@@ -39,6 +39,7 @@ use axum::{
     extract::{ConnectInfo, DefaultBodyLimit, State},
     http::{HeaderMap, Response, StatusCode, header},
 };
+use simulator::Broken;
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
@@ -49,7 +50,7 @@ use crate::{Failure, Result, lock};
 
 pub use call::{Call, Item, Kind};
 pub use fault::{Fault, Held, Injection, Rule, Throttle};
-use line::{Half, Line};
+use line::Line;
 
 /// How long a test waits for a call that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -258,7 +259,9 @@ impl Shared {
                     forward().await;
                     None
                 }
-                Fault::Truncate => forward().await.map(|response| response.map(|body| Half::of(&body))),
+                Fault::Truncate => {
+                    forward().await.map(|response| response.map(|body| Broken::half_of(&body)))
+                }
                 Fault::Delay(delay) => {
                     tokio::time::sleep(delay).await;
                     forward().await.map(whole)

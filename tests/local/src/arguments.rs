@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use ::tests::{Failure, Result};
+use lexopt::{
+    Arg::{Long, Short},
+    Parser, ValueExt,
+};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -41,24 +45,16 @@ impl Arguments {
     /// Reads a command line without its program.
     pub fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut read = Self::default();
-        let mut arguments = arguments.into_iter();
-        while let Some(argument) = arguments.next() {
-            let (name, attached) = match argument.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
-                None => (argument.as_str(), None),
-            };
-            let mut value = || {
-                let value = attached.clone().or_else(|| arguments.next());
-                value.ok_or_else(|| Failure::new(format!("{name} needs a value; see --help")))
-            };
-            match name {
-                "--port" => read.port = Some(port(&value()?)?),
-                "--simulator-port" => read.simulator_port = Some(port(&value()?)?),
-                "--database-port" => read.database_port = Some(port(&value()?)?),
-                "--cargo-lambda" => read.cargo_lambda = Some(value()?.into()),
-                "--check" => read.check = true,
-                "--help" | "-h" => read.help = true,
-                _ => return Err(Failure::new(format!("{argument} is not known; see --help"))),
+        let mut parser = Parser::from_args(arguments);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("port") => read.port = Some(port(&parser.value()?.string()?)?),
+                Long("simulator-port") => read.simulator_port = Some(port(&parser.value()?.string()?)?),
+                Long("database-port") => read.database_port = Some(port(&parser.value()?.string()?)?),
+                Long("cargo-lambda") => read.cargo_lambda = Some(parser.value()?.into()),
+                Long("check") => read.check = true,
+                Long("help") | Short('h') => read.help = true,
+                _ => return Err(argument.unexpected().into()),
             }
         }
         Ok(read)

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use lexopt::{
+    Arg::{Long, Short},
+    Parser, ValueExt,
+};
 use simulator::Settings;
 
 /// What `--help` says.
@@ -48,37 +52,26 @@ pub(crate) enum Parsed {
 }
 
 impl Arguments {
-    pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Parsed, String> {
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Parsed, lexopt::Error> {
         let mut parsed = Self::default();
-        let mut arguments = arguments.into_iter();
-        while let Some(argument) = arguments.next() {
-            let (name, inline) = match argument.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
-                None => (argument.as_str(), None),
-            };
-            let mut value =
-                || inline.clone().or_else(|| arguments.next()).ok_or_else(|| format!("{name} needs a value"));
-            let number = |text: String| {
-                text.parse().map_err(|_| format!("{name} needs a number, and {text:?} is none"))
-            };
-            match name {
-                "--listen" => parsed.listen = Some(value()?),
-                "--settings" => parsed.settings = Some(value()?.into()),
-                "--allow-domain" => parsed.allowed_domains.push(value()?),
-                "--seed" => parsed.seed = Some(number(value()?)?),
-                "--clock" => parsed.clock = Some(number(value()?)?),
-                "--tls-cert" => parsed.tls_certificate = Some(value()?.into()),
-                "--tls-key" => parsed.tls_key = Some(value()?.into()),
-                "--no-user-agent-check" if inline.is_none() => parsed.any_user_agent = true,
-                "--print-settings" if inline.is_none() => parsed.print_settings = true,
-                "--help" | "-h" => return Ok(Parsed::Help),
-                _ => {
-                    return Err(format!("{argument:?} is not understood; --help lists what is"));
-                }
+        let mut parser = Parser::from_args(arguments);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("listen") => parsed.listen = Some(parser.value()?.string()?),
+                Long("settings") => parsed.settings = Some(parser.value()?.into()),
+                Long("allow-domain") => parsed.allowed_domains.push(parser.value()?.string()?),
+                Long("seed") => parsed.seed = Some(parser.value()?.parse()?),
+                Long("clock") => parsed.clock = Some(parser.value()?.parse()?),
+                Long("tls-cert") => parsed.tls_certificate = Some(parser.value()?.into()),
+                Long("tls-key") => parsed.tls_key = Some(parser.value()?.into()),
+                Long("no-user-agent-check") => parsed.any_user_agent = true,
+                Long("print-settings") => parsed.print_settings = true,
+                Long("help") | Short('h') => return Ok(Parsed::Help),
+                _ => return Err(argument.unexpected()),
             }
         }
         if parsed.tls_certificate.is_some() != parsed.tls_key.is_some() {
-            return Err("--tls-cert and --tls-key need each other".to_owned());
+            return Err("--tls-cert and --tls-key need each other".into());
         }
         Ok(Parsed::Run(parsed))
     }
@@ -100,7 +93,7 @@ mod tests {
     use super::{Arguments, Parsed};
 
     fn parse(line: &str) -> Result<Parsed, String> {
-        Arguments::parse(line.split_whitespace().map(str::to_owned))
+        Arguments::parse(line.split_whitespace().map(str::to_owned)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -121,10 +114,17 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        assert_eq!(parse("--seed x").unwrap_err(), "--seed needs a number, and \"x\" is none");
-        assert_eq!(parse("--listen").unwrap_err(), "--listen needs a value");
-        assert_eq!(parse("--tls-cert a.pem").unwrap_err(), "--tls-cert and --tls-key need each other");
-        assert_eq!(parse("--verbose").unwrap_err(), "\"--verbose\" is not understood; --help lists what is");
+        for (line, words) in [
+            ("--seed x", "\"x\""),
+            ("--listen", "--listen"),
+            ("--tls-cert a.pem", "--tls-cert and --tls-key need each other"),
+            ("--verbose", "--verbose"),
+            ("--print-settings=yes", "--print-settings"),
+            ("apps.json", "apps.json"),
+        ] {
+            let message = parse(line).unwrap_err();
+            assert!(message.contains(words), "{line}: {message}");
+        }
         assert!(matches!(parse("--help"), Ok(Parsed::Help)));
     }
 }

@@ -28,6 +28,7 @@
 mod admin;
 mod api;
 mod authorize;
+mod broken;
 mod callback;
 mod cgi;
 mod connection;
@@ -46,6 +47,7 @@ mod tls;
 mod wire;
 mod world;
 
+pub use broken::Broken;
 pub use identifiers::MARKER;
 pub use knobs::{
     AuthError, Consent, Denial, DirtyJson, DuplicateCallback, Fault, Knobs, NonFollower, OpenidMismatch,

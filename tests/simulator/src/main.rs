@@ -14,7 +14,7 @@ async fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Help) => return say(&mut std::io::stdout(), arguments::HELP, ExitCode::SUCCESS),
-        Err(message) => return fail(&message),
+        Err(error) => return fail(&error.to_string()),
     };
     match serve(arguments).await {
         Ok(()) => ExitCode::SUCCESS,

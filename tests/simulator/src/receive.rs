@@ -15,8 +15,10 @@ use serde_json::Value;
 use crate::{
     Simulator,
     api::{self, Dialect},
-    authorize, cgi,
-    connection::{Broken, Peer},
+    authorize,
+    broken::Broken,
+    cgi,
+    connection::Peer,
     knobs::{Fault, Scripted},
     ledger::{Entry, Outcome},
     pages, qr, sns,
@@ -350,7 +352,7 @@ fn send(answer: Answer, fault: &Fault, peer: Option<&Peer>) -> Response<Body> {
             response.headers_mut().remove(header::CONTENT_TYPE);
             response.map(|_| Broken::nothing())
         }
-        (Fault::DropHalfWay, _) => response.map(|_| Broken::half_of(&answer.body)),
+        (Fault::DropHalfWay, _) => response.map(|_| Broken::half_of(&answer.body.into())),
         _ => response.map(|_| Body::from(answer.body)),
     }
 }
