@@ -98,6 +98,11 @@ pub fn is_replaced(flow: &Flow<'_>, cookie: &str) -> Result<bool> {
     Ok(flow.case.has_second_tab && did("PutItem") && did("DeleteItem"))
 }
 
+/// Whether a code was marked as spent because another browser showed it first.
+pub fn is_code_spent(stack: &Stack) -> Result<bool> {
+    Ok(stack.proxy()?.calls().iter().any(|call| call.kind == Kind::SpendCode && call.is_applied))
+}
+
 fn is_in(stack: &Stack, table: &str, id: &str) -> Result<bool> {
     Ok(stack.database().items(stack.table(table)?)?.iter().any(|item| item["id"]["S"] == id))
 }
