@@ -73,7 +73,7 @@ enum Refusal {
     Unverified(client::Error),
     #[error("WeChat refuses the third-party platform: {0}")]
     Platform(client::Error),
-    #[error("the profile is another person's")]
+    #[error("what WeChat gave is another person's")]
     ForeignProfile,
     #[error(transparent)]
     Secrets(#[from] SecretsError),

@@ -154,6 +154,9 @@ impl<'a> Live<'a> {
             Err(error) if component.is_some() && error.is_about_the_component() => {
                 Err(Failure::Platform(error))
             }
+            Ok(renewed) if renewed.openid.expose() != self.session.openid.expose() => {
+                Err(Failure::Refused(Refusal::ForeignProfile))
+            }
             Ok(renewed) => {
                 self.session.access_token = renewed.access_token;
                 self.session.refresh_token = renewed.refresh_token;

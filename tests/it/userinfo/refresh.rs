@@ -311,6 +311,30 @@ async fn a_profile_of_somebody_else_is_never_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_somebody_else_are_not_kept() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let browser = logged_in(&stack).await.unwrap();
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    let theirs = r#"{"access_token": "theirs", "expires_in": 7200, "refresh_token": "theirs", "openid": "oSomebodyElse"}"#;
+    let fault = Fault::Raw {
+        status: 200,
+        content_type: "text/plain".to_owned(),
+        body: theirs.to_owned(),
+        latin1: false,
+    };
+    script(&stack, REFRESH, fault, 1);
+    let answer = userinfo(&browser).await.unwrap();
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:login_failed");
+    assert_eq!((calls(&stack), version(&stack).unwrap()), ([1, 1, 0], 1));
+    let line = stack.logs().wait_for("\"foreign_profile\"").await.unwrap();
+    assert!(line.text.contains("\"level\":\"ERROR\""), "{}", line.text);
+    // The tokens that the session has are still the person's own.
+    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    assert!(!tokens(&stack, PROFILE, "access_token").contains(&"theirs".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_whom_wechat_restricts_is_told_so() {
     let stack = stack_that_reads_again().await.unwrap();
     let browser = logged_in(&stack).await.unwrap();
