@@ -55,8 +55,9 @@ impl Callback {
         if exchanged.is_snapshotuser {
             return Err(Refusal::Snapshot);
         }
-        let profile = self.profile(&exchanged, login, now).await?;
-        let (unionid, outcome) = self.unionid(&exchanged, profile.as_ref(), login, &credentials, now).await;
+        let (profile, outcome) = self.profile(&exchanged, login, now).await?;
+        let (unionid, outcome) =
+            self.unionid(&exchanged, profile.as_ref(), login, &credentials, now, outcome).await;
         let response = self.finish(claim, exchanged, profile, unionid).await?;
         Ok(outcome.of(response))
     }
@@ -106,30 +107,34 @@ impl Callback {
         }
     }
 
-    /// The profile, if one was granted and WeChat gives it in time. Its absence costs no login.
+    /// The profile, if one was granted and WeChat gives it in time, and how the login is logged. Its absence
+    /// costs no login.
     async fn profile(
         &self,
         exchanged: &Exchange,
         login: &PendingLogin,
         now: Timestamp,
-    ) -> Result<Option<Profile>, Refusal> {
+    ) -> Result<(Option<Profile>, Outcome), Refusal> {
+        let outcome = Outcome::new("logged_in");
         if !exchanged.scope.includes_profile() {
-            return Ok(None);
+            return Ok((None, outcome));
         }
         let call = self.wechat.user_info(&exchanged.access_token, &exchanged.openid, login.lang);
         match tokio::time::timeout(EXTRA_BUDGET, call).await {
             Ok(Ok(user_info)) if user_info.openid == exchanged.openid.expose() => {
-                Ok(Some(Profile { user_info, lang: login.lang, read_at: now.epoch_seconds() }))
+                let profile = Profile { user_info, lang: login.lang, read_at: now.epoch_seconds() };
+                Ok((Some(profile), outcome))
             }
             Ok(Ok(_)) => Err(Refusal::ForeignProfile),
             Ok(Err(error)) if matches!(error.reaction(), Some(Reaction::Configuration | Reaction::User)) => {
                 Err(Refusal::Wechat(error))
             }
-            Ok(Err(_)) | Err(_) => Ok(None),
+            Ok(Err(error)) => Ok((None, outcome.with_wechat(&error))),
+            Err(_) => Ok((None, outcome.with_cause("the profile took too long"))),
         }
     }
 
-    /// The unionid, from whichever answer has it, and how the login is logged.
+    /// The unionid, from whichever answer has it, and how the login is logged: as before, unless it is missed.
     async fn unionid(
         &self,
         exchanged: &Exchange,
@@ -137,8 +142,8 @@ impl Callback {
         login: &PendingLogin,
         credentials: &Credentials,
         now: Timestamp,
+        outcome: Outcome,
     ) -> (Option<UnionId>, Outcome) {
-        let outcome = Outcome::new("logged_in");
         let in_profile = || profile.and_then(|profile| profile.user_info.unionid.clone()).map(UnionId::new);
         if let Some(unionid) = exchanged.unionid.clone().or_else(in_profile) {
             return (Some(unionid), outcome);

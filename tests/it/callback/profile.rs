@@ -12,6 +12,12 @@ fn profiles_read(stack: &Stack) -> usize {
     stack.simulator().ledger().iter().filter(|entry| entry.path == PROFILE).count()
 }
 
+/// What is logged of the one login.
+async fn logged_in_line(stack: Stack) -> String {
+    let log = stack.stop().await.text();
+    log.lines().find(|line| line.contains(r#""outcome":"logged_in""#)).unwrap_or_default().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_out_of_reach_costs_no_login() {
     let stack = Stack::start(Options::default()).await.unwrap();
@@ -26,6 +32,23 @@ async fn a_profile_out_of_reach_costs_no_login() {
     let profile = browser.fetch(USERINFO, PAGE).await.unwrap().json().unwrap();
     assert!(profile["nickname"].is_string(), "{profile}");
     assert_eq!(profiles_read(&stack), 4);
+    let line = logged_in_line(stack).await;
+    assert!(line.contains(r#""level":"INFO""#) && line.contains(r#""cause":"#), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_wechat_does_not_give_now_is_named_in_the_log() {
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let browser = stack.browser();
+    let callback = begin(&browser, QUERY).await;
+    for _ in 0..3 {
+        stack
+            .simulator()
+            .knobs(|knobs| knobs.script(PROFILE, Fault::Errcode { errcode: 45011, errmsg: None }));
+    }
+    assert_eq!(arrive(&browser, &callback).await, ME);
+    let line = logged_in_line(stack).await;
+    assert!(line.contains(r#""level":"INFO""#) && line.contains(r#""errcode":45011"#), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,6 +59,8 @@ async fn a_profile_that_takes_too_long_costs_no_login() {
     stack.simulator().knobs(|knobs| knobs.hold.insert(PROFILE.to_owned()));
     assert_eq!(arrive(&browser, &callback).await, ME);
     assert_eq!(sessions(&stack).len(), 1);
+    let line = logged_in_line(stack).await;
+    assert!(line.contains(r#""cause":"the profile took too long""#), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
