@@ -211,4 +211,33 @@ mod tests {
         assert!(Session::unseal(&SessionToken::new([8; 32]), &sealed).is_none());
         assert!(!sealed.windows(6).any(|window| window == b"Canary"));
     }
+
+    /// Made with Node's `crypto`: HKDF-SHA256 of 32 bytes of 7 with an empty salt and [`INFO`], AES-256-GCM
+    /// under a nonce of 9s, the session's id as associated data, over the JSON of a version that knew neither
+    /// `wants_profile` nor most of a profile, but had something that this one does not know.
+    #[test]
+    fn what_another_version_sealed_opens() {
+        let sealed = "\
+            01090909090909090909090909ef32b6080f7a2c79d8494a1e7bc8f210496a4fd14a34790e94765f17d10e4c\
+            af27902473691e70f85d03f83873ee6ab2e4d343386f9ce78221d7244c5ca50ff02bf2f805203803f4b9c40e\
+            35717b286a4803fd4f3d2af23e65f41e8077f7d474aecceeb8abf9a28c10849be0e07cf19e5de3bd3ddd06fa\
+            dea0fa3ef266673dc2856667368b8e1701d4d3e9a0ec8f0c8434aa3a51ef30a7edccdf6519a396a10bfec3b3\
+            931321c5222dfc446c2f5b5bcfcc9729c40fd9e782bc9548dbe9211b6dc3339cfbc731d79f886d617e5aa7b7\
+            c325a1e8b7224d1b5bd651cf8a753aa205f8ef5553490317310123d5458404fd0d9c3448c6f7dd3b6fb80f24\
+            872c9968099b860b88d211e78554933f89fd18290e60580c1415f79cb2869ef8";
+        let sealed: Vec<u8> = (0..sealed.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&sealed[at..at + 2], 16).unwrap())
+            .collect();
+        let session = Session::unseal(&SessionToken::new([7; 32]), &sealed).unwrap();
+        assert_eq!(session.app.as_str(), "wx0000000000000aaa");
+        assert_eq!(session.openid.expose(), "oCanaryOpenId");
+        assert!(session.unionid.is_none() && !session.wants_profile);
+        assert!(session.scope.includes_profile());
+        assert_eq!(session.access_token.expose(), "CanaryAccess");
+        assert_eq!(session.refresh_token.expose(), "CanaryRefresh");
+        let profile = session.profile.unwrap();
+        assert_eq!(profile.user_info.nickname, "Lin");
+        assert_eq!((profile.lang, profile.read_at), (Some(Lang::En), 1_700_000_000));
+    }
 }

@@ -76,6 +76,14 @@ async fn an_exchange_in_doubt_is_never_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_of_wechats_is_not_followed() {
+    let (stack, location) = login_with(Fault::Redirect { location: "/sns/userinfo".to_owned() }).await;
+    assert_eq!(location, FRESH);
+    let asked: Vec<_> = stack.simulator().ledger().into_iter().map(|entry| entry.path).collect();
+    assert_eq!(asked, ["/connect/oauth2/authorize", EXCHANGE]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_timeout_is_an_exchange_in_doubt() {
     let stack = Stack::start(Options::default()).await.unwrap();
     let browser = stack.browser();

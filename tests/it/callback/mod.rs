@@ -188,6 +188,35 @@ mod whole {
         }
     }
 
+    /// A deployment in the middle of a login: the item is of the version before, or of the one after.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_another_version_stored_is_read() {
+        let stack = Stack::start(Options::default()).await.unwrap();
+        let browser = stack.browser();
+        let put = |table: &str, mut item: Value| {
+            item["later"]["S"] = "what only a later version knows".into();
+            stack.database().put(stack.table(table).unwrap(), &item).unwrap();
+        };
+        let callback = begin(&browser, "scope=snsapi_userinfo").await;
+        for mut login in logins(&stack) {
+            for name in ["asked", "asked_app", "lang"] {
+                login.as_object_mut().unwrap().remove(name);
+            }
+            put("LoginsTable", login);
+        }
+        assert_eq!(arrive(&browser, &callback).await, ME);
+        for guard in guards(&stack) {
+            put("LoginsTable", guard);
+        }
+        for session in sessions(&stack) {
+            put("SessionsTable", session);
+        }
+        assert_eq!(arrive(&browser, &callback).await, ME);
+        let profile = browser.fetch(USERINFO, PAGE).await.unwrap().json().unwrap();
+        assert!(profile["nickname"].is_string(), "{profile}");
+        assert_eq!(exchanged(&stack).len(), 1);
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn tabs_that_log_in_side_by_side_do_not_break_each_other() {
         let stack = Stack::start(Options::default()).await.unwrap();
