@@ -143,6 +143,10 @@ pub fn of(endpoint: Endpoint) -> Vec<Body> {
         ("is_snapshotuser true", "{\"", r#"{"is_snapshotuser":true,""#, Meaning::Snapshot),
         ("is_snapshotuser true a string", "{\"", r#"{"is_snapshotuser":"true",""#, Meaning::Snapshot),
     ];
+    let refreshes: &[(&str, &str, &str, Meaning)] = &[
+        ("openid of somebody else", "{OPENID}", "oSomebodyElseSomebodyElse123", SomebodyElse),
+        ("openid with a blank behind", "{OPENID}", "{OPENID} ", SomebodyElse),
+    ];
     let profiles: &[(&str, &str, &str, Meaning)] = &[
         ("no openid", r#""openid":"{OPENID}","#, "", InDoubt),
         ("openid empty", r#""{OPENID}""#, r#""""#, InDoubt),
@@ -175,7 +179,7 @@ pub fn of(endpoint: Endpoint) -> Vec<Body> {
     ];
     let lists = match endpoint {
         Endpoint::Exchange | Endpoint::PlatformExchange => vec![tokens, exchanges],
-        Endpoint::Refresh | Endpoint::PlatformRefresh => vec![tokens],
+        Endpoint::Refresh | Endpoint::PlatformRefresh => vec![tokens, refreshes],
         Endpoint::ProfileAtLogin | Endpoint::ProfileLater => vec![profiles],
         Endpoint::Verification => vec![verifications],
         Endpoint::GlobalToken => vec![global_tokens],

@@ -231,14 +231,16 @@ fn after_exchange(endpoint: Endpoint, meaning: Meaning, circumstances: Circumsta
 fn after_profile_at_login(meaning: Meaning, circumstances: Circumstances) -> Expected {
     let calls = |profile| Calls { exchange: 1, profile, ..Calls::default() };
     match meaning {
-        Meaning::Said(_, Kind::Retry) | Meaning::InDoubt => {
-            let profile = if circumstances.persists { 3 } else { 2 };
-            Expected { brought: !circumstances.persists, ..logged_in(calls(profile)) }
+        // A login waits 2 s for it, and says in the log why it has none.
+        Meaning::Said(errcode, Kind::Retry) if circumstances.persists => {
+            said(errcode, false, logged_in(calls(3)))
         }
-        // A login waits 2 s for it.
-        Meaning::Said(_, Kind::FreshLogin | Kind::Refresh | Kind::LoginAgain) | Meaning::Late => {
-            logged_in(calls(1))
+        Meaning::InDoubt if circumstances.persists => logged_in(calls(3)),
+        Meaning::Said(_, Kind::Retry) | Meaning::InDoubt => Expected { brought: true, ..logged_in(calls(2)) },
+        Meaning::Said(errcode, Kind::FreshLogin | Kind::Refresh | Kind::LoginAgain) => {
+            said(errcode, false, logged_in(calls(1)))
         }
+        Meaning::Late => logged_in(calls(1)),
         Meaning::Said(errcode, Kind::Configuration) => {
             said(errcode, true, expected(End::Page("misconfigured"), calls(1), "misconfigured"))
         }
@@ -329,7 +331,11 @@ fn after_refresh(endpoint: Endpoint, meaning: Meaning, circumstances: Circumstan
             }
         }
         Meaning::InDoubt | Meaning::Late | Meaning::NoConnection => in_vain,
-        Meaning::SomebodyElse | Meaning::Snapshot | Meaning::Good => {
+        Meaning::SomebodyElse => {
+            let problem = expected(End::Problem("login_failed"), asked(1, 0), "foreign_profile");
+            Expected { is_alarm: true, ..problem }
+        }
+        Meaning::Snapshot | Meaning::Good => {
             expected(End::Shown, asked(2, usize::from(has_profile)), "shown")
         }
     }
