@@ -15,6 +15,12 @@ const ASK: &str = r#"
     return asked.then(async (answer) => [answer.status, await answer.json()], () => null);
 "#;
 
+/// Erases it; a refusal that the browser keeps from the script is `null`.
+const ERASE: &str = r#"
+    const erased = fetch(arguments[0], { method: "DELETE", credentials: "include" });
+    return erased.then((answer) => answer.status, () => null);
+"#;
+
 const PAGE: &str = "<!doctype html><title>A team's page</title><h1>Ours</h1>";
 
 /// What a page's script learns.
@@ -43,6 +49,37 @@ async fn only_an_allowed_page_learns_who_is_logged_in() -> Result<()> {
     // A page that is not allowed learns nothing, be it of the same site or of another.
     assert_eq!(ask(&chromium, &theirs.same_site(), &stack).await?, json!(null));
     assert_eq!(ask(&chromium, &theirs.cross_site(), &stack).await?, json!(null));
+    chromium
+        .leave(&[
+            "status of 401",
+            "blocked by CORS policy",
+            "/userinfo - Failed to load resource: net::ERR_FAILED",
+        ])
+        .await
+}
+
+#[tokio::test]
+async fn only_an_allowed_page_erases() -> Result<()> {
+    let (ours, theirs) = (TeamPage::serve(PAGE).await?, TeamPage::serve(PAGE).await?);
+    let options = Options::default().on_this_machine().with("ALLOWED_ORIGINS", &ours.same_site());
+    let stack = Stack::start(options).await?;
+    let chromium = Chromium::start(Visitor::IN_WECHAT).await?;
+    let return_to = ours.same_site();
+    chromium.open(&format!("{}/authorize?return_to={return_to}/", stack.public_url())).await?;
+    chromium.arrive("Ours").await?;
+    let userinfo = format!("{}/userinfo", stack.public_url());
+    let sessions = || stack.database().items(stack.table("SessionsTable")?);
+    for (page, status, left) in [
+        (theirs.same_site(), json!(null), 1),
+        (theirs.cross_site(), json!(null), 1),
+        (ours.same_site(), json!(204), 0),
+    ] {
+        chromium.open(&page).await?;
+        let erased = chromium.run(ERASE, vec![userinfo.clone().into()]).await?;
+        assert_eq!((erased, sessions()?.len()), (status, left), "{page}");
+    }
+    let answer = ask(&chromium, &ours.same_site(), &stack).await?;
+    assert_eq!(answer[0], 401, "{answer}");
     chromium
         .leave(&[
             "status of 401",
