@@ -4,7 +4,7 @@
 //! decides something is consistent. A condition that fails is an outcome; everything else that fails
 //! is an [`Error`].
 //!
-//! One room for each kind of item: a login and the guard of its code ([`claim`](self::claim), where the
+//! One room for each kind of item: a login and the guard of its code (`claim.rs`, where the
 //! race for a code is decided), a session, the token of an app.
 
 mod app_token;
