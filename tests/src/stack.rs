@@ -4,11 +4,11 @@
 //! deployment on `https://login.example.com`, so a variable that the template forgets is missing
 //! here too. Only what points a function at this machine is added.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde_json::{Map, Value};
-use simulator::{Settings, Simulator};
-use tokio::{net::TcpListener, sync::oneshot};
+use simulator::{Entry, Settings, Simulator};
+use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use url::Url;
 
 use crate::{
@@ -36,6 +36,9 @@ pub const WECHAT_OPEN_URL: &str = "https://open.weixin.qq.com";
 pub const OFFICIAL_ACCOUNT: &str = "wx0000000000000aaa";
 /// The appid of the website app.
 pub const WEBSITE_APP: &str = "wx0000000000000bbb";
+
+/// How long a test waits for a request that must come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a stack differs from the usual one.
 pub struct Options {
@@ -254,6 +257,17 @@ impl Stack {
     #[must_use]
     pub fn simulator(&self) -> &Simulator {
         &self.simulator
+    }
+
+    /// Waits until WeChat's ledger satisfies a condition: that a request has arrived, for one.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] after 20 seconds, so that a test fails whose request never comes.
+    pub async fn until_wechat(&self, satisfied: impl Fn(&[Entry]) -> bool) -> Result<()> {
+        timeout(PATIENCE, self.simulator.until(satisfied))
+            .await
+            .map_err(|_| Failure::new("what a test waits for never reached WeChat"))
     }
 
     /// Where WeChat listens, its admin interface included.

@@ -45,7 +45,7 @@ async fn a_duplicate_waits_for_the_one_at_work() {
     stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
     let (winner, duplicate) = tokio::join!(async { browser.get(&callback).await.unwrap() }, async {
         // The first one holds the claim as soon as WeChat has been asked.
-        stack.simulator().until(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await;
+        stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await.unwrap();
         let waiting = tokio::spawn({
             let (browser, callback) = (browser.clone(), callback.clone());
             async move { browser.get(&callback).await.unwrap() }
@@ -68,7 +68,7 @@ async fn a_claim_whose_owner_died_is_never_taken_over() {
     let callback = begin(&browser, "return_to=%2Fcart").await;
     stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
     let (winner, ()) = tokio::join!(browser.get(&callback), async {
-        stack.simulator().until(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await;
+        stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await.unwrap();
         assert_eq!(stack.functions().kill_busy("callback").await, 1);
     });
     assert_eq!(winner.unwrap().status, 500);
@@ -95,7 +95,7 @@ async fn a_duplicate_does_not_wait_longer_because_the_table_is_slow() {
     let callback = begin(&browser, "").await;
     stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
     let (winner, ()) = tokio::join!(browser.get(&callback), async {
-        stack.simulator().until(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await;
+        stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await.unwrap();
         assert_eq!(stack.functions().kill_busy("callback").await, 1);
     });
     assert_eq!(winner.unwrap().status, 500);

@@ -188,9 +188,9 @@ async fn a_profile_that_is_being_read_is_not_stored_again() {
     stack.simulator().knobs(|knobs| knobs.hold.insert(PROFILE.to_owned()));
     let (slow, ()) = tokio::join!(userinfo(&browser), async {
         stack
-            .simulator()
-            .until(|ledger| ledger.iter().filter(|entry| entry.path == PROFILE).count() > read)
-            .await;
+            .until_wechat(|ledger| ledger.iter().filter(|entry| entry.path == PROFILE).count() > read)
+            .await
+            .unwrap();
         assert_eq!(erase(&browser).await.unwrap().status, 204);
         stack.simulator().act(&Action::Release);
     });

@@ -355,7 +355,7 @@ async fn two_refreshes_at_once_do_not_overwrite_each_other() {
     let (one, other, ()) = tokio::join!(userinfo(&browser), userinfo(&browser), async {
         let both =
             |ledger: &[simulator::Entry]| ledger.iter().filter(|entry| entry.path == REFRESH).count() == 2;
-        stack.simulator().until(both).await;
+        stack.until_wechat(both).await.unwrap();
         stack.simulator().act(&Action::Release);
     });
     for answer in [one.unwrap(), other.unwrap()] {
@@ -382,7 +382,7 @@ async fn a_refresh_that_was_overtaken_goes_on_with_what_was_saved() {
         stack.simulator().act(&Action::ExpireAccessTokens);
         let (slow, ()) = tokio::join!(ask(&browser, "lang=en"), async {
             // The slow one has opened version 1 and waits to hear that its token is dead.
-            stack.simulator().until(|ledger| ledger.iter().any(|entry| entry.path == PROFILE)).await;
+            stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == PROFILE)).await.unwrap();
             // Meanwhile this one has it renewed; its profile is fresh, so it is not held up.
             assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 200);
             assert_eq!(version(&stack).unwrap(), 2);
@@ -420,7 +420,7 @@ async fn a_logout_meanwhile_is_not_undone() {
     let browser = logged_in(&stack).await.unwrap();
     stack.simulator().knobs(|knobs| knobs.hold.insert(PROFILE.to_owned()));
     let (slow, ()) = tokio::join!(userinfo(&browser), async {
-        stack.simulator().until(|ledger| ledger.iter().any(|entry| entry.path == PROFILE)).await;
+        stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == PROFILE)).await.unwrap();
         browser.post_form(crate::support::LOGOUT, PAGE_ORIGIN).await.unwrap();
         stack.simulator().act(&Action::Release);
     });
