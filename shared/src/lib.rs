@@ -9,7 +9,7 @@
 //! | what is answered | [`response`], [`page`], [`reason`], [`ending`] |
 //! | what is set | [`config`], [`account`], [`time`] |
 //!
-//! Five files touch the world, one each: [`store`] the tables, [`wechat::client`] WeChat, [`secrets`]
+//! Five modules touch the world, one each: [`store`] the tables, [`wechat::client`] WeChat, [`secrets`]
 //! Secrets Manager, [`random`] the operating system's randomness, and [`runtime`] Lambda.
 
 pub mod account;

@@ -6,7 +6,7 @@
 //! 2. Exactly one well-formed `state`, at most one well-formed `code`.
 //! 3. Exactly one well-formed browser cookie.
 //! 4. No code is a denial; it touches nothing.
-//! 5. The claim: login and code together, in one conditional write ([`shared::store`]). Whoever does
+//! 5. The claim: login and code together, in one conditional write ([`Store::claim`]). Whoever does
 //!    not win it is a duplicate (`duplicate.rs`) or worse, and never speaks to WeChat. A code that comes
 //!    with another browser than its login's is spent thereby; the login is not.
 //! 6. The exchange, once (`exchange.rs`). A snapshot visitor ends here.
