@@ -195,6 +195,19 @@ fn every_route_has_a_throttle_of_its_own() {
     assert_eq!(flood["Threshold"].as_u64().unwrap() * 2, passed);
 }
 
+/// The document that SAM makes of the API has warnings, whatever the template says (its `servers` has no `url`).
+#[test]
+fn no_warning_about_the_api_fails_a_deployment() {
+    let template = template();
+    let apis = ["AWS::Serverless::HttpApi", "AWS::ApiGatewayV2::Api"];
+    let apis: Vec<_> = apis.iter().flat_map(|kind| template.resources(kind)).collect();
+    assert_eq!(apis.len(), 1);
+    for (id, api) in apis {
+        assert_eq!(api["FailOnWarnings"], Value::Null, "{id}");
+        assert_eq!(api["Auth"], json!({ "EnableIamAuthorizer": false }), "{id}");
+    }
+}
+
 #[test]
 fn every_function_can_have_a_share_and_a_log_that_ends() {
     let template = template();
