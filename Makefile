@@ -45,7 +45,7 @@ test: .venv/installed browser ## Run every test, then every file of events/ agai
 battery: ## Run every row of the battery at full size; ARGS="--row B6 --seed 7" runs one row again as it was
 	$(call say,Building for release; this takes some minutes)
 	@cargo build --release --package authorize --package callback --package userinfo --package logout --package site
-	@FUNCTIONS_BIN_DIR="$(CURDIR)/target/release" cargo test --profile battery --package tests --test battery -- --full $(ARGS)
+	@FUNCTIONS_BIN_DIR="$(CURDIR)/target/release" cargo test --profile battery --package harness --test battery -- --full $(ARGS)
 
 # On the stable toolchain, which has libFuzzer's instrumentation but no sanitizer; there is no unsafe code that one
 # could find anything in. What was found to get far is kept in CORPUS. The functions' own log is not of interest.
@@ -71,8 +71,8 @@ test-dynamodb: ## Hold another DynamoDB against the embedded one; ENDPOINT=http:
 	@[ -n "$(ENDPOINT)" ] || { echo "Where is it? make test-dynamodb ENDPOINT=http://127.0.0.1:8000 [ARGS=--full]" >&2; exit 2; }
 	$(call say,Testing against the DynamoDB at $(ENDPOINT))
 	@export DYNAMODB_ENDPOINT="$(ENDPOINT)"; failed=; \
-	  cargo test --package tests --test it -- store:: || failed=1; \
-	  cargo test --package tests --test battery -- \
+	  cargo test --package harness --test it -- store:: || failed=1; \
+	  cargo test --package harness --test battery -- \
 	    --row B1 --row B2 --row B3 --row B4 --row B5 --row B6 $(ARGS) || failed=1; \
 	  [ -z "$$failed" ]
 
@@ -118,7 +118,7 @@ purity: ## Check who touches the network, the clock and the environment
 bench: ## Print start time, size and memory of the functions beside a floor; ARGS=25 starts each 25 times
 	$(call say,Building for release; this takes some minutes)
 	@cargo build --release --package authorize --package callback --package userinfo --package logout --package site --package floor
-	@cargo bench --package tests --bench start --profile dev -- $(ARGS)
+	@cargo bench --package harness --bench start --profile dev -- $(ARGS)
 
 # The binaries for Lambda, without Docker: cargo-lambda links with the Zig that comes with it.
 .PHONY: sam-build

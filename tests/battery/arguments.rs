@@ -1,6 +1,6 @@
 //! What the battery can be told on its command line.
 
-use ::tests::{Failure, Result};
+use harness::{Failure, Result};
 use lexopt::{
     Arg::{Long, Short},
     Parser, ValueExt,

@@ -1,6 +1,6 @@
 //! L1: what is to be kept, in everything that the other rows printed, answered and stored.
 //!
-//! Every stack of every row is watched ([`::tests::canaries`] says for what, and where each value may
+//! Every stack of every row is watched ([`harness::canaries`] says for what, and where each value may
 //! stand); here the findings are added up. Two things make the row fail on its own account: a search
 //! that does not find what is planted before its eyes, and too few values of a kind to have been found
 //! at all.
@@ -10,13 +10,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use ::tests::{
+use base64::{Engine, engine::general_purpose::STANDARD};
+use harness::{
     Failure, Options, Result, Stack,
     canaries::{Found, Kind, Watch},
     logs::Line,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WECHAT_OPEN_URL},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use simulator::{Action, Consent};
 

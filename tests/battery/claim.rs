@@ -1,7 +1,7 @@
 //! The claim as a model, every state of it. What is modelled, and what is not, is told in the crate `model`.
 
-use ::model::{Bounds, Mutant, explore};
-use ::tests::Result;
+use claim_model::{Bounds, Mutant, explore};
+use harness::Result;
 
 use crate::row::Run;
 
@@ -45,6 +45,6 @@ pub async fn every_state(run: &Run) -> Result<String> {
     Ok(format!("{states} states, {steps} steps, {caught} of {} mutants", Mutant::HARMFUL.len()))
 }
 
-fn told(broken: Option<&::model::Counterexample>) -> String {
+fn told(broken: Option<&claim_model::Counterexample>) -> String {
     broken.map(ToString::to_string).unwrap_or_default()
 }

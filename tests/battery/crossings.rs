@@ -17,8 +17,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ::tests::{Answer, Options, Result, Stack};
 use fastrand::Rng;
+use harness::{Answer, Options, Result, Stack};
 
 use crate::{
     row::Run,

@@ -5,12 +5,12 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use ::tests::{
+use fastrand::Rng;
+use harness::{
     Answer, Options, Result, Stack,
     stack::{DEFAULT_RETURN_TO, PAGE_ORIGIN},
     time::now_seconds,
 };
-use fastrand::Rng;
 use serde_json::Value;
 
 use crate::{

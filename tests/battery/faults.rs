@@ -21,7 +21,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use ::tests::{Options, Result, Stack, stack::PAGE_ORIGIN};
+use harness::{Options, Result, Stack, stack::PAGE_ORIGIN};
 use simulator::Consent;
 use tokio::sync::{Semaphore, mpsc};
 

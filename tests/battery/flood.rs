@@ -12,16 +12,16 @@
 
 use std::collections::BTreeMap;
 
-use ::tests::{
+use axum::body::Bytes;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use fastrand::Rng;
+use harness::{
     Failure, Options, Result, Stack,
     browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
     event::Arrival,
     functions::Functions,
     time,
 };
-use axum::body::Bytes;
-use base64::{Engine, engine::general_purpose::STANDARD};
-use fastrand::Rng;
 use http::Request;
 use serde_json::Value;
 use simulator::MARKER;

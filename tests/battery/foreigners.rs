@@ -8,8 +8,8 @@
 //! browser *with* a secret is spent, because that browser could put it into a login of its own. So when
 //! the owner comes second with that code, one automatic fresh login follows, with another code.
 
-use ::tests::{Answer, Options, Result, Stack};
 use fastrand::Rng;
+use harness::{Answer, Options, Result, Stack};
 
 use crate::{
     row::Run,

@@ -11,7 +11,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use ::tests::{Failure, Result, binaries};
+use harness::{Failure, Result, binaries};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Command,

@@ -38,7 +38,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use ::tests::{Options, Result, Stack};
+use harness::{Options, Result, Stack};
 use simulator::Consent;
 use tokio::sync::mpsc;
 

@@ -12,8 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::tests::{Options, Result, Stack};
 use fastrand::Rng;
+use harness::{Options, Result, Stack};
 
 use crate::canaries::Scans;
 

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::future::Future;
 
-use ::tests::{
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use harness::{
     Answer, Browser, Failure, Result, Stack,
     browser::Visit,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN},
 };
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::Value;
 use simulator::Entry;
 

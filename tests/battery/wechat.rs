@@ -17,7 +17,7 @@ pub mod workers;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ::tests::{Options, Result, Stack};
+use harness::{Options, Result, Stack};
 use simulator::{Settings, Simulator};
 use tokio::{net::TcpListener, sync::oneshot};
 

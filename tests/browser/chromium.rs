@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ::tests::{Failure, Result, browser::WECHAT_USER_AGENT};
+use harness::{Failure, Result, browser::WECHAT_USER_AGENT};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;

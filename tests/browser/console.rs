@@ -1,6 +1,6 @@
 //! The console is watched: what these tests promise about it would otherwise mean nothing.
 
-use ::tests::Result;
+use harness::Result;
 
 use crate::{
     chromium::{Chromium, Visitor},

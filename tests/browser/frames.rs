@@ -1,7 +1,7 @@
 //! Our pages inside somebody else's.
 
-use ::tests::{Result, stack::WEBSITE_APP};
 use form_urlencoded::Serializer;
+use harness::{Result, stack::WEBSITE_APP};
 use serde_json::Value;
 use simulator::Action;
 
@@ -50,8 +50,8 @@ async fn says_in_the_frame_why_a_callback_there_is_refused() -> Result<()> {
     let simulator = stack.simulator();
     simulator
         .attempt(&Action::Scan { uuid: None, person: Some("zhou".to_owned()) })
-        .map_err(::tests::Failure::new)?;
-    simulator.attempt(&Action::Confirm { uuid: None }).map_err(::tests::Failure::new)?;
+        .map_err(harness::Failure::new)?;
+    simulator.attempt(&Action::Confirm { uuid: None }).map_err(harness::Failure::new)?;
 
     chromium.arrive("请直接打开登录页面").await?;
     chromium.enter_default_frame().await?;

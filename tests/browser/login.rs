@@ -1,6 +1,6 @@
 //! Logging in inside WeChat, and out again.
 
-use ::tests::{Options, Result, Stack, stack::OFFICIAL_ACCOUNT};
+use harness::{Options, Result, Stack, stack::OFFICIAL_ACCOUNT};
 use simulator::Denial;
 
 use crate::chromium::{Chromium, Visitor};

@@ -1,6 +1,6 @@
 //! Other pages' scripts, under a browser's own rules.
 
-use ::tests::{Options, Result, Stack, stack::OFFICIAL_ACCOUNT};
+use harness::{Options, Result, Stack, stack::OFFICIAL_ACCOUNT};
 use serde_json::{Value, json};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Logging in on a computer, with the phone in the other hand.
 
-use ::tests::{Options, Result, Stack, stack::WEBSITE_APP};
+use harness::{Options, Result, Stack, stack::WEBSITE_APP};
 use thirtyfour::WindowHandle;
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use ::tests::Result;
 use axum::{Router, response::Html};
+use harness::Result;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// A server of one page; it stops when this is dropped.

@@ -1,7 +1,8 @@
 //! Pages speak the visitor's language.
 
-use ::tests::Result;
-use shared::{language::Language, reason::Reason};
+use harness::Result;
+use web::language::Language;
+use web::reason::Reason;
 
 use crate::{
     chromium::{Chromium, Visitor},

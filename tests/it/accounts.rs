@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
-use ::tests::{
+use harness::{
     Browser, Options, Stack,
     browser::Visit,
     functions::InvocationError,

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use ::tests::{
+use harness::{
     Answer, Browser, Failure, Options, Result, Stack,
     browser::Visit,
     stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN},
     time,
 };
+use login::Digest;
 use serde_json::{Value, json};
-use shared::Digest;
 use tokio::net::TcpListener;
 
 use crate::support::{

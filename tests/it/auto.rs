@@ -1,6 +1,6 @@
 //! `scope=auto`: silently first; the page is told how to ask for more, and decides.
 
-use ::tests::{
+use harness::{
     Answer, Browser, Result, Stack,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP},
 };

@@ -1,6 +1,6 @@
 //! Login by QR code, in any browser but WeChat's: `snsapi_login` with the website app.
 
-use ::tests::{
+use harness::{
     Answer, Browser, Failure, Options, Result, Stack,
     browser::{DESKTOP_USER_AGENT, Visit},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, WECHAT_OPEN_URL},
@@ -275,7 +275,7 @@ async fn the_stored_login_decides_even_when_the_link_would_go_another_way() {
     let stack = stack().await.unwrap();
     allow(&stack);
     let (desk, [of_account, of_website]) = two_logins(&stack).await.unwrap();
-    let phone = desk.clone().with_user_agent(::tests::browser::WECHAT_USER_AGENT);
+    let phone = desk.clone().with_user_agent(harness::browser::WECHAT_USER_AGENT);
     assert_eq!(leads_to(&phone, &of_website).await.unwrap(), ME);
     assert_eq!(leads_to(&desk, &of_account).await.unwrap(), ME);
     let apps: Vec<_> = requests(&stack, EXCHANGE).into_iter().filter_map(|entry| entry.appid).collect();

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use ::tests::{Failure, Options, Result, Stack, event::to_response, events::Event};
+use harness::{Failure, Options, Result, Stack, event::to_response, events::Event};
 use serde_json::Value;
 use simulator::Fault;
 
@@ -315,15 +315,15 @@ async fn a_broken_cookie_does_not_cost_the_others() {
 async fn the_callback_events_that_are_well_formed_log_in_once_their_login_is_stored() {
     for name in ["callback-unknown-state", "callback-trailing-parameters-of-wechat"] {
         let stack = stack().await.unwrap();
-        let state = shared::login::State::parse(STATE).unwrap();
+        let state = login::pending::State::parse(STATE).unwrap();
         let login = serde_json::json!({
             "id": { "S": state.login_id().as_str() },
-            "browser": { "S": shared::Digest::of(BROWSER.as_bytes()).as_str() },
-            "app": { "S": ::tests::stack::OFFICIAL_ACCOUNT },
+            "browser": { "S": login::Digest::of(BROWSER.as_bytes()).as_str() },
+            "app": { "S": harness::stack::OFFICIAL_ACCOUNT },
             "scope": { "S": "snsapi_base" },
             "return_to": { "S": "https://www.example.com/#/orders/7" },
             "attempt": { "N": "1" },
-            "expires_at": { "N": (::tests::time::now_seconds() + 60).to_string() },
+            "expires_at": { "N": (harness::time::now_seconds() + 60).to_string() },
         });
         stack.database().put(stack.table("LoginsTable").unwrap(), &login).unwrap();
         stack.simulator().knobs(|knobs| {

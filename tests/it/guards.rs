@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use ::tests::{Result, binaries::workspace};
+use harness::{Result, binaries::workspace};
 
 /// The tests that a README names, as `file::function`, between backticks.
 fn named(readme: &str) -> Result<BTreeSet<String>> {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
-use ::tests::{
+use harness::{
     Browser, Options, Result, Stack,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP},
 };

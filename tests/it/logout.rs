@@ -1,6 +1,6 @@
 //! `POST /logout`.
 
-use ::tests::{
+use harness::{
     Browser, Options, Stack,
     browser::Visit,
     stack::{PAGE_ORIGIN, PUBLIC_URL},

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use ::tests::{
+use harness::{
     Options, Result, Stack,
     browser::Visit,
     stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP},

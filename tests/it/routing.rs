@@ -3,12 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of these tests fail as the tests do")]
 
-use ::tests::{
+use fast_qr::{ECL, QRBuilder, convert::Builder as _, convert::svg::SvgBuilder};
+use harness::{
     Answer, Browser, Options, Stack,
     browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
 };
-use fast_qr::{ECL, QRBuilder, convert::Builder as _, convert::svg::SvgBuilder};
 use simulator::Outcome;
 
 use crate::desktop::{arrive, desktop, scan};

@@ -2,21 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
-use ::tests::{
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::Credentials;
+use harness::{
     Options, Stack,
     browser::Browser,
     secrets_manager::{ARN, SecretsManager},
     stack::{OFFICIAL_ACCOUNT, app_secrets},
 };
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::config::Credentials;
+use login::time::Timestamp;
+use secrets::Secrets;
+use secrets::SecretsError;
+use secrets::SecretsSource;
 use serde_json::json;
-use shared::{
-    secrets::{Secrets, SecretsError, SecretsSource},
-    time::Timestamp,
-    wechat::AppId,
-};
 use simulator::{Settings, Simulator};
+use wechat::AppId;
 
 use crate::support::{AUTHORIZE, EXCHANGE, callback_of, log_in, requests, sessions};
 

@@ -1,9 +1,11 @@
 //! `GET /`, `GET /error` and `GET /MP_verify_*.txt`.
 
-use ::tests::{Answer, Options, Stack, stack::PAGE_ORIGIN};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use form_urlencoded::Serializer;
-use shared::{Digest, language::Language, reason::Reason};
+use harness::{Answer, Options, Stack, stack::PAGE_ORIGIN};
+use login::Digest;
+use web::language::Language;
+use web::reason::Reason;
 
 use crate::support::{SESSION_COOKIE, assert_secured, log_in, stack};
 

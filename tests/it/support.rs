@@ -1,6 +1,6 @@
 //! What the tests of several routes share.
 
-use ::tests::{
+use harness::{
     Answer, Browser, Failure, Options, Result, Stack,
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };

@@ -17,15 +17,16 @@ mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::tests::{
+use harness::{
     Options, Stack, binaries::workspace, browser::Visit, events::Event, logs::Logs, stack::PAGE_ORIGIN,
     template::Template,
 };
 use http::Method;
 use serde_json::{Value, json};
-use shared::wechat::errcode::{KNOWN, Reaction};
 use simulator::{Consent, Denial, Fault};
 use tokio::net::TcpListener;
+use wechat::errcode::KNOWN;
+use wechat::errcode::Reaction;
 
 use crate::support::{
     AUTHORIZE, EXCHANGE, LOGOUT, USERINFO, allow, callback_of, log_in, log_in_with_profile, requests, stack,

@@ -12,7 +12,7 @@
 mod token;
 mod trouble;
 
-use ::tests::{
+use harness::{
     Answer, Browser, Options, Result, Stack,
     browser::Visit,
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},

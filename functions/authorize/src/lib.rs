@@ -11,22 +11,40 @@
 //! This function holds no secret and calls nobody but the table of logins.
 
 use http::StatusCode;
-use shared::account::{App, Choice, Route, is_wechat};
-use shared::config::Config;
-use shared::language::Language;
-use shared::login::{Asked, BrowserSecret, Depth, LOGIN_LIFETIME, MOST_ATTEMPTS, PendingLogin, State};
-use shared::query::{Query, QueryError};
-use shared::reason::Reason;
-use shared::request::{CorrelationId, Request, is_page_load};
-use shared::response::{Outcome, Response, redirect, with_cookie};
-use shared::return_to::ReturnToError;
-use shared::runtime::{self, Function};
-use shared::store::{self, Store};
-use shared::time::Timestamp;
-use shared::wechat::authorize_url::{self, Switches};
-use shared::wechat::{Lang, Scope};
-use shared::{page, random};
+use lambda::Function;
+use lambda::config::Config;
+use login::account::App;
+use login::account::AppChoice;
+use login::account::Choice;
+use login::pending::BrowserSecret;
+use login::pending::LOGIN_LIFETIME;
+use login::pending::LoginRequest;
+use login::pending::MOST_ROUNDS;
+use login::pending::PendingLogin;
+use login::pending::RequestedScope;
+use login::pending::State;
+use login::random;
+use login::return_to::ReturnToError;
+use login::time::Timestamp;
+use store::Store;
 use thiserror::Error;
+use web::language::Language;
+use web::page;
+use web::query::Query;
+use web::query::QueryError;
+use web::reason::Reason;
+use web::request::CorrelationId;
+use web::request::Request;
+use web::request::is_page_load;
+use web::request::is_wechat;
+use web::response::Outcome;
+use web::response::Response;
+use web::response::redirect;
+use web::response::with_cookie;
+use wechat::Lang;
+use wechat::Scope;
+use wechat::authorize_url;
+use wechat::authorize_url::Switches;
 
 /// The function.
 #[derive(Debug)]
@@ -53,8 +71,8 @@ enum Refusal {
 impl Function for Authorize {
     const NAME: &'static str = "authorize";
 
-    async fn start(config: Config) -> Result<Self, runtime::Error> {
-        let store = Store::new(&runtime::aws().await, &config);
+    async fn start(config: Config) -> Result<Self, lambda::Error> {
+        let store = Store::new(&lambda::aws().await, &config.logins_table, &config.sessions_table);
         Ok(Self { config, store })
     }
 
@@ -74,30 +92,30 @@ impl Authorize {
         let query = Query::of(request);
         let choice = one_of(query, "app", Choice::parse)?.unwrap_or_default();
         let account = self.config.accounts.choose(&choice).ok_or(Refusal::Value("app"))?;
-        let target = account.targets.from_query(query)?;
-        let asked = Asked {
-            depth: one_of(query, "scope", Depth::parse)?.unwrap_or_default(),
+        let target = query.one("return_to")?.map(|text| account.targets.check(&text)).transpose()?;
+        let login = LoginRequest {
+            scope: one_of(query, "scope", RequestedScope::parse)?.unwrap_or_default(),
             app: query.one("app")?,
         };
         let lang = one_of(query, "lang", Lang::parse)?;
-        let attempt = one_of(query, "attempt", attempt)?.unwrap_or(1);
+        let round = one_of(query, "attempt", round)?.unwrap_or(1);
         let switches = Switches {
             connect_redirect: self.config.connect_redirect,
             force_popup: one_of(query, "forcePopup", boolean)?.unwrap_or(false),
             force_snap_shot: one_of(query, "forceSnapShot", boolean)?.unwrap_or(false),
         };
 
-        let app = match account.route(&choice, is_wechat(request.headers())) {
-            Route::App(app) => app,
-            Route::OpenInWechat => {
-                let link = page::authorize_link(&self.config.public_url, target.as_ref(), &asked, lang);
+        let app = match account.choose_app(&choice, is_wechat(request.headers())) {
+            AppChoice::App(app) => app,
+            AppChoice::OpenInWechat => {
+                let link = page::authorize_link(&self.config.public_url, target.as_ref(), &login, lang);
                 let page = page::open_in_wechat(Language::of(request.headers()), &link);
                 return Ok(Outcome::new("open_in_wechat").of(page));
             }
-            Route::Unknown => return Err(Refusal::Value("app")),
+            AppChoice::Unknown => return Err(Refusal::Value("app")),
         };
         let scope = match &app {
-            App::OfficialAccount(_) => asked.depth.scope(),
+            App::OfficialAccount(_) => login.scope.scope(),
             App::Website(_) => Scope::Login,
         };
 
@@ -110,10 +128,10 @@ impl Authorize {
             browser: browser.digest(),
             app: app.id().clone(),
             scope,
-            asked,
+            request: login,
             lang,
             return_to: target.unwrap_or_else(|| account.default_return_to.clone()).as_str().to_owned(),
-            attempt,
+            round,
             expires_at: now.plus(LOGIN_LIFETIME),
         };
         self.store.put_login(&state.login_id(), &login).await?;
@@ -128,12 +146,12 @@ impl Authorize {
                     app,
                     &redirect_uri,
                     scope,
-                    &state,
+                    &state.expose(),
                     switches,
                     component,
                 )
             }
-            App::Website(app) => authorize_url::website(open_url, app, &redirect_uri, &state, lang),
+            App::Website(app) => authorize_url::website(open_url, app, &redirect_uri, &state.expose(), lang),
         };
         let response =
             with_cookie(redirect(StatusCode::FOUND, location.as_str()), &cookies.set_browser(&browser));
@@ -145,9 +163,7 @@ impl Refusal {
     fn answer(&self, request: &Request) -> Response {
         let (name, reason) = match self {
             Self::NotAPage => ("not_a_page", Reason::NotAPage),
-            Self::ReturnTo(ReturnToError::Query(_)) | Self::Query(_) | Self::Value(_) => {
-                ("invalid_request", Reason::InvalidRequest)
-            }
+            Self::Query(_) | Self::Value(_) => ("invalid_request", Reason::InvalidRequest),
             Self::ReturnTo(_) => ("return_to_refused", Reason::ReturnToRefused),
             Self::Store(_) => ("store_unavailable", Reason::ServiceUnavailable),
         };
@@ -175,7 +191,7 @@ fn boolean(text: &str) -> Option<bool> {
     text.parse().ok()
 }
 
-/// Which attempt at one login this is; set by `/callback`, so that fresh logins do not go on for ever.
-fn attempt(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|attempt| (1..=MOST_ATTEMPTS).contains(attempt))
+/// Which round of one login this is; set by `/callback`, so that fresh logins do not go on for ever.
+fn round(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|round| (1..=MOST_ROUNDS).contains(round))
 }

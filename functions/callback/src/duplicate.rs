@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
-use shared::Digest;
-use shared::login::{CodeId, LoginId, PendingLogin};
-use shared::response::{Outcome, Response};
-use shared::session::SessionToken;
-use shared::store::{self, CodeOutcome};
-use shared::time::Timestamp;
+use login::Digest;
+use login::pending::CodeId;
+use login::pending::LoginId;
+use login::pending::PendingLogin;
+use login::session::SessionToken;
+use login::time::Timestamp;
+use store::CodeOutcome;
+use web::response::Outcome;
+use web::response::Response;
 
 use crate::refusal::Refusal;
 use crate::{Arrival, Callback};

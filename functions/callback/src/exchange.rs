@@ -2,20 +2,28 @@
 
 use std::time::Duration;
 
-use shared::login::{Depth, PendingLogin};
-use shared::random;
-use shared::response::{Outcome, Response};
-use shared::secrets::{AppSecrets, SecretsError};
-use shared::session::{Profile, Session, SessionToken, StoredSession};
-use shared::store::AttemptId;
-use shared::time::Timestamp;
-use shared::wechat::body::Exchange;
-use shared::wechat::client::Credentials;
-use shared::wechat::errcode::Reaction;
-use shared::wechat::{AuthorizationCode, Scope, UnionId};
+use login::pending::PendingLogin;
+use login::pending::RequestedScope;
+use login::pending::{ClaimId, CodeId};
+use login::random;
+use login::session::Profile;
+use login::session::Session;
+use login::session::SessionToken;
+use login::session::StoredSession;
+use login::time::Timestamp;
+use secrets::AppSecrets;
+use secrets::SecretsError;
+use web::response::Outcome;
+use web::response::Response;
+use wechat::AuthorizationCode;
+use wechat::Scope;
+use wechat::UnionId;
+use wechat::body::Exchange;
+use wechat::errcode::Reaction;
+use wechat_api::Credentials;
 
 use crate::refusal::Refusal;
-use crate::unionid::{AppToken, Missed};
+use crate::unionid::{AppToken, NoUnionId};
 use crate::{Arrival, Callback};
 
 /// How long a login waits for what it can do without, the profile or the unionid.
@@ -26,7 +34,7 @@ pub(crate) struct Claim<'a> {
     pub arrival: &'a Arrival,
     pub code: &'a AuthorizationCode,
     pub login: &'a PendingLogin,
-    pub attempt: &'a AttemptId,
+    pub id: &'a ClaimId,
     pub now: Timestamp,
 }
 
@@ -155,9 +163,9 @@ impl Callback {
         }
         let token = AppToken { store: &self.store, wechat: &self.wechat, app: &login.app, secret, now };
         let asked = tokio::time::timeout(EXTRA_BUDGET, token.unionid(&exchanged.openid)).await;
-        match asked.unwrap_or(Err(Missed::TooLong)) {
+        match asked.unwrap_or(Err(NoUnionId::TooLong)) {
             Ok(unionid) => (unionid, outcome),
-            Err(Missed::Wechat(error)) => (None, outcome.with_wechat(&error)),
+            Err(NoUnionId::Wechat(error)) => (None, outcome.with_wechat(&error)),
             Err(missed) => (None, outcome.with_cause(missed)),
         }
     }
@@ -170,7 +178,7 @@ impl Callback {
         profile: Option<Profile>,
         unionid: Option<UnionId>,
     ) -> Result<Response, Refusal> {
-        let Claim { arrival, code, login, attempt, now } = *claim;
+        let Claim { arrival, code, login, id: claim_id, now } = *claim;
         let session = Session {
             app: login.app.clone(),
             openid: exchanged.openid,
@@ -179,7 +187,7 @@ impl Callback {
             access_token: exchanged.access_token,
             refresh_token: exchanged.refresh_token,
             profile,
-            wants_profile: login.asked.depth == Depth::Auto,
+            wants_profile: login.request.scope == RequestedScope::Auto,
         };
         let token = SessionToken::derive(&arrival.browser, &arrival.state);
         let stored = StoredSession {
@@ -192,7 +200,7 @@ impl Callback {
         };
         let replaced = arrival.session.as_ref().map(SessionToken::session_id);
         let id = token.session_id();
-        let finished = self.store.finish(&code.code_id(), attempt, &id, &stored, replaced.as_ref()).await;
+        let finished = self.store.finish(&CodeId::of(code), claim_id, &id, &stored, replaced.as_ref()).await;
         finished.map_err(Refusal::NotStored)?;
         Ok(self.with_session(login, &token))
     }

@@ -23,22 +23,29 @@ mod refusal;
 mod unionid;
 
 use http::StatusCode;
-use shared::config::Config;
-use shared::login::{BrowserSecret, PendingLogin, State};
-use shared::query::Query;
-use shared::random;
-use shared::request::{Request, is_page_load};
-use shared::response::{Response, redirect, with_cookie};
-use shared::runtime::{self, Function};
-use shared::secrets::Secrets;
-use shared::session::SessionToken;
-use shared::store::{AttemptId, Claimed, Store};
-use shared::time::Timestamp;
-use shared::wechat::AuthorizationCode;
-use shared::wechat::client::Client;
+use lambda::Function;
+use lambda::config::Config;
+use login::pending::BrowserSecret;
+use login::pending::PendingLogin;
+use login::pending::State;
+use login::pending::{ClaimId, CodeId};
+use login::random;
+use login::session::SessionToken;
+use login::time::Timestamp;
+use secrets::Secrets;
+use store::Claimed;
+use store::Store;
+use web::query::Query;
+use web::request::Request;
+use web::request::is_page_load;
+use web::response::Response;
+use web::response::redirect;
+use web::response::with_cookie;
+use wechat::AuthorizationCode;
+use wechat_api::Client;
 
 use exchange::Claim;
-use refusal::{Refusal, Refused};
+use refusal::{Refusal, RefusedLogin};
 
 /// The function.
 #[derive(Debug)]
@@ -63,13 +70,13 @@ impl Function for Callback {
     const NAME: &'static str = "callback";
     const NEEDS_APP_SECRETS: bool = true;
 
-    async fn start(config: Config) -> Result<Self, runtime::Error> {
+    async fn start(config: Config) -> Result<Self, lambda::Error> {
         let source = config.secrets.clone().ok_or("the configuration has no app secrets")?;
-        let aws = runtime::aws().await;
+        let aws = lambda::aws().await;
         let wechat = Client::new(config.wechat_api_url.clone(), config.wechat_api_backup_url.clone())?;
         let component_tokens =
             config.component_tokens.clone().map(|source| Secrets::of_components(source, &aws));
-        let store = Store::new(&aws, &config);
+        let store = Store::new(&aws, &config.logins_table, &config.sessions_table);
         Ok(Self { store, secrets: Secrets::of_apps(source, &aws), component_tokens, wechat, config })
     }
 
@@ -82,23 +89,23 @@ impl Function for Callback {
 }
 
 impl Callback {
-    async fn log_in(&self, request: &Request, now: Timestamp) -> Result<Response, Refused> {
+    async fn log_in(&self, request: &Request, now: Timestamp) -> Result<Response, RefusedLogin> {
         let arrival = self.arrive(request).await?;
         let Some(code) = &arrival.code else {
             return Err(self.denied(&arrival, now).await);
         };
         let secrets = self.secrets.get(now).await.map_err(Refusal::Secrets)?;
 
-        let attempt = AttemptId::new(random::bytes());
-        let (login_id, code_id) = (arrival.state.login_id(), code.code_id());
-        let claimed = self.store.claim(&login_id, &code_id, &arrival.browser.digest(), &attempt, now).await;
+        let claim_id = ClaimId::new(random::bytes());
+        let (login_id, code_id) = (arrival.state.login_id(), CodeId::of(code));
+        let claimed = self.store.claim(&login_id, &code_id, &arrival.browser.digest(), &claim_id, now).await;
         match claimed.map_err(Refusal::Store)? {
             Claimed::Now(login) => {
-                let claim = Claim { arrival: &arrival, code, login: &login, attempt: &attempt, now };
+                let claim = Claim { arrival: &arrival, code, login: &login, id: &claim_id, now };
                 let finished = self.exchange(&claim, &secrets).await;
                 if finished.is_err() {
                     // Duplicates that wait are told to stop. If that fails too, they stop by themselves.
-                    let _ = self.store.fail_code(&code_id, &attempt).await;
+                    let _ = self.store.fail_code(&code_id, &claim_id).await;
                 }
                 finished.map_err(|refusal| refusal.of(login))
             }
@@ -112,7 +119,7 @@ impl Callback {
             Claimed::Foreign(login) => {
                 // Somebody saw this code who was not to see it. If it cannot be marked, it lives minutes.
                 let browser = arrival.browser.digest();
-                let _ = self.store.spend_code(&login_id, &code_id, &browser, &attempt, now).await;
+                let _ = self.store.spend_code(&login_id, &code_id, &browser, &claim_id, now).await;
                 Err(Refusal::ForeignBrowser.of(login))
             }
             Claimed::Expired(login) => Err(Refusal::LoginExpired.of(login)),
@@ -121,7 +128,7 @@ impl Callback {
     }
 
     /// Guards 1 to 3.
-    async fn arrive(&self, request: &Request) -> Result<Arrival, Refused> {
+    async fn arrive(&self, request: &Request) -> Result<Arrival, RefusedLogin> {
         if !is_page_load(request.headers()) {
             return Err(Refusal::NotAPage.into());
         }
@@ -141,18 +148,18 @@ impl Callback {
             None => {
                 let login = self.store.login(&state.login_id()).await.map_err(Refusal::Store)?;
                 let refusal = if code.is_some() { Refusal::CookieMissing } else { Refusal::Denied };
-                Err(Refused { refusal, login })
+                Err(RefusedLogin { refusal, login })
             }
         }
     }
 
     /// Guard 4. Only the browser that began the login is sent to where the login would have ended.
-    async fn denied(&self, arrival: &Arrival, now: Timestamp) -> Refused {
+    async fn denied(&self, arrival: &Arrival, now: Timestamp) -> RefusedLogin {
         match self.store.login(&arrival.state.login_id()).await {
             Ok(Some(login)) if login.browser == arrival.browser.digest() && login.expires_at > now => {
                 Refusal::DeniedHere.of(login)
             }
-            Ok(login) => Refused { refusal: Refusal::Denied, login },
+            Ok(login) => RefusedLogin { refusal: Refusal::Denied, login },
             Err(error) => Refusal::Store(error).into(),
         }
     }

@@ -10,19 +10,22 @@
 
 use form_urlencoded::Serializer;
 use http::StatusCode;
-use shared::config::Config;
-use shared::login::{Asked, PendingLogin};
-use shared::page;
-use shared::query::QueryError;
-use shared::reason::Reason;
-use shared::request::{CorrelationId, Request};
-use shared::response::{Outcome, Response, redirect};
-use shared::return_to::ReturnTo;
-use shared::secrets::SecretsError;
-use shared::store;
-use shared::wechat::client;
-use shared::wechat::errcode::Reaction;
+use lambda::config::Config;
+use login::pending::LoginRequest;
+use login::pending::PendingLogin;
+use login::return_to::ReturnTo;
+use secrets::SecretsError;
+use web::page;
+use web::query::QueryError;
+use web::reason::Reason;
+use web::request::CorrelationId;
+use web::request::Request;
+use web::response::Outcome;
+use web::response::Response;
+use web::response::redirect;
+
 use thiserror::Error;
+use wechat::errcode::Reaction;
 
 /// Why a callback gives no session.
 #[derive(Debug, Error)]
@@ -62,9 +65,9 @@ pub enum Refusal {
     #[error("the credentials have just been rotated")]
     CredentialsRotated,
     #[error("the credentials are refused: {0}")]
-    Credentials(client::Error),
+    Credentials(wechat::error::Error),
     #[error(transparent)]
-    Wechat(client::Error),
+    Wechat(wechat::error::Error),
     #[error(transparent)]
     Secrets(SecretsError),
     #[error(transparent)]
@@ -77,13 +80,13 @@ pub enum Refusal {
 
 /// A refusal, with the login it is about if there is one.
 #[derive(Debug)]
-pub struct Refused {
+pub struct RefusedLogin {
     pub refusal: Refusal,
     pub login: Option<PendingLogin>,
 }
 
 /// How a visitor goes on.
-enum Way {
+enum Destination {
     /// One automatic fresh login; the page of this reason if that was one already.
     FreshLogin(Reason),
     /// Back to where the login would have ended.
@@ -94,13 +97,13 @@ enum Way {
 
 impl Refusal {
     /// This refusal of this login.
-    pub fn of(self, login: PendingLogin) -> Refused {
-        Refused { refusal: self, login: Some(login) }
+    pub fn of(self, login: PendingLogin) -> RefusedLogin {
+        RefusedLogin { refusal: self, login: Some(login) }
     }
 
     /// The refusal's name in the log, and the way on.
-    fn judge(&self) -> (&'static str, Way) {
-        use Way::{Back, FreshLogin, Page};
+    fn judge(&self) -> (&'static str, Destination) {
+        use Destination::{Back, FreshLogin, Page};
         match self {
             Self::NotAPage => ("not_a_page", Page(Reason::NotAPage)),
             Self::Query(_) | Self::MalformedState | Self::MalformedCode => {
@@ -128,19 +131,21 @@ impl Refusal {
             // The code is spent by now, so trying the same address again would bring nothing.
             Self::NotStored(_) => ("store_unavailable", FreshLogin(Reason::ServiceUnavailable)),
             Self::Unsealable => ("unsealable", Page(Reason::Unexpected)),
-            Self::Wechat(client::Error::NotSent) => ("wechat_unreachable", Page(Reason::WechatUnavailable)),
-            Self::Wechat(client::Error::InDoubt(_)) => {
+            Self::Wechat(wechat::error::Error::NotSent) => {
+                ("wechat_unreachable", Page(Reason::WechatUnavailable))
+            }
+            Self::Wechat(wechat::error::Error::InDoubt(_)) => {
                 ("exchange_in_doubt", FreshLogin(Reason::WechatUnavailable))
             }
-            Self::Wechat(client::Error::Refused(refused)) => {
+            Self::Wechat(wechat::error::Error::Refused(refused)) => {
                 let reaction = refused.errcode.reaction();
                 match reaction {
-                    Reaction::Retry => ("wechat_busy", FreshLogin(reaction.reason())),
+                    Reaction::Retry => ("wechat_busy", FreshLogin(reaction.into())),
                     Reaction::FreshLogin | Reaction::Refresh | Reaction::LoginAgain => {
-                        ("code_refused", FreshLogin(reaction.reason()))
+                        ("code_refused", FreshLogin(reaction.into()))
                     }
-                    Reaction::Configuration => ("misconfigured", Page(reaction.reason())),
-                    Reaction::User => ("user_refused", Page(reaction.reason())),
+                    Reaction::Configuration => ("misconfigured", Page(reaction.into())),
+                    Reaction::User => ("user_refused", Page(reaction.into())),
                 }
             }
         }
@@ -166,13 +171,13 @@ pub fn default_of<'a>(config: &'a Config, login: Option<&PendingLogin>) -> &'a R
     account.map_or(&config.accounts.first.default_return_to, |account| &account.default_return_to)
 }
 
-impl From<Refusal> for Refused {
+impl From<Refusal> for RefusedLogin {
     fn from(refusal: Refusal) -> Self {
         Self { refusal, login: None }
     }
 }
 
-impl Refused {
+impl RefusedLogin {
     /// The answer: always a 303, to an address without code and state.
     pub fn answer(&self, config: &Config, request: &Request) -> Response {
         let (name, way) = self.refusal.judge();
@@ -183,11 +188,11 @@ impl Refused {
             _ => outcome,
         };
         let location = match way {
-            Way::Back => self.back(config),
-            Way::FreshLogin(_) if self.login.as_ref().is_none_or(PendingLogin::may_retry) => {
+            Destination::Back => self.back(config),
+            Destination::FreshLogin(_) if self.login.as_ref().is_none_or(PendingLogin::may_retry) => {
                 self.fresh_login(config)
             }
-            Way::FreshLogin(reason) | Way::Page(reason) => {
+            Destination::FreshLogin(reason) | Destination::Page(reason) => {
                 self.page(config, reason, &CorrelationId::of(request))
             }
         };
@@ -207,18 +212,18 @@ impl Refused {
 
     /// The same login once more. A login that is unknown leaves nothing to repeat but the default.
     fn fresh_login(&self, config: &Config) -> String {
-        let attempt = (self.login.as_ref().map_or(1, |login| login.attempt) + 1).to_string();
+        let round = (self.login.as_ref().map_or(1, |login| login.round) + 1).to_string();
         let link = match &self.login {
             Some(login) => page::authorize_link(
                 &config.public_url,
                 self.mention(config).as_ref(),
-                &login.asked,
+                &login.request,
                 login.lang,
             ),
-            None => page::authorize_link(&config.public_url, None, &Asked::default(), None),
+            None => page::authorize_link(&config.public_url, None, &LoginRequest::default(), None),
         };
         let join = if link.contains('?') { '&' } else { '?' };
-        format!("{link}{join}attempt={attempt}")
+        format!("{link}{join}attempt={round}")
     }
 
     fn page(&self, config: &Config, reason: Reason, id: &CorrelationId) -> String {
@@ -226,7 +231,7 @@ impl Refused {
         query.append_pair("reason", reason.as_str()).append_pair("id", id.as_str());
         query.extend_pairs(self.mention(config).map(|target| ("return_to", target.as_str().to_owned())));
         query.extend_pairs(
-            self.login.as_ref().and_then(|login| login.asked.app.as_deref()).map(|app| ("app", app)),
+            self.login.as_ref().and_then(|login| login.request.app.as_deref()).map(|app| ("app", app)),
         );
         format!("{}/error?{}", config.public_url, query.finish())
     }

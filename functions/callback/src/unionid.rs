@@ -2,19 +2,25 @@
 //!
 //! A silent login brings an openid and no unionid. For a person who follows the Official Account,
 //! WeChat tells the unionid to the app itself: one more call, with the app's global token
-//! ([`shared::app_token`]). Whatever goes wrong here, the login goes on without; what an operator must
+//! ([`login::app_token`]). Whatever goes wrong here, the login goes on without; what an operator must
 //! mend, an address that is not in the allow-list above all, is in the log.
 
 use std::time::Duration;
 
-use shared::app_token::{AppTokenId, StoredAppToken};
-use shared::random;
-use shared::store::{self, Lease, Store};
-use shared::time::Timestamp;
-use shared::wechat::client::{self, Client};
-use shared::wechat::errcode::Reaction;
-use shared::wechat::{AppId, AppSecret, GlobalToken, OpenId, UnionId};
+use login::app_token::AppTokenId;
+use login::app_token::StoredAppToken;
+use login::random;
+use login::time::Timestamp;
+use store::Lease;
+use store::Store;
 use thiserror::Error;
+use wechat::AppId;
+use wechat::AppSecret;
+use wechat::GlobalToken;
+use wechat::OpenId;
+use wechat::UnionId;
+use wechat::errcode::Reaction;
+use wechat_api::Client;
 
 /// How a process waits for the token that another one fetches; up to twice as long each, by chance.
 const PAUSES: [Duration; 3] =
@@ -22,9 +28,9 @@ const PAUSES: [Duration; 3] =
 
 /// Why there is no unionid though there might be one.
 #[derive(Debug, Error)]
-pub enum Missed {
+pub enum NoUnionId {
     #[error(transparent)]
-    Wechat(#[from] client::Error),
+    Wechat(#[from] wechat::error::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("another process is still fetching the app's token")]
@@ -50,7 +56,7 @@ impl AppToken<'_> {
     /// The unionid of a person; `None` for one who does not follow the account.
     ///
     /// A token that WeChat no longer takes is replaced once.
-    pub async fn unionid(&self, openid: &OpenId) -> Result<Option<UnionId>, Missed> {
+    pub async fn unionid(&self, openid: &OpenId) -> Result<Option<UnionId>, NoUnionId> {
         let token = self.get(None).await?;
         match self.wechat.follower_unionid(&token, openid).await {
             Err(error) if error.reaction() == Some(Reaction::Refresh) => {
@@ -62,7 +68,7 @@ impl AppToken<'_> {
     }
 
     /// The token, other than one that was `refused`: a stored one, or a new one fetched under the lease.
-    async fn get(&self, refused: Option<&GlobalToken>) -> Result<GlobalToken, Missed> {
+    async fn get(&self, refused: Option<&GlobalToken>) -> Result<GlobalToken, NoUnionId> {
         let id = AppTokenId::of(self.app);
         let mut pauses = PAUSES.into_iter();
         loop {
@@ -72,10 +78,10 @@ impl AppToken<'_> {
             }
             match self.store.lease_app_token(&id, seen.as_ref(), self.now).await? {
                 Lease::Ours => return self.fetch(&id, refused).await,
-                Lease::InVain => return Err(Missed::TokenFailed),
-                Lease::Anothers => {}
+                Lease::FailedElsewhere => return Err(NoUnionId::TokenFailed),
+                Lease::HeldElsewhere => {}
             }
-            let pause = pauses.next().ok_or(Missed::TokenAwaited)?;
+            let pause = pauses.next().ok_or(NoUnionId::TokenAwaited)?;
             let [jitter] = random::bytes::<1>();
             tokio::time::sleep(pause.mul_f64(1.0 + f64::from(jitter) / 255.0)).await;
         }
@@ -94,7 +100,7 @@ impl AppToken<'_> {
 
     /// Fetches the token and shares it. If that fails, or only brings back the one that was refused, the
     /// lease stands for its minute, marked: asking again would bring no other, and nobody need wait.
-    async fn fetch(&self, id: &AppTokenId, refused: Option<&GlobalToken>) -> Result<GlobalToken, Missed> {
+    async fn fetch(&self, id: &AppTokenId, refused: Option<&GlobalToken>) -> Result<GlobalToken, NoUnionId> {
         let fetched = self.wechat.stable_token(self.app, self.secret).await;
         let is_new = |token: &GlobalToken| refused.is_none_or(|refused| refused.expose() != token.expose());
         if !fetched.as_ref().is_ok_and(|fetched| is_new(&fetched.global_token)) {
@@ -104,7 +110,7 @@ impl AppToken<'_> {
         }
         let fetched = fetched?;
         let sealed =
-            id.seal(self.secret, random::bytes(), &fetched.global_token).ok_or(Missed::Unsealable)?;
+            id.seal(self.secret, random::bytes(), &fetched.global_token).ok_or(NoUnionId::Unsealable)?;
         let expires_at = self.now.plus(Duration::from_secs(fetched.expires_in));
         self.store.put_app_token(id, &StoredAppToken { sealed, expires_at }).await?;
         Ok(fetched.global_token)

@@ -3,17 +3,20 @@
 //! The guards, in the order they run:
 //!
 //! 1. The request names its origin, and it is an allowed one: no foreign page logs anybody out.
-//! 2. The session is deleted first, then the cookie is cleared ([`shared::ending`]).
+//! 2. The session is deleted first, then the cookie is cleared ([`web::end_session`]).
 
 use http::{Method, StatusCode};
-use shared::config::Config;
-use shared::cors::Caller;
-use shared::ending;
-use shared::request::{Request, wants_page};
-use shared::response::{self, Outcome, Response};
-use shared::runtime::{self, Function};
-use shared::store::Store;
-use shared::time::Timestamp;
+use lambda::Function;
+use lambda::config::Config;
+use login::time::Timestamp;
+use store::Store;
+use web::cors::Caller;
+use web::end_session;
+use web::request::Request;
+use web::request::wants_page;
+use web::response;
+use web::response::Outcome;
+use web::response::Response;
 
 /// The function.
 #[derive(Debug)]
@@ -25,8 +28,8 @@ pub struct Logout {
 impl Function for Logout {
     const NAME: &'static str = "logout";
 
-    async fn start(config: Config) -> Result<Self, runtime::Error> {
-        let store = Store::new(&runtime::aws().await, &config);
+    async fn start(config: Config) -> Result<Self, lambda::Error> {
+        let store = Store::new(&lambda::aws().await, &config.logins_table, &config.sessions_table);
         Ok(Self { config, store })
     }
 
@@ -34,7 +37,7 @@ impl Function for Logout {
         let caller = Caller::of(request.headers(), |origin| self.config.accounts.trust(origin));
         match (request.method(), caller) {
             (&Method::OPTIONS, _) => caller.preflight(request, "POST"),
-            (_, Caller::Unnamed | Caller::Foreign) => caller.refuse(request),
+            (_, Caller::NoOrigin | Caller::Foreign) => caller.refuse(request),
             (_, Caller::Trusted(_)) => caller.allow(self.end(request).await),
         }
     }
@@ -49,6 +52,6 @@ impl Logout {
         } else {
             response::empty(StatusCode::NO_CONTENT)
         };
-        ending::answer(deleted, request, cookies, Outcome::new("logged_out").of(response))
+        end_session::answer(deleted, request, cookies, Outcome::new("logged_out").of(response))
     }
 }

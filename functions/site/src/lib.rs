@@ -3,17 +3,20 @@
 //! This function touches nothing: no table, no secret, no other host.
 
 use http::StatusCode;
-use shared::account::Choice;
-use shared::config::Config;
-use shared::language::Language;
-use shared::login::Asked;
-use shared::page;
-use shared::query::Query;
-use shared::reason::Reason;
-use shared::request::{CorrelationId, Request};
-use shared::response::{Outcome, Response, text};
-use shared::runtime::{self, Function};
-use shared::time::Timestamp;
+use lambda::Function;
+use lambda::config::Config;
+use login::account::Choice;
+use login::pending::LoginRequest;
+use login::time::Timestamp;
+use web::language::Language;
+use web::page;
+use web::query::Query;
+use web::reason::Reason;
+use web::request::CorrelationId;
+use web::request::Request;
+use web::response::Outcome;
+use web::response::Response;
+use web::response::text;
 
 /// The function.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ pub struct Site {
 impl Function for Site {
     const NAME: &'static str = "site";
 
-    async fn start(config: Config) -> Result<Self, runtime::Error> {
+    async fn start(config: Config) -> Result<Self, lambda::Error> {
         Ok(Self { config })
     }
 
@@ -58,9 +61,9 @@ impl Site {
         let app = text("app").filter(|app| Choice::parse(app).is_some());
         let choice = app.as_deref().and_then(Choice::parse).unwrap_or_default();
         let account = self.config.accounts.choose(&choice);
-        let return_to = account.and_then(|account| account.targets.from_query(query).ok().flatten());
-        let asked = Asked { app: app.filter(|_| account.is_some()), ..Asked::default() };
-        let link = page::authorize_link("", return_to.as_ref(), &asked, None);
+        let return_to = account.and_then(|account| account.targets.check(&text("return_to")?).ok());
+        let login = LoginRequest { app: app.filter(|_| account.is_some()), ..LoginRequest::default() };
+        let link = page::authorize_link("", return_to.as_ref(), &login, None);
         Outcome::new("error_page").of(page::notice(reason, Language::of(request.headers()), &id, &link))
     }
 

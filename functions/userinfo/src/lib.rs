@@ -7,41 +7,48 @@
 //! 2. `lang` and `verify` are words we know.
 //! 3. The session cookie opens a stored, unexpired session, of an account that the asking page belongs to.
 //! 4. `verify=true`: WeChat confirms that the grant still stands.
-//! 5. A profile that is stale is read again (`live.rs`); it must be the same person's.
+//! 5. A profile that is stale is read again (`live_session.rs`); it must be the same person's.
 //!
 //! WeChat being out of reach costs nobody the session: what was read before is served.
 //!
 //! The guards of the second are those of `POST /logout`, for the same reasons:
 //!
 //! 1. The request names its origin, and it is an allowed one: no foreign page erases anybody.
-//! 2. The session is deleted first, then the cookie is cleared ([`shared::ending`]).
+//! 2. The session is deleted first, then the cookie is cleared ([`web::end_session`]).
 
-mod live;
+mod live_session;
 
 use http::{Method, StatusCode};
+use lambda::Function;
+use lambda::config::Config;
+use login::pending::LoginRequest;
+use login::pending::RequestedScope;
+use login::session::Session;
+use login::time::Timestamp;
+use secrets::Secrets;
+use secrets::SecretsError;
 use serde::Serialize;
-use shared::config::Config;
-use shared::cors::Caller;
-use shared::ending;
-use shared::language::Language;
-use shared::login::{Asked, Depth};
-use shared::page;
-use shared::query::{Query, QueryError};
-use shared::reason::Reason;
-use shared::request::{CorrelationId, Request, wants_page};
-use shared::response::{self, Outcome, Response};
-use shared::runtime::{self, Function};
-use shared::secrets::{Secrets, SecretsError};
-use shared::session::Session;
-use shared::store::{self, Store};
-use shared::time::Timestamp;
-use shared::wechat::Lang;
-use shared::wechat::body::UserInfo;
-use shared::wechat::client::{self, Client};
-use shared::wechat::errcode::Reaction;
+use store::Store;
 use thiserror::Error;
+use web::cors::Caller;
+use web::end_session;
+use web::language::Language;
+use web::page;
+use web::query::Query;
+use web::query::QueryError;
+use web::reason::Reason;
+use web::request::CorrelationId;
+use web::request::Request;
+use web::request::wants_page;
+use web::response;
+use web::response::Outcome;
+use web::response::Response;
+use wechat::Lang;
+use wechat::body::UserInfo;
+use wechat::errcode::Reaction;
+use wechat_api::Client;
 
-use live::{Failure, Live};
+use live_session::{Failure, LiveSession};
 
 /// The function.
 #[derive(Debug)]
@@ -66,13 +73,13 @@ enum Refusal {
     #[error("the session is of another account than the page that asks")]
     ForeignAccount,
     #[error("the grant is gone: {0}")]
-    GrantGone(client::Error),
+    GrantGone(wechat::error::Error),
     #[error("WeChat restricts this account: {0}")]
-    User(client::Error),
+    User(wechat::error::Error),
     #[error("WeChat could not be asked: {0}")]
-    Unverified(client::Error),
+    Unverified(wechat::error::Error),
     #[error("WeChat refuses the third-party platform: {0}")]
-    Platform(client::Error),
+    Platform(wechat::error::Error),
     #[error("what WeChat gave is another person's")]
     ForeignProfile,
     #[error(transparent)]
@@ -114,21 +121,26 @@ struct ProfileFields<'a> {
 impl Function for Userinfo {
     const NAME: &'static str = "userinfo";
 
-    async fn start(config: Config) -> Result<Self, runtime::Error> {
-        let aws = runtime::aws().await;
+    async fn start(config: Config) -> Result<Self, lambda::Error> {
+        let aws = lambda::aws().await;
         let wechat = Client::new(config.wechat_api_url.clone(), config.wechat_api_backup_url.clone())?;
         let component_tokens =
             config.component_tokens.clone().map(|source| Secrets::of_components(source, &aws));
-        Ok(Self { store: Store::new(&aws, &config), wechat, component_tokens, config })
+        Ok(Self {
+            store: Store::new(&aws, &config.logins_table, &config.sessions_table),
+            wechat,
+            component_tokens,
+            config,
+        })
     }
 
     async fn handle(&self, request: &Request, now: Timestamp) -> Response {
         let caller = Caller::of(request.headers(), |origin| self.config.accounts.trust(origin));
         match (request.method(), caller) {
             (&Method::OPTIONS, _) => caller.preflight(request, "GET, DELETE"),
-            (_, Caller::Foreign) | (&Method::DELETE, Caller::Unnamed) => caller.refuse(request),
+            (_, Caller::Foreign) | (&Method::DELETE, Caller::NoOrigin) => caller.refuse(request),
             (&Method::DELETE, Caller::Trusted(_)) => caller.allow(self.erase(request).await),
-            (_, Caller::Unnamed | Caller::Trusted(_)) => {
+            (_, Caller::NoOrigin | Caller::Trusted(_)) => {
                 let response = match self.show(request, caller, now).await {
                     Ok(response) => response,
                     Err(refusal) => self.refuse(request, caller, &refusal),
@@ -145,7 +157,7 @@ impl Userinfo {
         let cookies = self.config.cookies;
         let deleted = self.store.end_session(cookies.session(request.headers()).as_ref()).await;
         let response = response::empty(StatusCode::NO_CONTENT);
-        ending::answer(deleted, request, cookies, Outcome::new("erased").of(response))
+        end_session::answer(deleted, request, cookies, Outcome::new("erased").of(response))
     }
 
     async fn show(&self, request: &Request, caller: Caller<'_>, now: Timestamp) -> Result<Response, Refusal> {
@@ -158,7 +170,7 @@ impl Userinfo {
             Some(_) => return Err(Refusal::Value("verify")),
         };
         let token = self.config.cookies.session(request.headers()).ok_or(Refusal::NoCookie)?;
-        let mut live = Live::open(self, token, now).await?.ok_or(Refusal::NoSession)?;
+        let mut live = LiveSession::open(self, token, now).await?.ok_or(Refusal::NoSession)?;
         let account = self.config.accounts.of(&live.session.app);
         if !caller.may_know(|origin| account.is_some_and(|account| account.targets.is_trusted_origin(origin)))
         {
@@ -208,7 +220,7 @@ impl Userinfo {
     /// A login with consent, by the app the session is of.
     fn consent_link(&self, public_url: &str, session: &Session) -> String {
         let app = self.config.accounts.of(&session.app).and_then(|account| account.name.clone());
-        page::authorize_link(public_url, None, &Asked { depth: Depth::Profile, app }, None)
+        page::authorize_link(public_url, None, &LoginRequest { scope: RequestedScope::Profile, app }, None)
     }
 
     fn refuse(&self, request: &Request, caller: Caller<'_>, refusal: &Refusal) -> Response {
@@ -243,8 +255,8 @@ impl Userinfo {
             _ => outcome,
         };
         let id = CorrelationId::of(request);
-        let asked = Asked { app: self.account_of(caller), ..Asked::default() };
-        let authorize_url = |public_url| page::authorize_link(public_url, None, &asked, None);
+        let login = LoginRequest { app: self.account_of(caller), ..LoginRequest::default() };
+        let authorize_url = |public_url| page::authorize_link(public_url, None, &login, None);
         outcome.of(if wants_page(request.headers()) {
             page::notice(reason, Language::of(request.headers()), &id, &authorize_url(""))
         } else {
@@ -259,7 +271,7 @@ impl<'a> Answer<'a> {
         let user_info = session.profile.as_ref().map(|profile| &profile.user_info);
         Self {
             openid: session.openid.expose(),
-            unionid: session.unionid.as_ref().map(shared::wechat::UnionId::expose),
+            unionid: session.unionid.as_ref().map(wechat::UnionId::expose),
             profile: user_info.map(|user_info| ProfileFields {
                 nickname: &user_info.nickname,
                 sex: user_info.sex,
@@ -277,9 +289,9 @@ impl<'a> Answer<'a> {
 }
 
 /// The refusal that a failure means; WeChat's error itself if it is a passing one or an operator's.
-fn judge(failure: Failure) -> Result<Refusal, client::Error> {
+fn judge(failure: Failure) -> Result<Refusal, wechat::error::Error> {
     let error = match failure {
-        Failure::Refused(refusal) => return Ok(refusal),
+        Failure::Refusal(refusal) => return Ok(refusal),
         Failure::Platform(error) => return Err(error),
         Failure::Wechat(error) => error,
     };

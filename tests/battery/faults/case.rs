@@ -2,8 +2,8 @@
 
 use std::{fmt, time::Duration};
 
-use ::tests::proxy::{Fault, Kind, Throttle};
 use fastrand::Rng;
+use harness::proxy::{Fault, Kind, Throttle};
 
 /// How many faults there are.
 pub const FAULTS: usize = 7;

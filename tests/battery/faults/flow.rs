@@ -5,13 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use ::tests::{
+use fastrand::Rng;
+use harness::{
     Answer, Browser, Failure, Result, Stack,
     browser::Visit,
     proxy::{Kind, Rule},
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
 };
-use fastrand::Rng;
 use simulator::Fault as WechatFault;
 use url::Url;
 

@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::tests::{
+use harness::{
     Answer, Result, Stack,
     proxy::{Call, Fault, Kind, Throttle},
 };
+use login::pending::State;
+use login::session::SessionToken;
 use serde_json::Value;
-use shared::{login::State, session::SessionToken};
 
 use super::flow::{Flow, told};
 use crate::visitors;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ::tests::proxy::{Call, Kind};
+use harness::proxy::{Call, Kind};
 
 /// WeChat's endpoints, as far as the functions call them.
 pub const EXCHANGE: &str = "/sns/oauth2/access_token";

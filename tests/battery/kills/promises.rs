@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use ::tests::{
+use harness::{
     Answer, Result, Stack,
     stack::{DEFAULT_RETURN_TO, PUBLIC_URL},
     time,

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use ::tests::{
+use harness::{
     Answer, Failure, Result, Stack,
     proxy::{Fault, Rule},
 };

@@ -2,13 +2,13 @@
 
 #![expect(clippy::indexing_slicing, reason = "only JSON is indexed, where what is missing reads as null")]
 
-use ::tests::{
+use fastrand::Rng;
+use harness::{
     Answer, Browser, Failure, Result, Stack,
     browser::Visit as Request,
     proxy::Proxy,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
 };
-use fastrand::Rng;
 use http::Method;
 use simulator::{Action, Entry, Fault, Scripted};
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ::tests::{
+use harness::{
     Answer, Browser, Failure, Result, Stack,
     browser::{DESKTOP_USER_AGENT, Visit},
     stack::{PAGE_ORIGIN, PUBLIC_URL, WECHAT_OPEN_URL},

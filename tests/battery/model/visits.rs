@@ -1,6 +1,6 @@
 //! What a visitor does besides logging in.
 
-use ::tests::{
+use harness::{
     Browser,
     browser::Visit,
     cookies::{Cookie, SameSite},

@@ -6,7 +6,7 @@
 
 use url::{Url, form_urlencoded::Serializer};
 
-use ::tests::stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP};
+use harness::stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP};
 
 /// Somebody in WeChat.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,6 +1,6 @@
 //! WeChat's pages, from the login's redirect back to its callback.
 
-use ::tests::{
+use harness::{
     Failure, Result, Stack,
     browser::{DESKTOP_USER_AGENT, Visit},
 };

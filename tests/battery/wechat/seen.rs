@@ -1,6 +1,6 @@
 //! What a visitor, and whoever reads the log, must see of one answer.
 
-use ::tests::{Answer, Browser, Result, stack::PUBLIC_URL};
+use harness::{Answer, Browser, Result, stack::PUBLIC_URL};
 use serde_json::Value;
 use url::{Url, form_urlencoded::Serializer};
 

@@ -1,7 +1,7 @@
 //! How the visits of one script differ.
 
-use ::tests::stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP};
 use fastrand::Rng;
+use harness::stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP};
 use simulator::SuffixStyle;
 use url::form_urlencoded::Serializer;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ::tests::{
+use harness::{
     Answer, Browser, Failure, Result, Stack,
     browser::{DESKTOP_USER_AGENT, Visit},
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WECHAT_OPEN_URL},

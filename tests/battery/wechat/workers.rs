@@ -1,6 +1,6 @@
 //! Work that is done several times at once, each on a thread that may wait.
 
-use ::tests::Result;
+use harness::Result;
 use tokio::runtime::Handle;
 
 use crate::row::Run;

@@ -7,8 +7,11 @@
 
 pub mod json;
 
-use shared::wechat::body::{self, BodyError};
-use shared::wechat::{GrantedScope, OpenId, Scope};
+use wechat::GrantedScope;
+use wechat::OpenId;
+use wechat::Scope;
+use wechat::body;
+use wechat::body::BodyError;
 
 use json::Json;
 
@@ -122,7 +125,7 @@ fn product(input: &[u8]) -> Readings {
             BodyError::Unreadable => Failure::Unreadable,
         })
     }
-    let exposed = |unionid: shared::wechat::UnionId| unionid.expose().to_owned();
+    let exposed = |unionid: wechat::UnionId| unionid.expose().to_owned();
     Readings {
         exchange: read(body::exchange(input, ASKED), |answer| {
             let (access, refresh) = (answer.access_token.expose(), answer.refresh_token.expose());

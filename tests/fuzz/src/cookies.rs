@@ -6,7 +6,7 @@
 //! either are not part of it).
 
 use http::{HeaderMap, HeaderValue, header};
-use shared::cookie::Cookies;
+use web::cookie::Cookies;
 
 /// What an input may be made of.
 pub const WORDS: &[&str] = &[

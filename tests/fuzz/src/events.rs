@@ -14,11 +14,12 @@ use std::time::{Duration, SystemTime};
 
 use authorize::Authorize;
 use callback::Callback;
+use lambda as runtime;
+use lambda::Function;
+use lambda::config::Config;
 use lambda_http::{Context, LambdaEvent};
 use logout::Logout;
 use serde_json::Value;
-use shared::config::Config;
-use shared::runtime::{self, Function};
 use site::Site;
 use tokio::runtime::Runtime;
 use userinfo::Userinfo;

@@ -6,7 +6,8 @@
 //! broken, which the product does not, so what is broken is told apart here.
 
 use http::{Request, Uri};
-use shared::query::{Query, QueryError};
+use web::query::Query;
+use web::query::QueryError;
 
 /// Parameters that routes read; the others are read by the same lines.
 const NAMES: [&str; 4] = ["code", "lang", "return_to", "state"];

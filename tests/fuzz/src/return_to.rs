@@ -10,8 +10,9 @@ pub mod rule;
 use std::sync::LazyLock;
 
 use http::Request;
-use shared::query::Query;
-use shared::return_to::{ReturnTo, Targets};
+use login::return_to::ReturnTo;
+use login::return_to::Targets;
+use web::query::Query;
 
 use rule::{ALLOWED, OWN, Verdict};
 
@@ -87,7 +88,7 @@ pub fn run(input: &[u8]) {
 fn from_query(targets: &Targets, text: &str) -> Option<ReturnTo> {
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", text).finish();
     let request = Request::get(format!("/authorize?{query}")).body(()).ok()?;
-    targets.from_query(Query::of(&request)).ok()?
+    Query::of(&request).one("return_to").ok()?.map(|text| targets.check(&text)).transpose().ok()?
 }
 
 /// Both forms in which a target leaves, spliced together by hand.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use harness::proxy::{Fault, Kind, Rule};
+use harness::stack::{OFFICIAL_ACCOUNT, Options, Stack};
 use simulator::Action;
-use tests::proxy::{Fault, Kind, Rule};
-use tests::stack::{OFFICIAL_ACCOUNT, Options, Stack};
 
 use super::{AUTHORIZE, EXCHANGE, ME, arrive, begin, exchanged, guards, location, openid, sessions};
 

@@ -1,8 +1,8 @@
 //! What WeChat may answer to an exchange, and what follows. A code is sent at most once, whatever
 //! happens to it.
 
+use harness::stack::{Options, Stack};
 use simulator::{Fault, Snapshot};
-use tests::stack::{Options, Stack};
 
 use super::{AUTHORIZE, EXCHANGE, ME, arrive, begin, exchanged, guards, openid, sessions};
 

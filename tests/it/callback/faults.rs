@@ -1,6 +1,6 @@
 //! DynamoDB and time running out in the middle of a callback.
 
-use ::tests::{
+use harness::{
     Options, Stack,
     binaries::workspace,
     proxy::{Fault, Kind, Rule},

@@ -17,9 +17,9 @@ mod profile;
 mod races;
 mod refused;
 
+use harness::browser::{Answer, Browser};
+use harness::stack::Stack;
 use serde_json::Value;
-use tests::browser::{Answer, Browser};
-use tests::stack::Stack;
 use url::Url;
 
 pub const AUTHORIZE: &str = "https://login.example.com/authorize";
@@ -41,7 +41,7 @@ pub async fn begin(browser: &Browser, query: &str) -> String {
 pub async fn through_wechat(browser: &Browser, began: &Answer) -> String {
     let wechat = began.redirect().unwrap().unwrap();
     let answer = browser
-        .send(tests::browser::Visit::open(wechat.as_str()).header("x-simulator-consent", "allow"))
+        .send(harness::browser::Visit::open(wechat.as_str()).header("x-simulator-consent", "allow"))
         .await
         .unwrap();
     answer.redirect().unwrap().unwrap_or_else(|| panic!("WeChat stays: {}", answer.text())).into()
@@ -102,7 +102,7 @@ pub async fn openid(browser: &Browser) -> Option<String> {
 }
 
 mod whole {
-    use tests::stack::{OFFICIAL_ACCOUNT, Options};
+    use harness::stack::{OFFICIAL_ACCOUNT, Options};
 
     use super::*;
 
@@ -152,7 +152,8 @@ mod whole {
 
         let thief = stack.browser();
         let stolen = format!("__Host-session={before}");
-        let visit = tests::browser::Visit::fetch(http::Method::GET, USERINFO, PAGE).header("cookie", &stolen);
+        let visit =
+            harness::browser::Visit::fetch(http::Method::GET, USERINFO, PAGE).header("cookie", &stolen);
         assert_eq!(thief.send(visit).await.unwrap().status, 401);
     }
 

@@ -1,7 +1,7 @@
 //! The profile that a login with consent brings: it costs no login, and it is the same person's.
 
+use harness::stack::{Options, Stack};
 use simulator::{DirtyJson, Fault};
-use tests::stack::{Options, Stack};
 
 use super::{ME, PAGE, USERINFO, arrive, begin, exchanged, sessions};
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use tests::stack::{Options, Stack};
+use harness::stack::{Options, Stack};
 
 use super::{ME, begin, exchanged, guards, location, openid, sessions};
 

@@ -1,7 +1,7 @@
 //! Callbacks that are nobody's, over, declined or malformed: nothing is consumed, nothing exchanged.
 
-use tests::browser::Visit;
-use tests::stack::{Options, Stack};
+use harness::browser::Visit;
+use harness::stack::{Options, Stack};
 use url::Url;
 
 use super::{AUTHORIZE, ME, arrive, begin, change_login, exchanged, guards, location, openid, sessions};

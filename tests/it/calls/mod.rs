@@ -10,7 +10,7 @@
 mod permissions;
 mod repeated;
 
-use ::tests::{
+use harness::{
     Answer, Browser, Options, Result, Stack,
     browser::Visit,
     proxy::{Call, Fault, Kind, Rule},

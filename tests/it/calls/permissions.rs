@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::tests::{
+use harness::{
     Options, Stack,
     binaries::workspace,
     browser::Visit,

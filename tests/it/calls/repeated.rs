@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use ::tests::{
+use harness::{
     Options, Stack,
     proxy::{Call, Fault, Kind, Rule, Throttle},
     stack::PAGE_ORIGIN,

@@ -1,8 +1,8 @@
 //! Nothing secret and nothing personal is written down where it must not be: not in a log line, however
 //! much is asked of the log, not in an answer, and not in a copy of the tables. The search itself, and
-//! the few places where a value may stand, are the harness's ([`::tests::canaries`]).
+//! the few places where a value may stand, are the harness's ([`harness::canaries`]).
 
-use ::tests::{
+use harness::{
     Answer, Browser, Options, Result, Stack,
     browser::Visit,
     canaries::{Kind, Watch},

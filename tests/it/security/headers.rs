@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::tests::{
+use harness::{
     Answer, Browser, Options, Result, Stack,
     browser::Visit,
     stack::{PAGE_ORIGIN, PUBLIC_URL},

@@ -6,12 +6,12 @@
 
 use std::mem;
 
-use ::tests::{
+use fastrand::Rng;
+use harness::{
     Answer, Browser, Failure, Options, Result, Stack,
     browser::Visit,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN},
 };
-use fastrand::Rng;
 use serde_json::Value;
 use simulator::{Consent, Person, Settings, Simulator};
 

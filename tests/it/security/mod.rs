@@ -6,7 +6,7 @@ mod canaries;
 mod headers;
 mod interleaved;
 
-use ::tests::{Failure, Options, Result, Stack, functions::InvocationError};
+use harness::{Failure, Options, Result, Stack, functions::InvocationError};
 use serde_json::json;
 
 const FUNCTIONS: [&str; 5] = ["authorize", "callback", "userinfo", "logout", "site"];

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use login::app_token::AppTokenId;
+use login::app_token::LEASE;
+use login::app_token::StoredAppToken;
+use login::time::Timestamp;
 use serde_json::{Value, json};
-use shared::{
-    app_token::{AppTokenId, LEASE, StoredAppToken},
-    store::{Error, Lease},
-    time::Timestamp,
-};
+use store::Error;
+use store::Lease;
 
 use super::{END, Fixture, NOW, SESSIONS, before, login};
 
@@ -44,9 +45,12 @@ async fn a_token_is_read_back_as_it_was_stored_and_a_lease_is_none() {
 async fn a_lease_is_one_processs_until_its_end() {
     let fixture = Fixture::new().await.unwrap();
     let end = NOW.plus(LEASE);
-    for (now, expected) in
-        [(NOW, Lease::Ours), (NOW, Lease::Anothers), (before(end), Lease::Anothers), (end, Lease::Ours)]
-    {
+    for (now, expected) in [
+        (NOW, Lease::Ours),
+        (NOW, Lease::HeldElsewhere),
+        (before(end), Lease::HeldElsewhere),
+        (end, Lease::Ours),
+    ] {
         assert_eq!(lease(&fixture, None, now).await, Ok(expected), "{now:?}");
     }
     let item = fixture.item(SESSIONS, id().as_str()).unwrap();
@@ -60,7 +64,7 @@ async fn a_lease_is_given_over_the_token_that_was_seen() {
     fixture.store.put_app_token(&id(), &token(b"one")).await.unwrap();
     let stored = fixture.dump().unwrap();
     for seen in [None, Some(&token(b"other"))] {
-        assert_eq!(lease(&fixture, seen, NOW).await, Ok(Lease::Anothers), "{seen:?}");
+        assert_eq!(lease(&fixture, seen, NOW).await, Ok(Lease::HeldElsewhere), "{seen:?}");
         assert_eq!(fixture.dump().unwrap(), stored);
     }
     assert_eq!(lease(&fixture, Some(&token(b"one")), NOW).await, Ok(Lease::Ours));
@@ -71,7 +75,7 @@ async fn a_lease_is_given_over_the_token_that_was_seen() {
 #[tokio::test]
 async fn a_lease_that_was_seen_with_a_token_needs_the_token() {
     let fixture = Fixture::new().await.unwrap();
-    assert_eq!(lease(&fixture, Some(&token(b"one")), NOW).await, Ok(Lease::Anothers));
+    assert_eq!(lease(&fixture, Some(&token(b"one")), NOW).await, Ok(Lease::HeldElsewhere));
     assert_eq!(fixture.item(SESSIONS, id().as_str()).unwrap(), Value::Null);
 }
 
@@ -81,11 +85,13 @@ async fn a_lease_that_brought_nothing_says_so_until_its_end() {
     assert_eq!(lease(&fixture, None, NOW).await, Ok(Lease::Ours));
     fixture.store.fail_app_token(&id(), NOW).await.unwrap();
     let end = NOW.plus(LEASE);
-    for (now, expected) in [(NOW, Lease::InVain), (before(end), Lease::InVain), (end, Lease::Ours)] {
+    for (now, expected) in
+        [(NOW, Lease::FailedElsewhere), (before(end), Lease::FailedElsewhere), (end, Lease::Ours)]
+    {
         assert_eq!(lease(&fixture, None, now).await, Ok(expected), "{now:?}");
     }
     // The next lease is not in vain because the one before was.
-    assert_eq!(lease(&fixture, None, end).await, Ok(Lease::Anothers));
+    assert_eq!(lease(&fixture, None, end).await, Ok(Lease::HeldElsewhere));
 }
 
 #[tokio::test]
@@ -98,5 +104,5 @@ async fn only_the_lease_that_stands_can_fail() {
     assert_eq!(lease(&fixture, None, NOW).await, Ok(Lease::Ours));
     let later = NOW.plus(Duration::from_secs(1));
     assert_eq!(fixture.store.fail_app_token(&id(), later).await, Err(refused));
-    assert_eq!(lease(&fixture, None, later).await, Ok(Lease::Anothers));
+    assert_eq!(lease(&fixture, None, later).await, Ok(Lease::HeldElsewhere));
 }

@@ -1,10 +1,11 @@
 //! The claim of a login and its code, and what becomes of the code.
 
+use login::pending::CODE_LIFETIME;
+use login::pending::CodeId;
 use serde_json::json;
-use shared::{
-    login::CODE_LIFETIME,
-    store::{Claimed, CodeOutcome, Error},
-};
+use store::Claimed;
+use store::CodeOutcome;
+use store::Error;
 
 use super::{END, Fixture, LOGINS, NOW, attempt, before, browser, code, login, state};
 
@@ -23,7 +24,7 @@ fn name(claimed: &Claimed) -> &'static str {
 #[tokio::test]
 async fn the_first_claim_is_won_and_leaves_both_marks() {
     let fixture = Fixture::with_login().await.unwrap();
-    let (id, code_id) = (state(1).login_id(), code("0canary").code_id());
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0canary")));
     let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let Claimed::Now(claimed) = claimed else { panic!("{claimed:?}") };
     assert_eq!(claimed, login(1));
@@ -47,7 +48,7 @@ async fn the_first_claim_is_won_and_leaves_both_marks() {
 #[tokio::test]
 async fn the_same_attempt_claims_twice_and_wins_both_times() {
     let fixture = Fixture::with_login().await.unwrap();
-    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     for _ in 0..2 {
         let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
         assert_eq!(name(&claimed), "now");
@@ -58,7 +59,7 @@ async fn the_same_attempt_claims_twice_and_wins_both_times() {
 #[tokio::test]
 async fn an_attempt_knows_its_own_mark_when_dynamodb_does_not() {
     let fixture = Fixture::with_login().await.unwrap();
-    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     let mut marked = fixture.item(LOGINS, id.as_str()).unwrap();
     marked["claimed_code"] = json!({ "S": code_id.as_str() });
     fixture.put(LOGINS, &marked).unwrap();
@@ -79,7 +80,7 @@ async fn an_attempt_knows_its_own_mark_when_dynamodb_does_not() {
 #[tokio::test]
 async fn a_login_that_is_stored_once_more_stays_claimed() {
     let fixture = Fixture::with_login().await.unwrap();
-    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     fixture.store.put_login(&id, &login(1)).await.unwrap();
@@ -90,7 +91,7 @@ async fn a_login_that_is_stored_once_more_stays_claimed() {
 async fn a_login_that_was_claimed_names_the_code_that_did_it() {
     let fixture = Fixture::with_login().await.unwrap();
     let id = state(1).login_id();
-    let (first, second) = (code("0first").code_id(), code("0second").code_id());
+    let (first, second) = (CodeId::of(&code("0first")), CodeId::of(&code("0second")));
     fixture.store.claim(&id, &first, &browser(1), &attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     for (number, code_id) in [(2, &first), (3, &second)] {
@@ -107,7 +108,7 @@ async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
     let fixture = Fixture::with_login().await.unwrap();
     let (one, other) = (state(1).login_id(), state(2).login_id());
     fixture.store.put_login(&other, &login(1)).await.unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     fixture.store.claim(&one, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     let claimed = fixture.store.claim(&other, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
@@ -115,7 +116,7 @@ async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
     assert_eq!((claimed, used_for, used_in), (login(1), one, browser(1)));
     assert_eq!(fixture.dump().unwrap(), stored);
     // Its own code still gets it.
-    let own = code("0b").code_id();
+    let own = CodeId::of(&code("0b"));
     let claimed = fixture.store.claim(&other, &own, &browser(1), &attempt(3), NOW).await.unwrap();
     assert_eq!(name(&claimed), "now");
 }
@@ -123,7 +124,7 @@ async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
 #[tokio::test]
 async fn another_browser_changes_nothing_and_its_owner_still_logs_in() {
     let fixture = Fixture::with_login().await.unwrap();
-    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     let stored = fixture.dump().unwrap();
     let claimed = fixture.store.claim(&id, &code_id, &browser(2), &attempt(1), NOW).await.unwrap();
     let Claimed::Foreign(claimed) = claimed else { panic!("{claimed:?}") };
@@ -133,7 +134,7 @@ async fn another_browser_changes_nothing_and_its_owner_still_logs_in() {
     assert_eq!(name(&claimed), "now");
     // Afterwards too, and whatever else is wrong with it.
     for (code, now) in [("0a", NOW), ("0b", NOW), ("0a", END)] {
-        let code_id = self::code(code).code_id();
+        let code_id = CodeId::of(&self::code(code));
         let claimed = fixture.store.claim(&id, &code_id, &browser(2), &attempt(3), now).await.unwrap();
         assert_eq!(name(&claimed), "foreign", "{code}");
     }
@@ -145,7 +146,7 @@ async fn another_browser_changes_nothing_and_its_owner_still_logs_in() {
 async fn a_code_is_spent_by_another_browser_only() {
     let fixture = Fixture::with_login().await.unwrap();
     let id = state(1).login_id();
-    let used = code("0used").code_id();
+    let used = CodeId::of(&code("0used"));
     fixture.store.claim(&id, &used, &browser(1), &attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     let login = fixture.item(LOGINS, id.as_str()).unwrap();
@@ -156,12 +157,12 @@ async fn a_code_is_spent_by_another_browser_only() {
         (state(2).login_id(), "0a", 2, NOW),
     ];
     for (number, (login_id, text, by, now)) in (2..).zip(refused) {
-        let code_id = code(text).code_id();
+        let code_id = CodeId::of(&code(text));
         fixture.store.spend_code(&login_id, &code_id, &browser(by), &attempt(number), now).await.unwrap();
         assert_eq!(fixture.dump().unwrap(), stored, "{text} by {by}");
     }
     for (number, text) in (10..).zip(["0a", "0b", "0b", "0c", "0d"]) {
-        let code_id = code(text).code_id();
+        let code_id = CodeId::of(&code(text));
         fixture.store.spend_code(&id, &code_id, &browser(2), &attempt(number), before(END)).await.unwrap();
         let expected = (text != "0d").then_some(CodeOutcome::Failed);
         assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), expected, "{text}");
@@ -177,7 +178,7 @@ async fn a_login_is_over_to_the_second_though_its_item_is_there() {
     for (now, expected) in [(before(END), "now"), (END, "expired"), (END.plus(CODE_LIFETIME), "expired")] {
         let fixture = Fixture::with_login().await.unwrap();
         let stored = fixture.dump().unwrap();
-        let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+        let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
         let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), now).await.unwrap();
         assert_eq!(name(&claimed), expected);
         assert_eq!(fixture.dump().unwrap() == stored, expected == "expired");
@@ -190,7 +191,7 @@ async fn a_login_is_over_to_the_second_though_its_item_is_there() {
 async fn a_login_that_is_not_there_leaves_no_mark() {
     let fixture = Fixture::new().await.unwrap();
     let stored = fixture.dump().unwrap();
-    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     assert_eq!(name(&claimed), "unknown");
     assert_eq!(fixture.dump().unwrap(), stored);
@@ -206,10 +207,10 @@ async fn an_expired_mark_is_still_a_mark() {
     let late = END.plus(CODE_LIFETIME);
     fixture
         .store
-        .put_login(&later, &shared::login::PendingLogin { expires_at: late.plus(CODE_LIFETIME), ..login(1) })
+        .put_login(&later, &login::pending::PendingLogin { expires_at: late.plus(CODE_LIFETIME), ..login(1) })
         .await
         .unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     fixture.store.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let claimed = fixture.store.claim(&later, &code_id, &browser(1), &attempt(2), late).await.unwrap();
     assert_eq!(name(&claimed), "elsewhere");
@@ -221,7 +222,7 @@ async fn of_many_claims_at_once_one_is_won() {
     let claims = (1..=20).map(|number| {
         let store = fixture.store.clone();
         tokio::spawn(async move {
-            let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+            let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
             let claimed = store.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
             name(&claimed)
         })
@@ -237,7 +238,7 @@ async fn of_many_claims_at_once_one_is_won() {
 #[tokio::test]
 async fn a_code_fails_by_its_own_attempt_only() {
     let fixture = Fixture::with_login().await.unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     fixture.store.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let refused =
         Error::Unavailable { operation: "UpdateItem", code: "ConditionalCheckFailedException".to_owned() };
@@ -247,14 +248,14 @@ async fn a_code_fails_by_its_own_attempt_only() {
     assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
     // Failed is the end of it, and a code that nobody claimed gets no mark by failing.
     assert_eq!(fixture.store.fail_code(&code_id, &attempt(1)).await, Err(refused.clone()));
-    assert_eq!(fixture.store.fail_code(&code("0b").code_id(), &attempt(1)).await, Err(refused));
-    assert_eq!(fixture.store.code_outcome(&code("0b").code_id()).await.unwrap(), None);
+    assert_eq!(fixture.store.fail_code(&CodeId::of(&code("0b")), &attempt(1)).await, Err(refused));
+    assert_eq!(fixture.store.code_outcome(&CodeId::of(&code("0b"))).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn an_outcome_of_another_version_is_an_error() {
     let fixture = Fixture::new().await.unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     for item in [
         json!({ "id": { "S": code_id.as_str() } }),
         json!({ "id": { "S": code_id.as_str() }, "outcome": { "S": "pending" } }),

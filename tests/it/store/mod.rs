@@ -1,4 +1,4 @@
-//! `shared::store` by itself, over the real SDK against the embedded DynamoDB: every outcome of every
+//! `store` by itself, over the real SDK against the embedded DynamoDB: every outcome of every
 //! condition, one caller at a time. The claim is in [`claim`], sessions are in [`sessions`], and what goes
 //! over the wire is in [`wire`].
 
@@ -9,19 +9,25 @@ mod wire;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ::tests::{Failure, Result, binaries::workspace, database::Database, template::Template};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use harness::{Failure, Result, binaries::workspace, database::Database, template::Template};
+use login::Digest;
+use login::pending::BrowserSecret;
+use login::pending::ClaimId;
+use login::pending::CodeId;
+use login::pending::LoginRequest;
+use login::pending::PendingLogin;
+use login::pending::State;
+use login::time::Timestamp;
 use serde_json::{Value, json};
-use shared::{
-    Digest,
-    config::Config,
-    login::{Asked, BrowserSecret, PendingLogin, State},
-    store::{AttemptId, Error, Store},
-    time::Timestamp,
-    wechat::{AppId, AuthorizationCode, Lang, Scope},
-};
+use store::Error;
+use store::Store;
 use tokio::net::TcpListener;
+use wechat::AppId;
+use wechat::AuthorizationCode;
+use wechat::Lang;
+use wechat::Scope;
 
 use crate::support::attribute;
 
@@ -44,7 +50,7 @@ impl Fixture {
     async fn new() -> Result<Self> {
         let database = Database::in_memory().await?;
         let tables = database.create_tables(&Template::read(&workspace().join("template.yaml"))?)?;
-        let store = Store::new(&aws(&database.url()).await, &config(&tables)?);
+        let store = Store::new(&aws(&database.url()).await, name(&tables, LOGINS), name(&tables, SESSIONS));
         Ok(Self { database, tables, store })
     }
 
@@ -88,21 +94,9 @@ async fn aws(endpoint: &str) -> SdkConfig {
         .await
 }
 
-/// A configuration with these tables, or with some that are nowhere.
-fn config(tables: &BTreeMap<String, String>) -> Result<Config> {
-    let table = |name| tables.get(name).map_or("nowhere", String::as_str);
-    let variables = |name: &str| {
-        let value = match name {
-            "PUBLIC_URL" => "https://login.example.com",
-            "DEFAULT_RETURN_TO" => "/me",
-            "LOGINS_TABLE" => table(LOGINS),
-            "SESSIONS_TABLE" => table(SESSIONS),
-            "OFFICIAL_ACCOUNT_APP_ID" => "wx0000000000000aaa",
-            _ => return None,
-        };
-        Some(value.to_owned())
-    };
-    Ok(Config::from_variables(variables, false)?)
+/// A table's name, or one that is nowhere.
+fn name<'a>(tables: &'a BTreeMap<String, String>, logical_id: &str) -> &'a str {
+    tables.get(logical_id).map_or("nowhere", String::as_str)
 }
 
 fn state(number: u8) -> State {
@@ -117,8 +111,8 @@ fn code(text: &str) -> AuthorizationCode {
     AuthorizationCode::new(text.to_owned())
 }
 
-fn attempt(number: u8) -> AttemptId {
-    AttemptId::new([number; 16])
+fn attempt(number: u8) -> ClaimId {
+    ClaimId::new([number; 16])
 }
 
 /// A login that this browser began.
@@ -130,7 +124,7 @@ fn login(browser_number: u8) -> PendingLogin {
         scope: Scope::UserInfo,
         lang: Some(Lang::ZhTw),
         return_to: "https://www.example.com/#/me".to_owned(),
-        asked: Asked::default(),
+        request: LoginRequest::default(),
         attempt: 1,
         expires_at: END,
     }
@@ -181,9 +175,9 @@ async fn an_item_of_another_shape_is_an_error_and_no_panic() {
 #[tokio::test]
 async fn a_table_that_is_away_is_an_error_that_names_no_item() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let store = Store::new(&aws(&format!("http://{closed}")).await, &config(&BTreeMap::new()).unwrap());
+    let store = Store::new(&aws(&format!("http://{closed}")).await, "nowhere", "nowhere");
     let id = state(1).login_id();
-    let code = code("0canary").code_id();
+    let code = CodeId::of(&code("0canary"));
     let claimed = store.claim(&id, &code, &browser(1), &attempt(1), NOW).await.map(drop);
     for (answer, operation) in [
         (store.put_login(&id, &login(1)).await, "PutItem"),
@@ -204,7 +198,7 @@ async fn a_table_that_is_away_is_an_error_that_names_no_item() {
 async fn a_table_that_does_not_answer_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let store = Store::new(&aws(&url).await, &config(&BTreeMap::new()).unwrap());
+    let store = Store::new(&aws(&url).await, "nowhere", "nowhere");
     let answer = tokio::time::timeout(Duration::from_secs(5), store.login(&state(1).login_id())).await;
     let error = answer.map_err(Failure::from).unwrap().unwrap_err();
     assert_eq!(error, Error::Unavailable { operation: "GetItem", code: "Timeout".to_owned() });
@@ -213,7 +207,7 @@ async fn a_table_that_does_not_answer_is_given_up() {
 #[tokio::test]
 async fn a_table_that_is_missing_is_an_error() {
     let database = Database::in_memory().await.unwrap();
-    let store = Store::new(&aws(&database.url()).await, &config(&BTreeMap::new()).unwrap());
+    let store = Store::new(&aws(&database.url()).await, "nowhere", "nowhere");
     let error = store.put_login(&state(1).login_id(), &login(1)).await.unwrap_err();
     assert_eq!(error.to_string(), "PutItem failed: ResourceNotFoundException");
 }

@@ -1,12 +1,15 @@
 //! A session is stored once, changed over the version it was made from, and over when it is over.
 
+use login::pending::BrowserSecret;
+use login::pending::CodeId;
+use login::session::SessionId;
+use login::session::SessionToken;
+use login::session::StoredSession;
+use login::time::Timestamp;
 use serde_json::{Value, json};
-use shared::{
-    login::BrowserSecret,
-    session::{SessionId, SessionToken, StoredSession},
-    store::{CodeOutcome, Error, Saved},
-    time::Timestamp,
-};
+use store::CodeOutcome;
+use store::Error;
+use store::Saved;
 
 use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, before, browser, code, state};
 
@@ -26,9 +29,9 @@ fn session(sealed: &[u8]) -> StoredSession {
 }
 
 /// A fixture whose login and code the first attempt has claimed.
-async fn claimed() -> ::tests::Result<Fixture> {
+async fn claimed() -> harness::Result<Fixture> {
     let fixture = Fixture::with_login().await?;
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     fixture.store.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await?;
     Ok(fixture)
 }
@@ -40,7 +43,7 @@ fn refused() -> Error {
 #[tokio::test]
 async fn a_session_is_stored_together_with_the_outcome() {
     let fixture = claimed().await.unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     // The same attempt may say so twice: the first answer may have been lost.
     for _ in 0..2 {
         fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"sealed"), None).await.unwrap();
@@ -66,7 +69,7 @@ async fn a_session_is_stored_together_with_the_outcome() {
 #[tokio::test]
 async fn an_attempt_knows_that_it_has_finished_when_dynamodb_does_not() {
     let fixture = claimed().await.unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     // Both items as this attempt's own write leaves them, without DynamoDB having seen its token.
     let mut guard = fixture.item(LOGINS, code_id.as_str()).unwrap();
     guard["outcome"] = json!({ "S": "done" });
@@ -82,15 +85,15 @@ async fn who_did_not_claim_the_code_stores_no_session() {
     let fixture = claimed().await.unwrap();
     let stored = fixture.dump().unwrap();
     for (text, number) in [("0a", 2), ("0b", 1)] {
-        let code_id = code(text).code_id();
+        let code_id = CodeId::of(&code(text));
         let finished = fixture.store.finish(&code_id, &attempt(number), &id(1), &session(b"x"), None).await;
         assert_eq!(finished, Err(refused()), "{text}");
         assert_eq!(fixture.dump().unwrap(), stored);
     }
     // Nor who gave up on it before.
-    fixture.store.fail_code(&code("0a").code_id(), &attempt(1)).await.unwrap();
+    fixture.store.fail_code(&CodeId::of(&code("0a")), &attempt(1)).await.unwrap();
     let stored = fixture.dump().unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     let finished = fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await;
     assert_eq!(finished, Err(refused()));
     assert_eq!(fixture.dump().unwrap(), stored);
@@ -101,7 +104,7 @@ async fn a_session_that_exists_is_never_written_over() {
     let fixture = claimed().await.unwrap();
     let before = json!({ "id": { "S": id(1).as_str() }, "sealed": { "B": "AA==" } });
     fixture.put(SESSIONS, &before).unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     let finished = fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await;
     assert_eq!(finished, Err(refused()));
     assert_eq!(fixture.item(SESSIONS, id(1).as_str()).unwrap(), before);
@@ -110,7 +113,7 @@ async fn a_session_that_exists_is_never_written_over() {
 
 #[tokio::test]
 async fn the_session_that_the_browser_came_with_goes() {
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     for (came_with, left) in [(Some(2), vec![1, 3]), (Some(9), vec![1, 2, 3]), (None, vec![1, 2, 3])] {
         let fixture = claimed().await.unwrap();
         for number in [2, 3] {
@@ -132,7 +135,7 @@ async fn the_session_that_the_browser_came_with_goes() {
 #[tokio::test]
 async fn a_session_is_over_to_the_second_though_its_item_is_there() {
     let fixture = claimed().await.unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"sealed"), None).await.unwrap();
     let read = fixture.store.session(&id(1), before(END)).await.unwrap().unwrap();
     assert_eq!((read.sealed.as_slice(), read.version, read.login), (&b"sealed"[..], 1, state(1).login_id()));
@@ -144,7 +147,7 @@ async fn a_session_is_over_to_the_second_though_its_item_is_there() {
 #[tokio::test]
 async fn a_change_is_saved_over_the_version_it_was_made_from() {
     let fixture = claimed().await.unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"one"), None).await.unwrap();
     let later = Timestamp::from_epoch_seconds(NOW.epoch_seconds() + 60);
     let save = async |sealed: &[u8], version, now| {
@@ -186,7 +189,7 @@ async fn ending_a_session_ends_that_one() {
 #[tokio::test]
 async fn a_session_of_another_shape_is_an_error_and_no_panic() {
     let fixture = claimed().await.unwrap();
-    let code_id = code("0a").code_id();
+    let code_id = CodeId::of(&code("0a"));
     fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await.unwrap();
     let item = fixture.item(SESSIONS, id(1).as_str()).unwrap();
     for name in ["sealed", "login", "created_at", "refreshed_at", "version", "expires_at"] {

@@ -1,25 +1,29 @@
 //! What the store says over the wire, and what it makes of answers that an embedded DynamoDB never
 //! gives: each call is seen by the proxy, and some are struck.
 
-use ::tests::{
+use harness::{
     Result,
     proxy::{Call, Fault, Kind, Proxy, Rule, Throttle},
 };
+use login::app_token::AppTokenId;
+use login::pending::BrowserSecret;
+use login::pending::CodeId;
+use login::session::SessionToken;
+use login::session::StoredSession;
 use serde_json::{Value, json};
-use shared::{
-    app_token::AppTokenId,
-    login::BrowserSecret,
-    session::{SessionToken, StoredSession},
-    store::{Claimed, Error, Saved, Store},
-};
+use store::Claimed;
+use store::Error;
+use store::Saved;
+use store::Store;
 
-use super::{END, Fixture, LOGINS, NOW, attempt, aws, browser, code, config, login, state};
+use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, aws, browser, code, login, name, state};
 
 /// A fixture whose store speaks to DynamoDB through a proxy.
 async fn proxied() -> Result<(Fixture, Proxy)> {
     let fixture = Fixture::new().await?;
     let proxy = Proxy::before(&fixture.database.url()).await?;
-    let store = Store::new(&aws(&proxy.url()).await, &config(&fixture.tables)?);
+    let store =
+        Store::new(&aws(&proxy.url()).await, name(&fixture.tables, LOGINS), name(&fixture.tables, SESSIONS));
     Ok((Fixture { store, ..fixture }, proxy))
 }
 
@@ -39,7 +43,7 @@ async fn finish(fixture: &Fixture) -> Result<(), Error> {
         expires_at: END,
     };
     let id = SessionToken::derive(&BrowserSecret::new([1; 32]), &state(1)).session_id();
-    fixture.store.finish(&code("0a").code_id(), &attempt(1), &id, &session, None).await
+    fixture.store.finish(&CodeId::of(&code("0a")), &attempt(1), &id, &session, None).await
 }
 
 /// A replica that lags would show a login unclaimed, a code untouched, or a session that has ended.
@@ -48,7 +52,7 @@ async fn every_read_is_consistent() {
     let (fixture, proxy) = proxied().await.unwrap();
     let token = SessionToken::new([1; 32]);
     fixture.store.login(&state(1).login_id()).await.unwrap();
-    fixture.store.code_outcome(&code("0a").code_id()).await.unwrap();
+    fixture.store.code_outcome(&CodeId::of(&code("0a"))).await.unwrap();
     fixture.store.session(&token.session_id(), NOW).await.unwrap();
     fixture.store.app_token(&AppTokenId::of(&login(1).app)).await.unwrap();
     let read = |kind| calls(&proxy, kind).into_iter().map(|call| call.request["ConsistentRead"].clone());
@@ -72,11 +76,11 @@ async fn a_transaction_that_is_repeated_is_the_same_one() {
         for kind in [Kind::Claim, Kind::Finish, Kind::SpendCode] {
             proxy.inject(Rule::at(kind, fault).times(1));
         }
-        let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+        let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
         let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
         assert!(matches!(claimed, Claimed::Now(_)), "{fault:?}: {claimed:?}");
         finish(&fixture).await.unwrap();
-        let other = code("0b").code_id();
+        let other = CodeId::of(&code("0b"));
         fixture.store.spend_code(&id, &other, &browser(2), &attempt(1), NOW).await.unwrap();
         let mut tokens = Vec::new();
         for kind in [Kind::Claim, Kind::Finish, Kind::SpendCode] {
@@ -104,7 +108,7 @@ async fn a_transaction_that_always_meets_another_is_given_up() {
         fixture.store.put_login(&state(1).login_id(), &login(1)).await.unwrap();
         let stored = fixture.dump().unwrap();
         proxy.inject(Rule::at(Kind::Claim, fault));
-        let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+        let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
         let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.map(drop);
         let expected = Error::Unavailable { operation: "TransactWriteItems", code: code_of_it.to_owned() };
         assert_eq!(claimed, Err(expected));
@@ -119,7 +123,7 @@ async fn a_transaction_that_always_meets_another_is_given_up() {
 async fn a_login_that_is_stored_late_undoes_no_claim() {
     let (fixture, proxy) = proxied().await.unwrap();
     let late = proxy.inject(Rule::at(Kind::PutLogin, Fault::HoldBefore).times(1));
-    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     fixture.store.put_login(&id, &login(1)).await.unwrap();
     let late = late.held().await.unwrap();
     let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
@@ -143,7 +147,7 @@ async fn a_login_that_is_stored_late_undoes_no_claim() {
 #[tokio::test]
 async fn a_write_that_meets_a_transaction_is_tried_again_a_few_times() {
     let (fixture, proxy) = proxied().await.unwrap();
-    let (id, code_id) = (state(1).login_id(), code("0a").code_id());
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     fixture.store.put_login(&id, &login(1)).await.unwrap();
     fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let session = SessionToken::new([1; 32]).session_id();

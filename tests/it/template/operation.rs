@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use ::tests::template::Template;
+use harness::template::Template;
 use serde_json::{Value, json};
 
 use super::{FIELDS, alarmed, filters, groups, namespace, outcomes, outcomes::OUTCOMES, template};

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use ::tests::{Failure, Result, binaries::workspace};
+use harness::{Failure, Result, binaries::workspace};
 
 /// At which level an outcome comes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -7,7 +7,7 @@
 //! A comparison is true only of a field that is there and of its type; `&&` binds closer than `||`.
 //! Whatever else a pattern may be is no pattern here, so that none is misread.
 
-use ::tests::{Failure, Result};
+use harness::{Failure, Result};
 use serde_json::Value;
 
 /// A pattern.

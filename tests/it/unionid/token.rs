@@ -1,7 +1,7 @@
 //! The token that all processes share: fetched once, kept sealed, renewed when it must be.
 
-use ::tests::{Stack, time};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use harness::{Stack, time};
 use serde_json::json;
 use simulator::Action;
 

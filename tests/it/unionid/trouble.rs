@@ -1,7 +1,7 @@
 //! What may go wrong with the token or the question, and what it costs: never the login, and never more
 //! than a call a minute.
 
-use ::tests::{Options, Stack, time};
+use harness::{Options, Stack, time};
 use serde_json::json;
 use simulator::{Action, Fault, Scripted};
 

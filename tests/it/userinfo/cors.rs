@@ -1,6 +1,6 @@
 //! Who may ask from another page's script.
 
-use ::tests::{
+use harness::{
     Answer, Browser,
     browser::Visit,
     stack::{PAGE_ORIGIN, PUBLIC_URL},

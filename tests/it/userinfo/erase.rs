@@ -1,6 +1,6 @@
 //! `DELETE /userinfo`: a person's data goes at once, at the wish of an allowed page and of no other.
 
-use ::tests::{
+use harness::{
     Answer, Browser, Options, Result, Stack,
     browser::Visit,
     stack::{PAGE_ORIGIN, PUBLIC_URL},

@@ -7,7 +7,7 @@ mod erase;
 mod refresh;
 mod sessions;
 
-use ::tests::{
+use harness::{
     browser::Visit,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN},
 };

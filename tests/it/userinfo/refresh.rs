@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ::tests::{Answer, Browser, Result, Stack, stack::PAGE_ORIGIN};
+use harness::{Answer, Browser, Result, Stack, stack::PAGE_ORIGIN};
 use simulator::{Action, AuthError, Fault, ProfileEra, Scripted};
 
 use crate::support::{

@@ -1,6 +1,6 @@
 //! What opens a session, and what does not.
 
-use ::tests::{
+use harness::{
     Browser, Options, Stack,
     browser::Visit,
     cookies::Cookie,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ::tests::{Failure, Result};
+use harness::{Failure, Result};
 use lexopt::{
     Arg::{Long, Short},
     Parser, ValueExt,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ::tests::{Failure, Result, binaries::workspace, events::Event};
+use harness::{Failure, Result, binaries::workspace, events::Event};
 use tokio::process::Command;
 
 /// A wrong answer is shown up to here; pages are long.

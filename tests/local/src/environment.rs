@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, net::SocketAddr};
 
-use ::tests::{
+use harness::{
     Failure, Result,
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
 };

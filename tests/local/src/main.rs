@@ -23,7 +23,7 @@ use std::{
     process::ExitCode,
 };
 
-use ::tests::{
+use harness::{
     Browser, Failure, Result,
     binaries::{Binaries, cargo, search, workspace},
     functions::{Functions, Specification},

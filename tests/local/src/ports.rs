@@ -2,7 +2,7 @@
 
 use std::{io, net::Ipv6Addr};
 
-use ::tests::{Failure, Result};
+use harness::{Failure, Result};
 use tokio::net::TcpListener;
 
 use crate::arguments::Arguments;

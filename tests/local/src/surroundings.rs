@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ::tests::{
+use harness::{
     Result,
     database::Database,
     stack::{DEFAULT_RETURN_TO, PAGE_ORIGIN, PUBLIC_URL, allow_callbacks, app_secrets},

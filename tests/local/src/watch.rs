@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ::tests::{Browser, Failure, Result, binaries};
+use harness::{Browser, Failure, Result, binaries};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},

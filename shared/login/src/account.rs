@@ -1,0 +1,211 @@
+//! Which app logs a person in.
+//!
+//! WeChat knows two kinds of app for a website, and neither does the other's work: an **Official
+//! Account** logs people in inside WeChat, a **website app** shows a QR code everywhere else. The two
+//! of one brand are an [`Account`] here, so that one link serves both. Most deployments have one
+//! account; a deployment may serve several brands, each with apps, secrets and origins of its own.
+//!
+//! The appid travels with the stored login: a code of one app is never exchanged with another's
+//! secret, whatever the callback's query says.
+
+use crate::return_to::ReturnTo;
+use crate::return_to::Targets;
+use wechat::AppId;
+
+/// The apps of one brand.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// What `app=` calls it; the first account has no name.
+    pub name: Option<String>,
+    /// The app that logs people in inside WeChat.
+    pub official_account: Option<AppId>,
+    /// The app that logs people in by QR code.
+    pub website: Option<AppId>,
+    /// The third-party platform that acts for the Official Account, if one does.
+    pub component: Option<AppId>,
+    /// Where a login with these apps may end, and who may read whose it is.
+    pub targets: Targets,
+    /// Where a login ends that names no target.
+    pub default_return_to: ReturnTo,
+}
+
+/// Every account of a deployment.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// The one that needs no name.
+    pub first: Account,
+    /// The others.
+    pub named: Vec<Account>,
+}
+
+/// An app, and the kind of login it makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum App {
+    /// `/connect/oauth2/authorize`, inside WeChat.
+    OfficialAccount(AppId),
+    /// `/connect/qrconnect`, anywhere else.
+    Website(AppId),
+}
+
+/// What `app=` asks for: `NAME`, `official_account`, `website`, or `NAME:official_account` and so on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Choice {
+    /// The account, if not the first.
+    name: Option<String>,
+    /// The kind of app, if the browser is not to decide.
+    kind: Option<Kind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    OfficialAccount,
+    Website,
+}
+
+/// What a login is to be made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AppChoice {
+    /// This app.
+    App(App),
+    /// No app for this browser: the same link must be opened in WeChat.
+    OpenInWechat,
+    /// The app that was asked for does not exist.
+    Unknown,
+}
+
+impl App {
+    /// The appid.
+    #[must_use]
+    pub const fn id(&self) -> &AppId {
+        match self {
+            Self::OfficialAccount(id) | Self::Website(id) => id,
+        }
+    }
+}
+
+impl Choice {
+    /// Reads `app=`; `None` if it is not of its form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let kind = |text: &str| match text {
+            "official_account" => Some(Kind::OfficialAccount),
+            "website" => Some(Kind::Website),
+            _ => None,
+        };
+        if let Some(kind) = kind(text) {
+            return Some(Self { name: None, kind: Some(kind) });
+        }
+        let (name, rest) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
+        let kind = match rest {
+            Some(rest) => Some(kind(rest)?),
+            None => None,
+        };
+        is_name(name).then(|| Self { name: Some(name.to_owned()), kind })
+    }
+}
+
+/// Whether a text may name an account: up to 32 lowercase letters, digits, `-` and `_`, and none of
+/// the words that name a kind of app.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+    (1..=32).contains(&text.len())
+        && text.bytes().all(is_plain)
+        && text != "official_account"
+        && text != "website"
+}
+
+impl Accounts {
+    /// The account that was asked for.
+    #[must_use]
+    pub fn choose(&self, choice: &Choice) -> Option<&Account> {
+        self.iter().find(|account| account.name == choice.name)
+    }
+
+    /// The account that an app belongs to; `None` if it is none of ours, or no longer.
+    #[must_use]
+    pub fn of(&self, app: &AppId) -> Option<&Account> {
+        let belongs = |id: &Option<AppId>| id.as_ref() == Some(app);
+        self.iter().find(|account| belongs(&account.official_account) || belongs(&account.website))
+    }
+
+    /// Whether a script on a page of `origin` may ask anything at all: it is our own, or an account's.
+    #[must_use]
+    pub fn trust(&self, origin: &str) -> bool {
+        self.iter().any(|account| account.targets.is_trusted_origin(origin))
+    }
+
+    /// Every account, the first one first.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        std::iter::once(&self.first).chain(&self.named)
+    }
+}
+
+impl Account {
+    /// The third-party platform that acts for `app`, if one does; a website app acts for itself.
+    #[must_use]
+    pub fn component_for(&self, app: &AppId) -> Option<&AppId> {
+        self.component.as_ref().filter(|_| self.official_account.as_ref() == Some(app))
+    }
+
+    /// The app for this choice and this browser.
+    #[must_use]
+    pub fn choose_app(&self, choice: &Choice, is_wechat: bool) -> AppChoice {
+        let official_account = self.official_account.clone().map(App::OfficialAccount);
+        let website = self.website.clone().map(App::Website);
+        match choice.kind {
+            Some(Kind::OfficialAccount) => official_account.map_or(AppChoice::Unknown, AppChoice::App),
+            Some(Kind::Website) => website.map_or(AppChoice::Unknown, AppChoice::App),
+            None if is_wechat => official_account.or(website).map_or(AppChoice::Unknown, AppChoice::App),
+            None => website.map_or(AppChoice::OpenInWechat, AppChoice::App),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(official_account: bool, website: bool) -> Account {
+        let targets = Targets::new("https://auth.example.com".to_owned(), Vec::new());
+        Account {
+            name: None,
+            official_account: official_account.then(|| AppId::parse("wx0000000000000aaa").unwrap()),
+            website: website.then(|| AppId::parse("wx0000000000000bbb").unwrap()),
+            component: None,
+            default_return_to: targets.check("/").unwrap(),
+            targets,
+        }
+    }
+
+    fn chosen(account: &Account, choice: &str, is_wechat: bool) -> String {
+        let choice = if choice.is_empty() { Choice::default() } else { Choice::parse(choice).unwrap() };
+        match account.choose_app(&choice, is_wechat) {
+            AppChoice::App(app) => app.id().as_str().chars().last().unwrap().to_string(),
+            AppChoice::OpenInWechat => "open in WeChat".to_owned(),
+            AppChoice::Unknown => "unknown".to_owned(),
+        }
+    }
+
+    #[test]
+    fn one_link_serves_both_kinds_of_browser() {
+        let both = account(true, true);
+        assert_eq!((chosen(&both, "", true), chosen(&both, "", false)), ("a".to_owned(), "b".to_owned()));
+        assert_eq!(chosen(&both, "website", true), "b");
+        assert_eq!(chosen(&both, "official_account", false), "a");
+        assert_eq!(chosen(&account(true, false), "", false), "open in WeChat");
+        assert_eq!(chosen(&account(true, false), "website", true), "unknown");
+        assert_eq!(chosen(&account(false, true), "", true), "b");
+    }
+
+    #[test]
+    fn a_choice_names_an_account_a_kind_or_both() {
+        let choice = |name: Option<&str>, kind| Some(Choice { name: name.map(str::to_owned), kind });
+        assert_eq!(Choice::parse("website"), choice(None, Some(Kind::Website)));
+        assert_eq!(Choice::parse("shop"), choice(Some("shop"), None));
+        assert_eq!(Choice::parse("shop:official_account"), choice(Some("shop"), Some(Kind::OfficialAccount)));
+        for text in ["", "Shop", "shop:", "shop:phone", ":website", "a b", &"a".repeat(33)] {
+            assert_eq!(Choice::parse(text), None, "{text}");
+        }
+    }
+}

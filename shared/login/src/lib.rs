@@ -1,0 +1,14 @@
+//! What a login is: pure values and rules, without a clock, a network or an environment.
+
+pub mod account;
+pub mod app_token;
+pub mod pending;
+pub mod random;
+pub mod return_to;
+mod seal;
+mod secret;
+pub mod session;
+pub mod time;
+
+pub use seal::NonceBytes;
+pub use secret::Digest;

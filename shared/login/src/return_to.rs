@@ -1,0 +1,358 @@
+//! Where a login may end: the one parameter that could make this stack an open redirect.
+//!
+//! A target is taken only if every parser that will ever see it agrees on what it means: ours, the
+//! browser's, the one in a webview. So the rule is not "find what is dangerous" but "it must already
+//! be the canonical form": parsing it with a WHATWG parser and writing it again must give the same
+//! bytes, and its origin must stand byte for byte in the allow-list. What canonicalisation leaves
+//! open (encoded slashes, encoded dots, encoded controls) is refused by name. Hash routes and nested,
+//! encoded query values are canonical and pass.
+//!
+//! A target is checked when a login begins, stored as text, and checked again before it is emitted:
+//! the allow-list may have been narrowed in between.
+
+use thiserror::Error;
+use url::Url;
+
+/// The longest target, in bytes, as it comes and as the URL that it stands for.
+const LONGEST: usize = 1024;
+
+/// First path segments on our own origin that a login may not end on: a login that ends on a route of
+/// the login would run in circles.
+const ROUTES: [&str; 5] = ["authorize", "callback", "error", "logout", "userinfo"];
+
+/// Which targets are allowed, from the configuration.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    /// The origin of this stack, for targets that are a path.
+    own_origin: String,
+    /// Other origins, exactly as a browser writes them.
+    allowed_origins: Vec<String>,
+}
+
+/// An absolute URL that a login may end on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnTo(Url);
+
+/// Why a target was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ReturnToError {
+    /// Empty, longer than 1024 bytes, or with a byte outside printable ASCII or one of ``\ " < > ` ``.
+    #[error("return_to has a length or a character that is not allowed")]
+    Characters,
+    /// Neither a path nor a URL on an allowed origin.
+    #[error("return_to is on an origin that is not in ALLOWED_ORIGINS")]
+    Origin,
+    /// A broken or a dangerous percent-encoding.
+    #[error("return_to has a percent-encoding that is not allowed")]
+    Encoding,
+    /// An empty or a dot segment in the path.
+    #[error("return_to has a path segment that is not allowed")]
+    Segment,
+    /// A route of this stack.
+    #[error("return_to is a route of the login itself")]
+    OwnRoute,
+    /// Not the form in which a browser would write the same URL.
+    #[error("return_to is not in canonical form")]
+    NotCanonical,
+}
+
+impl Targets {
+    /// Targets on `own_origin` as paths, and anywhere on `allowed_origins`; all canonical origins,
+    /// without a trailing slash.
+    #[must_use]
+    pub const fn new(own_origin: String, allowed_origins: Vec<String>) -> Self {
+        Self { own_origin, allowed_origins }
+    }
+
+    /// The same own origin with other allowed ones.
+    #[must_use]
+    pub fn with_origins(&self, allowed_origins: Vec<String>) -> Self {
+        Self { own_origin: self.own_origin.clone(), allowed_origins }
+    }
+
+    /// Whether `origin`, as an `Origin` header spells it, is one of the allowed ones or our own.
+    #[must_use]
+    pub fn is_trusted_origin(&self, origin: &str) -> bool {
+        origin == self.own_origin || self.allowed_origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// Checks a target that has been decoded once.
+    ///
+    /// # Errors
+    ///
+    /// [`ReturnToError`], naming the first rule that is broken.
+    pub fn check(&self, text: &str) -> Result<ReturnTo, ReturnToError> {
+        let printable = |byte: u8| matches!(byte, 0x21..=0x7e) && !br#"\"<>`"#.contains(&byte);
+        if text.is_empty() || text.len() > LONGEST || !text.bytes().all(printable) {
+            return Err(ReturnToError::Characters);
+        }
+        let (origin, rest) = self.split(text).ok_or(ReturnToError::Origin)?;
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        check_encoding(rest)?;
+        check_path(path, origin == self.own_origin)?;
+        // A bare origin is the one spelling a person writes that a browser completes.
+        let candidate = format!("{origin}{}", if rest.is_empty() { "/" } else { rest });
+        // What is stored is the URL, and it is judged again by the same rule.
+        if candidate.len() > LONGEST {
+            return Err(ReturnToError::Characters);
+        }
+        let url = Url::parse(&candidate).map_err(|_| ReturnToError::NotCanonical)?;
+        // `^` in a path: browsers began to encode it in 2024, this parser has not yet.
+        if url.as_str() != candidate
+            || path.contains('^')
+            || url.has_authority() && !(url.username().is_empty() && url.password().is_none())
+        {
+            return Err(ReturnToError::NotCanonical);
+        }
+        if url.origin().ascii_serialization() != origin {
+            return Err(ReturnToError::Origin);
+        }
+        Ok(ReturnTo(url))
+    }
+
+    /// The origin a target stands on, and what follows it.
+    fn split<'a>(&'a self, text: &'a str) -> Option<(&'a str, &'a str)> {
+        if text.starts_with('/') {
+            return Some((&self.own_origin, text));
+        }
+        std::iter::once(&self.own_origin).chain(&self.allowed_origins).find_map(|origin| {
+            let rest = text.strip_prefix(origin.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then_some((origin.as_str(), rest))
+        })
+    }
+}
+
+impl ReturnTo {
+    /// The absolute URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The absolute URL as a redirect emits it, with a fragment of its own, empty if it has none.
+    ///
+    /// A redirect without a fragment inherits the one of the page before (RFC 9110 §10.2.2), and a login
+    /// comes from `#wechat_redirect`, which the router of a single-page app would take for a route.
+    #[must_use]
+    pub fn location(&self) -> String {
+        with_fragment(self.0.clone())
+    }
+
+    /// The absolute URL with `error=<code>` (RFC 6749 §4.1.2.1) added to its query, as a redirect
+    /// emits it.
+    #[must_use]
+    pub fn with_error(&self, code: &str) -> String {
+        let mut url = self.0.clone();
+        url.query_pairs_mut().append_pair("error", code);
+        with_fragment(url)
+    }
+}
+
+fn with_fragment(mut url: Url) -> String {
+    if url.fragment().is_none() {
+        url.set_fragment(Some(""));
+    }
+    url.into()
+}
+
+/// Every `%` starts an encoding, and none of a control that ends a line or a string.
+fn check_encoding(rest: &str) -> Result<(), ReturnToError> {
+    let is_right = |after: &str| {
+        let digits = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        digits.is_some_and(|digits| !["00", "0a", "0A", "0d", "0D"].contains(&digits))
+    };
+    if rest.split('%').skip(1).all(is_right) { Ok(()) } else { Err(ReturnToError::Encoding) }
+}
+
+/// The path means the same to everybody, however often it is decoded on the way: API Gateway alone
+/// decodes a path twice. `%252F` and `%25%32%46` are slashes to whoever decodes them often enough, so
+/// every layer is looked at.
+fn check_path(path: &str, is_own: bool) -> Result<(), ReturnToError> {
+    if path.contains("//") {
+        return Err(ReturnToError::Segment);
+    }
+    let mut layer = path.as_bytes().to_vec();
+    loop {
+        check_segments(&layer, is_own)?;
+        let decoded = decode(&layer);
+        if decoded == layer {
+            return Ok(());
+        }
+        let slashes = |layer: &[u8]| layer.iter().filter(|byte| matches!(byte, b'/' | b'\\')).count();
+        if slashes(&decoded) > slashes(&layer) || decoded.iter().any(u8::is_ascii_control) {
+            return Err(ReturnToError::Encoding);
+        }
+        layer = decoded;
+    }
+}
+
+/// No segment that some parser takes for `.` or `..`, and on our own origin none at the beginning that
+/// is a route. Some servers cut a segment at a `;`, API Gateway at a `?` that decoding brings to light.
+fn check_segments(path: &[u8], is_own: bool) -> Result<(), ReturnToError> {
+    for (position, segment) in path.split(|byte| *byte == b'/').skip(1).enumerate() {
+        let name = segment.split(|byte| matches!(byte, b';' | b'?')).next().unwrap_or_default();
+        if matches!(name, b"." | b"..") {
+            return Err(ReturnToError::Segment);
+        }
+        let is_route = |route: &&str| name.eq_ignore_ascii_case(route.as_bytes());
+        if is_own && position == 0 && ROUTES.iter().any(is_route) {
+            return Err(ReturnToError::OwnRoute);
+        }
+    }
+    Ok(())
+}
+
+/// Decodes every percent-encoding once; what is none stays as it is.
+fn decode(text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [byte, after @ ..] = rest {
+        let digit = |at: usize| after.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        let encoded = (*byte == b'%').then(|| Some(digit(0)? << 4 | digit(1)?)).flatten();
+        match encoded.and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                decoded.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn targets() -> Targets {
+        Targets::new(
+            "https://auth.example.com".to_owned(),
+            vec!["https://www.example.com".to_owned(), "https://shop.example.com:8443".to_owned()],
+        )
+    }
+
+    #[test]
+    fn pass_targets_that_every_parser_reads_alike() {
+        for (text, url) in [
+            ("/", "https://auth.example.com/"),
+            ("/me?tab=1#top", "https://auth.example.com/me?tab=1#top"),
+            ("https://auth.example.com/me", "https://auth.example.com/me"),
+            ("https://www.example.com", "https://www.example.com/"),
+            ("https://www.example.com/", "https://www.example.com/"),
+            ("https://www.example.com/me/", "https://www.example.com/me/"),
+            ("https://shop.example.com:8443/cart", "https://shop.example.com:8443/cart"),
+            (
+                "https://www.example.com/#/orders/7?from=wechat",
+                "https://www.example.com/#/orders/7?from=wechat",
+            ),
+            (
+                "https://www.example.com/go?next=https%3A%2F%2Fwww.example.com%2Fa%3Fb%3Dc%26d",
+                "https://www.example.com/go?next=https%3A%2F%2Fwww.example.com%2Fa%3Fb%3Dc%26d",
+            ),
+            ("https://www.example.com/%E4%BD%A0%E5%A5%BD", "https://www.example.com/%E4%BD%A0%E5%A5%BD"),
+            ("https://www.example.com/authorize", "https://www.example.com/authorize"),
+            ("https://www.example.com/a;b=1/c.d/..e", "https://www.example.com/a;b=1/c.d/..e"),
+            ("https://www.example.com/100%25", "https://www.example.com/100%25"),
+            ("https://www.example.com/100%2525?a=^#^", "https://www.example.com/100%2525?a=^#^"),
+        ] {
+            assert_eq!(
+                targets().check(text).map(|target| target.as_str().to_owned()),
+                Ok(url.to_owned()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn fail_targets_that_lead_elsewhere() {
+        use ReturnToError::{Characters, Encoding, NotCanonical, Origin, OwnRoute, Segment};
+        for (text, error) in [
+            ("", Characters),
+            ("/a b", Characters),
+            ("/a\u{e9}", Characters),
+            ("/\\evil.com", Characters),
+            ("/a\nb", Characters),
+            ("/<script>", Characters),
+            ("https://evil.com/", Origin),
+            ("https://www.example.com.evil.com/", Origin),
+            ("https://www.example.com@evil.com/", Origin),
+            ("https://www.example.com:443/", Origin),
+            ("https://WWW.example.com/", Origin),
+            ("http://www.example.com/", Origin),
+            ("https:/www.example.com/", Origin),
+            ("https:www.example.com", Origin),
+            ("javascript:alert(1)", Origin),
+            ("//evil.com", Segment),
+            ("///evil.com", Segment),
+            ("/.//evil.com", Segment),
+            ("/a//b", Segment),
+            ("/a/../b", Segment),
+            ("/a/%2e%2E/b", Segment),
+            ("/a/.%2e", Segment),
+            ("/a/%252e%252e/b", Segment),
+            ("/..;/b", Segment),
+            ("/%2fevil.com", Encoding),
+            ("/%5cevil.com", Encoding),
+            ("/%252fevil.com", Encoding),
+            ("/%25252Fevil.com", Encoding),
+            ("/%25%32%46evil.com", Encoding),
+            ("/%25%35%63evil.com", Encoding),
+            ("/a%257f", Encoding),
+            ("/a%09b", Encoding),
+            ("/a?b=%0d%0aSet-Cookie", Encoding),
+            ("/a#%00", Encoding),
+            ("/a%", Encoding),
+            ("/a%4", Encoding),
+            ("/a?b=%zz", Encoding),
+            ("/authorize", OwnRoute),
+            ("https://auth.example.com/callback", OwnRoute),
+            ("/callback?code=1", OwnRoute),
+            ("/%63allback/x", OwnRoute),
+            ("/LOGOUT", OwnRoute),
+            ("/error;x", OwnRoute),
+            ("/%2563allback", OwnRoute),
+            ("/callback%3Fx", OwnRoute),
+            ("/a?b='c'", NotCanonical),
+            ("/a|b{c}", NotCanonical),
+            ("/a^b", NotCanonical),
+        ] {
+            assert_eq!(targets().check(text), Err(error), "{text}");
+        }
+        assert_eq!(targets().check(&format!("/{}", "a".repeat(LONGEST))), Err(Characters));
+    }
+
+    #[test]
+    fn what_is_accepted_is_accepted_again_as_it_is_stored() {
+        let longest = format!("/{}", "a".repeat(LONGEST - "https://auth.example.com/".len()));
+        for text in ["/me", "https://www.example.com", &longest] {
+            let target = targets().check(text).unwrap();
+            assert_eq!(targets().check(target.as_str()), Ok(target), "{text}");
+        }
+        assert_eq!(targets().check(&format!("{longest}a")), Err(ReturnToError::Characters));
+    }
+
+    #[test]
+    fn a_redirect_never_inherits_a_fragment() {
+        for (text, location) in [
+            ("/me", "https://auth.example.com/me#"),
+            ("https://www.example.com/?a=1#", "https://www.example.com/?a=1#"),
+            ("https://www.example.com/#/me", "https://www.example.com/#/me"),
+        ] {
+            assert_eq!(targets().check(text).unwrap().location(), location);
+        }
+        let target = targets().check("/me").unwrap();
+        assert_eq!(target.with_error("access_denied"), "https://auth.example.com/me?error=access_denied#");
+    }
+
+    #[test]
+    fn an_error_goes_before_the_fragment() {
+        let target = targets().check("https://www.example.com/?a=1#/me").unwrap();
+        assert_eq!(
+            target.with_error("access_denied"),
+            "https://www.example.com/?a=1&error=access_denied#/me"
+        );
+    }
+}

@@ -1,0 +1,253 @@
+//! A session: who is logged in, sealed so that only the browser's cookie opens it.
+//!
+//! ```text
+//!   browser secret B (cookie)     state (URL)
+//!            └──── HMAC-SHA256 ─────┘
+//!                      │
+//!               session token ───── sha256 ────► key of the item
+//!                      │
+//!                     HKDF ────► AES-256-GCM key ────► openid, unionid, tokens, profile
+//! ```
+//!
+//! The token is *derived*, so a duplicate callback from the same browser computes the same token and
+//! can be answered again without anything having been stored that could be replayed; and nobody
+//! without B can compute it. The table holds the digest of the token and the sealed blob: a copy of
+//! it opens nothing. The item's key is the seal's associated data, so a blob moved to another item
+//! does not open either.
+
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+
+use crate::pending::BrowserSecret;
+use crate::pending::LoginId;
+use crate::pending::State;
+use crate::seal;
+use crate::seal::NonceBytes;
+use crate::secret::Digest;
+use crate::secret::random_secret;
+use crate::time::Timestamp;
+use wechat::AccessToken;
+use wechat::AppId;
+use wechat::GrantedScope;
+use wechat::Lang;
+use wechat::OpenId;
+use wechat::RefreshToken;
+use wechat::UnionId;
+use wechat::body::UserInfo;
+
+const INFO: &str = "seal of a session";
+
+random_secret! {
+    /// What the session cookie holds: it names the session and opens its seal.
+    SessionToken
+}
+
+impl SessionToken {
+    /// The token of the one session that `state` can lead to in the browser that holds `browser`.
+    #[must_use]
+    pub fn derive(browser: &BrowserSecret, state: &State) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, browser.bytes());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(b"session");
+        context.update(state.bytes());
+        let mut token = [0; 32];
+        for (byte, tag) in token.iter_mut().zip(context.sign().as_ref()) {
+            *byte = *tag;
+        }
+        Self(token)
+    }
+
+    /// The key under which the session is stored.
+    #[must_use]
+    pub fn session_id(&self) -> SessionId {
+        SessionId(Digest::of(self.expose().as_bytes()).as_str().to_owned())
+    }
+}
+
+/// The key of a stored session: the digest of its token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// The key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A session as it is stored: what may be read without the cookie, and the sealed rest.
+#[derive(Debug, Clone)]
+pub struct StoredSession {
+    /// The sealed [`Session`].
+    pub sealed: Vec<u8>,
+    /// The login it came from.
+    pub login: LoginId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When its content last changed.
+    pub refreshed_at: Timestamp,
+    /// Counts the changes; a change is saved only over the version it was made from.
+    pub version: u64,
+    /// When it is over.
+    pub expires_at: Timestamp,
+}
+
+/// Who is logged in, and with which tokens.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The app the person logged in with.
+    pub app: AppId,
+    /// The person within that app.
+    pub openid: OpenId,
+    /// The person across apps, as far as WeChat said.
+    pub unionid: Option<UnionId>,
+    /// What the person granted.
+    pub scope: GrantedScope,
+    /// The person's token.
+    pub access_token: AccessToken,
+    /// What renews it.
+    pub refresh_token: RefreshToken,
+    /// The profile as it was last read, if it was.
+    pub profile: Option<Profile>,
+    /// Whether the page would like the profile, though the login was a silent one.
+    pub wants_profile: bool,
+}
+
+/// A profile, and what is needed to judge whether it is still good.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Profile {
+    /// What WeChat said.
+    pub user_info: UserInfo,
+    /// The language it was asked for in.
+    pub lang: Option<Lang>,
+    /// When it was read, in seconds since the Unix epoch.
+    pub read_at: u64,
+}
+
+/// What is inside a seal. The only place where a person's tokens are written down.
+#[derive(Serialize, Deserialize)]
+struct Unsealed {
+    app: String,
+    openid: String,
+    unionid: Option<String>,
+    scope: String,
+    access_token: String,
+    refresh_token: String,
+    profile: Option<Profile>,
+    #[serde(default)]
+    wants_profile: bool,
+}
+
+impl Session {
+    /// Seals the session for the holder of `token`. `nonce` must be fresh random bytes each time.
+    ///
+    /// `None` only if the session cannot be encoded, which no value of it can cause.
+    #[must_use]
+    pub fn seal(&self, token: &SessionToken, nonce: NonceBytes) -> Option<Vec<u8>> {
+        let unsealed = Unsealed {
+            app: self.app.as_str().to_owned(),
+            openid: self.openid.expose().to_owned(),
+            unionid: self.unionid.as_ref().map(|unionid| unionid.expose().to_owned()),
+            scope: self.scope.as_str().to_owned(),
+            access_token: self.access_token.expose().to_owned(),
+            refresh_token: self.refresh_token.expose().to_owned(),
+            profile: self.profile.clone(),
+            wants_profile: self.wants_profile,
+        };
+        let text = serde_json::to_vec(&unsealed).ok()?;
+        seal::seal(&token.0, INFO, token.session_id().as_str(), nonce, &text)
+    }
+
+    /// Opens a seal with the token it was made for; `None` if it is another's, altered or unknown.
+    #[must_use]
+    pub fn unseal(token: &SessionToken, sealed: &[u8]) -> Option<Self> {
+        let text = seal::open(&token.0, INFO, token.session_id().as_str(), sealed)?;
+        let unsealed: Unsealed = serde_json::from_slice(&text).ok()?;
+        Some(Self {
+            app: AppId::parse(&unsealed.app)?,
+            openid: OpenId::new(unsealed.openid),
+            unionid: unsealed.unionid.map(UnionId::new),
+            scope: GrantedScope::new(&unsealed.scope),
+            access_token: AccessToken::new(unsealed.access_token),
+            refresh_token: RefreshToken::new(unsealed.refresh_token),
+            profile: unsealed.profile,
+            wants_profile: unsealed.wants_profile,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        Session {
+            app: AppId::parse("wx0000000000000aaa").unwrap(),
+            openid: OpenId::new("oCanaryOpenId".to_owned()),
+            unionid: Some(UnionId::new("oCanaryUnionId".to_owned())),
+            scope: GrantedScope::new("snsapi_userinfo"),
+            access_token: AccessToken::new("CanaryAccess".to_owned()),
+            refresh_token: RefreshToken::new("CanaryRefresh".to_owned()),
+            profile: None,
+            wants_profile: false,
+        }
+    }
+
+    #[test]
+    fn a_token_is_the_hmac_of_browser_and_state() {
+        // printf 'session\2\2…\2' (32 times) | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…01
+        let token = SessionToken::derive(&BrowserSecret::new([1; 32]), &State::new([2; 32]));
+        assert_eq!(token.expose(), "7ba940efb7563c979f259b83c37991722b3fda6a743b7f545977d53be7a9dee4");
+        // The table knows the digest of what the cookie says, and nothing that would open the session.
+        assert_eq!(token.session_id().as_str(), Digest::of(token.expose().as_bytes()).as_str());
+    }
+
+    #[test]
+    fn only_the_same_browser_and_state_derive_the_same_token() {
+        let derive = |browser, state| {
+            SessionToken::derive(&BrowserSecret::new([browser; 32]), &State::new([state; 32])).expose()
+        };
+        assert_eq!(derive(1, 2), derive(1, 2));
+        assert_ne!(derive(1, 2), derive(2, 2));
+        assert_ne!(derive(1, 2), derive(1, 3));
+    }
+
+    #[test]
+    fn a_seal_opens_for_its_token_only() {
+        let token = SessionToken::new([7; 32]);
+        let sealed = session().seal(&token, [9; 12]).unwrap();
+        assert_eq!(Session::unseal(&token, &sealed).unwrap().openid.expose(), "oCanaryOpenId");
+        assert!(Session::unseal(&SessionToken::new([8; 32]), &sealed).is_none());
+        assert!(!sealed.windows(6).any(|window| window == b"Canary"));
+    }
+
+    /// Made with Node's `crypto`: HKDF-SHA256 of 32 bytes of 7 with an empty salt and [`INFO`], AES-256-GCM
+    /// under a nonce of 9s, the session's id as associated data, over the JSON of a version that knew neither
+    /// `wants_profile` nor most of a profile, but had something that this one does not know.
+    #[test]
+    fn what_another_version_sealed_opens() {
+        let sealed = "\
+            01090909090909090909090909ef32b6080f7a2c79d8494a1e7bc8f210496a4fd14a34790e94765f17d10e4c\
+            af27902473691e70f85d03f83873ee6ab2e4d343386f9ce78221d7244c5ca50ff02bf2f805203803f4b9c40e\
+            35717b286a4803fd4f3d2af23e65f41e8077f7d474aecceeb8abf9a28c10849be0e07cf19e5de3bd3ddd06fa\
+            dea0fa3ef266673dc2856667368b8e1701d4d3e9a0ec8f0c8434aa3a51ef30a7edccdf6519a396a10bfec3b3\
+            931321c5222dfc446c2f5b5bcfcc9729c40fd9e782bc9548dbe9211b6dc3339cfbc731d79f886d617e5aa7b7\
+            c325a1e8b7224d1b5bd651cf8a753aa205f8ef5553490317310123d5458404fd0d9c3448c6f7dd3b6fb80f24\
+            872c9968099b860b88d211e78554933f89fd18290e60580c1415f79cb2869ef8";
+        let sealed: Vec<u8> = (0..sealed.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&sealed[at..at + 2], 16).unwrap())
+            .collect();
+        let session = Session::unseal(&SessionToken::new([7; 32]), &sealed).unwrap();
+        assert_eq!(session.app.as_str(), "wx0000000000000aaa");
+        assert_eq!(session.openid.expose(), "oCanaryOpenId");
+        assert!(session.unionid.is_none() && !session.wants_profile);
+        assert!(session.scope.includes_profile());
+        assert_eq!(session.access_token.expose(), "CanaryAccess");
+        assert_eq!(session.refresh_token.expose(), "CanaryRefresh");
+        let profile = session.profile.unwrap();
+        assert_eq!(profile.user_info.nickname, "Lin");
+        assert_eq!((profile.lang, profile.read_at), (Some(Lang::En), 1_700_000_000));
+    }
+}

@@ -1,0 +1,204 @@
+//! The app secrets: where they are, and how they are fetched and re-read.
+//!
+//! Only `callback` has any; the tokens of a third-party platform, which `userinfo` needs too, are kept
+//! the same way and change more often. They are fetched when the first callback needs them, not at start: a
+//! function whose secrets cannot be had for the moment still starts and answers. They are kept for a
+//! quarter of an hour, and read anew at once when WeChat says that the secret is wrong, so that a
+//! rotation needs no deployment. A copy that is older is used on while Secrets Manager is away: most
+//! likely it is still right, and if it is not, WeChat says so.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
+use thiserror::Error;
+
+use login::time::Timestamp;
+use wechat::AppId;
+use wechat::AppSecret;
+use wechat::ComponentAccessToken;
+
+/// How long app secrets are kept in memory.
+const SECRETS_KEPT: Duration = Duration::from_mins(15);
+/// How long the tokens of third-party platforms are; they live two hours and are replaced before.
+const COMPONENT_TOKENS_KEPT: Duration = Duration::from_mins(2);
+
+/// How long Secrets Manager may take to answer, the SDK's own retries included.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one attempt may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// Where the app secrets are.
+#[derive(Debug, Clone)]
+pub enum SecretsSource {
+    /// In the Secrets Manager secret of this ARN, whose text is a JSON object of secrets by appid.
+    SecretsManager(String),
+    /// Given by the environment itself, for a machine without AWS.
+    Inline(AppSecrets),
+}
+
+/// The app secrets by appid.
+#[derive(Debug, Clone, Default)]
+pub struct AppSecrets(HashMap<AppId, AppSecret>);
+
+/// Why there is no secret to use. Names the cause, never a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SecretsError {
+    /// Secrets Manager did not answer, or said no.
+    #[error("the app secrets could not be read")]
+    Unavailable,
+    /// What Secrets Manager holds is not a JSON object of secrets by appid.
+    #[error("the app secrets are not a JSON object of secrets by appid")]
+    Malformed,
+    /// There is no secret for this app.
+    #[error("there is no app secret for this appid")]
+    Missing,
+}
+
+impl SecretsSource {
+    /// Reads `APP_SECRETS_ARN`.
+    #[must_use]
+    pub fn arn(text: &str) -> Option<Self> {
+        (text.starts_with("arn:") && text.contains(":secretsmanager:"))
+            .then(|| Self::SecretsManager(text.to_owned()))
+    }
+
+    /// Reads `APP_SECRETS`.
+    #[must_use]
+    pub fn inline(text: &str) -> Option<Self> {
+        AppSecrets::parse(text).map(Self::Inline)
+    }
+}
+
+impl AppSecrets {
+    /// Reads a JSON object of secrets by appid.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let secrets: HashMap<String, String> = serde_json::from_str(text).ok()?;
+        secrets
+            .into_iter()
+            .map(|(app, secret)| Some((AppId::parse(&app)?, AppSecret::new(secret))))
+            .collect::<Option<_>>()
+            .map(Self)
+    }
+
+    /// The secret of `app`.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretsError::Missing`] if there is none, or an empty one.
+    pub fn of(&self, app: &AppId) -> Result<AppSecret, SecretsError> {
+        self.0.get(app).filter(|secret| !secret.expose().is_empty()).cloned().ok_or(SecretsError::Missing)
+    }
+}
+
+impl AppSecrets {
+    /// The token of a third-party platform; it is kept by appid as app secrets are.
+    ///
+    /// # Errors
+    ///
+    /// As [`AppSecrets::of`].
+    pub fn component_token(&self, component: &AppId) -> Result<ComponentAccessToken, SecretsError> {
+        self.of(component).map(|secret| ComponentAccessToken::new(secret.expose().to_owned()))
+    }
+}
+
+/// The app secrets as a process holds them.
+#[derive(Debug)]
+pub struct Secrets {
+    source: SecretsSource,
+    lifetime: Duration,
+    client: Option<aws_sdk_secretsmanager::Client>,
+    kept: Mutex<Option<(AppSecrets, Timestamp)>>,
+}
+
+impl Secrets {
+    /// The app secrets in `source`. Reads nothing yet.
+    #[must_use]
+    pub fn of_apps(source: SecretsSource, aws: &aws_config::SdkConfig) -> Self {
+        Self::new(source, SECRETS_KEPT, aws)
+    }
+
+    /// The tokens of third-party platforms in `source`. Reads nothing yet.
+    #[must_use]
+    pub fn of_components(source: SecretsSource, aws: &aws_config::SdkConfig) -> Self {
+        Self::new(source, COMPONENT_TOKENS_KEPT, aws)
+    }
+
+    fn new(source: SecretsSource, lifetime: Duration, aws: &aws_config::SdkConfig) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_timeout(OPERATION_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let client = matches!(source, SecretsSource::SecretsManager(_)).then(|| {
+            let settings = aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts);
+            aws_sdk_secretsmanager::Client::from_conf(settings.build())
+        });
+        Self { source, lifetime, client, kept: Mutex::new(None) }
+    }
+
+    /// The secrets, from memory if they were read lately or cannot be read now.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretsError`].
+    pub async fn get(&self, now: Timestamp) -> Result<AppSecrets, SecretsError> {
+        let kept = self.lock().clone();
+        match kept {
+            Some((secrets, read_at)) if now < read_at.plus(self.lifetime) => Ok(secrets),
+            Some((secrets, _)) => match self.read(now).await {
+                Err(SecretsError::Unavailable) => Ok(secrets),
+                read => read,
+            },
+            None => self.read(now).await,
+        }
+    }
+
+    /// The secrets, read anew whatever is in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretsError`].
+    pub async fn read(&self, now: Timestamp) -> Result<AppSecrets, SecretsError> {
+        let secrets = match (&self.source, &self.client) {
+            (SecretsSource::Inline(secrets), _) => secrets.clone(),
+            (SecretsSource::SecretsManager(arn), Some(client)) => {
+                let answer = client.get_secret_value().secret_id(arn).send().await;
+                let answer = answer.map_err(|_| SecretsError::Unavailable)?;
+                answer.secret_string().and_then(AppSecrets::parse).ok_or(SecretsError::Malformed)?
+            }
+            (SecretsSource::SecretsManager(_), None) => return Err(SecretsError::Unavailable),
+        };
+        *self.lock() = Some((secrets.clone(), now));
+        Ok(secrets)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(AppSecrets, Timestamp)>> {
+        // A panic elsewhere leaves at worst an old copy, which is what a copy is for.
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_read_by_appid_and_never_printed() {
+        let secrets =
+            AppSecrets::parse(r#"{"wx0000000000000aaa":"canary","wx0000000000000bbb":""}"#).unwrap();
+        let app = |text| AppId::parse(text).unwrap();
+        assert_eq!(secrets.of(&app("wx0000000000000aaa")).unwrap().expose(), "canary");
+        assert_eq!(secrets.of(&app("wx0000000000000bbb")).unwrap_err(), SecretsError::Missing);
+        assert_eq!(secrets.of(&app("wx0000000000000ccc")).unwrap_err(), SecretsError::Missing);
+        assert!(!format!("{secrets:?}").contains("canary"));
+    }
+
+    #[test]
+    fn fail_on_anything_else() {
+        for text in ["", "[]", "\"canary\"", r#"{"app":"x"}"#, r#"{"wx0000000000000aaa":1}"#] {
+            assert!(AppSecrets::parse(text).is_none(), "{text}");
+        }
+    }
+}

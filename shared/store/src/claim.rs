@@ -1,0 +1,379 @@
+//! The claim of a code: who, of all who bring it, may exchange it.
+//!
+//! A code is a bearer credential that arrives in a URL, often twice. Which of two arrivals may use it
+//! is decided by *one* conditional write and by nothing that was read before:
+//!
+//! ```text
+//!   callback A                       DynamoDB                       callback B (a duplicate)
+//!       │  TransactWriteItems            │                                │
+//!       │    Update login: claimed_code, if it is unclaimed, unexpired    │
+//!       │            and this browser's                                   │
+//!       │    Put code guard, if there is none                             │
+//!       ├───────────────────────────────►│◄───────────────────────────────┤
+//!       │  ok: claimed now               │  cancelled: ALL_OLD says why   │
+//!       │◄───────────────────────────────┤───────────────────────────────►│
+//!       │                                │                                │ waits for the guard's outcome
+//!       │  exchange with WeChat          │                                │
+//!       │  TransactWriteItems            │                                │
+//!       │    Put session, if there is none                                │
+//!       │    Update guard: done, if it is still this claim's              │
+//!       │    Delete the session the browser came with                     │
+//!       ├───────────────────────────────►│◄───────────────────────────────┤ done: the same session
+//! ```
+//!
+//! A claim is never taken over. If A dies after it, the code may have reached WeChat or not; B gives
+//! up waiting and begins a fresh login, which costs a redirect and risks nothing.
+//!
+//! Both transactions carry a client request token, so a retry after a lost answer is recognised by
+//! DynamoDB; and the guard remembers the claim, so that even an answer lost beyond that is told
+//! apart from somebody else's claim.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{
+    CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+
+use super::item::{Item, attribute, login_from_item, login_to_item, number, session_to_item, text};
+use super::{Error, Store, Written, built, past_conflicts, unavailable};
+use login::Digest;
+use login::pending::CODE_LIFETIME;
+use login::pending::ClaimId;
+use login::pending::CodeId;
+use login::pending::LoginId;
+use login::pending::PendingLogin;
+use login::session::SessionId;
+use login::session::StoredSession;
+use login::time::Timestamp;
+
+/// How many codes one login may mark as spent that came with another browser than its own.
+const MOST_SPENT_CODES: u64 = 3;
+
+/// What the claim of a login and a code came to.
+#[derive(Debug)]
+pub enum Claimed {
+    /// Both are ours: this process, and no other, may exchange the code.
+    Now(PendingLogin),
+    /// The login was claimed before, in this browser, by the code of this guard.
+    Before(PendingLogin, CodeId),
+    /// The code was used for another login; this one is untouched.
+    Elsewhere {
+        /// The login that came with the code this time.
+        login: PendingLogin,
+        /// The login the code was used for.
+        used_for: LoginId,
+        /// The browser it was used in.
+        used_in: Digest,
+    },
+    /// The login belongs to another browser; nothing was changed. The code is still to be
+    /// [spent](Store::spend_code).
+    Foreign(PendingLogin),
+    /// The login is over; nothing was changed.
+    Expired(PendingLogin),
+    /// There is no such login, or no longer.
+    Unknown,
+}
+
+/// What became of a code that was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeOutcome {
+    /// It is being exchanged, or whoever did so died.
+    Claimed,
+    /// It gave a session.
+    Done,
+    /// It gave none, and will not.
+    Failed,
+}
+
+impl CodeOutcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Store {
+    /// Stores a login that begins, once: a copy of this request that the SDK sent again, and that comes
+    /// late, must not undo a claim. A login that is there already is this one, for nobody else has its state.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`]. The visitor must then not be sent to WeChat.
+    pub async fn put_login(&self, id: &LoginId, login: &PendingLogin) -> Result<(), Error> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.logins)
+            .set_item(Some(login_to_item(id, login)))
+            .condition_expression("attribute_not_exists(id)")
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Err(error) => Err(unavailable("PutItem", &error)),
+        }
+    }
+
+    /// Reads a login, expired or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn login(&self, id: &LoginId) -> Result<Option<PendingLogin>, Error> {
+        self.get(&self.logins, id.as_str()).await?.as_ref().map(login_from_item).transpose()
+    }
+
+    /// Claims a login and its code for this process, both or neither. See the top of this file.
+    ///
+    /// The login is read beside the transaction, not before it: what is read never changes, and the
+    /// claim itself stands on the condition alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]. The claim may then be made or not; the code must not be exchanged.
+    pub async fn claim(
+        &self,
+        id: &LoginId,
+        code: &CodeId,
+        browser: &Digest,
+        claim_id: &ClaimId,
+        now: Timestamp,
+    ) -> Result<Claimed, Error> {
+        let claim_login = Update::builder()
+            .table_name(&self.logins)
+            .key("id", text(id.as_str()))
+            .update_expression("SET claimed_code = :code")
+            .condition_expression(
+                "attribute_exists(id) AND browser = :browser AND expires_at > :now AND attribute_not_exists(claimed_code)",
+            )
+            .expression_attribute_values(":code", text(code.as_str()))
+            .expression_attribute_values(":browser", text(browser.as_str()))
+            .expression_attribute_values(":now", number(now.epoch_seconds()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        let guard_code = guard(id, code, browser, claim_id, CodeOutcome::Claimed, now)
+            .table_name(&self.logins)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        let items = vec![
+            TransactWriteItem::builder().update(built("Update", claim_login)?).build(),
+            TransactWriteItem::builder().put(built("Put", guard_code)?).build(),
+        ];
+        let (written, login) = tokio::join!(self.transact(items, claim_id.as_str()), self.login(id));
+        let (login_before, code_before) = match written? {
+            Written::Now => return Ok(Claimed::Now(login?.ok_or(Error::Corrupt("id"))?)),
+            Written::Cancelled(reasons) => (failed(&reasons, 0), failed(&reasons, 1)),
+        };
+        if let Some(guard) = code_before.item()
+            && attribute(guard, "attempt_id")? == claim_id.as_str()
+        {
+            // The answer to our own claim was lost, and this is the repetition of it.
+            return Ok(Claimed::Now(login?.ok_or(Error::Corrupt("id"))?));
+        }
+        match login_before {
+            Before::Passed => {
+                let guard = code_before.item().ok_or(Error::Corrupt("outcome"))?;
+                Ok(Claimed::Elsewhere {
+                    login: login?.ok_or(Error::Corrupt("id"))?,
+                    used_for: LoginId::stored(attribute(guard, "login")?.to_owned()),
+                    used_in: Digest::stored(attribute(guard, "browser")?.to_owned()),
+                })
+            }
+            Before::Absent => Ok(Claimed::Unknown),
+            Before::Item(item) => {
+                let login = login_from_item(&item)?;
+                if login.browser != *browser {
+                    return Ok(Claimed::Foreign(login));
+                }
+                if login.expires_at <= now {
+                    return Ok(Claimed::Expired(login));
+                }
+                Ok(Claimed::Before(login, CodeId::stored(attribute(&item, "claimed_code")?.to_owned())))
+            }
+        }
+    }
+
+    /// What became of a code that was claimed; `None` if there is no guard, or no longer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn code_outcome(&self, code: &CodeId) -> Result<Option<CodeOutcome>, Error> {
+        let Some(guard) = self.get(&self.logins, code.as_str()).await? else {
+            return Ok(None);
+        };
+        match attribute(&guard, "outcome")? {
+            "claimed" => Ok(Some(CodeOutcome::Claimed)),
+            "done" => Ok(Some(CodeOutcome::Done)),
+            "failed" => Ok(Some(CodeOutcome::Failed)),
+            _ => Err(Error::Corrupt("outcome")),
+        }
+    }
+
+    /// Records that a claimed code gave no session, so that duplicates need not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; duplicates then wait in vain, and nothing else changes.
+    pub async fn fail_code(&self, code: &CodeId, claim_id: &ClaimId) -> Result<(), Error> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.logins)
+            .key("id", text(code.as_str()))
+            .update_expression("SET outcome = :failed")
+            .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
+            .expression_attribute_values(":failed", text(CodeOutcome::Failed.as_str()))
+            .expression_attribute_values(":claimed", text(CodeOutcome::Claimed.as_str()))
+            .expression_attribute_values(":claim_id", text(claim_id.as_str()));
+        past_conflicts(|| update.clone().send())
+            .await
+            .map(drop)
+            .map_err(|error| unavailable("UpdateItem", &error))
+    }
+
+    /// Marks a code as spent that came with another browser than its login's, so that whoever saw it on
+    /// the way cannot put it into a login of their own. The login stays as it is, for its owner; it pays
+    /// for at most three such marks, or anybody could write here for nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; the code is then as good as before, and nothing else changes.
+    pub async fn spend_code(
+        &self,
+        id: &LoginId,
+        code: &CodeId,
+        browser: &Digest,
+        claim_id: &ClaimId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let count_mark = Update::builder()
+            .table_name(&self.logins)
+            .key("id", text(id.as_str()))
+            .update_expression("ADD spent_codes :one")
+            .condition_expression(
+                "browser <> :browser AND expires_at > :now AND (attribute_not_exists(spent_codes) OR spent_codes < :most)",
+            )
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":browser", text(browser.as_str()))
+            .expression_attribute_values(":now", number(now.epoch_seconds()))
+            .expression_attribute_values(":most", number(MOST_SPENT_CODES))
+            .build();
+        let mark_code =
+            guard(id, code, browser, claim_id, CodeOutcome::Failed, now).table_name(&self.logins).build();
+        let items = vec![
+            TransactWriteItem::builder().update(built("Update", count_mark)?).build(),
+            TransactWriteItem::builder().put(built("Put", mark_code)?).build(),
+        ];
+        // A condition that fails says that the code was used or marked before, or that the login is over.
+        self.transact(items, &format!("{}mark", claim_id.as_str())).await.map(drop)
+    }
+
+    /// Stores the session that a claimed code gave, and ends the one the browser came with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]. No cookie may then be set: it might open nothing.
+    pub async fn finish(
+        &self,
+        code: &CodeId,
+        claim_id: &ClaimId,
+        id: &SessionId,
+        session: &StoredSession,
+        replaced: Option<&SessionId>,
+    ) -> Result<(), Error> {
+        let put_session = Put::builder()
+            .table_name(&self.sessions)
+            .set_item(Some(session_to_item(id, session)))
+            .condition_expression("attribute_not_exists(id)")
+            .build();
+        let mark_done = Update::builder()
+            .table_name(&self.logins)
+            .key("id", text(code.as_str()))
+            .update_expression("SET outcome = :done")
+            .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
+            .expression_attribute_values(":done", text(CodeOutcome::Done.as_str()))
+            .expression_attribute_values(":claimed", text(CodeOutcome::Claimed.as_str()))
+            .expression_attribute_values(":claim_id", text(claim_id.as_str()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        let mut items = vec![
+            TransactWriteItem::builder().put(built("Put", put_session)?).build(),
+            TransactWriteItem::builder().update(built("Update", mark_done)?).build(),
+        ];
+        if let Some(replaced) = replaced.filter(|replaced| *replaced != id) {
+            let delete =
+                Delete::builder().table_name(&self.sessions).key("id", text(replaced.as_str())).build();
+            items.push(TransactWriteItem::builder().delete(built("Delete", delete)?).build());
+        }
+        // The claim's own token would be taken for a repetition of the claim with other parameters.
+        match self.transact(items, &format!("{}done", claim_id.as_str())).await? {
+            Written::Now => Ok(()),
+            Written::Cancelled(reasons) => match failed(&reasons, 1).item() {
+                // The answer to our own write was lost, and this is the repetition of it.
+                Some(guard)
+                    if attribute(guard, "outcome")? == "done"
+                        && attribute(guard, "attempt_id")? == claim_id.as_str() =>
+                {
+                    Ok(())
+                }
+                _ => Err(Error::Unavailable {
+                    operation: "TransactWriteItems",
+                    code: "ConditionalCheckFailed".to_owned(),
+                }),
+            },
+        }
+    }
+}
+
+/// The guard of a code, if there is none yet; without its table.
+fn guard(
+    id: &LoginId,
+    code: &CodeId,
+    browser: &Digest,
+    claim_id: &ClaimId,
+    outcome: CodeOutcome,
+    now: Timestamp,
+) -> PutBuilder {
+    Put::builder()
+        .item("id", text(code.as_str()))
+        .item("login", text(id.as_str()))
+        .item("browser", text(browser.as_str()))
+        .item("outcome", text(outcome.as_str()))
+        .item("attempt_id", text(claim_id.as_str()))
+        .item("expires_at", number(now.plus(CODE_LIFETIME).epoch_seconds()))
+        .condition_expression("attribute_not_exists(id)")
+}
+
+/// What one condition of a cancelled transaction found.
+enum Before {
+    /// It held.
+    Passed,
+    /// It failed, on an item that does not exist.
+    Absent,
+    /// It failed, on this item.
+    Item(Item),
+}
+
+impl Before {
+    const fn item(&self) -> Option<&Item> {
+        match self {
+            Self::Item(item) => Some(item),
+            Self::Passed | Self::Absent => None,
+        }
+    }
+}
+
+fn failed(reasons: &[CancellationReason], position: usize) -> Before {
+    match reasons.get(position) {
+        Some(reason) if reason.code() == Some("ConditionalCheckFailed") => reason
+            .item()
+            .filter(|item| !item.is_empty())
+            .map_or(Before::Absent, |item| Before::Item(item.clone())),
+        _ => Before::Passed,
+    }
+}

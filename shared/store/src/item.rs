@@ -1,0 +1,105 @@
+//! What is in an item, attribute by attribute. The personal part of a session is one of them, and sealed.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Error;
+use login::Digest;
+use login::pending::LoginId;
+use login::pending::LoginRequest;
+use login::pending::PendingLogin;
+use login::pending::RequestedScope;
+use login::session::SessionId;
+use login::session::StoredSession;
+use login::time::Timestamp;
+use wechat::AppId;
+use wechat::Lang;
+use wechat::Scope;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+pub(super) fn login_to_item(id: &LoginId, login: &PendingLogin) -> Item {
+    let mut item = Item::from([
+        ("id".to_owned(), text(id.as_str())),
+        ("browser".to_owned(), text(login.browser.as_str())),
+        ("app".to_owned(), text(login.app.as_str())),
+        ("scope".to_owned(), text(login.scope.as_str())),
+        ("asked".to_owned(), text(login.request.scope.as_str())),
+        ("return_to".to_owned(), text(&login.return_to)),
+        ("attempt".to_owned(), number(login.round)),
+        ("expires_at".to_owned(), number(login.expires_at.epoch_seconds())),
+    ]);
+    item.extend(login.request.app.as_deref().map(|app| ("asked_app".to_owned(), text(app))));
+    item.extend(login.lang.map(|lang| ("lang".to_owned(), text(lang.as_str()))));
+    item
+}
+
+pub(super) fn login_from_item(item: &Item) -> Result<PendingLogin, Error> {
+    let scope = Scope::parse(attribute(item, "scope")?).ok_or(Error::Corrupt("scope"))?;
+    // A login that was stored before there was more to ask for.
+    let implied = if scope == Scope::UserInfo { RequestedScope::Profile } else { RequestedScope::Identity };
+    let requested =
+        item.get("asked").and_then(|asked| asked.as_s().ok()).and_then(|asked| RequestedScope::parse(asked));
+    Ok(PendingLogin {
+        browser: Digest::stored(attribute(item, "browser")?.to_owned()),
+        app: AppId::parse(attribute(item, "app")?).ok_or(Error::Corrupt("app"))?,
+        scope,
+        request: LoginRequest {
+            scope: requested.unwrap_or(implied),
+            app: item.get("asked_app").and_then(|app| app.as_s().ok()).cloned(),
+        },
+        lang: item.get("lang").and_then(|lang| lang.as_s().ok()).and_then(|lang| Lang::parse(lang)),
+        return_to: attribute(item, "return_to")?.to_owned(),
+        round: count(item, "attempt")?,
+        expires_at: moment(item, "expires_at")?,
+    })
+}
+
+pub(super) fn session_to_item(id: &SessionId, session: &StoredSession) -> Item {
+    Item::from([
+        ("id".to_owned(), text(id.as_str())),
+        ("sealed".to_owned(), AttributeValue::B(Blob::new(session.sealed.clone()))),
+        ("login".to_owned(), text(session.login.as_str())),
+        ("created_at".to_owned(), number(session.created_at.epoch_seconds())),
+        ("refreshed_at".to_owned(), number(session.refreshed_at.epoch_seconds())),
+        ("version".to_owned(), number(session.version)),
+        ("expires_at".to_owned(), number(session.expires_at.epoch_seconds())),
+    ])
+}
+
+pub(super) fn session_from_item(item: &Item) -> Result<StoredSession, Error> {
+    let sealed = item.get("sealed").and_then(|sealed| sealed.as_b().ok()).ok_or(Error::Corrupt("sealed"))?;
+    Ok(StoredSession {
+        sealed: sealed.as_ref().to_vec(),
+        login: LoginId::stored(attribute(item, "login")?.to_owned()),
+        created_at: moment(item, "created_at")?,
+        refreshed_at: moment(item, "refreshed_at")?,
+        version: count(item, "version")?,
+        expires_at: moment(item, "expires_at")?,
+    })
+}
+
+pub(super) fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+pub(super) fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(super) fn attribute<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, Error> {
+    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).ok_or(Error::Corrupt(name))
+}
+
+fn count(item: &Item, name: &'static str) -> Result<u64, Error> {
+    item.get(name)
+        .and_then(|value| value.as_n().ok())
+        .and_then(|number| number.parse().ok())
+        .ok_or(Error::Corrupt(name))
+}
+
+pub(super) fn moment(item: &Item, name: &'static str) -> Result<Timestamp, Error> {
+    count(item, name).map(Timestamp::from_epoch_seconds)
+}

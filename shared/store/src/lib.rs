@@ -1,0 +1,185 @@
+//! The two tables, and the guards that live in their conditions.
+//!
+//! Every condition checks expiry itself: DynamoDB's TTL removes items hours late. Every read that
+//! decides something is consistent. A condition that fails is an outcome; everything else that fails
+//! is an [`Error`].
+//!
+//! One room for each kind of item: a login and the guard of its code (`claim.rs`, where the
+//! race for a code is decided), a session, the token of an app.
+
+mod app_token;
+mod claim;
+mod item;
+mod session;
+
+pub use self::app_token::Lease;
+pub use self::claim::{Claimed, CodeOutcome};
+pub use self::session::Saved;
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
+
+use self::item::{Item, text};
+
+/// How long one operation may take, the SDK's own retries included.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one attempt of it may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(900);
+/// Pauses before a write is tried again that met a transaction on the same items.
+const CONFLICT_PAUSES: [Duration; 5] = [
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+];
+
+/// The tables of one deployment.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    logins: String,
+    sessions: String,
+}
+
+/// Why a table gave no answer. Says which operation and DynamoDB's code for it, and nothing of the item.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// DynamoDB did not answer, or refused.
+    #[error("{operation} failed: {code}")]
+    Unavailable {
+        /// DynamoDB's name of the operation.
+        operation: &'static str,
+        /// DynamoDB's error code, or the SDK's word for what happened.
+        code: String,
+    },
+    /// An item does not have the attributes this version writes.
+    #[error("an item lacks {0}")]
+    Corrupt(&'static str),
+}
+
+impl Store {
+    /// The tables of these names, reached as `aws` says.
+    #[must_use]
+    pub fn new(aws: &SdkConfig, logins: &str, sessions: &str) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_timeout(OPERATION_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let retries =
+            RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50));
+        let settings =
+            aws_sdk_dynamodb::config::Builder::from(aws).timeout_config(timeouts).retry_config(retries);
+        Self {
+            client: Client::from_conf(settings.build()),
+            logins: logins.to_owned(),
+            sessions: sessions.to_owned(),
+        }
+    }
+
+    async fn get(&self, table: &str, id: &str) -> Result<Option<Item>, Error> {
+        self.client
+            .get_item()
+            .table_name(table)
+            .key("id", text(id))
+            .consistent_read(true)
+            .send()
+            .await
+            .map(|answer| answer.item)
+            .map_err(|error| unavailable("GetItem", &error))
+    }
+
+    /// Writes all items or none. A transaction that met another one on the same items is tried again,
+    /// with the same token: neither of the two has decided anything yet.
+    async fn transact(&self, items: Vec<TransactWriteItem>, token: &str) -> Result<Written, Error> {
+        let mut pauses = CONFLICT_PAUSES.iter();
+        loop {
+            let answer = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .client_request_token(token)
+                .send()
+                .await;
+            let Err(error) = answer else { return Ok(Written::Now) };
+            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+                error.as_service_error()
+            else {
+                return Err(unavailable("TransactWriteItems", &error));
+            };
+            let reasons = cancelled.cancellation_reasons();
+            let codes = || reasons.iter().filter_map(CancellationReason::code);
+            if codes().any(|code| code == "ConditionalCheckFailed") {
+                return Ok(Written::Cancelled(reasons.to_vec()));
+            }
+            let passing = codes().find(|code| {
+                matches!(*code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+            });
+            match (passing, pauses.next()) {
+                (Some(_), Some(pause)) => pause_with_jitter(*pause).await,
+                (code, _) => {
+                    let code = code
+                        .or_else(|| codes().find(|code| *code != "None"))
+                        .unwrap_or("TransactionCanceled")
+                        .to_owned();
+                    return Err(Error::Unavailable { operation: "TransactWriteItems", code });
+                }
+            }
+        }
+    }
+}
+
+/// What a transaction came to.
+enum Written {
+    /// Every item is written.
+    Now,
+    /// A condition failed; nothing is written.
+    Cancelled(Vec<CancellationReason>),
+}
+
+/// Makes a write of one item, again if a transaction is at work on it: the SDK repeats what is throttled
+/// or lost, but not this.
+async fn past_conflicts<T, E, F>(write: impl Fn() -> F) -> Result<T, SdkError<E>>
+where
+    F: Future<Output = Result<T, SdkError<E>>>,
+    SdkError<E>: ProvideErrorMetadata,
+{
+    let mut pauses = CONFLICT_PAUSES.iter();
+    loop {
+        match (write().await, pauses.next()) {
+            (Err(error), Some(pause)) if error.code() == Some("TransactionConflictException") => {
+                pause_with_jitter(*pause).await;
+            }
+            (answer, _) => return answer,
+        }
+    }
+}
+
+/// Waits for a pause and up to as long again, so that two that met once do not meet again.
+async fn pause_with_jitter(pause: Duration) {
+    let [jitter] = login::random::bytes::<1>();
+    tokio::time::sleep(pause.mul_f64(1.0 + f64::from(jitter) / 255.0)).await;
+}
+
+fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Error {
+    let code = match error {
+        SdkError::ServiceError(_) => error.code().unwrap_or("ServiceError"),
+        SdkError::TimeoutError(_) => "Timeout",
+        SdkError::DispatchFailure(_) => "DispatchFailure",
+        SdkError::ConstructionFailure(_) => "ConstructionFailure",
+        _ => "ResponseError",
+    };
+    Error::Unavailable { operation, code: code.to_owned() }
+}
+
+/// The SDK's builders fail only if a required field was forgotten.
+fn built<T, E>(operation: &'static str, item: Result<T, E>) -> Result<T, Error> {
+    item.map_err(|_| Error::Unavailable { operation, code: "ConstructionFailure".to_owned() })
+}

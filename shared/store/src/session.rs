@@ -1,0 +1,89 @@
+//! Sessions: read, saved over the version that was read, ended.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::item::{number, session_from_item, text};
+use super::{Error, Store, past_conflicts, unavailable};
+use login::session::SessionId;
+use login::session::SessionToken;
+use login::session::StoredSession;
+use login::time::Timestamp;
+
+/// What saving a changed session came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    /// The change is stored.
+    Now,
+    /// Somebody else changed or ended the session first; nothing was stored.
+    Outdated,
+}
+
+impl Store {
+    /// Reads a session; `None` if there is none, or if it is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn session(&self, id: &SessionId, now: Timestamp) -> Result<Option<StoredSession>, Error> {
+        let item = self.get(&self.sessions, id.as_str()).await?;
+        let session = item.as_ref().map(session_from_item).transpose()?;
+        Ok(session.filter(|session| session.expires_at > now))
+    }
+
+    /// Saves a changed seal over the version it was made from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn save_session(
+        &self,
+        id: &SessionId,
+        sealed: Vec<u8>,
+        version: u64,
+        now: Timestamp,
+    ) -> Result<Saved, Error> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.sessions)
+            .key("id", text(id.as_str()))
+            .update_expression("SET sealed = :sealed, refreshed_at = :now, version = :next")
+            .condition_expression("version = :version AND expires_at > :now")
+            .expression_attribute_values(":sealed", AttributeValue::B(Blob::new(sealed)))
+            .expression_attribute_values(":now", number(now.epoch_seconds()))
+            .expression_attribute_values(":version", number(version))
+            .expression_attribute_values(":next", number(version + 1));
+        match past_conflicts(|| update.clone().send()).await {
+            Ok(_) => Ok(Saved::Now),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Saved::Outdated),
+            Err(error) => Err(unavailable("UpdateItem", &error)),
+        }
+    }
+
+    /// Ends the session that a browser's cookie names. To name none, or one that is gone, is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn end_session(&self, token: Option<&SessionToken>) -> Result<(), Error> {
+        match token {
+            Some(token) => self.delete_session(&token.session_id()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes a session; deleting one that is gone is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn delete_session(&self, id: &SessionId) -> Result<(), Error> {
+        let delete = self.client.delete_item().table_name(&self.sessions).key("id", text(id.as_str()));
+        past_conflicts(|| delete.clone().send())
+            .await
+            .map(drop)
+            .map_err(|error| unavailable("DeleteItem", &error))
+    }
+}

@@ -1,0 +1,202 @@
+//! The two cookies, read byte by byte and written with every attribute.
+//!
+//! * the **browser cookie** holds the [`BrowserSecret`]: it ties a login to the browser that began it;
+//! * the **session cookie** holds the [`SessionToken`]: it is the session.
+//!
+//! On the deployed domain both carry the `__Host-` prefix (RFC 6265bis §4.1.3.2), so that no sibling
+//! domain and no plain-HTTP page can plant them. The prefix protects only if it is compared exactly:
+//! a parser that trims Unicode spaces or percent-decodes names accepts look-alikes that the browser
+//! let a sibling set. Therefore names and values are compared as they stand, only the space and the
+//! tab around them are stripped, and a cookie that stands twice counts as absent.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+
+use login::pending::BrowserSecret;
+use login::session::SessionToken;
+
+/// How long a browser keeps its secret after its latest login began: longer than any login lasts.
+const BROWSER_COOKIE_LIFETIME: Duration = Duration::from_hours(24);
+
+/// The names and attributes of the two cookies for one deployment.
+#[derive(Debug, Clone, Copy)]
+pub struct Cookies {
+    /// Whether the public URL is `https`; only then may a cookie be `Secure` and `__Host-`.
+    secure: bool,
+}
+
+impl Cookies {
+    /// Cookies for a public URL that is, or is not, `https`.
+    #[must_use]
+    pub const fn new(secure: bool) -> Self {
+        Self { secure }
+    }
+
+    /// The browser secret the request came with, if exactly one well-formed cookie holds it.
+    #[must_use]
+    pub fn browser(self, headers: &HeaderMap) -> Option<BrowserSecret> {
+        BrowserSecret::parse(&one(headers, self.browser_name())?)
+    }
+
+    /// The session token the request came with, if exactly one well-formed cookie holds it.
+    #[must_use]
+    pub fn session(self, headers: &HeaderMap) -> Option<SessionToken> {
+        SessionToken::parse(&one(headers, self.session_name())?)
+    }
+
+    /// `Set-Cookie` for the browser secret.
+    #[must_use]
+    pub fn set_browser(self, browser: &BrowserSecret) -> String {
+        self.set(self.browser_name(), &browser.expose(), BROWSER_COOKIE_LIFETIME)
+    }
+
+    /// `Set-Cookie` for the session token.
+    #[must_use]
+    pub fn set_session(self, session: &SessionToken, lifetime: Duration) -> String {
+        self.set(self.session_name(), &session.expose(), lifetime)
+    }
+
+    /// `Set-Cookie` that removes the session cookie; same attributes, or the browser would keep it.
+    #[must_use]
+    pub fn clear_session(self) -> String {
+        self.set(self.session_name(), "", Duration::ZERO)
+    }
+
+    const fn browser_name(self) -> &'static str {
+        if self.secure { "__Host-browser" } else { "browser" }
+    }
+
+    const fn session_name(self) -> &'static str {
+        if self.secure { "__Host-session" } else { "session" }
+    }
+
+    fn set(self, name: &str, value: &str, lifetime: Duration) -> String {
+        let secure = if self.secure { "Secure; " } else { "" };
+        let lifetime = lifetime.as_secs();
+        format!("{name}={value}; Path=/; Max-Age={lifetime}; {secure}HttpOnly; SameSite=Lax")
+    }
+}
+
+/// The value of the cookie `name`, if it stands exactly once.
+fn one(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut values = headers.get_all(header::COOKIE).iter().flat_map(pairs).filter_map(|pair| {
+        let position = pair.iter().position(|byte| *byte == b'=')?;
+        let (key, value) = pair.split_at(position);
+        (strip(key) == name.as_bytes()).then(|| strip(value.get(1..).unwrap_or_default()))
+    });
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    std::str::from_utf8(value).ok().map(str::to_owned)
+}
+
+fn pairs(header: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    header.as_bytes().split(|byte| *byte == b';')
+}
+
+fn strip(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    fn browser(headers: &[&[u8]]) -> Option<String> {
+        let mut map = HeaderMap::new();
+        for header in headers {
+            map.append(header::COOKIE, HeaderValue::from_bytes(header).unwrap());
+        }
+        Cookies::new(true).browser(&map).map(|secret| secret.expose())
+    }
+
+    #[test]
+    fn the_browser_cookie_is_read_among_others() {
+        let cookie = format!("a=b; __Host-browser={SECRET}; __Host-browserx=1; c");
+        assert_eq!(browser(&[cookie.as_bytes()]).as_deref(), Some(SECRET));
+        let alone = format!("__Host-browser={SECRET}");
+        assert_eq!(browser(&[b"a=b", alone.as_bytes()]).as_deref(), Some(SECRET));
+    }
+
+    #[test]
+    fn each_cookie_is_read_by_its_own_name() {
+        let other = SECRET.replace('0', "e");
+        for (cookies, prefix) in [(Cookies::new(true), "__Host-"), (Cookies::new(false), "")] {
+            let cookie = format!("{prefix}session={SECRET};{prefix}browser={other}");
+            let headers = HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())]);
+            assert_eq!(cookies.session(&headers).map(|token| token.expose()).as_deref(), Some(SECRET));
+            assert_eq!(cookies.browser(&headers).map(|secret| secret.expose()), Some(other.clone()));
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_stands_twice_counts_as_absent() {
+        let twice = format!("__Host-browser={SECRET}; __Host-browser={SECRET}");
+        assert_eq!(browser(&[twice.as_bytes()]), None);
+        let once = format!("__Host-browser={SECRET}");
+        assert_eq!(browser(&[once.as_bytes(), once.as_bytes()]), None);
+    }
+
+    #[test]
+    fn a_look_alike_of_the_prefix_is_another_cookie() {
+        for name in [
+            "__host-browser",
+            "__Host%2Dbrowser",
+            "\u{2000}__Host-browser",
+            "\u{a0}__Host-browser",
+            "browser",
+            "__Secure-browser",
+        ] {
+            let cookie = format!("{name}={SECRET}");
+            assert_eq!(browser(&[cookie.as_bytes()]), None, "{name}");
+        }
+        assert_eq!(browser(&[&[b"\x85__Host-browser=".as_slice(), SECRET.as_bytes()].concat()]), None);
+    }
+
+    #[test]
+    fn a_malformed_value_counts_as_absent() {
+        for value in [
+            "",
+            "x",
+            &SECRET.to_uppercase(),
+            &format!("\"{SECRET}\""),
+            &format!("{SECRET}0"),
+            &format!("{SECRET}="),
+        ] {
+            let cookie = format!("__Host-browser={value}");
+            assert_eq!(browser(&[cookie.as_bytes()]), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn cookies_carry_every_attribute() {
+        let secret = BrowserSecret::parse(SECRET).unwrap();
+        assert_eq!(
+            Cookies::new(true).set_browser(&secret),
+            format!("__Host-browser={SECRET}; Path=/; Max-Age=86400; Secure; HttpOnly; SameSite=Lax")
+        );
+        let token = SessionToken::parse(SECRET).unwrap();
+        assert_eq!(
+            Cookies::new(true).set_session(&token, Duration::from_mins(1)),
+            format!("__Host-session={SECRET}; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax")
+        );
+        assert_eq!(
+            Cookies::new(true).clear_session(),
+            "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"
+        );
+        assert_eq!(
+            Cookies::new(false).clear_session(),
+            "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+        );
+    }
+}

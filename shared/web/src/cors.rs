@@ -1,0 +1,189 @@
+//! Who may ask from another page's script (the CORS protocol of the Fetch standard).
+//!
+//! The functions answer it themselves; the API's configuration has none, since two answers break
+//! browsers. An origin is trusted if it stands byte for byte in the allow-list: no pattern, no `null`,
+//! no `*`. A request from any other origin is refused, not merely answered without the headers.
+
+use http::{HeaderMap, StatusCode, header};
+
+use crate::reason::Reason;
+use crate::request::CorrelationId;
+use crate::request::Request;
+use crate::response;
+use crate::response::Outcome;
+use crate::response::Response;
+
+/// The page whose script asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller<'a> {
+    /// No page that had to say so: a navigation, a page of our own, or no browser.
+    NoOrigin,
+    /// A page on an allowed origin, or on our own.
+    Trusted(&'a str),
+    /// A page on any other origin.
+    Foreign,
+}
+
+impl<'a> Caller<'a> {
+    /// The caller of a request, from its `Origin` header.
+    #[must_use]
+    pub fn of(headers: &'a HeaderMap, is_trusted: impl Fn(&str) -> bool) -> Self {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        match (origins.next(), origins.next()) {
+            (None, _) => Self::NoOrigin,
+            (Some(origin), None) => {
+                let trusted = origin.to_str().ok().filter(|origin| is_trusted(origin));
+                trusted.map_or(Self::Foreign, Self::Trusted)
+            }
+            (Some(_), Some(_)) => Self::Foreign,
+        }
+    }
+
+    /// Lets the caller's script read the response.
+    #[must_use]
+    pub fn allow(self, response: Response) -> Response {
+        let response = response::with_header(response, header::VARY, "Origin, Accept, Accept-Language");
+        match self {
+            Self::Trusted(origin) => {
+                let response = response::with_header(response, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                let response =
+                    response::with_header(response, header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+                response::with_header(response, header::ACCESS_CONTROL_EXPOSE_HEADERS, "x-correlation-id")
+            }
+            Self::NoOrigin | Self::Foreign => response,
+        }
+    }
+
+    /// Whether the caller may be told of something that only some pages may know.
+    #[must_use]
+    pub fn may_know(self, is_trusted: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::NoOrigin => true,
+            Self::Trusted(origin) => is_trusted(origin),
+            Self::Foreign => false,
+        }
+    }
+
+    /// Answers a preflight: a trusted caller may use `methods`.
+    #[must_use]
+    pub fn preflight(self, request: &Request, methods: &'static str) -> Response {
+        match self {
+            Self::Trusted(_) => {
+                let response = response::empty(StatusCode::NO_CONTENT);
+                let response = response::with_header(response, header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+                let response = response::with_header(
+                    response,
+                    header::ACCESS_CONTROL_ALLOW_HEADERS,
+                    "accept, content-type",
+                );
+                let response = response::with_header(response, header::ACCESS_CONTROL_MAX_AGE, "600");
+                Outcome::new("preflight").of(self.allow(response))
+            }
+            Self::NoOrigin | Self::Foreign => self.refuse(request),
+        }
+    }
+
+    /// Answers a caller that is not trusted.
+    #[must_use]
+    pub fn refuse(self, request: &Request) -> Response {
+        let problem = response::problem(Reason::OriginRefused, &CorrelationId::of(request), None);
+        Outcome::new("foreign_origin").of(self.allow(problem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use login::return_to::Targets;
+
+    #[test]
+    fn only_exact_origins_are_trusted() {
+        let targets =
+            Targets::new("https://auth.example.com".to_owned(), vec!["https://www.example.com".to_owned()]);
+        let caller = |origins: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for origin in origins {
+                headers.append(header::ORIGIN, origin.parse().unwrap());
+            }
+            match Caller::of(&headers, |origin| targets.is_trusted_origin(origin)) {
+                Caller::Trusted(origin) => origin.to_owned(),
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(caller(&[]), "NoOrigin");
+        assert_eq!(caller(&["https://www.example.com"]), "https://www.example.com");
+        assert_eq!(caller(&["https://auth.example.com"]), "https://auth.example.com");
+        for foreign in [
+            "null",
+            "*",
+            "",
+            "https://www.example.com/",
+            "https://WWW.example.com",
+            "http://www.example.com",
+            "https://www.example.com:443",
+            "https://www.example.com.evil.com",
+            "https://evil.com",
+        ] {
+            assert_eq!(caller(&[foreign]), "Foreign", "{foreign}");
+        }
+        assert_eq!(caller(&["https://www.example.com", "https://www.example.com"]), "Foreign");
+    }
+
+    const PAGE: Caller<'_> = Caller::Trusted("https://www.example.com");
+
+    /// The status, and every header that is about origins.
+    fn told(response: &Response) -> (u16, Vec<(&str, &str)>) {
+        let headers = response.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+        let is_about_origins = |name: &str| name.starts_with("access-control-") || name == "vary";
+        let mut headers: Vec<_> = headers.filter(|(name, _)| is_about_origins(name)).collect();
+        headers.sort_unstable();
+        (response.status().as_u16(), headers)
+    }
+
+    const VARY: (&str, &str) = ("vary", "Origin, Accept, Accept-Language");
+    const ALLOWED: [(&str, &str); 3] = [
+        ("access-control-allow-credentials", "true"),
+        ("access-control-allow-origin", "https://www.example.com"),
+        ("access-control-expose-headers", "x-correlation-id"),
+    ];
+
+    #[test]
+    fn only_a_trusted_page_may_read_an_answer() {
+        let allowed = PAGE.allow(response::empty(StatusCode::OK));
+        assert_eq!(told(&allowed), (200, [&ALLOWED[..], &[VARY]].concat()));
+        for caller in [Caller::NoOrigin, Caller::Foreign] {
+            assert_eq!(told(&caller.allow(response::empty(StatusCode::OK))), (200, vec![VARY]));
+        }
+    }
+
+    #[test]
+    fn a_preflight_is_answered_to_a_trusted_page() {
+        let request = Request::default();
+        let (status, headers) = {
+            let preflight = PAGE.preflight(&request, "GET");
+            let (status, headers) = told(&preflight);
+            (status, headers.into_iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>())
+        };
+        assert_eq!(status, 204);
+        for header in [
+            "access-control-allow-methods: GET",
+            "access-control-allow-headers: accept, content-type",
+            "access-control-max-age: 600",
+            "access-control-allow-origin: https://www.example.com",
+        ] {
+            assert!(headers.iter().any(|told| told == header), "{header} of {headers:?}");
+        }
+        for caller in [Caller::NoOrigin, Caller::Foreign] {
+            assert_eq!(told(&caller.preflight(&request, "GET")), (403, vec![VARY]));
+            assert_eq!(told(&caller.refuse(&request)), (403, vec![VARY]));
+        }
+    }
+
+    #[test]
+    fn what_only_some_pages_may_know_is_told_to_them_and_to_no_page() {
+        assert!(Caller::NoOrigin.may_know(|_| false));
+        assert!(PAGE.may_know(|origin| origin == "https://www.example.com"));
+        assert!(!PAGE.may_know(|_| false));
+        assert!(!Caller::Foreign.may_know(|_| true));
+    }
+}

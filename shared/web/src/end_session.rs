@@ -1,0 +1,35 @@
+//! How a session ends at its owner's wish: by `POST /logout`, or by `DELETE /userinfo`.
+//!
+//! The two are one act under two names. All that is stored of a person is in the item of the session, so
+//! who logs out is erased, and whoever asks to be erased is logged out.
+//!
+//! The session is deleted first, then the cookie is cleared: a cookie that is gone while its session
+//! lives on would leave a stolen copy of it working.
+
+use std::fmt::Display;
+
+use crate::cookie::Cookies;
+use crate::reason::Reason;
+use crate::request::CorrelationId;
+use crate::request::Request;
+use crate::response;
+use crate::response::Outcome;
+use crate::response::Response;
+
+/// Answers whoever asked for the end of a session with `response` and a cleared cookie, if the session
+/// is `deleted`; there may have been none.
+#[must_use]
+pub fn answer(
+    deleted: Result<(), impl Display>,
+    request: &Request,
+    cookies: Cookies,
+    response: Response,
+) -> Response {
+    match deleted {
+        Ok(()) => response::with_cookie(response, &cookies.clear_session()),
+        Err(error) => {
+            let problem = response::problem(Reason::ServiceUnavailable, &CorrelationId::of(request), None);
+            Outcome::alarm("store_unavailable", error).of(problem)
+        }
+    }
+}

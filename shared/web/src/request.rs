@@ -1,0 +1,140 @@
+//! What a function is given: an HTTP request without a body, and the name it goes by in the log.
+
+use http::{HeaderMap, header};
+
+/// A request. No route of this stack reads a body.
+pub type Request = http::Request<()>;
+
+/// The name of one request, in the log and on the page a visitor sees; Lambda's request id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorrelationId(String);
+
+impl CorrelationId {
+    /// Reads an id: up to 64 letters, digits and `-`, so that it is safe in a page, a URL and a log.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        ((1..=64).contains(&text.len()) && text.bytes().all(is_plain)).then(|| Self(text.to_owned()))
+    }
+
+    /// The plain characters of Lambda's own id, which are all of it.
+    #[must_use]
+    pub fn sanitized(text: &str) -> Self {
+        Self(
+            text.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(64).collect(),
+        )
+    }
+
+    /// The id of a request; empty for one that did not come through the runtime.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self(String::new()))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether the browser opens this address as a page of its own, as far as it says.
+///
+/// Fetch metadata tells a page from a picture, a frame, a script's request or a prefetch. A foreign
+/// site could otherwise start a silent login from an `<img>`. Browsers that send no such headers, old
+/// webviews among them, are let through: the state and the browser cookie hold the login either way.
+#[must_use]
+pub fn is_page_load(headers: &HeaderMap) -> bool {
+    let is = |name: &str, expected: &str| headers.get(name).is_none_or(|value| value == expected);
+    is("sec-fetch-mode", "navigate")
+        && is("sec-fetch-dest", "document")
+        && !["sec-purpose", "purpose"]
+            .iter()
+            .any(|name| headers.get(*name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch")))
+}
+
+/// Whether the visitor is a browser that asks for a page, rather than a script that asks for data.
+#[must_use]
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|accept| {
+        accept.split(',').any(|range| {
+            range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
+        })
+    })
+}
+
+/// Whether the browser is WeChat's own: `MicroMessenger`, but not `wxwork`, which is 企业微信's and cannot
+/// use an Official Account. Desktop WeChat says `MicroMessenger` too. A hint for routing and no more:
+/// whoever pretends only meets WeChat's own refusal.
+#[must_use]
+pub fn is_wechat(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    agent.contains("MicroMessenger") && !agent.contains("wxwork")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wechat_is_told_from_wecom_and_from_the_rest() {
+        for (agent, expected) in [
+            ("Mozilla/5.0 MicroMessenger/8.0.64(0x18004034) NetType/WIFI Language/zh_CN", true),
+            (
+                "Mozilla/5.0 MicroMessenger/7.0.20.1781(0x6700143B) WindowsWechat(0x63090c37) XWEB/14315 Flue",
+                true,
+            ),
+            ("Mozilla/5.0 MicroMessenger/6.8.0 MacWechat/3.8.7(0x13080712)", true),
+            ("Mozilla/5.0 wxwork/3.1.16 MicroMessenger/7.0.1 Language/zh", false),
+            ("Mozilla/5.0 Chrome/142.0.0.0 Safari/537.36", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]);
+            assert_eq!(is_wechat(&headers), expected, "{agent}");
+        }
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_a_page_of_its_own_is_a_page_load() {
+        assert!(is_page_load(&HeaderMap::new()));
+        assert!(is_page_load(&headers(&[
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+            ("sec-fetch-site", "cross-site")
+        ])));
+        for refused in [
+            &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")][..],
+            &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
+            &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+            &[("sec-fetch-dest", "frame")],
+            &[("sec-purpose", "prefetch;prerender")],
+            &[("purpose", "prefetch")],
+        ] {
+            assert!(!is_page_load(&headers(refused)), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_is_told_from_a_browser() {
+        assert!(wants_page(&headers(&[("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")])));
+        for accept in ["*/*", "application/json", "application/json, text/plain, */*"] {
+            assert!(!wants_page(&headers(&[("accept", accept)])), "{accept}");
+        }
+    }
+
+    #[test]
+    fn a_correlation_id_is_plain() {
+        assert!(CorrelationId::parse("8f5e6a0c-0000-4000-8000-000000000000").is_some());
+        for text in ["", "<b>", "a b", &"a".repeat(65)] {
+            assert!(CorrelationId::parse(text).is_none(), "{text}");
+        }
+        let sanitized = |text: &str| CorrelationId::sanitized(text).as_str().to_owned();
+        assert_eq!(sanitized("8f5e6a0c-0000-4000"), "8f5e6a0c-0000-4000");
+        assert_eq!(sanitized("-<b>\"1 é/\n2%"), "-b12");
+        assert_eq!(sanitized(&"a".repeat(65)), "a".repeat(64));
+    }
+}

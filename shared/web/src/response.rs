@@ -1,0 +1,224 @@
+//! What a function answers: redirects, pages and JSON, each safe by default.
+//!
+//! [`secure`] is applied to every response on its way out, so that no route can forget a header; a
+//! page loosens only what it needs, by naming its own policy.
+
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::reason::Reason;
+use crate::request::CorrelationId;
+use wechat::errcode::Errcode;
+use wechat::errcode::Reaction;
+use wechat::error::Error;
+
+/// A response.
+pub type Response = http::Response<String>;
+
+/// How a request ended, for its one line in the log. Travels as an extension of the response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What happened, in a word of its own for every way a request can end.
+    pub name: &'static str,
+    /// Whether an operator should look at it.
+    pub is_alarm: bool,
+    /// WeChat's error code, if WeChat said no.
+    pub errcode: Option<Errcode>,
+    /// WeChat's request id, if WeChat said no.
+    pub rid: Option<String>,
+    /// What failed below, in words that hold no data.
+    pub cause: Option<String>,
+}
+
+impl Outcome {
+    /// An outcome that needs no further word.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, is_alarm: false, errcode: None, rid: None, cause: None }
+    }
+
+    /// An outcome that an operator should look at, with what caused it.
+    #[must_use]
+    pub fn alarm(name: &'static str, cause: impl std::fmt::Display) -> Self {
+        Self { is_alarm: true, ..Self::new(name).with_cause(cause) }
+    }
+
+    /// Adds what failed below.
+    #[must_use]
+    pub fn with_cause(self, cause: impl std::fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string()), ..self }
+    }
+
+    /// Adds what WeChat said. A refusal that only a change of this deployment mends is an alarm.
+    #[must_use]
+    pub fn with_wechat(self, error: &Error) -> Self {
+        let outcome = self.with_cause(error);
+        match error {
+            Error::Refused(refused) => Self {
+                is_alarm: outcome.is_alarm || refused.errcode.reaction() == Reaction::Configuration,
+                errcode: Some(refused.errcode),
+                rid: refused.rid.clone(),
+                ..outcome
+            },
+            Error::NotSent | Error::InDoubt(_) => outcome,
+        }
+    }
+
+    /// Attaches the outcome to a response.
+    #[must_use]
+    pub fn of(self, mut response: Response) -> Response {
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The policy of an answer that is not a page: nothing may load, nothing may frame it.
+const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// An answer without a body.
+#[must_use]
+pub fn empty(status: StatusCode) -> Response {
+    with_type(status, None, String::new())
+}
+
+/// A redirect; `location` is an absolute URL that a parser has written.
+#[must_use]
+pub fn redirect(status: StatusCode, location: &str) -> Response {
+    let mut response = empty(status);
+    match HeaderValue::from_str(location) {
+        Ok(location) => {
+            response.headers_mut().insert(header::LOCATION, location);
+            response
+        }
+        // A serialised URL is printable ASCII, so there is no such location.
+        Err(_) => empty(Reason::Unexpected.status()),
+    }
+}
+
+/// A page.
+#[must_use]
+pub fn html(status: StatusCode, body: String) -> Response {
+    with_type(status, Some("text/html; charset=utf-8"), body)
+}
+
+/// A plain text file.
+#[must_use]
+pub fn text(status: StatusCode, body: String) -> Response {
+    with_type(status, Some("text/plain; charset=utf-8"), body)
+}
+
+/// A JSON document.
+#[must_use]
+pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    json_as("application/json; charset=utf-8", status, body)
+}
+
+/// A problem document (RFC 9457) for a script; `authorize_url` is where a login would begin.
+#[must_use]
+pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Option<&str>) -> Response {
+    #[derive(Serialize)]
+    struct Problem<'a> {
+        #[serde(rename = "type")]
+        kind: String,
+        title: &'static str,
+        status: u16,
+        detail: String,
+        correlation_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        authorize_url: Option<&'a str>,
+    }
+    let words = reason.words(crate::language::Language::English);
+    let problem = Problem {
+        kind: format!("urn:wechat-login:{}", reason.as_str()),
+        title: words.title,
+        status: reason.status().as_u16(),
+        detail: words.happened.to_owned(),
+        correlation_id: correlation_id.as_str(),
+        authorize_url,
+    };
+    json_as("application/problem+json; charset=utf-8", reason.status(), &problem)
+}
+
+/// Adds a `Set-Cookie` line.
+#[must_use]
+pub fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Sets a header whose value is a constant or has been checked.
+#[must_use]
+pub fn with_header(mut response: Response, name: header::HeaderName, value: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// Gives a response everything that every response must carry, without replacing what it chose itself.
+pub fn secure(response: &mut Response, correlation_id: &CorrelationId) {
+    let is_busy = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("content-security-policy", POLICY),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("referrer-policy", "no-referrer"),
+        ("strict-transport-security", "max-age=63072000"),
+        ("x-content-type-options", "nosniff"),
+        ("x-robots-tag", "noindex"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if is_busy {
+        headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("10"));
+    }
+    if let Ok(value) = HeaderValue::from_str(correlation_id.as_str()) {
+        headers.insert("x-correlation-id", value);
+    }
+}
+
+fn json_as<T: Serialize>(kind: &'static str, status: StatusCode, body: &T) -> Response {
+    match serde_json::to_string(body) {
+        Ok(body) => with_type(status, Some(kind), body),
+        // Our own types always serialise.
+        Err(_) => empty(Reason::Unexpected.status()),
+    }
+}
+
+fn with_type(status: StatusCode, kind: Option<&'static str>, body: String) -> Response {
+    let mut response = http::Response::new(body);
+    *response.status_mut() = status;
+    if let Some(kind) = kind {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_response_is_made_safe_and_keeps_what_it_chose() {
+        let id = CorrelationId::parse("id-1").unwrap();
+        let mut response = with_header(empty(StatusCode::OK), header::REFERRER_POLICY, "same-origin");
+        secure(&mut response, &id);
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header("cache-control"), Some("no-store"));
+        assert_eq!(header("content-security-policy"), Some(POLICY));
+        assert_eq!(header("referrer-policy"), Some("same-origin"));
+        assert_eq!(header("x-correlation-id"), Some("id-1"));
+        assert_eq!(header("retry-after"), None);
+    }
+
+    #[test]
+    fn a_busy_answer_says_when_to_come_back() {
+        let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
+        secure(&mut response, &CorrelationId::parse("id-1").unwrap());
+        assert_eq!(response.headers().get("retry-after").unwrap(), "10");
+    }
+}

@@ -1,0 +1,280 @@
+//! The one place that calls WeChat.
+//!
+//! **A code is sent at most once.** WeChat may burn a code and then fail to say so: a timeout, a
+//! reset, a 5xx or `-1` leave in doubt whether the code was used, and asking again could only turn
+//! doubt into 40163. So [`Client::exchange`] repeats itself only if no connection was made at all,
+//! which is the one failure that proves that nothing was sent.
+//!
+//! No connection outlives its request. A Lambda sandbox is frozen between invocations; a connection
+//! kept across a freeze may be dead without anyone having noticed, and a code written into it would
+//! be in doubt for nothing.
+//!
+//! **No URL leaves this file.** The query of a call holds the secret, the code or a token, and an
+//! error of the HTTP client prints its URL; every such error becomes an [`Error`] of ours on the spot.
+
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use url::Url;
+
+use wechat::body::{self, BodyError, Exchange, Refresh, StableToken, UserInfo};
+use wechat::errcode::Errcode;
+use wechat::error::{Doubt, Error};
+use wechat::{
+    AccessToken, AppId, AppSecret, AuthorizationCode, ComponentAccessToken, GlobalToken, Lang, OpenId,
+    RefreshToken, Scope, UnionId,
+};
+
+pub mod stopwatch;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+/// How long a call may take, connection and body included.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest body that is read, in bytes; WeChat's own are below one kilobyte.
+const LARGEST_BODY: usize = 64 * 1024;
+/// How often a question that changes nothing is asked, and the pauses in between.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
+
+/// A client of WeChat's API; one per process.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    api_url: Url,
+    backup_url: Option<Url>,
+}
+
+/// Who asks WeChat for a person's tokens.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// The app itself, with its secret.
+    App(AppSecret),
+    /// A third-party platform that acts for the app.
+    Component {
+        /// The platform.
+        component: AppId,
+        /// Its token.
+        token: ComponentAccessToken,
+    },
+}
+
+impl Credentials {
+    /// Whether WeChat refuses a call because of these, so that reading them anew may help.
+    #[must_use]
+    pub fn are_refused_by(&self, error: &Error) -> bool {
+        match self {
+            Self::App(_) => error.errcode() == Some(Errcode::INVALID_APP_SECRET),
+            Self::Component { .. } => error.is_about_the_component(),
+        }
+    }
+}
+
+/// Keeps the kind and drops the error: it prints its URL, and the URL holds secrets.
+fn kind(error: reqwest::Error) -> Error {
+    if error.is_connect() {
+        Error::NotSent
+    } else if error.is_timeout() {
+        Error::InDoubt(Doubt::Timeout)
+    } else {
+        Error::InDoubt(Doubt::Broken)
+    }
+}
+
+impl Client {
+    /// A client of the API at `api_url`, with a host to fall back to when no connection can be made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSent`] if the platform's certificates cannot be loaded.
+    pub fn new(api_url: Url, backup_url: Option<Url>) -> Result<Self, Error> {
+        // The provider is the process's; a second installation is refused and changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .https_only(api_url.scheme() == "https")
+            .no_proxy()
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .pool_max_idle_per_host(0)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
+            .build()
+            .map_err(kind)?;
+        Ok(Self { http, api_url, backup_url })
+    }
+
+    /// Exchanges a code for a person's tokens: `GET /sns/oauth2/access_token`, or a third-party
+    /// platform's `component/access_token`. Sends the code at most once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; after [`Error::InDoubt`] the code counts as used.
+    pub async fn exchange(
+        &self,
+        app: &AppId,
+        credentials: &Credentials,
+        code: &AuthorizationCode,
+        asked: Scope,
+    ) -> Result<Exchange, Error> {
+        let code = ("code", code.expose());
+        let grant_type = ("grant_type", "authorization_code");
+        let body = match credentials {
+            Credentials::App(secret) => {
+                let query = [("appid", app.as_str()), ("secret", secret.expose()), code, grant_type];
+                self.get_once("/sns/oauth2/access_token", &query).await?
+            }
+            Credentials::Component { component, token } => {
+                let [component, token] = component_query(component, token);
+                let query = [("appid", app.as_str()), code, grant_type, component, token];
+                self.get_once("/sns/oauth2/component/access_token", &query).await?
+            }
+        };
+        Ok(body::exchange(&body, asked)?)
+    }
+
+    /// Renews a person's tokens: `GET /sns/oauth2/refresh_token`, which needs no secret, or a third-party
+    /// platform's `component/refresh_token`. Sent at most once, as WeChat may replace the refresh token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn refresh(
+        &self,
+        app: &AppId,
+        component: Option<(&AppId, &ComponentAccessToken)>,
+        refresh_token: &RefreshToken,
+    ) -> Result<Refresh, Error> {
+        let (app, grant_type) = (("appid", app.as_str()), ("grant_type", "refresh_token"));
+        let refresh_token = ("refresh_token", refresh_token.expose());
+        let body = match component {
+            None => self.get_once("/sns/oauth2/refresh_token", &[app, grant_type, refresh_token]).await?,
+            Some((component, token)) => {
+                let [component, token] = component_query(component, token);
+                let query = [app, grant_type, component, token, refresh_token];
+                self.get_once("/sns/oauth2/component/refresh_token", &query).await?
+            }
+        };
+        Ok(body::refresh(&body)?)
+    }
+
+    /// Fetches an app's global token: `POST /cgi-bin/stable_token` in its normal mode, which gives the
+    /// same token again while it lives. WeChat takes the call only from allow-listed addresses.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn stable_token(&self, app: &AppId, secret: &AppSecret) -> Result<StableToken, Error> {
+        let request = serde_json::json!({
+            "grant_type": "client_credential",
+            "appid": app.as_str(),
+            "secret": secret.expose(),
+            "force_refresh": false,
+        });
+        let mut url = self.api_url.clone();
+        url.set_path("/cgi-bin/stable_token");
+        let request =
+            self.http.post(url).header("content-type", "application/json").body(request.to_string());
+        Ok(body::stable_token(&send(request).await?)?)
+    }
+
+    /// Reads a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing, so it is asked up to three
+    /// times.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the last attempt.
+    pub async fn follower_unionid(
+        &self,
+        token: &GlobalToken,
+        openid: &OpenId,
+    ) -> Result<Option<UnionId>, Error> {
+        let query = [("access_token", token.expose()), ("openid", openid.expose())];
+        self.ask("/cgi-bin/user/info", &query, |body| body::follower_unionid(body, openid)).await
+    }
+
+    /// Reads a person's profile: `GET /sns/userinfo`. Changes nothing, so it is asked up to three times.
+    ///
+    /// The caller compares the profile's openid with the session's: WeChat is not known to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the last attempt.
+    pub async fn user_info(
+        &self,
+        access_token: &AccessToken,
+        openid: &OpenId,
+        lang: Option<Lang>,
+    ) -> Result<UserInfo, Error> {
+        let mut query = vec![("access_token", access_token.expose()), ("openid", openid.expose())];
+        query.extend(lang.map(|lang| ("lang", lang.as_str())));
+        self.ask("/sns/userinfo", &query, body::user_info).await
+    }
+
+    /// Asks whether a person's grant still stands: `GET /sns/auth`. LoginRequest up to three times.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the last attempt.
+    pub async fn auth(&self, access_token: &AccessToken, openid: &OpenId) -> Result<(), Error> {
+        let query = [("access_token", access_token.expose()), ("openid", openid.expose())];
+        self.ask("/sns/auth", &query, body::auth).await
+    }
+
+    /// Asks a question that changes nothing until it is answered, three times at most.
+    async fn ask<T>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        read: impl Fn(&[u8]) -> Result<T, BodyError>,
+    ) -> Result<T, Error> {
+        for pause in PAUSES {
+            match self.get_once(path, query).await.and_then(|body| Ok(read(&body)?)) {
+                Err(error) if error.is_passing() => tokio::time::sleep(pause).await,
+                answer => return answer,
+            }
+        }
+        Ok(read(&self.get_once(path, query).await?)?)
+    }
+
+    /// Sends a request; once more, to the backup host if there is one, if no connection was made.
+    async fn get_once(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
+        match self.get(&self.api_url, path, query).await {
+            Err(Error::NotSent) => {
+                self.get(self.backup_url.as_ref().unwrap_or(&self.api_url), path, query).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn get(&self, base: &Url, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
+        let mut url = base.clone();
+        url.set_path(path);
+        url.query_pairs_mut().extend_pairs(query);
+        send(self.http.get(url)).await
+    }
+}
+
+/// How a third-party platform names itself.
+fn component_query<'a>(
+    component: &'a AppId,
+    token: &'a ComponentAccessToken,
+) -> [(&'static str, &'a str); 2] {
+    [("component_appid", component.as_str()), ("component_access_token", token.expose())]
+}
+
+/// Sends a request and reads the body of the answer, if it is one and not too large.
+async fn send(request: reqwest::RequestBuilder) -> Result<Vec<u8>, Error> {
+    let _running = stopwatch::run();
+    let mut response = request.send().await.map_err(kind)?;
+    if response.status() != reqwest::StatusCode::OK {
+        return Err(Error::InDoubt(Doubt::Status(response.status().as_u16())));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(kind)? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(Error::InDoubt(Doubt::TooLarge));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

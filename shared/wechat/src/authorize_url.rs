@@ -1,0 +1,138 @@
+//! The address a login starts at, on WeChat's page host.
+//!
+//! WeChat has checked this link with a regular expression, so the parameters stand in the documented
+//! order (`appid`, `redirect_uri`, `response_type`, `scope`, `state`, then the switches, and
+//! `component_appid` last) and the fragment `#wechat_redirect` closes it.
+
+use url::Url;
+
+use super::{AppId, Lang, Scope};
+
+/// What may stand behind `state` in an Official Account's link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Switches {
+    /// `connect_redirect=1` keeps some clients from calling back twice.
+    pub connect_redirect: bool,
+    /// `forcePopup=true` asks for consent even where WeChat would not.
+    pub force_popup: bool,
+    /// `forceSnapShot=true` shows the snapshot page, for trying it out.
+    pub force_snap_shot: bool,
+}
+
+/// The link that logs a person in inside WeChat's own browser.
+///
+/// `redirect_uri` must be on the domain registered as 网页授权域名; WeChat sends the browser there with
+/// `code` and `state`. `component` is the third-party platform that acts for the account, if one does.
+#[must_use]
+pub fn official_account(
+    open_url: &Url,
+    app: &AppId,
+    redirect_uri: &str,
+    scope: Scope,
+    state: &str,
+    switches: Switches,
+    component: Option<&AppId>,
+) -> Url {
+    let mut url = begin(open_url, "/connect/oauth2/authorize", app, redirect_uri, scope, state);
+    {
+        let mut query = url.query_pairs_mut();
+        for (name, value, is_on) in [
+            ("forcePopup", "true", switches.force_popup),
+            ("forceSnapShot", "true", switches.force_snap_shot),
+            ("connect_redirect", "1", switches.connect_redirect),
+        ] {
+            query.extend_pairs(is_on.then_some((name, value)));
+        }
+        query.extend_pairs(component.map(|component| ("component_appid", component.as_str())));
+    }
+    url.set_fragment(Some("wechat_redirect"));
+    url
+}
+
+/// The link that shows a QR code to any other browser. The page knows two languages, `cn` and `en`.
+///
+/// `redirect_uri` must be on the domain registered as 授权回调域.
+#[must_use]
+pub fn website(open_url: &Url, app: &AppId, redirect_uri: &str, state: &str, lang: Option<Lang>) -> Url {
+    let mut url = begin(open_url, "/connect/qrconnect", app, redirect_uri, Scope::Login, state);
+    let lang = lang.map(|lang| if lang == Lang::En { "en" } else { "cn" });
+    url.query_pairs_mut().extend_pairs(lang.map(|lang| ("lang", lang)));
+    url.set_fragment(Some("wechat_redirect"));
+    url
+}
+
+fn begin(open_url: &Url, path: &str, app: &AppId, redirect_uri: &str, scope: Scope, state: &str) -> Url {
+    let mut url = open_url.clone();
+    url.set_path(path);
+    url.query_pairs_mut()
+        .append_pair("appid", app.as_str())
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("response_type", "code")
+        .append_pair("scope", scope.as_str())
+        .append_pair("state", state);
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALLBACK: &str = "https://login.example.com/callback";
+
+    fn open_url() -> Url {
+        Url::parse("https://open.weixin.qq.com").unwrap()
+    }
+
+    fn app(text: &str) -> AppId {
+        AppId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn an_official_accounts_parameters_stand_in_the_documented_order() {
+        let state = "0f".repeat(32);
+        let begin = format!(
+            "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx0000000000000aaa\
+             &redirect_uri=https%3A%2F%2Flogin.example.com%2Fcallback&response_type=code\
+             &scope=snsapi_base&state={}",
+            "0f".repeat(32)
+        );
+        let all = Switches { connect_redirect: true, force_popup: true, force_snap_shot: true };
+        let component = app("wx0000000000000ccc");
+        for (switches, component, end) in [
+            (Switches::default(), None, ""),
+            (Switches { connect_redirect: true, ..Switches::default() }, None, "&connect_redirect=1"),
+            (
+                all,
+                Some(&component),
+                "&forcePopup=true&forceSnapShot=true&connect_redirect=1&component_appid=wx0000000000000ccc",
+            ),
+        ] {
+            let official = app("wx0000000000000aaa");
+            let url =
+                official_account(&open_url(), &official, CALLBACK, Scope::Base, &state, switches, component);
+            assert_eq!(url.as_str(), format!("{begin}{end}#wechat_redirect"));
+        }
+    }
+
+    #[test]
+    fn a_website_apps_link_names_its_language() {
+        let state = "0f".repeat(32);
+        for (lang, end) in [
+            (None, ""),
+            (Some(Lang::En), "&lang=en"),
+            (Some(Lang::ZhCn), "&lang=cn"),
+            (Some(Lang::ZhTw), "&lang=cn"),
+        ] {
+            let url = website(&open_url(), &app("wx0000000000000bbb"), CALLBACK, &state, lang);
+            assert_eq!(
+                url.as_str(),
+                format!(
+                    "https://open.weixin.qq.com/connect/qrconnect?appid=wx0000000000000bbb\
+                     &redirect_uri=https%3A%2F%2Flogin.example.com%2Fcallback&response_type=code\
+                     &scope=snsapi_login&state={}{end}#wechat_redirect",
+                    "0f".repeat(32)
+                )
+            );
+        }
+    }
+}

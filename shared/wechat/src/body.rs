@@ -1,0 +1,566 @@
+//! What WeChat's API answers, read from the bytes.
+//!
+//! The header says `text/plain` without a charset, the body is JSON in UTF-8, and sometimes it is
+//! neither: nicknames bring raw control characters, broken UTF-8 and half surrogate pairs. So the
+//! header is ignored, and a body that does not parse is repaired once and parsed again. Numbers come
+//! as strings, keys come and go, and an unknown key is nobody's business. What is never tolerated is
+//! ambiguity: a key that stands twice makes the body unreadable.
+
+use std::net::IpAddr;
+
+use serde::de::{Deserializer, Error as _, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::errcode::Errcode;
+use super::{AccessToken, GlobalToken, GrantedScope, OpenId, RefreshToken, Scope, UnionId};
+
+/// Why a body gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BodyError {
+    /// WeChat says no.
+    #[error("WeChat answered errcode {}", .0.errcode)]
+    Refused(ErrorAnswer),
+    /// Not a body WeChat is known to send. Nothing of it is kept: it may hold tokens.
+    #[error("WeChat's answer is not readable")]
+    Unreadable,
+}
+
+/// What is kept of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorAnswer {
+    /// The number that decides what happens next.
+    pub errcode: Errcode,
+    /// WeChat's name for the request, good for its support, if the message has one.
+    pub rid: Option<String>,
+    /// The address the call came from, if the refusal is about that and names it.
+    pub address: Option<IpAddr>,
+}
+
+/// A successful answer of `/sns/oauth2/access_token`.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The person's token.
+    pub access_token: AccessToken,
+    /// What renews it.
+    pub refresh_token: RefreshToken,
+    /// How long the access token lives, in seconds.
+    pub expires_in: u64,
+    /// The person within this app.
+    pub openid: OpenId,
+    /// The person across apps; not for every scope and not for every app.
+    pub unionid: Option<UnionId>,
+    /// What was granted; what was asked for, where WeChat does not say.
+    pub scope: GrantedScope,
+    /// Whether this is a visitor of a snapshot page, who looks like a person and is not one.
+    pub is_snapshotuser: bool,
+}
+
+/// A successful answer of `/sns/oauth2/refresh_token`.
+#[derive(Debug, Clone)]
+pub struct Refresh {
+    /// The same or a new access token.
+    pub access_token: AccessToken,
+    /// The same or a new refresh token.
+    pub refresh_token: RefreshToken,
+    /// How long the access token lives, in seconds.
+    pub expires_in: u64,
+    /// Whose token it is.
+    pub openid: OpenId,
+}
+
+/// A person's profile, with WeChat's field names; an answer of `/sns/userinfo`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct UserInfo {
+    /// The person within one app.
+    pub openid: String,
+    /// What the person is called. Anything can stand here.
+    #[serde(default)]
+    pub nickname: String,
+    /// 1 male, 2 female, 0 unknown; always 0 since October 2021.
+    #[serde(default, deserialize_with = "lenient_integer")]
+    pub sex: i64,
+    /// Empty since October 2021.
+    #[serde(default)]
+    pub province: String,
+    /// Empty since October 2021.
+    #[serde(default)]
+    pub city: String,
+    /// Empty since October 2021.
+    #[serde(default)]
+    pub country: String,
+    /// The address of the avatar, empty if there is none. Dies when the person changes the picture.
+    #[serde(default)]
+    pub headimgurl: String,
+    /// WeChat's `privilege`, usually empty.
+    #[serde(default)]
+    pub privilege: Vec<String>,
+    /// The person across apps, if the app is bound to an Open Platform account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unionid: Option<String>,
+}
+
+impl std::fmt::Debug for UserInfo {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("UserInfo([redacted])")
+    }
+}
+
+/// Reads an exchange. `asked` is the scope of the login, for answers that do not name one.
+///
+/// # Errors
+///
+/// [`BodyError::Refused`] if WeChat refuses, [`BodyError::Unreadable`] if an essential field is missing.
+pub fn exchange(body: &[u8], asked: Scope) -> Result<Exchange, BodyError> {
+    let wire: TokenWire = read(body)?;
+    Ok(Exchange {
+        access_token: wire.access_token.map(AccessToken::new).ok_or(BodyError::Unreadable)?,
+        refresh_token: wire.refresh_token.map(RefreshToken::new).ok_or(BodyError::Unreadable)?,
+        expires_in: wire.expires_in,
+        openid: wire.openid.map(OpenId::new).ok_or(BodyError::Unreadable)?,
+        unionid: wire.unionid.map(UnionId::new),
+        scope: GrantedScope::new(wire.scope.as_deref().unwrap_or_else(|| asked.as_str())),
+        is_snapshotuser: wire.is_snapshotuser,
+    })
+}
+
+/// Reads a refresh.
+///
+/// # Errors
+///
+/// As [`exchange`].
+pub fn refresh(body: &[u8]) -> Result<Refresh, BodyError> {
+    let wire: TokenWire = read(body)?;
+    Ok(Refresh {
+        access_token: wire.access_token.map(AccessToken::new).ok_or(BodyError::Unreadable)?,
+        refresh_token: wire.refresh_token.map(RefreshToken::new).ok_or(BodyError::Unreadable)?,
+        expires_in: wire.expires_in,
+        openid: wire.openid.map(OpenId::new).ok_or(BodyError::Unreadable)?,
+    })
+}
+
+/// Reads a profile. Avatars on WeChat's hosts become `https`; an empty unionid is no unionid.
+///
+/// # Errors
+///
+/// As [`exchange`].
+pub fn user_info(body: &[u8]) -> Result<UserInfo, BodyError> {
+    let mut profile: UserInfo = read(body)?;
+    if profile.openid.is_empty() {
+        return Err(BodyError::Unreadable);
+    }
+    if let Some(rest) = profile.headimgurl.strip_prefix("http://")
+        && rest.split('/').next().is_some_and(|host| host.ends_with(".qlogo.cn"))
+    {
+        profile.headimgurl = format!("https://{rest}");
+    }
+    profile.unionid = profile.unionid.filter(|unionid| !unionid.is_empty());
+    Ok(profile)
+}
+
+/// Reads the answer of `/sns/auth`: `errcode` 0 and nothing else is success.
+///
+/// # Errors
+///
+/// As [`exchange`].
+pub fn auth(body: &[u8]) -> Result<(), BodyError> {
+    let wire: AuthWire = read(body)?;
+    // `read` has already turned any other number into an error.
+    if wire.errcode.is_some() { Ok(()) } else { Err(BodyError::Unreadable) }
+}
+
+/// A successful answer of `/cgi-bin/stable_token`.
+#[derive(Debug, Clone)]
+pub struct StableToken {
+    /// The app's token.
+    pub global_token: GlobalToken,
+    /// How long it still lives, in seconds.
+    pub expires_in: u64,
+}
+
+/// Reads an app's global token.
+///
+/// # Errors
+///
+/// As [`exchange`].
+pub fn stable_token(body: &[u8]) -> Result<StableToken, BodyError> {
+    let wire: TokenWire = read(body)?;
+    let global_token = wire.access_token.map(GlobalToken::new).ok_or(BodyError::Unreadable)?;
+    Ok(StableToken { global_token, expires_in: wire.expires_in })
+}
+
+/// Reads the unionid in an answer of `/cgi-bin/user/info`: there for who follows the account, and
+/// absent for most who do not.
+///
+/// # Errors
+///
+/// As [`exchange`]; also if the answer is about somebody else than `openid`.
+pub fn follower_unionid(body: &[u8], openid: &OpenId) -> Result<Option<UnionId>, BodyError> {
+    let wire: TokenWire = read(body)?;
+    match wire.openid {
+        Some(answered) if answered == openid.expose() => Ok(wire.unionid.map(UnionId::new)),
+        _ => Err(BodyError::Unreadable),
+    }
+}
+
+/// The keys of the token endpoints and of `/cgi-bin/user/info`. Every one is optional here, so that a missing one is *our*
+/// finding and an empty string counts as missing.
+#[derive(Deserialize)]
+struct TokenWire {
+    #[serde(default, deserialize_with = "filled")]
+    access_token: Option<String>,
+    #[serde(default = "two_hours", deserialize_with = "lenient_seconds")]
+    expires_in: u64,
+    #[serde(default, deserialize_with = "filled")]
+    refresh_token: Option<String>,
+    #[serde(default, deserialize_with = "filled")]
+    openid: Option<String>,
+    #[serde(default, deserialize_with = "filled")]
+    scope: Option<String>,
+    #[serde(default, deserialize_with = "filled")]
+    unionid: Option<String>,
+    #[serde(default, deserialize_with = "unless_denied")]
+    is_snapshotuser: bool,
+}
+
+#[derive(Deserialize)]
+struct AuthWire {
+    #[serde(default, deserialize_with = "lenient_errcode")]
+    errcode: Option<i64>,
+}
+
+/// What every answer may be instead of the answer.
+#[derive(Deserialize)]
+struct ErrorWire {
+    #[serde(default, deserialize_with = "lenient_errcode")]
+    errcode: Option<i64>,
+    #[serde(default)]
+    errmsg: Option<String>,
+}
+
+/// Parses a body, as it stands or else repaired; an `errcode` other than 0 wins over everything.
+fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, BodyError> {
+    let text = if serde_json::from_slice::<IgnoredAny>(body).is_ok()
+        && std::str::from_utf8(body).is_ok()
+        && !has_lone_surrogate(body)
+    {
+        String::from_utf8_lossy(body).into_owned()
+    } else {
+        repair(body)
+    };
+    // A derived reader would also take a list, by the order of its fields.
+    if !text.trim_start().starts_with('{') {
+        return Err(BodyError::Unreadable);
+    }
+    let error: ErrorWire = serde_json::from_str(&text).map_err(|_| BodyError::Unreadable)?;
+    match error.errcode {
+        Some(errcode) if errcode != 0 => {
+            let errcode = Errcode(errcode);
+            let errmsg = error.errmsg.unwrap_or_default();
+            let address = errcode.is_about_the_address().then(|| address(&errmsg)).flatten();
+            Err(BodyError::Refused(ErrorAnswer { errcode, rid: rid(&errmsg), address }))
+        }
+        _ => serde_json::from_str(&text).map_err(|_| BodyError::Unreadable),
+    }
+}
+
+/// Makes a body that a strict parser refuses readable: a byte below 0x20 can only be white space in
+/// JSON, so it becomes a space; broken UTF-8 and half surrogate pairs become U+FFFD.
+fn repair(body: &[u8]) -> String {
+    let spaced: Vec<u8> = body.iter().map(|byte| if *byte < 0x20 { b' ' } else { *byte }).collect();
+    replace_lone_surrogates(&String::from_utf8_lossy(&spaced))
+}
+
+fn has_lone_surrogate(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    replace_lone_surrogates(&text) != text
+}
+
+/// Replaces each `\uD800`–`\uDFFF` escape that is not half of a pair.
+fn replace_lone_surrogates(text: &str) -> String {
+    let mut repaired = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(position) = rest.find('\\') {
+        let (before, escape) = rest.split_at(position);
+        repaired.push_str(before);
+        let (length, replacement) = match (surrogate(escape), escape.get(6..).and_then(surrogate)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
+            (Some(_), _) => (6, Some("\\ufffd")),
+            // Any other escape is two characters at least; `\\` must not lend its second half to `u`.
+            (None, _) => (1 + escape.chars().nth(1).map_or(0, char::len_utf8), None),
+        };
+        let (escape, after) = escape.split_at(length);
+        repaired.push_str(replacement.unwrap_or(escape));
+        rest = after;
+    }
+    repaired.push_str(rest);
+    repaired
+}
+
+/// The surrogate that a text's leading `\uXXXX` stands for, if it is one.
+fn surrogate(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let unit = u32::from_str_radix(digits, 16).ok()?;
+    (0xd800..=0xdfff).contains(&unit).then_some(unit)
+}
+
+/// WeChat's request id at the end of an `errmsg`: three groups of eight hex digits.
+fn rid(errmsg: &str) -> Option<String> {
+    let (_, after) = errmsg.rsplit_once("rid: ")?;
+    let id = after.trim();
+    let is_id = id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    is_id.then(|| id.to_owned())
+}
+
+/// The address in an `errmsg` such as `invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist`.
+fn address(errmsg: &str) -> Option<IpAddr> {
+    errmsg.split([' ', ',']).find_map(|word| word.parse().ok())
+}
+
+const fn two_hours() -> u64 {
+    7200
+}
+
+/// A string; empty or null counts as absent.
+fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()))
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Integer {
+    Number(i64),
+    Text(String),
+    Other(IgnoredAny),
+}
+
+impl Integer {
+    fn value(self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Other(IgnoredAny) => None,
+        }
+    }
+}
+
+/// A number, or a string that holds one.
+fn lenient_errcode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Integer::deserialize(deserializer)?.value().map(Some).ok_or_else(|| D::Error::custom("not a number"))
+}
+
+/// A number, or a string that holds one; anything else is 0, for fields that decide little.
+fn lenient_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    Ok(Option::<Integer>::deserialize(deserializer)?.and_then(Integer::value).unwrap_or_default())
+}
+
+/// A flag that is set unless it is absent, null, false or 0: nothing unclear counts as a no.
+fn unless_denied<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Flag {
+        Clear(bool),
+        Counted(Integer),
+    }
+    Ok(match Option::<Flag>::deserialize(deserializer)? {
+        None => false,
+        Some(Flag::Clear(flag)) => flag,
+        Some(Flag::Counted(integer)) => integer.value() != Some(0),
+    })
+}
+
+fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Ok(u64::try_from(lenient_integer(deserializer)?).unwrap_or_else(|_| two_hours()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = r#"{"access_token":"90_A","expires_in":7200,"refresh_token":"90_R","openid":"oA1","scope":"snsapi_base"}"#;
+
+    fn refused(errcode: i64) -> BodyError {
+        BodyError::Refused(ErrorAnswer { errcode: Errcode(errcode), rid: None, address: None })
+    }
+
+    #[test]
+    fn an_exchange_is_read_whole() {
+        let answer = exchange(BASE.as_bytes(), Scope::UserInfo).unwrap();
+        assert_eq!((answer.access_token.expose(), answer.refresh_token.expose()), ("90_A", "90_R"));
+        assert_eq!(
+            (answer.openid.expose(), answer.expires_in, answer.scope.as_str()),
+            ("oA1", 7200, "snsapi_base")
+        );
+        assert!(answer.unionid.is_none() && !answer.is_snapshotuser);
+    }
+
+    #[test]
+    fn a_missing_scope_is_the_one_asked_for() {
+        let body = br#"{"access_token":"A","expires_in":"7200","refresh_token":"R","openid":"o","unionid":"","future":{"a":[1]}}"#;
+        let answer = exchange(body, Scope::UserInfo).unwrap();
+        assert_eq!((answer.scope.as_str(), answer.expires_in), ("snsapi_userinfo", 7200));
+        assert!(answer.unionid.is_none());
+    }
+
+    #[test]
+    fn a_snapshot_is_seen_wherever_the_flag_stands() {
+        for flag in ["1", "\"1\"", "2", "true", "\"yes\"", "1.0", "[]"] {
+            let body = format!(
+                r#"{{"is_snapshotuser":{flag},"access_token":"A","refresh_token":"R","openid":"o","scope":"snsapi_userinfo"}}"#
+            );
+            assert!(exchange(body.as_bytes(), Scope::UserInfo).unwrap().is_snapshotuser, "{flag}");
+        }
+        for flag in ["0", "\"0\"", "false", "null"] {
+            let body = BASE.replacen('{', &format!("{{\"is_snapshotuser\":{flag},"), 1);
+            assert!(!exchange(body.as_bytes(), Scope::UserInfo).unwrap().is_snapshotuser, "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_little_weight_costs_no_login() {
+        for number in ["7200.5", "true", "null", "[]", "{}", "99999999999999999999", "\"soon\""] {
+            let body = BASE.replace("7200", number);
+            assert_eq!(exchange(body.as_bytes(), Scope::Base).unwrap().expires_in, 0, "{number}");
+            let body = format!(r#"{{"openid":"oA1","sex":{number}}}"#);
+            assert_eq!(user_info(body.as_bytes()).unwrap().sex, 0, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_answer() {
+        assert_eq!(auth(b"[0]"), Err(BodyError::Unreadable));
+        assert_eq!(user_info(br#"["0"]"#).unwrap_err(), BodyError::Unreadable);
+        assert_eq!(stable_token(br#" ["0"]"#).unwrap_err(), BodyError::Unreadable);
+        assert_eq!(exchange(br#"["40029"]"#, Scope::Base).unwrap_err(), BodyError::Unreadable);
+    }
+
+    #[test]
+    fn an_errcode_wins_whatever_else_stands_there() {
+        for body in [
+            r#"{"errcode":40029,"errmsg":"invalid code"}"#,
+            r#"{"errcode":"40029","errmsg":"invalid code, hints: [ req_id: AbCdEa0123th45 ]"}"#,
+            r#"{"access_token":"A","refresh_token":"R","openid":"o","errcode":40029}"#,
+            "\u{b}{\"errcode\":40029,\"errmsg\":\"in\u{7}valid\"}",
+        ] {
+            assert_eq!(exchange(body.as_bytes(), Scope::Base).unwrap_err(), refused(40029), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_request_id_is_kept_and_nothing_else_of_the_message() {
+        for errmsg in
+            ["invalid code, rid: 65c17d8c-5cf05990-781aabe9", "invalid code rid: 65c17d8c-5cf05990-781aabe9"]
+        {
+            let body = format!(r#"{{"errcode":40029,"errmsg":"{errmsg}"}}"#);
+            let rid = Some("65c17d8c-5cf05990-781aabe9".to_owned());
+            assert_eq!(
+                refresh(body.as_bytes()).unwrap_err(),
+                BodyError::Refused(ErrorAnswer { errcode: Errcode(40029), rid, address: None })
+            );
+        }
+        let hostile = br#"{"errcode":40029,"errmsg":"rid: <script>alert(1)</script>"}"#;
+        assert_eq!(refresh(hostile).unwrap_err(), refused(40029));
+    }
+
+    #[test]
+    fn a_refused_address_is_named() {
+        for (errmsg, expected) in [
+            ("invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist rid: R", Some("203.0.113.9")),
+            ("invalid ip 2001:db8::9, not in whitelist hint: [x]", Some("2001:db8::9")),
+            ("invalid ip <script>", None),
+        ] {
+            let body = format!(r#"{{"errcode":40164,"errmsg":"{errmsg}"}}"#);
+            let Err(BodyError::Refused(refused)) = stable_token(body.as_bytes()) else { panic!("{errmsg}") };
+            assert_eq!(refused.address, expected.map(|address| address.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_unionid_is_taken_from_whom_it_was_asked_for() {
+        let openid = OpenId::new("oA1".to_owned());
+        let unionid = |body: &str| {
+            follower_unionid(body.as_bytes(), &openid)
+                .map(|found| found.map(|unionid| unionid.expose().to_owned()))
+        };
+        assert_eq!(unionid(r#"{"subscribe":1,"openid":"oA1","unionid":"u"}"#), Ok(Some("u".to_owned())));
+        assert_eq!(unionid(r#"{"subscribe":0,"openid":"oA1","tagid_list":[]}"#), Ok(None));
+        assert_eq!(unionid(r#"{"subscribe":1,"openid":"oB2","unionid":"u"}"#), Err(BodyError::Unreadable));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_unreadable() {
+        let duplicate = BASE.replace("\"scope\"", "\"openid\":\"oEvil\",\"scope\"");
+        for body in [
+            "",
+            "{",
+            "null",
+            "[]",
+            "{}",
+            "<html>502</html>",
+            r#"{"errcode":0}"#,
+            r#"{"errcode":"soon"}"#,
+            r#"{"access_token":"","refresh_token":"R","openid":"o"}"#,
+            r#"{"access_token":1,"refresh_token":"R","openid":"o"}"#,
+            &BASE[..BASE.len() - 9],
+            &duplicate,
+            &format!("{BASE}{BASE}"),
+        ] {
+            assert_eq!(exchange(body.as_bytes(), Scope::Base).unwrap_err(), BodyError::Unreadable, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_nickname_costs_no_login() {
+        for (nickname, repaired) in [
+            (b"a\x14b".as_slice(), "a b"),
+            (b"a\nb", "a b"),
+            (b"\xff\xfe", "\u{fffd}\u{fffd}"),
+            (br"\ud83d\ude00", "\u{1f600}"),
+            (br"a\ud83db", "a\u{fffd}b"),
+            (br"\ude00\ud83d", "\u{fffd}\u{fffd}"),
+            (br"\\ud83d", r"\ud83d"),
+        ] {
+            let body =
+                [br#"{"openid":"oA1","nickname":""#.as_slice(), nickname, br#"","sex":"1","headimgurl":""}"#]
+                    .concat();
+            let profile = user_info(&body).unwrap();
+            assert_eq!(
+                (profile.nickname.as_str(), profile.sex),
+                (repaired, 1),
+                "{}",
+                nickname.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn an_avatar_becomes_https_on_wechats_hosts_only() {
+        for (from, to) in [
+            (r"http:\/\/thirdwx.qlogo.cn\/mmopen\/x\/132", "https://thirdwx.qlogo.cn/mmopen/x/132"),
+            (r"https:\/\/wx.qlogo.cn\/x\/0", "https://wx.qlogo.cn/x/0"),
+            (r"http:\/\/qlogo.cn.evil.com\/x", "http://qlogo.cn.evil.com/x"),
+            ("", ""),
+        ] {
+            let body = format!(r#"{{"openid":"oA1","headimgurl":"{from}","unionid":""}}"#);
+            let profile = user_info(body.as_bytes()).unwrap();
+            assert_eq!((profile.headimgurl.as_str(), profile.unionid), (to, None));
+        }
+    }
+
+    #[test]
+    fn an_auth_answer_is_zero_or_a_refusal() {
+        assert_eq!(auth(br#"{"errcode":0,"errmsg":"ok"}"#), Ok(()));
+        assert_eq!(auth(br#"{"errcode":40003,"errmsg":"invalid openid"}"#), Err(refused(40003)));
+        assert_eq!(auth(b"{}"), Err(BodyError::Unreadable));
+    }
+
+    #[test]
+    fn nothing_of_a_person_is_printed() {
+        let answer = exchange(BASE.as_bytes(), Scope::Base).unwrap();
+        let profile = user_info(br#"{"openid":"oA1","nickname":"canary"}"#).unwrap();
+        let printed = format!("{answer:?} {profile:?}");
+        for canary in ["90_A", "90_R", "oA1", "canary"] {
+            assert!(!printed.contains(canary), "{printed}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! WeChat's vocabulary: what it calls things, and what it answers.
+//!
+//! [`authorize_url`] builds the address a login starts at, [`body`] reads what the API answers,
+//! [`errcode`] says how to react to a refusal, and [`client`] is the one place that calls WeChat.
+
+pub mod authorize_url;
+pub mod body;
+pub mod errcode;
+pub mod error;
+mod secret;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::text_secret;
+
+/// An app registered with WeChat: an Official Account or a website app. Public.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AppId(String);
+
+impl AppId {
+    /// Reads an appid: `wx` and 16 lowercase letters or digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("wx")?;
+        let is_right =
+            rest.len() == 16 && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        is_right.then(|| Self(text.to_owned()))
+    }
+
+    /// The appid as WeChat writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AppId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+text_secret! {
+    /// The secret of an app; WeChat's `secret`.
+    AppSecret
+}
+text_secret! {
+    /// The token of a third-party platform, which acts for an Official Account; its
+    /// `component_access_token`. Another system keeps it fresh.
+    ComponentAccessToken
+}
+text_secret! {
+    /// An app's own token, for `/cgi-bin/*`; WeChat calls it `access_token` too, and it is something
+    /// else than a person's [`AccessToken`]: neither works in the other's place.
+    GlobalToken
+}
+text_secret! {
+    /// The temporary credential a callback brings (RFC 6749 §1.3.1); WeChat's `code`.
+    AuthorizationCode
+}
+text_secret! {
+    /// A person's token, good for `/sns/*` and for nothing else; lives 7200 seconds.
+    AccessToken
+}
+text_secret! {
+    /// What renews an [`AccessToken`] (RFC 6749 §1.5).
+    RefreshToken
+}
+text_secret! {
+    /// A person within one app. Not a credential, but personal: it does not go into a log either.
+    OpenId
+}
+text_secret! {
+    /// A person across the apps of one Open Platform account.
+    UnionId
+}
+
+impl AuthorizationCode {
+    /// Reads the `code` of a callback: 1 to 512 letters, digits, `_` or `-`. WeChat's own codes are 32
+    /// letters and digits; the rule is loose because the format is not documented.
+    #[must_use]
+    pub fn parse(text: String) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        ((1..=512).contains(&text.len()) && text.bytes().all(is_plain)).then(|| Self::new(text))
+    }
+}
+
+/// What WeChat is asked for; its `scope`, one value at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// `snsapi_base`: the openid, silently; an Official Account's.
+    Base,
+    /// `snsapi_userinfo`: the profile too, after consent; an Official Account's.
+    UserInfo,
+    /// `snsapi_login`: the profile, after a scan; a website app's only scope.
+    Login,
+}
+
+impl Scope {
+    /// Reads a scope as WeChat spells it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "snsapi_base" => Some(Self::Base),
+            "snsapi_userinfo" => Some(Self::UserInfo),
+            "snsapi_login" => Some(Self::Login),
+            _ => None,
+        }
+    }
+
+    /// The scope as WeChat spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Base => "snsapi_base",
+            Self::UserInfo => "snsapi_userinfo",
+            Self::Login => "snsapi_login",
+        }
+    }
+}
+
+/// The scopes a person granted, as WeChat listed them, separated by commas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantedScope(String);
+
+impl GrantedScope {
+    /// Takes WeChat's list; a trailing comma, which the refresh endpoint writes, is dropped.
+    #[must_use]
+    pub fn new(list: &str) -> Self {
+        let scopes: Vec<&str> = list.split(',').map(str::trim).filter(|scope| !scope.is_empty()).collect();
+        Self(scopes.join(","))
+    }
+
+    /// The list as WeChat writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `/sns/userinfo` may be called with this grant; otherwise it answers 48001.
+    #[must_use]
+    pub fn includes_profile(&self) -> bool {
+        self.0.split(',').any(|scope| matches!(scope, "snsapi_userinfo" | "snsapi_login"))
+    }
+}
+
+/// The language of a profile's place names; WeChat's `lang`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lang {
+    /// Simplified Chinese.
+    #[serde(rename = "zh_CN")]
+    ZhCn,
+    /// Traditional Chinese.
+    #[serde(rename = "zh_TW")]
+    ZhTw,
+    /// English.
+    #[serde(rename = "en")]
+    En,
+}
+
+impl Lang {
+    /// Reads a language as WeChat spells it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "zh_CN" => Some(Self::ZhCn),
+            "zh_TW" => Some(Self::ZhTw),
+            "en" => Some(Self::En),
+            _ => None,
+        }
+    }
+
+    /// The language as WeChat spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ZhCn => "zh_CN",
+            Self::ZhTw => "zh_TW",
+            Self::En => "en",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_appid_has_one_shape() {
+        assert!(AppId::parse("wx0000000000000aaa").is_some());
+        for text in [
+            "",
+            "wx",
+            "wx0000000000000AAA",
+            "wx0000000000000aaaa",
+            "xw0000000000000aaa",
+            " wx0000000000000aaa",
+        ] {
+            assert!(AppId::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_loose_but_bounded() {
+        for text in ["0a1B2c", "a_b-c", &"x".repeat(512)] {
+            assert!(AuthorizationCode::parse(text.to_owned()).is_some(), "{text}");
+        }
+        for text in ["", "a b", "a%20b", "é", "a&b", &"x".repeat(513)] {
+            assert!(AuthorizationCode::parse(text.to_owned()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_trailing_comma_grants_nothing() {
+        let scope = GrantedScope::new("snsapi_base,snsapi_userinfo,");
+        assert_eq!(scope.as_str(), "snsapi_base,snsapi_userinfo");
+        assert!(scope.includes_profile());
+        assert!(!GrantedScope::new("snsapi_base,").includes_profile());
+    }
+}

@@ -1,0 +1,52 @@
+//! The whole login on one machine: what the integration tests and `make run` stand on.
+//!
+//! Nothing of the product is replaced here. The functions are the real binaries in processes of
+//! their own ([`functions`]), they speak the Lambda Runtime API ([`runtime_api`]), API Gateway's
+//! events reach them over HTTP ([`gateway`]), and the routes, the tables and each function's
+//! environment are read from `template.yaml` ([`template`]), so that a test cannot pass on a
+//! configuration that would not be deployed. What stands in for the outside is DynamoDB
+//! ([`database`]), WeChat (the `simulator` crate) and the visitor ([`browser`]).
+//!
+//! A test usually needs only this:
+//!
+//! ```no_run
+//! # async fn example() -> harness::Result<()> {
+//! let stack = harness::Stack::start(harness::Options::default()).await?;
+//! let browser = stack.browser();
+//! let hops = browser.follow("https://login.example.com/authorize").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+#![expect(clippy::indexing_slicing, reason = "only JSON is indexed, where what is missing reads as null")]
+
+pub mod binaries;
+pub mod browser;
+pub mod canaries;
+pub mod cookies;
+pub mod database;
+pub mod event;
+pub mod events;
+pub mod failure;
+pub mod functions;
+pub mod gateway;
+pub mod logs;
+pub mod proxy;
+pub mod runtime_api;
+pub mod secrets_manager;
+pub mod stack;
+pub mod template;
+pub mod time;
+mod worker;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use browser::{Answer, Browser};
+pub use failure::{Failure, Result};
+pub use stack::{Options, Stack};
+
+/// A lock that a panicked test does not take away from the others: what the harness keeps is
+/// complete after every statement, so poison means nothing here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
