@@ -125,7 +125,7 @@ fn login(browser_number: u8) -> PendingLogin {
         lang: Some(Lang::ZhTw),
         return_to: "https://www.example.com/#/me".to_owned(),
         request: LoginRequest::default(),
-        attempt: 1,
+        round: 1,
         expires_at: END,
     }
 }
@@ -137,7 +137,7 @@ fn before(time: Timestamp) -> Timestamp {
 #[tokio::test]
 async fn a_login_is_read_back_as_it_was_stored() {
     let fixture = Fixture::new().await.unwrap();
-    let without_lang = PendingLogin { lang: None, scope: Scope::Base, attempt: 2, ..login(2) };
+    let without_lang = PendingLogin { lang: None, scope: Scope::Base, round: 2, ..login(2) };
     for (number, stored) in [(1, login(1)), (2, without_lang)] {
         let id = state(number).login_id();
         fixture.store.put_login(&id, &stored).await.unwrap();
