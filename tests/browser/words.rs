@@ -3,6 +3,7 @@
 use harness::Result;
 use web::language::Language;
 use web::reason::Reason;
+use web::words::Labels;
 
 use crate::{
     chromium::{Chromium, Visitor},
@@ -25,7 +26,7 @@ async fn read(languages: &'static str, language: Language) -> Result<()> {
         assert_eq!(chromium.element("html").await?.attr("lang").await?.as_deref(), Some(tag));
         let text = chromium.text("main").await?;
         let paragraphs: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
-        let reference = if language.is_chinese() { "编号：" } else { "Reference: " };
+        let reference = Labels::of(language).reference;
         let reference = format!("{reference}{ID}");
         assert_eq!(paragraphs, [words.title, words.happened, words.next, words.button, &reference], "{name}");
         chromium.look(&format!("error-{name}-{tag}")).await?;
@@ -36,7 +37,7 @@ async fn read(languages: &'static str, language: Language) -> Result<()> {
         chromium.arrive(reason.words(language).title).await?;
     }
     chromium.press(Reason::NotFound.words(language).button).await?;
-    chromium.arrive(if language.is_chinese() { "微信登录" } else { "Log in with WeChat" }).await?;
+    chromium.arrive(Labels::of(language).home).await?;
     chromium.look(&format!("home-{tag}")).await?;
     chromium
         .leave(&["status of 400", "status of 401", "status of 403", "status of 404", "status of 50"])

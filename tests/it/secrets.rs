@@ -53,6 +53,19 @@ async fn a_function_without_its_secrets_starts_and_asks_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_the_permission_is_named_in_the_log() {
+    let secrets = SecretsManager::start().await.unwrap();
+    secrets.put(right());
+    secrets.deny();
+    let stack = stack(&secrets).await;
+    assert_eq!(fail(&stack.browser()).await, "503 /error reason=service_unavailable");
+    let log = stack.stop().await.text();
+    let line = log.lines().find(|line| line.contains(r#""outcome":"secrets_unavailable""#)).unwrap();
+    assert!(line.contains(r#""cause":"the app secrets could not be read: AccessDeniedException""#), "{line}");
+    assert!(line.contains(r#""level":"ERROR""#), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_read_once_and_kept() {
     let secrets = SecretsManager::start().await.unwrap();
     secrets.put(right());
@@ -108,12 +121,12 @@ async fn a_copy_is_read_again_after_its_time_and_used_on_while_it_cannot_be() {
         .await;
     let app = AppId::parse(OFFICIAL_ACCOUNT).unwrap();
     let at = |minute: u64| Timestamp::from_epoch_seconds(1_800_000_000 + 60 * minute);
-    let secrets = Secrets::of_apps(SecretsSource::arn(ARN).unwrap(), &aws);
+    let secrets = Secrets::of_apps(SecretsSource::SecretsManager(ARN.to_owned()), &aws);
     let read = async |minute| {
         let read = secrets.get(at(minute)).await?;
         read.of(&app).map(|secret| secret.expose().to_owned())
     };
-    assert_eq!(read(0).await, Err(SecretsError::Unavailable));
+    assert_eq!(read(0).await, Err(SecretsError::Unavailable("InternalServiceError".to_owned())));
     service.put(json!({ OFFICIAL_ACCOUNT: "first" }).to_string());
     assert_eq!(read(0).await.unwrap(), "first");
     service.put(json!({ OFFICIAL_ACCOUNT: "second" }).to_string());

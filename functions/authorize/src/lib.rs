@@ -12,46 +12,71 @@
 
 use http::StatusCode;
 use lambda::Function;
-use lambda::config::Config;
-use login::account::App;
-use login::account::AppChoice;
-use login::account::Choice;
-use login::pending::BrowserSecret;
-use login::pending::LOGIN_LIFETIME;
-use login::pending::LoginRequest;
-use login::pending::MOST_ROUNDS;
-use login::pending::PendingLogin;
-use login::pending::RequestedScope;
-use login::pending::State;
+use login::account::{Account, App, AppChoice, Choice};
+use login::deployment::Deployment;
+use login::pending::{
+    BrowserSecret, LOGIN_LIFETIME, LoginRequest, MOST_ROUNDS, PendingLogin, RequestedScope, State,
+};
 use login::random;
-use login::return_to::ReturnToError;
+use login::return_to::{ReturnTo, ReturnToError, StoredReturnTo};
 use login::time::Timestamp;
-use store::Store;
+use settings::{Setting, Settings, Wrong};
+use store::{LOGINS_TABLE, Logins};
 use thiserror::Error;
+use url::Url;
+use web::cookie::Cookies;
 use web::language::Language;
+use web::outcome::Outcome;
 use web::page;
-use web::query::Query;
-use web::query::QueryError;
+use web::query::{Query, QueryError};
 use web::reason::Reason;
-use web::request::CorrelationId;
-use web::request::Request;
-use web::request::is_page_load;
-use web::request::is_wechat;
-use web::response::Outcome;
-use web::response::Response;
-use web::response::redirect;
-use web::response::with_cookie;
-use wechat::Lang;
-use wechat::Scope;
-use wechat::authorize_url;
-use wechat::authorize_url::Switches;
+use web::request::{CorrelationId, Request, is_page_load, is_wechat};
+use web::response::{Response, redirect, with_cookie};
+use wechat::authorize_url::{OfficialAccount, Switches, WebsiteApp};
+use wechat::{Lang, Scope};
 
 /// The function.
 #[derive(Debug)]
 pub struct Authorize {
     config: Config,
-    store: Store,
+    cookies: Cookies,
+    logins: Logins,
 }
+
+/// What it is set to.
+#[derive(Debug)]
+pub struct Config {
+    deployment: Deployment,
+    logins_table: String,
+    /// `CONNECT_REDIRECT`: whether WeChat is asked not to call back twice.
+    connect_redirect: bool,
+    /// `WECHAT_OPEN_URL`: the origin of WeChat's pages.
+    wechat_open_url: Url,
+}
+
+/// Whether WeChat is asked not to call back twice.
+pub static CONNECT_REDIRECT: Setting = Setting {
+    name: "CONNECT_REDIRECT",
+    shape: "true or false",
+    example: "`false`",
+    default: ["`true`", "`true`"],
+    meaning: [
+        "Whether `connect_redirect=1` asks WeChat not to call back twice",
+        "是否用 `connect_redirect=1` 请微信不要回调两次",
+    ],
+};
+
+/// The origin of WeChat's pages.
+pub static WECHAT_OPEN_URL: Setting = Setting {
+    name: "WECHAT_OPEN_URL",
+    shape: settings::SERVICE_ORIGIN,
+    example: "`http://127.0.0.1:9001`",
+    default: ["`https://open.weixin.qq.com`", "`https://open.weixin.qq.com`"],
+    meaning: [
+        "WeChat's pages. `http` for loopback addresses only, as for WeChat's API",
+        "微信的页面。`http` 只限本机回环地址，微信的接口也一样",
+    ],
+};
 
 /// Why no login begins.
 #[derive(Debug, Error)]
@@ -68,12 +93,74 @@ enum Refusal {
     Store(#[from] store::Error),
 }
 
+/// What follows from a refusal.
+struct Verdict {
+    outcome: &'static Outcome,
+    reason: Reason,
+}
+
+web::outcomes! {
+    LOGIN_BEGUN = Info "login_begun"
+        ["the login is stored; 302 to WeChat"]
+        ["登录已保存；302 到微信"];
+    OPEN_IN_WECHAT = Info "open_in_wechat"
+        ["no app serves this browser: the page with the QR code of the same link", "for logins on desktops, `WebsiteAppId`"]
+        ["没有应用适用于这个浏览器：显示带同一链接二维码的页面", "如需在电脑上登录，请设置 `WebsiteAppId`"];
+    NOT_A_PAGE = Info "not_a_page"
+        ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"]
+        ["在 iframe、图片或预取中打开", "请让网页以普通链接打开登录页"];
+    INVALID_REQUEST = Info "invalid_request"
+        ["a parameter is malformed, unknown or given twice", "`cause` names it: correct the link"]
+        ["参数有误、未知或重复", "`cause` 中有参数名：请改正链接"];
+    RETURN_TO_REFUSED = Info "return_to_refused"
+        ["`return_to` leads where it may not", "correct the link, or add the origin to `AllowedOrigins`"]
+        ["`return_to` 指向不允许的地方", "请改正链接，或把它的源加入 `AllowedOrigins`"];
+    STORE_UNAVAILABLE = Error "store_unavailable"
+        ["the login could not be stored, so nobody was sent to WeChat", "`cause` has DynamoDB's error"]
+        ["登录无法保存，因此没有跳转到微信", "`cause` 中有 DynamoDB 的错误"];
+}
+
+impl Refusal {
+    const fn judge(&self) -> Verdict {
+        let (outcome, reason) = match self {
+            Self::NotAPage => (&NOT_A_PAGE, Reason::NotAPage),
+            Self::Query(_) | Self::Value(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
+            Self::ReturnTo(_) => (&RETURN_TO_REFUSED, Reason::ReturnToRefused),
+            Self::Store(_) => (&STORE_UNAVAILABLE, Reason::ServiceUnavailable),
+        };
+        Verdict { outcome, reason }
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let Verdict { outcome, reason } = self.judge();
+        let (language, id) = (Language::of(request.headers()), CorrelationId::of(request));
+        outcome.because(self).of(page::notice(reason, language, &id, page::AUTHORIZE))
+    }
+}
+
 impl Function for Authorize {
     const NAME: &'static str = "authorize";
+    type Config = Config;
+
+    fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
+        let deployment = Deployment::read(settings);
+        let logins_table = settings.required(&LOGINS_TABLE, store::table_name);
+        let connect_redirect = settings.optional(&CONNECT_REDIRECT, settings::boolean);
+        let open_url = settings.optional(&WECHAT_OPEN_URL, settings::service_origin);
+        Ok(Config {
+            deployment: deployment?,
+            logins_table: logins_table?,
+            connect_redirect: connect_redirect?.unwrap_or(true),
+            wechat_open_url: match open_url? {
+                Some(open_url) => open_url,
+                None => Url::parse("https://open.weixin.qq.com").map_err(|_| Wrong)?,
+            },
+        })
+    }
 
     async fn start(config: Config) -> Result<Self, lambda::Error> {
-        let store = Store::new(&lambda::aws().await, &config.logins_table, &config.sessions_table);
-        Ok(Self { config, store })
+        let logins = Logins::new(&lambda::aws().await, config.logins_table.clone());
+        Ok(Self { cookies: Cookies::of(&config.deployment.public_url), logins, config })
     }
 
     async fn handle(&self, request: &Request, now: Timestamp) -> Response {
@@ -84,97 +171,104 @@ impl Function for Authorize {
     }
 }
 
+/// What a link asks for, once every word of it is known.
+struct Parameters<'a> {
+    account: &'a Account,
+    choice: Choice,
+    /// Where the login ends; `None` for the account's default.
+    target: Option<ReturnTo>,
+    login: LoginRequest,
+    lang: Option<Lang>,
+    round: u64,
+    switches: Switches,
+}
+
 impl Authorize {
     async fn begin(&self, request: &Request, now: Timestamp) -> Result<Response, Refusal> {
         if !is_page_load(request.headers()) {
             return Err(Refusal::NotAPage);
         }
-        let query = Query::of(request);
-        let choice = one_of(query, "app", Choice::parse)?.unwrap_or_default();
-        let account = self.config.accounts.choose(&choice).ok_or(Refusal::Value("app"))?;
-        let target = query.one("return_to")?.map(|text| account.targets.check(&text)).transpose()?;
-        let login = LoginRequest {
-            scope: one_of(query, "scope", RequestedScope::parse)?.unwrap_or_default(),
-            app: query.one("app")?,
-        };
-        let lang = one_of(query, "lang", Lang::parse)?;
-        let round = one_of(query, "attempt", round)?.unwrap_or(1);
-        let switches = Switches {
-            connect_redirect: self.config.connect_redirect,
-            force_popup: one_of(query, "forcePopup", boolean)?.unwrap_or(false),
-            force_snap_shot: one_of(query, "forceSnapShot", boolean)?.unwrap_or(false),
-        };
-
-        let app = match account.choose_app(&choice, is_wechat(request.headers())) {
+        let parameters = self.read(Query::of(request))?;
+        let app = match parameters.account.choose_app(&parameters.choice, is_wechat(request.headers())) {
             AppChoice::App(app) => app,
             AppChoice::OpenInWechat => {
-                let link = page::authorize_link(&self.config.public_url, target.as_ref(), &login, lang);
-                let page = page::open_in_wechat(Language::of(request.headers()), &link);
-                return Ok(Outcome::new("open_in_wechat").of(page));
+                let public_url = self.config.deployment.public_url.as_str();
+                let link = page::authorize_link(
+                    public_url,
+                    parameters.target.as_ref(),
+                    &parameters.login,
+                    parameters.lang,
+                );
+                return Ok(OPEN_IN_WECHAT.of(page::open_in_wechat(Language::of(request.headers()), &link)));
             }
             AppChoice::Unknown => return Err(Refusal::Value("app")),
         };
-        let scope = match &app {
-            App::OfficialAccount(_) => login.scope.scope(),
-            App::Website(_) => Scope::Login,
-        };
 
         // One secret a browser, not one a login: tabs that log in side by side must not break each other.
-        let cookies = self.config.cookies;
         let browser =
-            cookies.browser(request.headers()).unwrap_or_else(|| BrowserSecret::new(random::bytes()));
+            self.cookies.browser(request.headers()).unwrap_or_else(|| BrowserSecret::new(random::bytes()));
         let state = State::new(random::bytes());
-        let login = PendingLogin {
-            browser: browser.digest(),
-            app: app.id().clone(),
-            scope,
-            request: login,
-            lang,
-            return_to: target.unwrap_or_else(|| account.default_return_to.clone()).as_str().to_owned(),
-            round,
-            expires_at: now.plus(LOGIN_LIFETIME),
-        };
-        self.store.put_login(&state.login_id(), &login).await?;
+        let login = parameters.to_login(&app, &browser, now);
+        self.logins.put_login(&state.login_id(), &login).await?;
 
-        let redirect_uri = format!("{}/callback", self.config.public_url);
-        let open_url = &self.config.wechat_open_url;
-        let location = match &app {
+        let location = self.wechat_link(&parameters, &app, &state);
+        let response = redirect(StatusCode::FOUND, location.as_str());
+        Ok(LOGIN_BEGUN.of(with_cookie(response, &self.cookies.set_browser(&browser))))
+    }
+
+    /// Guard 2.
+    fn read(&self, query: Query<'_>) -> Result<Parameters<'_>, Refusal> {
+        let choice = one_of(query, "app", Choice::parse)?.unwrap_or_default();
+        let account = self.config.deployment.accounts.choose(&choice).ok_or(Refusal::Value("app"))?;
+        Ok(Parameters {
+            account,
+            choice,
+            target: query.one("return_to")?.map(|text| account.targets.check(&text)).transpose()?,
+            login: LoginRequest {
+                scope: one_of(query, "scope", RequestedScope::parse)?.unwrap_or_default(),
+                app: query.one("app")?,
+            },
+            lang: one_of(query, "lang", Lang::parse)?,
+            round: one_of(query, "attempt", round)?.unwrap_or(1),
+            switches: Switches {
+                connect_redirect: self.config.connect_redirect,
+                force_popup: one_of(query, "forcePopup", settings::boolean)?.unwrap_or(false),
+                force_snap_shot: one_of(query, "forceSnapShot", settings::boolean)?.unwrap_or(false),
+            },
+        })
+    }
+
+    fn wechat_link(&self, parameters: &Parameters<'_>, app: &App, state: &State) -> Url {
+        let redirect_uri = &format!("{}/callback", self.config.deployment.public_url.as_str());
+        let (state, open_url) = (&state.expose(), &self.config.wechat_open_url);
+        match app {
             App::OfficialAccount(app) => {
-                let component = account.component.as_ref();
-                authorize_url::official_account(
-                    open_url,
-                    app,
-                    &redirect_uri,
-                    scope,
-                    &state.expose(),
-                    switches,
-                    component,
-                )
+                let (scope, component) =
+                    (parameters.login.scope.scope(), parameters.account.component.as_ref());
+                OfficialAccount { app, redirect_uri, scope, state, switches: parameters.switches, component }
+                    .on(open_url)
             }
-            App::Website(app) => authorize_url::website(open_url, app, &redirect_uri, &state.expose(), lang),
-        };
-        let response =
-            with_cookie(redirect(StatusCode::FOUND, location.as_str()), &cookies.set_browser(&browser));
-        Ok(Outcome::new("login_begun").of(response))
+            App::Website(app) => WebsiteApp { app, redirect_uri, state, lang: parameters.lang }.on(open_url),
+        }
     }
 }
 
-impl Refusal {
-    fn answer(&self, request: &Request) -> Response {
-        let (name, reason) = match self {
-            Self::NotAPage => ("not_a_page", Reason::NotAPage),
-            Self::Query(_) | Self::Value(_) => ("invalid_request", Reason::InvalidRequest),
-            Self::ReturnTo(_) => ("return_to_refused", Reason::ReturnToRefused),
-            Self::Store(_) => ("store_unavailable", Reason::ServiceUnavailable),
-        };
-        let outcome =
-            Outcome { is_alarm: matches!(self, Self::Store(_)), ..Outcome::new(name).with_cause(self) };
-        outcome.of(page::notice(
-            reason,
-            Language::of(request.headers()),
-            &CorrelationId::of(request),
-            page::AUTHORIZE,
-        ))
+impl Parameters<'_> {
+    /// The login to be stored.
+    fn to_login(&self, app: &App, browser: &BrowserSecret, now: Timestamp) -> PendingLogin {
+        PendingLogin {
+            browser: browser.digest(),
+            app: app.id().clone(),
+            scope: match app {
+                App::OfficialAccount(_) => self.login.scope.scope(),
+                App::Website(_) => Scope::Login,
+            },
+            request: self.login.clone(),
+            lang: self.lang,
+            return_to: StoredReturnTo::from(self.target.as_ref().unwrap_or(&self.account.default_return_to)),
+            round: self.round,
+            expires_at: now.plus(LOGIN_LIFETIME),
+        }
     }
 }
 
@@ -185,10 +279,6 @@ fn one_of<T>(
     parse: fn(&str) -> Option<T>,
 ) -> Result<Option<T>, Refusal> {
     query.one(name)?.map(|text| parse(&text).ok_or(Refusal::Value(name))).transpose()
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    text.parse().ok()
 }
 
 /// Which round of one login this is; set by `/callback`, so that fresh logins do not go on for ever.

@@ -4,6 +4,6 @@ use authorize::Authorize;
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "the environment and the clock come in here and nowhere else")]
-async fn main() -> Result<(), lambda::Error> {
+async fn main() -> std::process::ExitCode {
     lambda::serve::<Authorize>(|name| std::env::var(name).ok(), std::time::SystemTime::now).await
 }

@@ -10,11 +10,11 @@ use login::pending::PendingLogin;
 use login::session::SessionToken;
 use login::time::Timestamp;
 use store::CodeOutcome;
-use web::response::Outcome;
 use web::response::Response;
 
-use crate::refusal::Refusal;
-use crate::{Arrival, Callback};
+use crate::Callback;
+use crate::arrival::Arrival;
+use crate::refusal::{LOGGED_IN_ELSEWHERE, REPEATED, Refusal};
 
 /// How long a duplicate waits for the one that won, however slow the table is: five seconds of the
 /// visitor's, and of the ten that the function has.
@@ -39,8 +39,8 @@ impl Callback {
             Some(CodeOutcome::Claimed) | None => return Err(Refusal::WinnerSilent),
         }
         let token = SessionToken::derive(&arrival.browser, &arrival.state);
-        match self.store.session(&token.session_id(), now).await.map_err(Refusal::Store)? {
-            Some(_) => Ok(Outcome::new("repeated").of(self.with_session(login, &token))),
+        match self.store.sessions.session(&token.session_id(), now).await.map_err(Refusal::Store)? {
+            Some(_) => Ok(REPEATED.of(self.with_session(login, &token))),
             None => Err(Refusal::SessionGone),
         }
     }
@@ -50,7 +50,7 @@ impl Callback {
         let mut pauses = PAUSES_MS.into_iter();
         let mut pause = Duration::ZERO;
         loop {
-            match self.store.code_outcome(code_id).await? {
+            match self.store.logins.code_outcome(code_id).await? {
                 Some(CodeOutcome::Claimed) => {}
                 outcome => return Ok(outcome),
             }
@@ -71,10 +71,8 @@ impl Callback {
     ) -> Result<Response, Refusal> {
         let token = arrival.session.as_ref().filter(|_| *used_in == arrival.browser.digest());
         let token = token.ok_or(Refusal::CodeUsedElsewhere)?;
-        match self.store.session(&token.session_id(), now).await.map_err(Refusal::Store)? {
-            Some(session) if session.login == *used_for => {
-                Ok(Outcome::new("logged_in_elsewhere").of(self.to_target(login)))
-            }
+        match self.store.sessions.session(&token.session_id(), now).await.map_err(Refusal::Store)? {
+            Some(session) if session.login == *used_for => Ok(LOGGED_IN_ELSEWHERE.of(self.to_target(login))),
             _ => Err(Refusal::CodeUsedElsewhere),
         }
     }

@@ -2,29 +2,21 @@
 
 use std::time::Duration;
 
-use login::pending::PendingLogin;
-use login::pending::RequestedScope;
-use login::pending::{ClaimId, CodeId};
+use login::pending::{ClaimId, CodeId, PendingLogin, RequestedScope};
 use login::random;
-use login::session::Profile;
-use login::session::Session;
-use login::session::SessionToken;
-use login::session::StoredSession;
+use login::session::{Profile, Session, SessionToken, StoredSession};
 use login::time::Timestamp;
-use secrets::AppSecrets;
-use secrets::SecretsError;
-use web::response::Outcome;
+use secrets::{AppSecrets, SecretsError};
 use web::response::Response;
-use wechat::AuthorizationCode;
-use wechat::Scope;
-use wechat::UnionId;
 use wechat::body::Exchange;
 use wechat::errcode::Reaction;
+use wechat::{AuthorizationCode, Scope, UnionId};
 use wechat_api::Credentials;
 
-use crate::refusal::Refusal;
+use crate::Callback;
+use crate::arrival::Arrival;
+use crate::refusal::{LOGGED_IN, Refusal};
 use crate::unionid::{AppToken, NoUnionId};
-use crate::{Arrival, Callback};
 
 /// How long a login waits for what it can do without, the profile or the unionid.
 const EXTRA_BUDGET: Duration = Duration::from_secs(2);
@@ -63,11 +55,21 @@ impl Callback {
         if exchanged.is_snapshotuser {
             return Err(Refusal::Snapshot);
         }
-        let (profile, outcome) = self.profile(&exchanged, login, now).await?;
-        let (unionid, outcome) =
-            self.unionid(&exchanged, profile.as_ref(), login, &credentials, now, outcome).await;
+        let profile = self.profile(&exchanged, login, now).await;
+        if let Err(NoProfile::Refusal(refusal)) = profile {
+            return Err(refusal);
+        }
+        let (profile, no_profile) = found(profile);
+        let unionid = self.unionid(&exchanged, profile.as_ref(), login, &credentials, now).await;
+        let (unionid, no_unionid) = found(unionid);
+
         let response = self.finish(claim, exchanged, profile, unionid).await?;
-        Ok(outcome.of(response))
+        let report = no_profile.into_iter().fold(LOGGED_IN.report(), |report, missed| match missed {
+            NoProfile::Wechat(error) => report.with_wechat(&error),
+            NoProfile::Refusal(_) | NoProfile::TooLong => report.with_cause("the profile took too long"),
+        });
+        let report = no_unionid.into_iter().fold(report, |report, missed| missed.add_to(report));
+        Ok(report.of(response))
     }
 
     /// Who asks for the person's tokens: the app, or the third-party platform that acts for it.
@@ -77,7 +79,7 @@ impl Callback {
         secrets: &AppSecrets,
         now: Timestamp,
     ) -> Result<Credentials, Refusal> {
-        let account = self.config.accounts.of(&login.app);
+        let account = self.deployment.accounts.of(&login.app);
         match account.and_then(|account| account.component_for(&login.app)) {
             None => {
                 let secret = match secrets.of(&login.app) {
@@ -115,34 +117,32 @@ impl Callback {
         }
     }
 
-    /// The profile, if one was granted and WeChat gives it in time, and how the login is logged. Its absence
-    /// costs no login.
+    /// The profile, if one was granted and WeChat gives it in time. Its absence costs no login, unless it says
+    /// that the login must not be.
     async fn profile(
         &self,
         exchanged: &Exchange,
         login: &PendingLogin,
         now: Timestamp,
-    ) -> Result<(Option<Profile>, Outcome), Refusal> {
-        let outcome = Outcome::new("logged_in");
+    ) -> Result<Option<Profile>, NoProfile> {
         if !exchanged.scope.includes_profile() {
-            return Ok((None, outcome));
+            return Ok(None);
         }
         let call = self.wechat.user_info(&exchanged.access_token, &exchanged.openid, login.lang);
         match tokio::time::timeout(EXTRA_BUDGET, call).await {
-            Ok(Ok(user_info)) if user_info.openid == exchanged.openid.expose() => {
-                let profile = Profile { user_info, lang: login.lang, read_at: now.epoch_seconds() };
-                Ok((Some(profile), outcome))
+            Ok(Ok(user_info)) if user_info.openid.expose() == exchanged.openid.expose() => {
+                Ok(Some(Profile { user_info, lang: login.lang, read_at: now }))
             }
-            Ok(Ok(_)) => Err(Refusal::ForeignProfile),
+            Ok(Ok(_)) => Err(NoProfile::Refusal(Refusal::ForeignProfile)),
             Ok(Err(error)) if matches!(error.reaction(), Some(Reaction::Configuration | Reaction::User)) => {
-                Err(Refusal::Wechat(error))
+                Err(NoProfile::Refusal(Refusal::Wechat(error)))
             }
-            Ok(Err(error)) => Ok((None, outcome.with_wechat(&error))),
-            Err(_) => Ok((None, outcome.with_cause("the profile took too long"))),
+            Ok(Err(error)) => Err(NoProfile::Wechat(error)),
+            Err(_) => Err(NoProfile::TooLong),
         }
     }
 
-    /// The unionid, from whichever answer has it, and how the login is logged: as before, unless it is missed.
+    /// The unionid, from whichever answer has it. Its absence costs no login.
     async fn unionid(
         &self,
         exchanged: &Exchange,
@@ -150,24 +150,20 @@ impl Callback {
         login: &PendingLogin,
         credentials: &Credentials,
         now: Timestamp,
-        outcome: Outcome,
-    ) -> (Option<UnionId>, Outcome) {
-        let in_profile = || profile.and_then(|profile| profile.user_info.unionid.clone()).map(UnionId::new);
+    ) -> Result<Option<UnionId>, NoUnionId> {
+        let in_profile = || profile.and_then(|profile| profile.user_info.unionid.clone());
         if let Some(unionid) = exchanged.unionid.clone().or_else(in_profile) {
-            return (Some(unionid), outcome);
+            return Ok(Some(unionid));
         }
         // A website app's people, and whoever consented, come with their unionid if there is one at all.
-        let Credentials::App(secret) = credentials else { return (None, outcome) };
-        if !self.config.silent_unionid || login.scope != Scope::Base {
-            return (None, outcome);
+        let Credentials::App(secret) = credentials else { return Ok(None) };
+        if !self.silent_unionid || login.scope != Scope::Base {
+            return Ok(None);
         }
-        let token = AppToken { store: &self.store, wechat: &self.wechat, app: &login.app, secret, now };
+        let sessions = &self.store.sessions;
+        let mut token = AppToken::new(sessions, &self.wechat, &login.app, secret, now);
         let asked = tokio::time::timeout(EXTRA_BUDGET, token.unionid(&exchanged.openid)).await;
-        match asked.unwrap_or(Err(NoUnionId::TooLong)) {
-            Ok(unionid) => (unionid, outcome),
-            Err(NoUnionId::Wechat(error)) => (None, outcome.with_wechat(&error)),
-            Err(missed) => (None, outcome.with_cause(missed)),
-        }
+        asked.unwrap_or_else(|_| Err(token.too_long()))
     }
 
     /// Stores the session; only then is there a cookie.
@@ -196,12 +192,30 @@ impl Callback {
             created_at: now,
             refreshed_at: now,
             version: 1,
-            expires_at: now.plus(self.config.session_lifetime),
+            expires_at: now.plus(self.session_lifetime),
         };
         let replaced = arrival.session.as_ref().map(SessionToken::session_id);
         let id = token.session_id();
         let finished = self.store.finish(&CodeId::of(code), claim_id, &id, &stored, replaced.as_ref()).await;
         finished.map_err(Refusal::NotStored)?;
         Ok(self.with_session(login, &token))
+    }
+}
+
+/// Why a login is without the profile that was granted.
+enum NoProfile {
+    /// WeChat said something that ends the login.
+    Refusal(Refusal),
+    /// WeChat gave no answer, or said no; the profile can be read later.
+    Wechat(wechat::error::Error),
+    /// There was no time left; the profile can be read later.
+    TooLong,
+}
+
+/// What a step found, and why it was missed if it was.
+fn found<T, E>(step: Result<Option<T>, E>) -> (Option<T>, Option<E>) {
+    match step {
+        Ok(found) => (found, None),
+        Err(missed) => (None, Some(missed)),
     }
 }

@@ -4,6 +4,6 @@ use callback::Callback;
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "the environment and the clock come in here and nowhere else")]
-async fn main() -> Result<(), lambda::Error> {
+async fn main() -> std::process::ExitCode {
     lambda::serve::<Callback>(|name| std::env::var(name).ok(), std::time::SystemTime::now).await
 }

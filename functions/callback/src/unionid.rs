@@ -11,9 +11,9 @@ use login::app_token::AppTokenId;
 use login::app_token::StoredAppToken;
 use login::random;
 use login::time::Timestamp;
-use store::Lease;
-use store::Store;
+use store::{Lease, Sessions};
 use thiserror::Error;
+use web::outcome::Report;
 use wechat::AppId;
 use wechat::AppSecret;
 use wechat::GlobalToken;
@@ -27,8 +27,15 @@ const PAUSES: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(200), Duration::from_millis(300)];
 
 /// Why there is no unionid though there might be one.
+#[derive(Debug)]
+pub struct NoUnionId {
+    why: Why,
+    /// Why others could not be told that there will be no token for a minute.
+    unmarked: Option<store::Error>,
+}
+
 #[derive(Debug, Error)]
-pub enum NoUnionId {
+enum Why {
     #[error(transparent)]
     Wechat(#[from] wechat::error::Error),
     #[error(transparent)]
@@ -43,20 +50,58 @@ pub enum NoUnionId {
     TooLong,
 }
 
-/// An app's global token, and what is needed to get it.
-pub struct AppToken<'a> {
-    pub store: &'a Store,
-    pub wechat: &'a Client,
-    pub app: &'a AppId,
-    pub secret: &'a AppSecret,
-    pub now: Timestamp,
+impl NoUnionId {
+    /// Adds it to what the log says of the login.
+    pub fn add_to(&self, report: Report) -> Report {
+        let report = match &self.why {
+            Why::Wechat(error) => report.with_wechat(error),
+            why => report.with_cause(why),
+        };
+        match &self.unmarked {
+            Some(error) => report.with_cause(format_args!("the lease could not be marked: {error}")),
+            None => report,
+        }
+    }
 }
 
-impl AppToken<'_> {
+/// An app's global token, and what is needed to get it.
+pub struct AppToken<'a> {
+    sessions: &'a Sessions,
+    wechat: &'a Client,
+    app: &'a AppId,
+    secret: &'a AppSecret,
+    now: Timestamp,
+    unmarked: Option<store::Error>,
+}
+
+impl<'a> AppToken<'a> {
+    /// The token of this app, which is still to be had.
+    pub const fn new(
+        sessions: &'a Sessions,
+        wechat: &'a Client,
+        app: &'a AppId,
+        secret: &'a AppSecret,
+        now: Timestamp,
+    ) -> Self {
+        Self { sessions, wechat, app, secret, now, unmarked: None }
+    }
+
     /// The unionid of a person; `None` for one who does not follow the account.
     ///
-    /// A token that WeChat no longer takes is replaced once.
-    pub async fn unionid(&self, openid: &OpenId) -> Result<Option<UnionId>, NoUnionId> {
+    /// # Errors
+    ///
+    /// [`NoUnionId`], with what kept others from being told.
+    pub async fn unionid(&mut self, openid: &OpenId) -> Result<Option<UnionId>, NoUnionId> {
+        self.ask(openid).await.map_err(|why| NoUnionId { why, unmarked: self.unmarked.take() })
+    }
+
+    /// What is to be said when there was no time left.
+    pub fn too_long(self) -> NoUnionId {
+        NoUnionId { why: Why::TooLong, unmarked: self.unmarked }
+    }
+
+    /// Asks WeChat. A token that it no longer takes is replaced once.
+    async fn ask(&mut self, openid: &OpenId) -> Result<Option<UnionId>, Why> {
         let token = self.get(None).await?;
         match self.wechat.follower_unionid(&token, openid).await {
             Err(error) if error.reaction() == Some(Reaction::Refresh) => {
@@ -68,20 +113,20 @@ impl AppToken<'_> {
     }
 
     /// The token, other than one that was `refused`: a stored one, or a new one fetched under the lease.
-    async fn get(&self, refused: Option<&GlobalToken>) -> Result<GlobalToken, NoUnionId> {
+    async fn get(&mut self, refused: Option<&GlobalToken>) -> Result<GlobalToken, Why> {
         let id = AppTokenId::of(self.app);
         let mut pauses = PAUSES.into_iter();
         loop {
-            let seen = self.store.app_token(&id).await?;
+            let seen = self.sessions.app_token(&id).await?;
             if let Some(token) = self.good(&id, seen.as_ref(), refused) {
                 return Ok(token);
             }
-            match self.store.lease_app_token(&id, seen.as_ref(), self.now).await? {
+            match self.sessions.lease_app_token(&id, seen.as_ref(), self.now).await? {
                 Lease::Ours => return self.fetch(&id, refused).await,
-                Lease::FailedElsewhere => return Err(NoUnionId::TokenFailed),
+                Lease::FailedElsewhere => return Err(Why::TokenFailed),
                 Lease::HeldElsewhere => {}
             }
-            let pause = pauses.next().ok_or(NoUnionId::TokenAwaited)?;
+            let pause = pauses.next().ok_or(Why::TokenAwaited)?;
             let [jitter] = random::bytes::<1>();
             tokio::time::sleep(pause.mul_f64(1.0 + f64::from(jitter) / 255.0)).await;
         }
@@ -100,19 +145,18 @@ impl AppToken<'_> {
 
     /// Fetches the token and shares it. If that fails, or only brings back the one that was refused, the
     /// lease stands for its minute, marked: asking again would bring no other, and nobody need wait.
-    async fn fetch(&self, id: &AppTokenId, refused: Option<&GlobalToken>) -> Result<GlobalToken, NoUnionId> {
+    async fn fetch(&mut self, id: &AppTokenId, refused: Option<&GlobalToken>) -> Result<GlobalToken, Why> {
         let fetched = self.wechat.stable_token(self.app, self.secret).await;
         let is_new = |token: &GlobalToken| refused.is_none_or(|refused| refused.expose() != token.expose());
         if !fetched.as_ref().is_ok_and(|fetched| is_new(&fetched.global_token)) {
-            // If that fails too, whoever waits gives up by himself.
-            let _ = self.store.fail_app_token(id, self.now).await;
+            // If that fails too, whoever waits gives up when the pauses are over.
+            self.unmarked = self.sessions.fail_app_token(id, self.now).await.err();
             return Ok(fetched?.global_token);
         }
         let fetched = fetched?;
-        let sealed =
-            id.seal(self.secret, random::bytes(), &fetched.global_token).ok_or(NoUnionId::Unsealable)?;
+        let sealed = id.seal(self.secret, random::bytes(), &fetched.global_token).ok_or(Why::Unsealable)?;
         let expires_at = self.now.plus(Duration::from_secs(fetched.expires_in));
-        self.store.put_app_token(id, &StoredAppToken { sealed, expires_at }).await?;
+        self.sessions.put_app_token(id, &StoredAppToken { sealed, expires_at }).await?;
         Ok(fetched.global_token)
     }
 }

@@ -7,34 +7,54 @@
 
 use http::{Method, StatusCode};
 use lambda::Function;
-use lambda::config::Config;
+use login::deployment::TrustedOrigins;
 use login::time::Timestamp;
-use store::Store;
+use settings::{Settings, Wrong};
+use store::{SESSIONS_TABLE, Sessions};
+use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
-use web::request::Request;
-use web::request::wants_page;
-use web::response;
-use web::response::Outcome;
-use web::response::Response;
+use web::request::{Request, wants_page};
+use web::response::{self, Response};
 
 /// The function.
 #[derive(Debug)]
 pub struct Logout {
-    config: Config,
-    store: Store,
+    origins: TrustedOrigins,
+    cookies: Cookies,
+    sessions: Sessions,
+}
+
+/// What it is set to.
+#[derive(Debug)]
+pub struct Config {
+    origins: TrustedOrigins,
+    sessions_table: String,
+}
+
+web::outcomes! {
+    LOGGED_OUT = Info "logged_out"
+        ["the session is deleted, or there was none"]
+        ["会话已删除，或本来就没有"];
 }
 
 impl Function for Logout {
     const NAME: &'static str = "logout";
+    type Config = Config;
+
+    fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
+        let origins = TrustedOrigins::read(settings);
+        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        Ok(Config { origins: origins?, sessions_table: sessions_table? })
+    }
 
     async fn start(config: Config) -> Result<Self, lambda::Error> {
-        let store = Store::new(&lambda::aws().await, &config.logins_table, &config.sessions_table);
-        Ok(Self { config, store })
+        let sessions = Sessions::new(&lambda::aws().await, config.sessions_table);
+        Ok(Self { cookies: Cookies::of(&config.origins.public_url), origins: config.origins, sessions })
     }
 
     async fn handle(&self, request: &Request, _now: Timestamp) -> Response {
-        let caller = Caller::of(request.headers(), |origin| self.config.accounts.trust(origin));
+        let caller = Caller::of(request.headers(), |origin| self.origins.trust(origin));
         match (request.method(), caller) {
             (&Method::OPTIONS, _) => caller.preflight(request, "POST"),
             (_, Caller::NoOrigin | Caller::Foreign) => caller.refuse(request),
@@ -45,13 +65,14 @@ impl Function for Logout {
 
 impl Logout {
     async fn end(&self, request: &Request) -> Response {
-        let cookies = self.config.cookies;
-        let deleted = self.store.end_session(cookies.session(request.headers()).as_ref()).await;
+        let session = self.cookies.session(request.headers());
+        let deleted = self.sessions.end_session(session.as_ref()).await;
         let response = if wants_page(request.headers()) {
-            response::redirect(StatusCode::SEE_OTHER, &format!("{}/", self.config.public_url))
+            let home = format!("{}/", self.origins.public_url.as_str());
+            response::redirect(StatusCode::SEE_OTHER, &home)
         } else {
             response::empty(StatusCode::NO_CONTENT)
         };
-        end_session::answer(deleted, request, cookies, Outcome::new("logged_out").of(response))
+        end_session::answer(deleted, request, self.cookies, LOGGED_OUT.of(response))
     }
 }

@@ -4,31 +4,74 @@
 
 use http::StatusCode;
 use lambda::Function;
-use lambda::config::Config;
 use login::account::Choice;
+use login::deployment::Deployment;
 use login::pending::LoginRequest;
 use login::time::Timestamp;
+use settings::{Setting, Settings, Wrong};
+use web::cookie::Cookies;
 use web::language::Language;
 use web::page;
 use web::query::Query;
 use web::reason::Reason;
-use web::request::CorrelationId;
-use web::request::Request;
-use web::response::Outcome;
-use web::response::Response;
-use web::response::text;
+use web::request::{CorrelationId, Request};
+use web::response::{Response, text};
 
 /// The function.
 #[derive(Debug)]
 pub struct Site {
     config: Config,
+    cookies: Cookies,
+}
+
+/// What it is set to.
+#[derive(Debug)]
+pub struct Config {
+    deployment: Deployment,
+    /// `SITE_VERIFICATION`: the files that WeChat's consoles look for, by name.
+    verification: Vec<VerificationFile>,
+}
+
+/// The files that prove to WeChat whose domain this is.
+pub static SITE_VERIFICATION: Setting = Setting {
+    name: "SITE_VERIFICATION",
+    shape: "file=content pairs separated by commas, such as MP_verify_0123456789abcdef.txt=0123456789abcdef",
+    example: "`MP_verify_0a1B2c3D.txt=0a1B2c3D`",
+    default: ["none", "无"],
+    meaning: [
+        "Files of WeChat's console, `name=content`, separated by commas",
+        "微信公众平台要求的校验文件，`文件名=内容`，逗号分隔",
+    ],
+};
+
+/// A file that proves to WeChat's console whose domain this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct VerificationFile {
+    name: String,
+    content: String,
+}
+
+web::outcomes! {
+    HOME = Info "home" ["the front page was shown"] ["显示了首页"];
+    ERROR_PAGE = Info "error_page" ["the page of a reason was shown"] ["显示了说明原因的页面"];
+    VERIFIED = Info "site_verification" ["a file of WeChat's console was given"] ["返回了微信的校验文件"];
+    NOT_FOUND = Info "not_found"
+        ["there is no such page or file", "for a file of WeChat's: `SiteVerification`"]
+        ["没有这个页面或文件", "如果是微信的校验文件：设置 `SiteVerification`"];
 }
 
 impl Function for Site {
     const NAME: &'static str = "site";
+    type Config = Config;
+
+    fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
+        let deployment = Deployment::read(settings);
+        let verification = settings.optional(&SITE_VERIFICATION, verification_files);
+        Ok(Config { deployment: deployment?, verification: verification?.unwrap_or_default() })
+    }
 
     async fn start(config: Config) -> Result<Self, lambda::Error> {
-        Ok(Self { config })
+        Ok(Self { cookies: Cookies::of(&config.deployment.public_url), config })
     }
 
     async fn handle(&self, request: &Request, _now: Timestamp) -> Response {
@@ -43,10 +86,10 @@ impl Function for Site {
 impl Site {
     /// A small page that links to the login. Whether the cookie still opens a session is not asked.
     fn home(&self, request: &Request) -> Response {
-        let has_session = self.config.cookies.session(request.headers()).is_some();
+        let has_session = self.cookies.session(request.headers()).is_some();
         let was_denied =
             Query::of(request).one("error") == Ok(Some(Reason::AccessDenied.as_str().to_owned()));
-        Outcome::new("home").of(page::home(Language::of(request.headers()), has_session, was_denied))
+        HOME.of(page::home(Language::of(request.headers()), has_session, was_denied))
     }
 
     /// The page `/callback` sends a browser to when a login does not go through. What the query says
@@ -60,28 +103,50 @@ impl Site {
             text("id").and_then(|id| CorrelationId::parse(&id)).unwrap_or_else(|| CorrelationId::of(request));
         let app = text("app").filter(|app| Choice::parse(app).is_some());
         let choice = app.as_deref().and_then(Choice::parse).unwrap_or_default();
-        let account = self.config.accounts.choose(&choice);
+        let account = self.config.deployment.accounts.choose(&choice);
         let return_to = account.and_then(|account| account.targets.check(&text("return_to")?).ok());
         let login = LoginRequest { app: app.filter(|_| account.is_some()), ..LoginRequest::default() };
         let link = page::authorize_link("", return_to.as_ref(), &login, None);
-        Outcome::new("error_page").of(page::notice(reason, Language::of(request.headers()), &id, &link))
+        ERROR_PAGE.of(page::notice(reason, Language::of(request.headers()), &id, &link))
     }
 
     /// A file that proves to WeChat's console whose domain this is.
     fn file(&self, request: &Request, name: &str) -> Response {
-        match self.config.site_verification.iter().find(|verification| verification.file == name) {
-            Some(verification) => {
-                Outcome::new("site_verification").of(text(StatusCode::OK, verification.content.clone()))
-            }
+        match self.config.verification.iter().find(|file| file.name == name) {
+            Some(file) => VERIFIED.of(text(StatusCode::OK, file.content.clone())),
             None => {
-                let id = CorrelationId::of(request);
-                Outcome::new("not_found").of(page::notice(
-                    Reason::NotFound,
-                    Language::of(request.headers()),
-                    &id,
-                    page::AUTHORIZE,
-                ))
+                let (language, id) = (Language::of(request.headers()), CorrelationId::of(request));
+                NOT_FOUND.of(page::notice(Reason::NotFound, language, &id, page::AUTHORIZE))
             }
+        }
+    }
+}
+
+fn verification_files(text: &str) -> Option<Vec<VerificationFile>> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    text.split(',')
+        .map(|pair| {
+            let (name, content) = pair.trim().split_once('=')?;
+            let stem = name.strip_suffix(".txt")?;
+            let is_right = !stem.is_empty()
+                && name.bytes().all(is_plain)
+                && !content.is_empty()
+                && content.bytes().all(is_plain);
+            is_right.then(|| VerificationFile { name: name.to_owned(), content: content.to_owned() })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_a_plain_name_and_a_plain_content() {
+        let files = verification_files("MP_verify_0a.txt=0a, b-1.txt=B.1").unwrap();
+        assert_eq!((files[0].name.as_str(), files[1].content.as_str()), ("MP_verify_0a.txt", "B.1"));
+        for text in ["a.txt", "a=1", ".txt=1", "../a.txt=1", "a.txt=", "a.txt=<b>", "a.txt=1,"] {
+            assert_eq!(verification_files(text), None, "{text}");
         }
     }
 }

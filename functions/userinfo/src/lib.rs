@@ -18,46 +18,66 @@
 
 mod live_session;
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use lambda::Function;
-use lambda::config::Config;
-use login::pending::LoginRequest;
-use login::pending::RequestedScope;
+use login::deployment::Deployment;
+use login::pending::{LoginRequest, RequestedScope};
 use login::session::Session;
 use login::time::Timestamp;
-use secrets::Secrets;
-use secrets::SecretsError;
+use secrets::{Secrets, SecretsError, SecretsSource};
 use serde::Serialize;
-use store::Store;
+use settings::{Setting, Settings, Wrong};
+use store::{SESSIONS_TABLE, Sessions};
 use thiserror::Error;
+use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
 use web::language::Language;
+use web::outcome::{Outcome, Report};
 use web::page;
-use web::query::Query;
-use web::query::QueryError;
+use web::query::{Query, QueryError};
 use web::reason::Reason;
-use web::request::CorrelationId;
-use web::request::Request;
-use web::request::wants_page;
-use web::response;
-use web::response::Outcome;
-use web::response::Response;
+use web::request::{CorrelationId, Request, wants_page};
+use web::response::{self, Response};
 use wechat::Lang;
 use wechat::body::UserInfo;
 use wechat::errcode::Reaction;
-use wechat_api::Client;
+use wechat_api::{Client, Hosts};
 
 use live_session::{Failure, LiveSession};
 
 /// The function.
 #[derive(Debug)]
 pub struct Userinfo {
-    config: Config,
-    store: Store,
+    deployment: Deployment,
+    cookies: Cookies,
+    profile_lifetime: Duration,
+    sessions: Sessions,
     wechat: Client,
     component_tokens: Option<Secrets>,
 }
+
+/// What it is set to.
+#[derive(Debug)]
+pub struct Config {
+    deployment: Deployment,
+    sessions_table: String,
+    component_tokens: Option<SecretsSource>,
+    /// `PROFILE_LIFETIME_SECONDS`: how long a profile is served before it is read again.
+    profile_lifetime: Duration,
+    wechat_api: Hosts,
+}
+
+/// How long a profile is served before it is read again, in seconds.
+pub static PROFILE_LIFETIME_SECONDS: Setting = Setting {
+    name: "PROFILE_LIFETIME_SECONDS",
+    shape: "a number of seconds",
+    example: "`60`",
+    default: ["`600`", "`600`"],
+    meaning: ["How old a profile may be before it is read again", "资料多久之后重新读取"],
+};
 
 /// Why nobody is shown.
 #[derive(Debug, Error)]
@@ -90,6 +110,88 @@ enum Refusal {
     Unsealable,
 }
 
+/// What follows from a refusal. At which level it is logged, the outcome says.
+struct Verdict {
+    outcome: &'static Outcome,
+    reason: Reason,
+}
+
+web::outcomes! {
+    SHOWN = Info "shown"
+        ["who is logged in, from the session or read again"]
+        ["返回登录的用户，来自会话或重新读取"];
+    SHOWN_STALE = ByErrcode "shown_stale"
+        ["what was read before, since WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"]
+        ["微信暂时无响应，返回上次读取的资料。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
+    UNVERIFIED = ByErrcode "unverified"
+        ["with `verify=true`: WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"]
+        ["使用 `verify=true` 时：微信暂时无响应。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
+    ERASED = Info "erased"
+        ["`DELETE /userinfo`: the session is deleted"]
+        ["`DELETE /userinfo`：会话已删除"];
+    NO_COOKIE = Info "no_cookie"
+        ["nobody is logged in: there is no session cookie"]
+        ["没有登录：没有会话 Cookie"];
+    NO_SESSION = Info "no_session"
+        ["nobody is logged in: the session is over, or was ended"]
+        ["没有登录：会话已过期或已结束"];
+    GRANT_GONE = Info "grant_gone"
+        ["the person withdrew the grant, or it ran out; log in again"]
+        ["用户取消了授权，或授权已过期；需要重新登录"];
+    USER_REFUSED = Info "user_refused"
+        ["WeChat restricts this person"]
+        ["微信限制了这个用户"];
+    FOREIGN_ACCOUNT = Info "foreign_account"
+        ["the page belongs to another account than the session", "`app=…` in that page's link"]
+        ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
+    INVALID_REQUEST = Info "invalid_request"
+        ["`lang` or `verify` is malformed or given twice", "`cause`"]
+        ["`lang` 或 `verify` 有误或重复", "查看 `cause`"];
+    STORE_UNAVAILABLE = Error "store_unavailable"
+        ["DynamoDB did not answer", "`cause`"]
+        ["DynamoDB 无响应", "查看 `cause`"];
+    SECRETS_UNAVAILABLE = Error "secrets_unavailable"
+        ["the token of the third-party platform could not be read, or there is none", "`cause`"]
+        ["第三方平台的令牌无法读取，或不存在", "查看 `cause`"];
+    FOREIGN_PROFILE = Error "foreign_profile"
+        ["the profile that WeChat gave, or the renewed token, is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"]
+        ["微信给出的资料或刷新后的令牌属于另一个人；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
+    UNSEALABLE = Error "unsealable"
+        ["the session could not be sealed: a defect", "report it"]
+        ["会话无法加密：程序错误", "请反馈"];
+}
+
+impl Refusal {
+    const fn judge(&self) -> Verdict {
+        let (outcome, reason) = match self {
+            Self::Query(_) | Self::Value(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
+            Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
+            Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
+            Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
+            // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
+            Self::GrantGone(_) => (&GRANT_GONE, Reason::NotLoggedIn),
+            Self::User(_) => (&USER_REFUSED, Reason::UserRefused),
+            Self::Unverified(_) | Self::Platform(_) => (&UNVERIFIED, Reason::WechatUnavailable),
+            Self::ForeignProfile => (&FOREIGN_PROFILE, Reason::LoginFailed),
+            Self::Secrets(_) => (&SECRETS_UNAVAILABLE, Reason::ServiceUnavailable),
+            Self::Store(_) => (&STORE_UNAVAILABLE, Reason::ServiceUnavailable),
+            Self::Unsealable => (&UNSEALABLE, Reason::Unexpected),
+        };
+        Verdict { outcome, reason }
+    }
+
+    /// What the log says: the cause, and what WeChat said if it was WeChat.
+    fn report(&self, outcome: &'static Outcome) -> Report {
+        match self {
+            Self::GrantGone(error) | Self::User(error) | Self::Unverified(error) => {
+                outcome.report().with_wechat(error)
+            }
+            Self::Platform(error) => outcome.report().with_wechat(error).for_an_operator(),
+            refusal => outcome.because(refusal),
+        }
+    }
+}
+
 /// The JSON answer: WeChat's own names, and two of ours.
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -120,22 +222,38 @@ struct ProfileFields<'a> {
 
 impl Function for Userinfo {
     const NAME: &'static str = "userinfo";
+    type Config = Config;
+
+    fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
+        let deployment = Deployment::read(settings);
+        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        let component_tokens = SecretsSource::of_components(settings);
+        let profile_lifetime =
+            settings.optional(&PROFILE_LIFETIME_SECONDS, |text| settings::seconds(text, 0));
+        let wechat_api = Hosts::read(settings);
+        Ok(Config {
+            deployment: deployment?,
+            sessions_table: sessions_table?,
+            component_tokens: component_tokens?,
+            profile_lifetime: profile_lifetime?.unwrap_or(Duration::from_mins(10)),
+            wechat_api: wechat_api?,
+        })
+    }
 
     async fn start(config: Config) -> Result<Self, lambda::Error> {
         let aws = lambda::aws().await;
-        let wechat = Client::new(config.wechat_api_url.clone(), config.wechat_api_backup_url.clone())?;
-        let component_tokens =
-            config.component_tokens.clone().map(|source| Secrets::of_components(source, &aws));
         Ok(Self {
-            store: Store::new(&aws, &config.logins_table, &config.sessions_table),
-            wechat,
-            component_tokens,
-            config,
+            cookies: Cookies::of(&config.deployment.public_url),
+            deployment: config.deployment,
+            profile_lifetime: config.profile_lifetime,
+            sessions: Sessions::new(&aws, config.sessions_table),
+            wechat: Client::new(config.wechat_api, lambda::stopwatch::run)?,
+            component_tokens: config.component_tokens.map(|source| Secrets::of_components(source, &aws)),
         })
     }
 
     async fn handle(&self, request: &Request, now: Timestamp) -> Response {
-        let caller = Caller::of(request.headers(), |origin| self.config.accounts.trust(origin));
+        let caller = Caller::of(request.headers(), |origin| self.deployment.accounts.trust(origin));
         match (request.method(), caller) {
             (&Method::OPTIONS, _) => caller.preflight(request, "GET, DELETE"),
             (_, Caller::Foreign) | (&Method::DELETE, Caller::NoOrigin) => caller.refuse(request),
@@ -154,10 +272,10 @@ impl Function for Userinfo {
 impl Userinfo {
     /// Deletes the session, and with it all that is stored of the person.
     async fn erase(&self, request: &Request) -> Response {
-        let cookies = self.config.cookies;
-        let deleted = self.store.end_session(cookies.session(request.headers()).as_ref()).await;
+        let cookies = self.cookies;
+        let deleted = self.sessions.end_session(cookies.session(request.headers()).as_ref()).await;
         let response = response::empty(StatusCode::NO_CONTENT);
-        end_session::answer(deleted, request, cookies, Outcome::new("erased").of(response))
+        end_session::answer(deleted, request, cookies, ERASED.of(response))
     }
 
     async fn show(&self, request: &Request, caller: Caller<'_>, now: Timestamp) -> Result<Response, Refusal> {
@@ -169,9 +287,9 @@ impl Userinfo {
             Some("true") => true,
             Some(_) => return Err(Refusal::Value("verify")),
         };
-        let token = self.config.cookies.session(request.headers()).ok_or(Refusal::NoCookie)?;
+        let token = self.cookies.session(request.headers()).ok_or(Refusal::NoCookie)?;
         let mut live = LiveSession::open(self, token, now).await?.ok_or(Refusal::NoSession)?;
-        let account = self.config.accounts.of(&live.session.app);
+        let account = self.deployment.accounts.of(&live.session.app);
         if !caller.may_know(|origin| account.is_some_and(|account| account.targets.is_trusted_origin(origin)))
         {
             return Err(Refusal::ForeignAccount);
@@ -180,23 +298,20 @@ impl Userinfo {
         if verify {
             live.verify().await.map_err(|failure| match failure {
                 Failure::Platform(error) => Refusal::Platform(error),
-                failure => judge(failure).unwrap_or_else(Refusal::Unverified),
+                failure => still_worth_showing(failure).map_or_else(|refusal| refusal, Refusal::Unverified),
             })?;
         }
-        let outcome = match live.read_profile(lang, self.config.profile_lifetime).await {
-            Ok(()) => Outcome::new("shown"),
+        let report = match live.read_profile(lang, self.profile_lifetime).await {
+            Ok(()) => SHOWN.report(),
             // What was read before is better than nothing, unless there is nothing to show any more.
             Err(failure) => {
-                let is_alarm = matches!(failure, Failure::Platform(_));
-                let error = match judge(failure) {
-                    Ok(refusal) => return Err(refusal),
-                    Err(error) => error,
-                };
-                Outcome { is_alarm, ..Outcome::new("shown_stale") }.with_wechat(&error)
+                let is_the_platforms = matches!(failure, Failure::Platform(_));
+                let report = SHOWN_STALE.report().with_wechat(&still_worth_showing(failure)?);
+                if is_the_platforms { report.for_an_operator() } else { report }
             }
         };
         let (session, expires_at) = (&live.session, live.expires_at());
-        Ok(outcome.of(if wants_page(request.headers()) {
+        Ok(report.of(if wants_page(request.headers()) {
             show_page(request, session, expires_at, &self.consent_link("", session))
         } else {
             response::json(StatusCode::OK, &Answer::new(session, expires_at, self.upgrade_url(session)))
@@ -206,7 +321,7 @@ impl Userinfo {
     /// The name of the account whose pages the caller is one of; none for the first account's.
     fn account_of(&self, caller: Caller<'_>) -> Option<String> {
         let Caller::Trusted(origin) = caller else { return None };
-        let mut accounts = self.config.accounts.iter();
+        let mut accounts = self.deployment.accounts.iter();
         accounts.find(|account| account.targets.is_trusted_origin(origin))?.name.clone()
     }
 
@@ -214,53 +329,26 @@ impl Userinfo {
     /// redirect, and it asks for consent by name: it cannot lead round in a circle.
     fn upgrade_url(&self, session: &Session) -> Option<String> {
         let has_none = session.profile.is_none() && !session.scope.includes_profile();
-        (session.wants_profile && has_none).then(|| self.consent_link(&self.config.public_url, session))
+        (session.wants_profile && has_none)
+            .then(|| self.consent_link(self.deployment.public_url.as_str(), session))
     }
 
     /// A login with consent, by the app the session is of.
     fn consent_link(&self, public_url: &str, session: &Session) -> String {
-        let app = self.config.accounts.of(&session.app).and_then(|account| account.name.clone());
+        let app = self.deployment.accounts.of(&session.app).and_then(|account| account.name.clone());
         page::authorize_link(public_url, None, &LoginRequest { scope: RequestedScope::Profile, app }, None)
     }
 
     fn refuse(&self, request: &Request, caller: Caller<'_>, refusal: &Refusal) -> Response {
-        let (name, reason) = match refusal {
-            Refusal::Query(_) | Refusal::Value(_) => ("invalid_request", Reason::InvalidRequest),
-            Refusal::NoCookie => ("no_cookie", Reason::NotLoggedIn),
-            Refusal::NoSession => ("no_session", Reason::NotLoggedIn),
-            Refusal::ForeignAccount => ("foreign_account", Reason::OriginRefused),
-            Refusal::GrantGone(_) => ("grant_gone", Reason::NotLoggedIn),
-            Refusal::User(_) => ("user_refused", Reason::UserRefused),
-            Refusal::Unverified(_) | Refusal::Platform(_) => ("unverified", Reason::WechatUnavailable),
-            Refusal::ForeignProfile => ("foreign_profile", Reason::LoginFailed),
-            Refusal::Secrets(_) => ("secrets_unavailable", Reason::ServiceUnavailable),
-            Refusal::Store(_) => ("store_unavailable", Reason::ServiceUnavailable),
-            Refusal::Unsealable => ("unsealable", Reason::Unexpected),
-        };
-        let is_alarm = matches!(
-            refusal,
-            Refusal::Platform(_)
-                | Refusal::ForeignProfile
-                | Refusal::Secrets(_)
-                | Refusal::Store(_)
-                | Refusal::Unsealable
-        );
-        let outcome = Outcome { is_alarm, ..Outcome::new(name).with_cause(refusal) };
-        let outcome = match refusal {
-            // Whatever the number means elsewhere: that a grant ends is nobody's mistake.
-            Refusal::GrantGone(error) => Outcome { is_alarm, ..outcome.with_wechat(error) },
-            Refusal::User(error) | Refusal::Unverified(error) | Refusal::Platform(error) => {
-                outcome.with_wechat(error)
-            }
-            _ => outcome,
-        };
+        let Verdict { outcome, reason } = refusal.judge();
+        let report = refusal.report(outcome);
         let id = CorrelationId::of(request);
         let login = LoginRequest { app: self.account_of(caller), ..LoginRequest::default() };
         let authorize_url = |public_url| page::authorize_link(public_url, None, &login, None);
-        outcome.of(if wants_page(request.headers()) {
+        report.of(if wants_page(request.headers()) {
             page::notice(reason, Language::of(request.headers()), &id, &authorize_url(""))
         } else {
-            let authorize_url = authorize_url(&self.config.public_url);
+            let authorize_url = authorize_url(self.deployment.public_url.as_str());
             response::problem(reason, &id, (reason == Reason::NotLoggedIn).then_some(&authorize_url))
         })
     }
@@ -288,20 +376,21 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// The refusal that a failure means; WeChat's error itself if it is a passing one or an operator's.
-fn judge(failure: Failure) -> Result<Refusal, wechat::error::Error> {
+/// WeChat's error, if what was read before may be shown all the same: a passing one, or an operator's. Otherwise
+/// the refusal that it means.
+fn still_worth_showing(failure: Failure) -> Result<wechat::error::Error, Refusal> {
     let error = match failure {
-        Failure::Refusal(refusal) => return Ok(refusal),
-        Failure::Platform(error) => return Err(error),
+        Failure::Refusal(refusal) => return Err(refusal),
+        Failure::Platform(error) => return Ok(error),
         Failure::Wechat(error) => error,
     };
     match error.reaction() {
         // A token that is refused right after it was renewed will not get better.
         Some(Reaction::LoginAgain | Reaction::FreshLogin | Reaction::Refresh) => {
-            Ok(Refusal::GrantGone(error))
+            Err(Refusal::GrantGone(error))
         }
-        Some(Reaction::User) => Ok(Refusal::User(error)),
-        Some(Reaction::Retry | Reaction::Configuration) | None => Err(error),
+        Some(Reaction::User) => Err(Refusal::User(error)),
+        Some(Reaction::Retry | Reaction::Configuration) | None => Ok(error),
     }
 }
 

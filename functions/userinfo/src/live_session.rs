@@ -20,12 +20,10 @@ use login::session::SessionToken;
 use login::session::StoredSession;
 use login::time::Timestamp;
 use secrets::SecretsError;
-use store::Saved;
-use store::Store;
+use store::{Saved, Sessions};
 use wechat::AppId;
 use wechat::ComponentAccessToken;
 use wechat::Lang;
-use wechat::UnionId;
 use wechat::body::Refresh;
 use wechat::errcode::Errcode;
 use wechat::errcode::Reaction;
@@ -80,7 +78,7 @@ impl<'a> LiveSession<'a> {
         token: SessionToken,
         now: Timestamp,
     ) -> Result<Option<Self>, Refusal> {
-        let Some((stored, session)) = read(&function.store, &token, now).await? else {
+        let Some((stored, session)) = read(&function.sessions, &token, now).await? else {
             return Ok(None);
         };
         Ok(Some(Self { function, token, stored, now, is_renewed: false, session }))
@@ -115,9 +113,8 @@ impl<'a> LiveSession<'a> {
     pub async fn read_profile(&mut self, lang: Option<Lang>, lifetime: Duration) -> Result<(), Failure> {
         let known = self.session.profile.as_ref();
         let lang = lang.or_else(|| known.and_then(|profile| profile.lang));
-        let is_fresh = known.is_some_and(|profile| {
-            profile.lang == lang && self.now < Timestamp::from_epoch_seconds(profile.read_at).plus(lifetime)
-        });
+        let is_fresh =
+            known.is_some_and(|profile| profile.lang == lang && self.now < profile.read_at.plus(lifetime));
         if is_fresh || !self.session.scope.includes_profile() {
             return Ok(());
         }
@@ -129,13 +126,13 @@ impl<'a> LiveSession<'a> {
                 self.function.wechat.user_info(&self.session.access_token, &self.session.openid, lang).await;
         }
         let user_info = answer?;
-        if user_info.openid != self.session.openid.expose() {
+        if user_info.openid.expose() != self.session.openid.expose() {
             return Err(Failure::Refusal(Refusal::ForeignProfile));
         }
         if let Some(unionid) = &user_info.unionid {
-            self.session.unionid = Some(UnionId::new(unionid.clone()));
+            self.session.unionid = Some(unionid.clone());
         }
-        self.session.profile = Some(Profile { user_info, lang, read_at: self.now.epoch_seconds() });
+        self.session.profile = Some(Profile { user_info, lang, read_at: self.now });
         self.save().await
     }
 
@@ -188,7 +185,7 @@ impl<'a> LiveSession<'a> {
     /// The third-party platform that acts for the session's app, if one does, and its token, from memory
     /// or read `anew`.
     async fn component(&self, anew: bool) -> Result<Option<(AppId, ComponentAccessToken)>, Failure> {
-        let account = self.function.config.accounts.of(&self.session.app);
+        let account = self.function.deployment.accounts.of(&self.session.app);
         let Some(component) = account.and_then(|account| account.component_for(&self.session.app)) else {
             return Ok(None);
         };
@@ -206,8 +203,8 @@ impl<'a> LiveSession<'a> {
         let id = self.token.session_id();
         match self
             .function
-            .store
-            .save_session(&id, sealed, self.stored.version, self.now)
+            .sessions
+            .save_session(&id, &sealed, self.stored.version, self.now)
             .await
             .map_err(Refusal::Store)?
         {
@@ -234,18 +231,18 @@ impl<'a> LiveSession<'a> {
     }
 
     async fn reopen(&mut self) -> Result<(), Failure> {
-        let opened = read(&self.function.store, &self.token, self.now).await?;
+        let opened = read(&self.function.sessions, &self.token, self.now).await?;
         (self.stored, self.session) = opened.ok_or(Refusal::NoSession)?;
         Ok(())
     }
 }
 
 async fn read(
-    store: &Store,
+    sessions: &Sessions,
     token: &SessionToken,
     now: Timestamp,
 ) -> Result<Option<(StoredSession, Session)>, Refusal> {
-    let Some(stored) = store.session(&token.session_id(), now).await? else {
+    let Some(stored) = sessions.session(&token.session_id(), now).await? else {
         return Ok(None);
     };
     Ok(Session::unseal(token, &stored.sealed).map(|session| (stored, session)))

@@ -11,11 +11,12 @@
 //! Every response leaves with the security headers and the correlation id, and every request leaves
 //! one line in the log (`log.rs`).
 
-pub mod config;
 mod log;
+pub mod stopwatch;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -27,18 +28,17 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::{Body, LambdaEvent, service_fn};
 use serde_json::Value;
 
-use crate::config::Config;
+use crate::stopwatch::OF_THIS_REQUEST;
+use crate::stopwatch::Stopwatch;
 use login::time::Timestamp;
+use settings::{Settings, Wrong};
 use web::language::Language;
 use web::page;
 use web::reason::Reason;
 use web::request::CorrelationId;
 use web::request::Request;
 use web::response;
-use web::response::Outcome;
 use web::response::Response;
-use wechat_api::stopwatch::OF_THIS_REQUEST;
-use wechat_api::stopwatch::Stopwatch;
 
 /// How long before Lambda's own deadline the outer layer answers in a function's stead.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(1500);
@@ -46,7 +46,28 @@ const DEADLINE_MARGIN: Duration = Duration::from_millis(1500);
 /// The time for a request whose deadline makes no sense, before the margin is taken off.
 const NO_DEADLINE: Duration = Duration::from_mins(1);
 
-/// Why a process ended; printed by `main`.
+web::outcomes! {
+    EVENT_UNREADABLE = Info "event_unreadable"
+        ["any: what arrived is no HTTP request, or one with raw control bytes; 400. Strangers send such things"]
+        ["任何函数：收到的不是 HTTP 请求，或带有原始控制字符；返回 400。陌生人会发送这类请求"];
+    ANSWERED = Info "answered"
+        ["any: an answer that nobody gave a name. There is none", "report it"]
+        ["任何函数：没有名称的响应。不应出现", "请反馈"];
+    DEADLINE = Error "deadline"
+        ["any: no answer in time; 503", "`wechat_ms`, and `cause` of the lines around"]
+        ["任何函数：没有及时响应；返回 503", "查看 `wechat_ms` 和前后各行的 `cause`"];
+    PANIC = Error "panic"
+        ["any: a defect, answered 500. A line of its own before says where (`place`)", "report it"]
+        ["任何函数：程序错误，返回 500。前面另有一行说明位置（`place`）", "请反馈"];
+    WRONG_CONFIGURATION = Error "wrong_configuration"
+        ["any, at start: names every setting that is wrong", "`cause`"]
+        ["任何函数，启动时：列出所有写错的设置", "查看 `cause`"];
+    NOT_STARTED = Error "not_started"
+        ["any, at start: what the function needs could not be made, or Lambda's runtime interface failed", "`cause`"]
+        ["任何函数，启动时：函数所需的组件无法建立，或 Lambda 的运行时接口出错", "查看 `cause`"];
+}
+
+/// Why a function does not start.
 pub type Error = lambda_http::Error;
 
 /// One deployed function.
@@ -54,15 +75,22 @@ pub trait Function: Sized + Send + Sync {
     /// The function's name in the log.
     const NAME: &'static str;
 
-    /// Whether it exchanges codes; only such a function is given app secrets.
-    const NEEDS_APP_SECRETS: bool = false;
+    /// What it is set to; nothing that it does not use.
+    type Config: Send;
+
+    /// Reads what it is set to. Every setting is read before it gives up on one that is wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`Wrong`] if a setting is missing or wrong; each is noted in `settings`.
+    fn configure(settings: &mut Settings<'_>) -> Result<Self::Config, Wrong>;
 
     /// Prepares what every request will use. Runs once per process and calls nobody.
     ///
     /// # Errors
     ///
     /// Anything that keeps the function from ever working.
-    fn start(config: Config) -> impl Future<Output = Result<Self, Error>> + Send;
+    fn start(config: Self::Config) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// Answers a request that arrived at `now`.
     fn handle(&self, request: &Request, now: Timestamp) -> impl Future<Output = Response> + Send;
@@ -70,17 +98,27 @@ pub trait Function: Sized + Send + Sync {
 
 /// Runs `F` until Lambda ends the process. `variable` is the environment, `clock` the time.
 ///
-/// # Errors
-///
-/// A wrong configuration, naming every wrong variable, or whatever [`Function::start`] reports.
+/// A function that does not start leaves one line in the log, which names every setting that is wrong, and
+/// nothing else.
 pub async fn serve<F: Function>(
     variable: impl Fn(&str) -> Option<String>,
     clock: fn() -> SystemTime,
-) -> Result<(), Error> {
+) -> ExitCode {
     log::panics(clock);
-    let config = Config::from_variables(variable, F::NEEDS_APP_SECRETS).inspect_err(|error| {
-        log::refused_to_start(clock(), F::NAME, &error.to_string());
-    })?;
+    let mut settings = Settings::new(&variable);
+    let config = F::configure(&mut settings);
+    let (outcome, cause) = match settings.checked(config) {
+        Err(error) => (&WRONG_CONFIGURATION, error.to_string()),
+        Ok(config) => match run::<F>(config, clock).await {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => (&NOT_STARTED, error.to_string()),
+        },
+    };
+    log::not_started(clock(), F::NAME, outcome, &cause);
+    ExitCode::FAILURE
+}
+
+async fn run<F: Function>(config: F::Config, clock: fn() -> SystemTime) -> Result<(), Error> {
     let function = F::start(config).await?;
     let answer = async |event| Ok::<_, std::convert::Infallible>(answer(&function, event, clock).await);
     lambda_runtime::Runtime::new(service_fn(answer)).run().await
@@ -117,7 +155,7 @@ pub async fn answer<F: Function>(
         response
     } else {
         let response = page::notice(Reason::InvalidRequest, Language::Chinese, &id, page::AUTHORIZE);
-        Outcome::new("event_unreadable").of(response)
+        EVENT_UNREADABLE.of(response)
     };
     let ended = clock();
     log::request(ended, F::NAME, &id, &response, ended.duration_since(began).unwrap_or_default(), waited);
@@ -134,12 +172,12 @@ async fn handle_within<F: Function>(
 ) -> Response {
     // Boxed: the state of a whole login is too large a thing to move around.
     let handled = AssertUnwindSafe(Box::pin(function.handle(request, now))).catch_unwind();
-    let (outcome, reason) = match tokio::time::timeout(left, handled).await {
+    let (report, reason) = match tokio::time::timeout(left, handled).await {
         Ok(Ok(response)) => return response,
-        Ok(Err(_)) => (Outcome::alarm("panic", "the line before says where"), Reason::Unexpected),
-        Err(_) => (Outcome::alarm("deadline", "the function took too long"), Reason::ServiceUnavailable),
+        Ok(Err(_)) => (PANIC.because("the line before says where"), Reason::Unexpected),
+        Err(_) => (DEADLINE.because("the function took too long"), Reason::ServiceUnavailable),
     };
-    outcome.of(page::notice(
+    report.of(page::notice(
         reason,
         Language::of(request.headers()),
         &CorrelationId::of(request),

@@ -13,8 +13,8 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde::Serialize;
 
+use web::outcome::{Outcome, Report};
 use web::request::CorrelationId;
-use web::response::Outcome;
 use web::response::Response;
 
 /// One line. A field that is absent says that there is nothing to say.
@@ -54,18 +54,19 @@ pub(crate) fn request(
     duration: Duration,
     waited_for_wechat: Option<Duration>,
 ) {
-    let outcome = response.extensions().get::<Outcome>().cloned().unwrap_or(Outcome::new("answered"));
+    let report = response.extensions().get::<Report>().cloned();
+    let report = report.unwrap_or_else(|| crate::ANSWERED.report());
     write(&Line {
         timestamp: timestamp(now),
-        level: if outcome.is_alarm { "ERROR" } else { "INFO" },
+        level: if report.is_alarm() { "ERROR" } else { "INFO" },
         message: "request",
         function: Some(function),
         correlation_id: Some(id.as_str()),
         status: Some(response.status().as_u16()),
-        outcome: outcome.name,
-        errcode: outcome.errcode.map(|errcode| errcode.0),
-        rid: outcome.rid.as_deref(),
-        cause: outcome.cause.as_deref(),
+        outcome: report.outcome.name,
+        errcode: report.errcode.map(|errcode| errcode.get()),
+        rid: report.rid.as_deref(),
+        cause: report.cause.as_deref(),
         duration_ms: milliseconds(duration),
         wechat_ms: waited_for_wechat.and_then(milliseconds),
         place: None,
@@ -73,13 +74,13 @@ pub(crate) fn request(
 }
 
 /// Writes why a function does not start.
-pub(crate) fn refused_to_start(now: SystemTime, function: &'static str, cause: &str) {
+pub(crate) fn not_started(now: SystemTime, function: &'static str, outcome: &'static Outcome, cause: &str) {
     write(&Line {
         timestamp: timestamp(now),
         level: "ERROR",
         message: "the function does not start",
         function: Some(function),
-        outcome: "wrong_configuration",
+        outcome: outcome.name,
         cause: Some(cause),
         ..Line::default()
     });
@@ -103,9 +104,9 @@ pub(crate) fn reading_an_event<T>(read: impl FnOnce() -> T) -> T {
 pub(crate) fn panics(clock: fn() -> SystemTime) {
     std::panic::set_hook(Box::new(move |panic| {
         let (level, message, outcome) = if READS_AN_EVENT.get() {
-            ("INFO", "an event that cannot be read", Outcome::new("event_unreadable"))
+            ("INFO", "an event that cannot be read", &crate::EVENT_UNREADABLE)
         } else {
-            ("ERROR", "a defect", Outcome::new("panic"))
+            ("ERROR", "a defect", &crate::PANIC)
         };
         write(&Line {
             timestamp: timestamp(clock()),

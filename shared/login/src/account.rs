@@ -165,9 +165,10 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::origin::Origin;
 
     fn account(official_account: bool, website: bool) -> Account {
-        let targets = Targets::new("https://auth.example.com".to_owned(), Vec::new());
+        let targets = Targets::new(Origin::parse("https://auth.example.com").unwrap(), Vec::new());
         Account {
             name: None,
             official_account: official_account.then(|| AppId::parse("wx0000000000000aaa").unwrap()),

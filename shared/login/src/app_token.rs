@@ -19,7 +19,7 @@
 use std::time::Duration;
 
 use crate::seal;
-use crate::seal::NonceBytes;
+use crate::seal::{NonceBytes, Sealed};
 use crate::time::Timestamp;
 use wechat::AppId;
 use wechat::AppSecret;
@@ -52,13 +52,13 @@ impl AppTokenId {
 
     /// Seals a token of this app. `None` only if the cipher refuses, which it does for no input.
     #[must_use]
-    pub fn seal(&self, secret: &AppSecret, nonce: NonceBytes, token: &GlobalToken) -> Option<Vec<u8>> {
+    pub fn seal(&self, secret: &AppSecret, nonce: NonceBytes, token: &GlobalToken) -> Option<Sealed> {
         seal::seal(secret.expose().as_bytes(), INFO, &self.0, nonce, token.expose().as_bytes())
     }
 
     /// Opens a token of this app; `None` if it was sealed under another secret.
     #[must_use]
-    pub fn open(&self, secret: &AppSecret, sealed: &[u8]) -> Option<GlobalToken> {
+    pub fn open(&self, secret: &AppSecret, sealed: &Sealed) -> Option<GlobalToken> {
         let text = seal::open(secret.expose().as_bytes(), INFO, &self.0, sealed)?;
         String::from_utf8(text).ok().map(GlobalToken::new)
     }
@@ -68,7 +68,7 @@ impl AppTokenId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAppToken {
     /// The sealed token.
-    pub sealed: Vec<u8>,
+    pub sealed: Sealed,
     /// When WeChat no longer takes it.
     pub expires_at: Timestamp,
 }
@@ -100,7 +100,7 @@ mod tests {
     fn a_token_near_its_end_is_not_used() {
         let now = Timestamp::from_epoch_seconds(1_000_000);
         let token = |seconds| StoredAppToken {
-            sealed: Vec::new(),
+            sealed: Sealed::stored(Vec::new()),
             expires_at: now.plus(Duration::from_secs(seconds)),
         };
         assert!(token(121).is_good(now));

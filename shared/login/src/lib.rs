@@ -2,6 +2,8 @@
 
 pub mod account;
 pub mod app_token;
+pub mod deployment;
+pub mod origin;
 pub mod pending;
 pub mod random;
 pub mod return_to;
@@ -10,5 +12,5 @@ mod secret;
 pub mod session;
 pub mod time;
 
-pub use seal::NonceBytes;
+pub use seal::{NonceBytes, Sealed};
 pub use secret::Digest;

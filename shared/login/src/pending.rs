@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use crate::return_to::StoredReturnTo;
 use crate::secret::Digest;
 use crate::secret::random_secret;
 use crate::secret::to_hex;
@@ -141,8 +142,8 @@ pub struct PendingLogin {
     pub request: LoginRequest,
     /// The language the profile is read in.
     pub lang: Option<Lang>,
-    /// Where the login ends; judged again before it is emitted.
-    pub return_to: String,
+    /// Where the login ends.
+    pub return_to: StoredReturnTo,
     /// 1 for a login a person began, one more for each automatic fresh one.
     pub round: u64,
     /// When the login is over.
@@ -251,7 +252,7 @@ mod tests {
             scope: Scope::Base,
             request: LoginRequest::default(),
             lang: None,
-            return_to: "/".to_owned(),
+            return_to: StoredReturnTo::stored("/".to_owned()),
             round,
             expires_at: Timestamp::from_epoch_seconds(0),
         };

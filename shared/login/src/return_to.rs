@@ -10,8 +10,11 @@
 //! A target is checked when a login begins, stored as text, and checked again before it is emitted:
 //! the allow-list may have been narrowed in between.
 
+use percent_encoding::percent_decode;
 use thiserror::Error;
 use url::Url;
+
+use crate::origin::Origin;
 
 /// The longest target, in bytes, as it comes and as the URL that it stands for.
 const LONGEST: usize = 1024;
@@ -24,14 +27,39 @@ const ROUTES: [&str; 5] = ["authorize", "callback", "error", "logout", "userinfo
 #[derive(Debug, Clone)]
 pub struct Targets {
     /// The origin of this stack, for targets that are a path.
-    own_origin: String,
+    own_origin: Origin,
     /// Other origins, exactly as a browser writes them.
-    allowed_origins: Vec<String>,
+    allowed_origins: Vec<Origin>,
 }
 
 /// An absolute URL that a login may end on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReturnTo(Url);
+
+/// A target as it is stored with a login: it was judged when the login began, and is judged again by
+/// [`Targets::check_again`] before it is emitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReturnTo(String);
+
+impl StoredReturnTo {
+    /// Takes a target that was read back from a table.
+    #[must_use]
+    pub const fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the table; no redirect is made of it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&ReturnTo> for StoredReturnTo {
+    fn from(target: &ReturnTo) -> Self {
+        Self(target.as_str().to_owned())
+    }
+}
 
 /// Why a target was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -57,23 +85,22 @@ pub enum ReturnToError {
 }
 
 impl Targets {
-    /// Targets on `own_origin` as paths, and anywhere on `allowed_origins`; all canonical origins,
-    /// without a trailing slash.
+    /// Targets on `own_origin` as paths, and anywhere on `allowed_origins`.
     #[must_use]
-    pub const fn new(own_origin: String, allowed_origins: Vec<String>) -> Self {
+    pub const fn new(own_origin: Origin, allowed_origins: Vec<Origin>) -> Self {
         Self { own_origin, allowed_origins }
     }
 
     /// The same own origin with other allowed ones.
     #[must_use]
-    pub fn with_origins(&self, allowed_origins: Vec<String>) -> Self {
+    pub fn with_origins(&self, allowed_origins: Vec<Origin>) -> Self {
         Self { own_origin: self.own_origin.clone(), allowed_origins }
     }
 
     /// Whether `origin`, as an `Origin` header spells it, is one of the allowed ones or our own.
     #[must_use]
     pub fn is_trusted_origin(&self, origin: &str) -> bool {
-        origin == self.own_origin || self.allowed_origins.iter().any(|allowed| allowed == origin)
+        self.origins().any(|trusted| trusted == origin)
     }
 
     /// Checks a target that has been decoded once.
@@ -89,7 +116,7 @@ impl Targets {
         let (origin, rest) = self.split(text).ok_or(ReturnToError::Origin)?;
         let path = rest.split(['?', '#']).next().unwrap_or_default();
         check_encoding(rest)?;
-        check_path(path, origin == self.own_origin)?;
+        check_path(path, origin == self.own_origin.as_str())?;
         // A bare origin is the one spelling a person writes that a browser completes.
         let candidate = format!("{origin}{}", if rest.is_empty() { "/" } else { rest });
         // What is stored is the URL, and it is judged again by the same rule.
@@ -110,15 +137,29 @@ impl Targets {
         Ok(ReturnTo(url))
     }
 
+    /// Checks a target that a login was begun with, by today's rules.
+    ///
+    /// # Errors
+    ///
+    /// [`ReturnToError`], if the configuration has changed since.
+    pub fn check_again(&self, stored: &StoredReturnTo) -> Result<ReturnTo, ReturnToError> {
+        self.check(stored.as_str())
+    }
+
     /// The origin a target stands on, and what follows it.
     fn split<'a>(&'a self, text: &'a str) -> Option<(&'a str, &'a str)> {
         if text.starts_with('/') {
-            return Some((&self.own_origin, text));
+            return Some((self.own_origin.as_str(), text));
         }
-        std::iter::once(&self.own_origin).chain(&self.allowed_origins).find_map(|origin| {
-            let rest = text.strip_prefix(origin.as_str())?;
-            (rest.is_empty() || rest.starts_with('/')).then_some((origin.as_str(), rest))
+        self.origins().find_map(|origin| {
+            let rest = text.strip_prefix(origin)?;
+            (rest.is_empty() || rest.starts_with('/')).then_some((origin, rest))
         })
+    }
+
+    /// Our own origin, then the allowed ones.
+    fn origins(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.own_origin).chain(&self.allowed_origins).map(Origin::as_str)
     }
 }
 
@@ -174,7 +215,7 @@ fn check_path(path: &str, is_own: bool) -> Result<(), ReturnToError> {
     let mut layer = path.as_bytes().to_vec();
     loop {
         check_segments(&layer, is_own)?;
-        let decoded = decode(&layer);
+        let decoded: Vec<u8> = percent_decode(&layer).collect();
         if decoded == layer {
             return Ok(());
         }
@@ -202,35 +243,15 @@ fn check_segments(path: &[u8], is_own: bool) -> Result<(), ReturnToError> {
     Ok(())
 }
 
-/// Decodes every percent-encoding once; what is none stays as it is.
-fn decode(text: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [byte, after @ ..] = rest {
-        let digit = |at: usize| after.get(at).and_then(|digit| char::from(*digit).to_digit(16));
-        let encoded = (*byte == b'%').then(|| Some(digit(0)? << 4 | digit(1)?)).flatten();
-        match encoded.and_then(|byte| u8::try_from(byte).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                decoded.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    decoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn targets() -> Targets {
+        let origin = |text| Origin::parse(text).unwrap();
         Targets::new(
-            "https://auth.example.com".to_owned(),
-            vec!["https://www.example.com".to_owned(), "https://shop.example.com:8443".to_owned()],
+            origin("https://auth.example.com"),
+            vec![origin("https://www.example.com"), origin("https://shop.example.com:8443")],
         )
     }
 

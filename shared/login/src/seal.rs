@@ -7,6 +7,24 @@
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf;
 
+/// What [`seal`](self) makes: a blob that is good for nothing without the secret it was sealed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed(Vec<u8>);
+
+impl Sealed {
+    /// Takes a blob that was read back from a table.
+    #[must_use]
+    pub const fn stored(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for the table.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// Random bytes for one sealing; never used twice.
 pub type NonceBytes = [u8; NONCE_LEN];
 
@@ -14,17 +32,17 @@ pub type NonceBytes = [u8; NONCE_LEN];
 const VERSION: u8 = 1;
 
 /// Seals `text`. `None` only if the cipher refuses, which it does for no input of ours.
-pub(crate) fn seal(secret: &[u8], info: &str, id: &str, nonce: NonceBytes, text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn seal(secret: &[u8], info: &str, id: &str, nonce: NonceBytes, text: &[u8]) -> Option<Sealed> {
     let mut sealed = text.to_vec();
     key(secret, info)?
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(id.as_bytes()), &mut sealed)
         .ok()?;
-    Some([&[VERSION][..], &nonce, &sealed].concat())
+    Some(Sealed([&[VERSION][..], &nonce, &sealed].concat()))
 }
 
 /// Opens what [`seal`] made with the same secret, for the same purpose and item; else `None`.
-pub(crate) fn open(secret: &[u8], info: &str, id: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-    let (&VERSION, rest) = sealed.split_first()? else { return None };
+pub(crate) fn open(secret: &[u8], info: &str, id: &str, sealed: &Sealed) -> Option<Vec<u8>> {
+    let (&VERSION, rest) = sealed.as_bytes().split_first()? else { return None };
     let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>()?;
     let mut text = text.to_vec();
     let nonce = Nonce::assume_unique_for_key(*nonce);
@@ -50,20 +68,18 @@ mod tests {
         assert_eq!(open(b"other", "purpose", "item", &sealed), None);
         assert_eq!(open(b"secret", "other", "item", &sealed), None);
         assert_eq!(open(b"secret", "purpose", "other", &sealed), None);
-        assert!(!sealed.windows(6).any(|window| window == b"Canary"));
+        assert!(!sealed.as_bytes().windows(6).any(|window| window == b"Canary"));
     }
 
     #[test]
     fn an_altered_seal_does_not_open() {
         let sealed = seal(b"secret", "purpose", "item", [9; NONCE_LEN], b"Canary").unwrap();
-        for position in 0..sealed.len() {
-            let mut altered = sealed.clone();
+        let opens = |sealed: Vec<u8>| open(b"secret", "purpose", "item", &Sealed::stored(sealed)).is_some();
+        for position in 0..sealed.as_bytes().len() {
+            let mut altered = sealed.as_bytes().to_vec();
             altered[position] ^= 1;
-            assert!(open(b"secret", "purpose", "item", &altered).is_none(), "byte {position}");
-            assert!(
-                open(b"secret", "purpose", "item", &sealed[..position]).is_none(),
-                "first {position} bytes"
-            );
+            assert!(!opens(altered), "byte {position}");
+            assert!(!opens(sealed.as_bytes()[..position].to_vec()), "first {position} bytes");
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::pending::BrowserSecret;
 use crate::pending::LoginId;
 use crate::pending::State;
 use crate::seal;
-use crate::seal::NonceBytes;
+use crate::seal::{NonceBytes, Sealed};
 use crate::secret::Digest;
 use crate::secret::random_secret;
 use crate::time::Timestamp;
@@ -80,7 +80,7 @@ impl SessionId {
 #[derive(Debug, Clone)]
 pub struct StoredSession {
     /// The sealed [`Session`].
-    pub sealed: Vec<u8>,
+    pub sealed: Sealed,
     /// The login it came from.
     pub login: LoginId,
     /// When it began.
@@ -121,8 +121,8 @@ pub struct Profile {
     pub user_info: UserInfo,
     /// The language it was asked for in.
     pub lang: Option<Lang>,
-    /// When it was read, in seconds since the Unix epoch.
-    pub read_at: u64,
+    /// When it was read.
+    pub read_at: Timestamp,
 }
 
 /// What is inside a seal. The only place where a person's tokens are written down.
@@ -144,7 +144,7 @@ impl Session {
     ///
     /// `None` only if the session cannot be encoded, which no value of it can cause.
     #[must_use]
-    pub fn seal(&self, token: &SessionToken, nonce: NonceBytes) -> Option<Vec<u8>> {
+    pub fn seal(&self, token: &SessionToken, nonce: NonceBytes) -> Option<Sealed> {
         let unsealed = Unsealed {
             app: self.app.as_str().to_owned(),
             openid: self.openid.expose().to_owned(),
@@ -161,7 +161,7 @@ impl Session {
 
     /// Opens a seal with the token it was made for; `None` if it is another's, altered or unknown.
     #[must_use]
-    pub fn unseal(token: &SessionToken, sealed: &[u8]) -> Option<Self> {
+    pub fn unseal(token: &SessionToken, sealed: &Sealed) -> Option<Self> {
         let text = seal::open(&token.0, INFO, token.session_id().as_str(), sealed)?;
         let unsealed: Unsealed = serde_json::from_slice(&text).ok()?;
         Some(Self {
@@ -219,7 +219,7 @@ mod tests {
         let sealed = session().seal(&token, [9; 12]).unwrap();
         assert_eq!(Session::unseal(&token, &sealed).unwrap().openid.expose(), "oCanaryOpenId");
         assert!(Session::unseal(&SessionToken::new([8; 32]), &sealed).is_none());
-        assert!(!sealed.windows(6).any(|window| window == b"Canary"));
+        assert!(!sealed.as_bytes().windows(6).any(|window| window == b"Canary"));
     }
 
     /// Made with Node's `crypto`: HKDF-SHA256 of 32 bytes of 7 with an empty salt and [`INFO`], AES-256-GCM
@@ -239,7 +239,7 @@ mod tests {
             .step_by(2)
             .map(|at| u8::from_str_radix(&sealed[at..at + 2], 16).unwrap())
             .collect();
-        let session = Session::unseal(&SessionToken::new([7; 32]), &sealed).unwrap();
+        let session = Session::unseal(&SessionToken::new([7; 32]), &Sealed::stored(sealed)).unwrap();
         assert_eq!(session.app.as_str(), "wx0000000000000aaa");
         assert_eq!(session.openid.expose(), "oCanaryOpenId");
         assert!(session.unionid.is_none() && !session.wants_profile);
@@ -248,6 +248,9 @@ mod tests {
         assert_eq!(session.refresh_token.expose(), "CanaryRefresh");
         let profile = session.profile.unwrap();
         assert_eq!(profile.user_info.nickname, "Lin");
-        assert_eq!((profile.lang, profile.read_at), (Some(Lang::En), 1_700_000_000));
+        assert_eq!(
+            (profile.lang, profile.read_at),
+            (Some(Lang::En), Timestamp::from_epoch_seconds(1_700_000_000))
+        );
     }
 }

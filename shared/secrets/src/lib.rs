@@ -12,6 +12,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use settings::{Setting, Settings, Wrong};
 use thiserror::Error;
 
 use login::time::Timestamp;
@@ -21,7 +24,7 @@ use wechat::ComponentAccessToken;
 
 /// How long app secrets are kept in memory.
 const SECRETS_KEPT: Duration = Duration::from_mins(15);
-/// How long the tokens of third-party platforms are; they live two hours and are replaced before.
+/// How long the tokens of third-party platforms are kept; they live two hours and are replaced before.
 const COMPONENT_TOKENS_KEPT: Duration = Duration::from_mins(2);
 
 /// How long Secrets Manager may take to answer, the SDK's own retries included.
@@ -43,11 +46,12 @@ pub enum SecretsSource {
 pub struct AppSecrets(HashMap<AppId, AppSecret>);
 
 /// Why there is no secret to use. Names the cause, never a content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SecretsError {
-    /// Secrets Manager did not answer, or said no.
-    #[error("the app secrets could not be read")]
-    Unavailable,
+    /// Secrets Manager did not answer, or said no. Holds its error code, such as `AccessDeniedException`,
+    /// `ResourceNotFoundException` or `ThrottlingException`, or the SDK's word for what happened.
+    #[error("the app secrets could not be read: {0}")]
+    Unavailable(String),
     /// What Secrets Manager holds is not a JSON object of secrets by appid.
     #[error("the app secrets are not a JSON object of secrets by appid")]
     Malformed,
@@ -56,17 +60,82 @@ pub enum SecretsError {
     Missing,
 }
 
+/// Where the app secrets are.
+pub static APP_SECRETS_ARN: Setting = Setting {
+    name: "APP_SECRETS_ARN",
+    shape: ARN,
+    example: "`arn:aws:secretsmanager:…`",
+    default: ["", ""],
+    meaning: [
+        "Secrets Manager secret, JSON `{\"appid\":\"secret\"}`. Read when first needed, kept for 15 minutes",
+        "Secrets Manager 密钥，内容为 JSON `{\"appid\":\"AppSecret\"}`。首次用到时读取，在内存中保留 15 分钟",
+    ],
+};
+
+/// The app secrets themselves.
+pub static APP_SECRETS: Setting = Setting {
+    name: "APP_SECRETS",
+    shape: BY_APPID,
+    example: "`{\"wx0123456789abcdef\":\"…\"}`",
+    default: ["", ""],
+    meaning: [
+        "The same JSON itself, for a machine without AWS. Setting both is an error",
+        "直接写 JSON，供没有 AWS 的环境使用。两项不可同时设置",
+    ],
+};
+
+/// Where the tokens of third-party platforms are.
+pub static COMPONENT_TOKENS_ARN: Setting = Setting {
+    name: "COMPONENT_TOKENS_ARN",
+    shape: ARN,
+    example: "`arn:aws:secretsmanager:…`",
+    default: ["none", "无"],
+    meaning: [
+        "With a third-party platform: Secrets Manager secret, JSON `{\"appid\":\"component_access_token\"}`. Kept \
+         for 2 minutes",
+        "有第三方平台时：Secrets Manager 密钥，内容为 JSON `{\"appid\":\"component_access_token\"}`，在内存中保留 2 分钟",
+    ],
+};
+
+/// The tokens of third-party platforms themselves.
+pub static COMPONENT_TOKENS: Setting = Setting {
+    name: "COMPONENT_TOKENS",
+    shape: BY_APPID,
+    example: "`{\"wx00112233445566ff\":\"…\"}`",
+    default: ["none", "无"],
+    meaning: ["The same JSON itself. Setting both is an error", "直接写 JSON。两项不可同时设置"],
+};
+
+const ARN: &str = "the ARN of a Secrets Manager secret";
+const BY_APPID: &str = "a JSON object of secrets by appid";
+
 impl SecretsSource {
-    /// Reads `APP_SECRETS_ARN`.
-    #[must_use]
-    pub fn arn(text: &str) -> Option<Self> {
+    /// Reads where the app secrets are, which must be said.
+    ///
+    /// # Errors
+    ///
+    /// [`Wrong`] if it is not said, is said twice or is wrong; each is noted.
+    pub fn of_apps(settings: &mut Settings<'_>) -> Result<Self, Wrong> {
+        let source =
+            settings.one_of_two((&APP_SECRETS_ARN, Self::arn), (&APP_SECRETS, Self::inline), true)?;
+        source.ok_or(Wrong)
+    }
+
+    /// Reads where the tokens of third-party platforms are, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// [`Wrong`] if it is said twice or is wrong; each is noted.
+    pub fn of_components(settings: &mut Settings<'_>) -> Result<Option<Self>, Wrong> {
+        settings.one_of_two((&COMPONENT_TOKENS_ARN, Self::arn), (&COMPONENT_TOKENS, Self::inline), false)
+    }
+
+    fn arn(text: &str) -> Option<Self> {
         (text.starts_with("arn:") && text.contains(":secretsmanager:"))
             .then(|| Self::SecretsManager(text.to_owned()))
     }
 
-    /// Reads `APP_SECRETS`.
-    #[must_use]
-    pub fn inline(text: &str) -> Option<Self> {
+    fn inline(text: &str) -> Option<Self> {
         AppSecrets::parse(text).map(Self::Inline)
     }
 }
@@ -91,9 +160,7 @@ impl AppSecrets {
     pub fn of(&self, app: &AppId) -> Result<AppSecret, SecretsError> {
         self.0.get(app).filter(|secret| !secret.expose().is_empty()).cloned().ok_or(SecretsError::Missing)
     }
-}
 
-impl AppSecrets {
     /// The token of a third-party platform; it is kept by appid as app secrets are.
     ///
     /// # Errors
@@ -148,7 +215,7 @@ impl Secrets {
         match kept {
             Some((secrets, read_at)) if now < read_at.plus(self.lifetime) => Ok(secrets),
             Some((secrets, _)) => match self.read(now).await {
-                Err(SecretsError::Unavailable) => Ok(secrets),
+                Err(SecretsError::Unavailable(_)) => Ok(secrets),
                 read => read,
             },
             None => self.read(now).await,
@@ -165,10 +232,12 @@ impl Secrets {
             (SecretsSource::Inline(secrets), _) => secrets.clone(),
             (SecretsSource::SecretsManager(arn), Some(client)) => {
                 let answer = client.get_secret_value().secret_id(arn).send().await;
-                let answer = answer.map_err(|_| SecretsError::Unavailable)?;
+                let answer = answer.map_err(|error| unavailable(&error))?;
                 answer.secret_string().and_then(AppSecrets::parse).ok_or(SecretsError::Malformed)?
             }
-            (SecretsSource::SecretsManager(_), None) => return Err(SecretsError::Unavailable),
+            (SecretsSource::SecretsManager(_), None) => {
+                return Err(SecretsError::Unavailable("NoClient".to_owned()));
+            }
         };
         *self.lock() = Some((secrets.clone(), now));
         Ok(secrets)
@@ -178,6 +247,18 @@ impl Secrets {
         // A panic elsewhere leaves at worst an old copy, which is what a copy is for.
         self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Keeps the code and drops the message, which names accounts and roles.
+fn unavailable<R>(error: &SdkError<GetSecretValueError, R>) -> SecretsError {
+    let code = match error {
+        SdkError::ServiceError(_) => error.code().unwrap_or("ServiceError"),
+        SdkError::TimeoutError(_) => "Timeout",
+        SdkError::DispatchFailure(_) => "DispatchFailure",
+        SdkError::ConstructionFailure(_) => "ConstructionFailure",
+        _ => "ResponseError",
+    };
+    SecretsError::Unavailable(code.to_owned())
 }
 
 #[cfg(test)]

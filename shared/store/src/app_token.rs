@@ -5,7 +5,8 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use super::item::{moment, number, text};
-use super::{Error, Store, unavailable};
+use super::{Error, Sessions, unavailable};
+use login::Sealed;
 use login::app_token::AppTokenId;
 use login::app_token::LEASE;
 use login::app_token::StoredAppToken;
@@ -22,17 +23,17 @@ pub enum Lease {
     FailedElsewhere,
 }
 
-impl Store {
+impl Sessions {
     /// Reads an app's token; `None` if none was ever stored.
     ///
     /// # Errors
     ///
     /// [`Error`].
     pub async fn app_token(&self, id: &AppTokenId) -> Result<Option<StoredAppToken>, Error> {
-        let Some(item) = self.get(&self.sessions, id.as_str()).await? else { return Ok(None) };
+        let Some(item) = self.get(id.as_str()).await? else { return Ok(None) };
         let Some(sealed) = item.get("sealed").and_then(|sealed| sealed.as_b().ok()) else { return Ok(None) };
         Ok(Some(StoredAppToken {
-            sealed: sealed.as_ref().to_vec(),
+            sealed: Sealed::stored(sealed.as_ref().to_vec()),
             expires_at: moment(&item, "expires_at")?,
         }))
     }
@@ -50,9 +51,10 @@ impl Store {
     ) -> Result<Lease, Error> {
         let is_as_seen = if seen.is_some() { "sealed = :seen" } else { "attribute_not_exists(sealed)" };
         let mut update = self
+            .connection
             .client
             .update_item()
-            .table_name(&self.sessions)
+            .table_name(&self.table)
             .key("id", text(id.as_str()))
             // A lease alone must not be kept for ever either.
             .update_expression("SET lease = :until, expires_at = if_not_exists(expires_at, :until)")
@@ -61,7 +63,7 @@ impl Store {
             .expression_attribute_values(":until", number(now.plus(LEASE).epoch_seconds()))
             .expression_attribute_values(":now", number(now.epoch_seconds()));
         if let Some(seen) = seen {
-            let sealed = AttributeValue::B(Blob::new(seen.sealed.clone()));
+            let sealed = AttributeValue::B(Blob::new(seen.sealed.as_bytes()));
             update = update.expression_attribute_values(":seen", sealed);
         }
         let Err(error) = update.send().await else { return Ok(Lease::Ours) };
@@ -80,9 +82,10 @@ impl Store {
     ///
     /// [`Error`]; others then wait in vain, and nothing else changes.
     pub async fn fail_app_token(&self, id: &AppTokenId, now: Timestamp) -> Result<(), Error> {
-        self.client
+        self.connection
+            .client
             .update_item()
-            .table_name(&self.sessions)
+            .table_name(&self.table)
             .key("id", text(id.as_str()))
             .update_expression("SET failed_lease = :lease")
             .condition_expression("lease = :lease")
@@ -99,11 +102,12 @@ impl Store {
     ///
     /// [`Error`].
     pub async fn put_app_token(&self, id: &AppTokenId, token: &StoredAppToken) -> Result<(), Error> {
-        self.client
+        self.connection
+            .client
             .put_item()
-            .table_name(&self.sessions)
+            .table_name(&self.table)
             .item("id", text(id.as_str()))
-            .item("sealed", AttributeValue::B(Blob::new(token.sealed.clone())))
+            .item("sealed", AttributeValue::B(Blob::new(token.sealed.as_bytes())))
             .item("expires_at", number(token.expires_at.epoch_seconds()))
             .send()
             .await

@@ -35,7 +35,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::item::{Item, attribute, login_from_item, login_to_item, number, session_to_item, text};
-use super::{Error, Store, Written, built, past_conflicts, unavailable};
+use super::{Error, Logins, Store, Written, built, past_conflicts, unavailable};
 use login::Digest;
 use login::pending::CODE_LIFETIME;
 use login::pending::ClaimId;
@@ -95,7 +95,7 @@ impl CodeOutcome {
     }
 }
 
-impl Store {
+impl Logins {
     /// Stores a login that begins, once: a copy of this request that the SDK sent again, and that comes
     /// late, must not undo a claim. A login that is there already is this one, for nobody else has its state.
     ///
@@ -104,9 +104,10 @@ impl Store {
     /// [`Error::Unavailable`]. The visitor must then not be sent to WeChat.
     pub async fn put_login(&self, id: &LoginId, login: &PendingLogin) -> Result<(), Error> {
         let answer = self
+            .connection
             .client
             .put_item()
-            .table_name(&self.logins)
+            .table_name(&self.table)
             .set_item(Some(login_to_item(id, login)))
             .condition_expression("attribute_not_exists(id)")
             .send()
@@ -124,7 +125,7 @@ impl Store {
     ///
     /// [`Error`].
     pub async fn login(&self, id: &LoginId) -> Result<Option<PendingLogin>, Error> {
-        self.get(&self.logins, id.as_str()).await?.as_ref().map(login_from_item).transpose()
+        self.get(id.as_str()).await?.as_ref().map(login_from_item).transpose()
     }
 
     /// Claims a login and its code for this process, both or neither. See the top of this file.
@@ -144,7 +145,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Claimed, Error> {
         let claim_login = Update::builder()
-            .table_name(&self.logins)
+            .table_name(&self.table)
             .key("id", text(id.as_str()))
             .update_expression("SET claimed_code = :code")
             .condition_expression(
@@ -156,29 +157,30 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let guard_code = guard(id, code, browser, claim_id, CodeOutcome::Claimed, now)
-            .table_name(&self.logins)
+            .table_name(&self.table)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let items = vec![
             TransactWriteItem::builder().update(built("Update", claim_login)?).build(),
             TransactWriteItem::builder().put(built("Put", guard_code)?).build(),
         ];
-        let (written, login) = tokio::join!(self.transact(items, claim_id.as_str()), self.login(id));
+        let (written, login) =
+            tokio::join!(self.connection.transact(items, claim_id.as_str()), self.login(id));
         let (login_before, code_before) = match written? {
-            Written::Now => return Ok(Claimed::Now(login?.ok_or(Error::Corrupt("id"))?)),
+            Written::Now => return Ok(Claimed::Now(login?.ok_or(Error::LoginVanished)?)),
             Written::Cancelled(reasons) => (failed(&reasons, 0), failed(&reasons, 1)),
         };
         if let Some(guard) = code_before.item()
             && attribute(guard, "attempt_id")? == claim_id.as_str()
         {
             // The answer to our own claim was lost, and this is the repetition of it.
-            return Ok(Claimed::Now(login?.ok_or(Error::Corrupt("id"))?));
+            return Ok(Claimed::Now(login?.ok_or(Error::LoginVanished)?));
         }
         match login_before {
             Before::Passed => {
                 let guard = code_before.item().ok_or(Error::Corrupt("outcome"))?;
                 Ok(Claimed::Elsewhere {
-                    login: login?.ok_or(Error::Corrupt("id"))?,
+                    login: login?.ok_or(Error::LoginVanished)?,
                     used_for: LoginId::stored(attribute(guard, "login")?.to_owned()),
                     used_in: Digest::stored(attribute(guard, "browser")?.to_owned()),
                 })
@@ -203,7 +205,7 @@ impl Store {
     ///
     /// [`Error`].
     pub async fn code_outcome(&self, code: &CodeId) -> Result<Option<CodeOutcome>, Error> {
-        let Some(guard) = self.get(&self.logins, code.as_str()).await? else {
+        let Some(guard) = self.get(code.as_str()).await? else {
             return Ok(None);
         };
         match attribute(&guard, "outcome")? {
@@ -221,9 +223,10 @@ impl Store {
     /// [`Error`]; duplicates then wait in vain, and nothing else changes.
     pub async fn fail_code(&self, code: &CodeId, claim_id: &ClaimId) -> Result<(), Error> {
         let update = self
+            .connection
             .client
             .update_item()
-            .table_name(&self.logins)
+            .table_name(&self.table)
             .key("id", text(code.as_str()))
             .update_expression("SET outcome = :failed")
             .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
@@ -252,7 +255,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Error> {
         let count_mark = Update::builder()
-            .table_name(&self.logins)
+            .table_name(&self.table)
             .key("id", text(id.as_str()))
             .update_expression("ADD spent_codes :one")
             .condition_expression(
@@ -264,15 +267,17 @@ impl Store {
             .expression_attribute_values(":most", number(MOST_SPENT_CODES))
             .build();
         let mark_code =
-            guard(id, code, browser, claim_id, CodeOutcome::Failed, now).table_name(&self.logins).build();
+            guard(id, code, browser, claim_id, CodeOutcome::Failed, now).table_name(&self.table).build();
         let items = vec![
             TransactWriteItem::builder().update(built("Update", count_mark)?).build(),
             TransactWriteItem::builder().put(built("Put", mark_code)?).build(),
         ];
         // A condition that fails says that the code was used or marked before, or that the login is over.
-        self.transact(items, &format!("{}mark", claim_id.as_str())).await.map(drop)
+        self.connection.transact(items, &format!("{}mark", claim_id.as_str())).await.map(drop)
     }
+}
 
+impl Store {
     /// Stores the session that a claimed code gave, and ends the one the browser came with.
     ///
     /// # Errors
@@ -287,12 +292,12 @@ impl Store {
         replaced: Option<&SessionId>,
     ) -> Result<(), Error> {
         let put_session = Put::builder()
-            .table_name(&self.sessions)
+            .table_name(&self.sessions.table)
             .set_item(Some(session_to_item(id, session)))
             .condition_expression("attribute_not_exists(id)")
             .build();
         let mark_done = Update::builder()
-            .table_name(&self.logins)
+            .table_name(&self.logins.table)
             .key("id", text(code.as_str()))
             .update_expression("SET outcome = :done")
             .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
@@ -307,11 +312,11 @@ impl Store {
         ];
         if let Some(replaced) = replaced.filter(|replaced| *replaced != id) {
             let delete =
-                Delete::builder().table_name(&self.sessions).key("id", text(replaced.as_str())).build();
+                Delete::builder().table_name(&self.sessions.table).key("id", text(replaced.as_str())).build();
             items.push(TransactWriteItem::builder().delete(built("Delete", delete)?).build());
         }
         // The claim's own token would be taken for a repetition of the claim with other parameters.
-        match self.transact(items, &format!("{}done", claim_id.as_str())).await? {
+        match self.logins.connection.transact(items, &format!("{}done", claim_id.as_str())).await? {
             Written::Now => Ok(()),
             Written::Cancelled(reasons) => match failed(&reasons, 1).item() {
                 // The answer to our own write was lost, and this is the repetition of it.

@@ -7,10 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Error;
 use login::Digest;
+use login::Sealed;
 use login::pending::LoginId;
 use login::pending::LoginRequest;
 use login::pending::PendingLogin;
 use login::pending::RequestedScope;
+use login::return_to::StoredReturnTo;
 use login::session::SessionId;
 use login::session::StoredSession;
 use login::time::Timestamp;
@@ -27,7 +29,7 @@ pub(super) fn login_to_item(id: &LoginId, login: &PendingLogin) -> Item {
         ("app".to_owned(), text(login.app.as_str())),
         ("scope".to_owned(), text(login.scope.as_str())),
         ("asked".to_owned(), text(login.request.scope.as_str())),
-        ("return_to".to_owned(), text(&login.return_to)),
+        ("return_to".to_owned(), text(login.return_to.as_str())),
         ("attempt".to_owned(), number(login.round)),
         ("expires_at".to_owned(), number(login.expires_at.epoch_seconds())),
     ]);
@@ -51,7 +53,7 @@ pub(super) fn login_from_item(item: &Item) -> Result<PendingLogin, Error> {
             app: item.get("asked_app").and_then(|app| app.as_s().ok()).cloned(),
         },
         lang: item.get("lang").and_then(|lang| lang.as_s().ok()).and_then(|lang| Lang::parse(lang)),
-        return_to: attribute(item, "return_to")?.to_owned(),
+        return_to: StoredReturnTo::stored(attribute(item, "return_to")?.to_owned()),
         round: count(item, "attempt")?,
         expires_at: moment(item, "expires_at")?,
     })
@@ -60,7 +62,7 @@ pub(super) fn login_from_item(item: &Item) -> Result<PendingLogin, Error> {
 pub(super) fn session_to_item(id: &SessionId, session: &StoredSession) -> Item {
     Item::from([
         ("id".to_owned(), text(id.as_str())),
-        ("sealed".to_owned(), AttributeValue::B(Blob::new(session.sealed.clone()))),
+        ("sealed".to_owned(), AttributeValue::B(Blob::new(session.sealed.as_bytes()))),
         ("login".to_owned(), text(session.login.as_str())),
         ("created_at".to_owned(), number(session.created_at.epoch_seconds())),
         ("refreshed_at".to_owned(), number(session.refreshed_at.epoch_seconds())),
@@ -72,7 +74,7 @@ pub(super) fn session_to_item(id: &SessionId, session: &StoredSession) -> Item {
 pub(super) fn session_from_item(item: &Item) -> Result<StoredSession, Error> {
     let sealed = item.get("sealed").and_then(|sealed| sealed.as_b().ok()).ok_or(Error::Corrupt("sealed"))?;
     Ok(StoredSession {
-        sealed: sealed.as_ref().to_vec(),
+        sealed: Sealed::stored(sealed.as_ref().to_vec()),
         login: LoginId::stored(attribute(item, "login")?.to_owned()),
         created_at: moment(item, "created_at")?,
         refreshed_at: moment(item, "refreshed_at")?,

@@ -4,6 +4,9 @@
 //! decides something is consistent. A condition that fails is an outcome; everything else that fails
 //! is an [`Error`].
 //!
+//! A function is given the table that it needs and no other: [`Logins`] for who begins a login, [`Sessions`] for
+//! who shows or ends one, the whole [`Store`] for who turns the one into the other.
+//!
 //! One room for each kind of item: a login and the guard of its code (`claim.rs`, where the
 //! race for a code is decided), a session, the token of an app.
 
@@ -27,6 +30,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 
 use self::item::{Item, text};
+use settings::Setting;
 
 /// How long one operation may take, the SDK's own retries included.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,12 +45,57 @@ const CONFLICT_PAUSES: [Duration; 5] = [
     Duration::from_millis(400),
 ];
 
-/// The tables of one deployment.
+/// The table of logins under way and of codes that were used.
+#[derive(Debug, Clone)]
+pub struct Logins {
+    connection: Connection,
+    table: String,
+}
+
+/// The table of sessions, and of the tokens of apps.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    connection: Connection,
+    table: String,
+}
+
+/// Both tables, for who turns a login into a session. A function that needs one of them is given that one.
 #[derive(Debug, Clone)]
 pub struct Store {
-    client: Client,
-    logins: String,
-    sessions: String,
+    /// The table of logins.
+    pub logins: Logins,
+    /// The table of sessions.
+    pub sessions: Sessions,
+}
+
+/// The name of the table of logins.
+pub static LOGINS_TABLE: Setting = Setting {
+    name: "LOGINS_TABLE",
+    shape: TABLE_NAME,
+    example: "`wechat-login-LoginsTable-1A2B`",
+    default: ["", ""],
+    meaning: [
+        "DynamoDB table, key `id` (string), TTL `expires_at`",
+        "DynamoDB 表，主键 `id`（字符串），TTL 属性 `expires_at`",
+    ],
+};
+
+/// The name of the table of sessions.
+pub static SESSIONS_TABLE: Setting = Setting {
+    name: "SESSIONS_TABLE",
+    shape: TABLE_NAME,
+    example: "`wechat-login-SessionsTable-3C4D`",
+    default: ["", ""],
+    meaning: ["DynamoDB table, the same shape", "DynamoDB 表，结构同上"],
+};
+
+const TABLE_NAME: &str = "the name of a DynamoDB table";
+
+/// Reads the name of a table, or its ARN.
+#[must_use]
+pub fn table_name(text: &str) -> Option<String> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+    text.bytes().all(is_name).then(|| text.to_owned())
 }
 
 /// Why a table gave no answer. Says which operation and DynamoDB's code for it, and nothing of the item.
@@ -63,12 +112,56 @@ pub enum Error {
     /// An item does not have the attributes this version writes.
     #[error("an item lacks {0}")]
     Corrupt(&'static str),
+    /// The login was there when it was claimed, and is gone now. Its code must not be exchanged: nobody knows
+    /// as which app's.
+    #[error("the login that was claimed is gone")]
+    LoginVanished,
+}
+
+impl Logins {
+    /// The table of this name, reached as `aws` says.
+    #[must_use]
+    pub fn new(aws: &SdkConfig, table: String) -> Self {
+        Self { connection: Connection::new(aws), table }
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Item>, Error> {
+        self.connection.get(&self.table, id).await
+    }
+}
+
+impl Sessions {
+    /// The table of this name, reached as `aws` says.
+    #[must_use]
+    pub fn new(aws: &SdkConfig, table: String) -> Self {
+        Self { connection: Connection::new(aws), table }
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Item>, Error> {
+        self.connection.get(&self.table, id).await
+    }
 }
 
 impl Store {
     /// The tables of these names, reached as `aws` says.
     #[must_use]
-    pub fn new(aws: &SdkConfig, logins: &str, sessions: &str) -> Self {
+    pub fn new(aws: &SdkConfig, logins: String, sessions: String) -> Self {
+        let connection = Connection::new(aws);
+        Self {
+            logins: Logins { connection: connection.clone(), table: logins },
+            sessions: Sessions { connection, table: sessions },
+        }
+    }
+}
+
+/// The way to DynamoDB.
+#[derive(Debug, Clone)]
+struct Connection {
+    client: Client,
+}
+
+impl Connection {
+    fn new(aws: &SdkConfig) -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_timeout(OPERATION_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -77,11 +170,7 @@ impl Store {
             RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50));
         let settings =
             aws_sdk_dynamodb::config::Builder::from(aws).timeout_config(timeouts).retry_config(retries);
-        Self {
-            client: Client::from_conf(settings.build()),
-            logins: logins.to_owned(),
-            sessions: sessions.to_owned(),
-        }
+        Self { client: Client::from_conf(settings.build()) }
     }
 
     async fn get(&self, table: &str, id: &str) -> Result<Option<Item>, Error> {

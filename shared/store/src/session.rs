@@ -5,7 +5,8 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{number, session_from_item, text};
-use super::{Error, Store, past_conflicts, unavailable};
+use super::{Error, Sessions, past_conflicts, unavailable};
+use login::Sealed;
 use login::session::SessionId;
 use login::session::SessionToken;
 use login::session::StoredSession;
@@ -20,14 +21,14 @@ pub enum Saved {
     Outdated,
 }
 
-impl Store {
+impl Sessions {
     /// Reads a session; `None` if there is none, or if it is over.
     ///
     /// # Errors
     ///
     /// [`Error`].
     pub async fn session(&self, id: &SessionId, now: Timestamp) -> Result<Option<StoredSession>, Error> {
-        let item = self.get(&self.sessions, id.as_str()).await?;
+        let item = self.get(id.as_str()).await?;
         let session = item.as_ref().map(session_from_item).transpose()?;
         Ok(session.filter(|session| session.expires_at > now))
     }
@@ -40,18 +41,19 @@ impl Store {
     pub async fn save_session(
         &self,
         id: &SessionId,
-        sealed: Vec<u8>,
+        sealed: &Sealed,
         version: u64,
         now: Timestamp,
     ) -> Result<Saved, Error> {
         let update = self
+            .connection
             .client
             .update_item()
-            .table_name(&self.sessions)
+            .table_name(&self.table)
             .key("id", text(id.as_str()))
             .update_expression("SET sealed = :sealed, refreshed_at = :now, version = :next")
             .condition_expression("version = :version AND expires_at > :now")
-            .expression_attribute_values(":sealed", AttributeValue::B(Blob::new(sealed)))
+            .expression_attribute_values(":sealed", AttributeValue::B(Blob::new(sealed.as_bytes())))
             .expression_attribute_values(":now", number(now.epoch_seconds()))
             .expression_attribute_values(":version", number(version))
             .expression_attribute_values(":next", number(version + 1));
@@ -80,7 +82,8 @@ impl Store {
     ///
     /// [`Error`].
     pub async fn delete_session(&self, id: &SessionId) -> Result<(), Error> {
-        let delete = self.client.delete_item().table_name(&self.sessions).key("id", text(id.as_str()));
+        let delete =
+            self.connection.client.delete_item().table_name(&self.table).key("id", text(id.as_str()));
         past_conflicts(|| delete.clone().send())
             .await
             .map(drop)

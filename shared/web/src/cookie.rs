@@ -3,16 +3,19 @@
 //! * the **browser cookie** holds the [`BrowserSecret`]: it ties a login to the browser that began it;
 //! * the **session cookie** holds the [`SessionToken`]: it is the session.
 //!
-//! On the deployed domain both carry the `__Host-` prefix (RFC 6265bis §4.1.3.2), so that no sibling
+//! On the deployed domain both carry the `__Host-` prefix ([RFC 6265bis §4.1.3.2]), so that no sibling
 //! domain and no plain-HTTP page can plant them. The prefix protects only if it is compared exactly:
 //! a parser that trims Unicode spaces or percent-decodes names accepts look-alikes that the browser
 //! let a sibling set. Therefore names and values are compared as they stand, only the space and the
 //! tab around them are stripped, and a cookie that stands twice counts as absent.
+//!
+//! [RFC 6265bis §4.1.3.2]: https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1.3.2
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 
+use login::origin::Origin;
 use login::pending::BrowserSecret;
 use login::session::SessionToken;
 
@@ -27,10 +30,10 @@ pub struct Cookies {
 }
 
 impl Cookies {
-    /// Cookies for a public URL that is, or is not, `https`.
+    /// Cookies for a stack that is reached under this origin.
     #[must_use]
-    pub const fn new(secure: bool) -> Self {
-        Self { secure }
+    pub fn of(public_url: &Origin) -> Self {
+        Self { secure: public_url.is_secure() }
     }
 
     /// The browser secret the request came with, if exactly one well-formed cookie holds it.
@@ -110,6 +113,16 @@ fn strip(mut bytes: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
+    fn cookies(secure: bool) -> Cookies {
+        Cookies { secure }
+    }
+
+    #[test]
+    fn cookies_are_secure_where_the_stack_is() {
+        let of = |origin| Cookies::of(&Origin::parse_public(origin).unwrap()).secure;
+        assert!(of("https://auth.example.com") && !of("http://localhost:9000"));
+    }
+
     const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
     fn browser(headers: &[&[u8]]) -> Option<String> {
@@ -117,7 +130,7 @@ mod tests {
         for header in headers {
             map.append(header::COOKIE, HeaderValue::from_bytes(header).unwrap());
         }
-        Cookies::new(true).browser(&map).map(|secret| secret.expose())
+        cookies(true).browser(&map).map(|secret| secret.expose())
     }
 
     #[test]
@@ -131,7 +144,7 @@ mod tests {
     #[test]
     fn each_cookie_is_read_by_its_own_name() {
         let other = SECRET.replace('0', "e");
-        for (cookies, prefix) in [(Cookies::new(true), "__Host-"), (Cookies::new(false), "")] {
+        for (cookies, prefix) in [(cookies(true), "__Host-"), (cookies(false), "")] {
             let cookie = format!("{prefix}session={SECRET};{prefix}browser={other}");
             let headers = HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())]);
             assert_eq!(cookies.session(&headers).map(|token| token.expose()).as_deref(), Some(SECRET));
@@ -182,21 +195,18 @@ mod tests {
     fn cookies_carry_every_attribute() {
         let secret = BrowserSecret::parse(SECRET).unwrap();
         assert_eq!(
-            Cookies::new(true).set_browser(&secret),
+            cookies(true).set_browser(&secret),
             format!("__Host-browser={SECRET}; Path=/; Max-Age=86400; Secure; HttpOnly; SameSite=Lax")
         );
         let token = SessionToken::parse(SECRET).unwrap();
         assert_eq!(
-            Cookies::new(true).set_session(&token, Duration::from_mins(1)),
+            cookies(true).set_session(&token, Duration::from_mins(1)),
             format!("__Host-session={SECRET}; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax")
         );
         assert_eq!(
-            Cookies::new(true).clear_session(),
+            cookies(true).clear_session(),
             "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"
         );
-        assert_eq!(
-            Cookies::new(false).clear_session(),
-            "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
-        );
+        assert_eq!(cookies(false).clear_session(), "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     }
 }

@@ -1,8 +1,10 @@
-//! Who may ask from another page's script (the CORS protocol of the Fetch standard).
+//! Who may ask from another page's script (the [CORS protocol] of the Fetch standard).
 //!
 //! The functions answer it themselves; the API's configuration has none, since two answers break
 //! browsers. An origin is trusted if it stands byte for byte in the allow-list: no pattern, no `null`,
 //! no `*`. A request from any other origin is refused, not merely answered without the headers.
+//!
+//! [CORS protocol]: https://fetch.spec.whatwg.org/#http-cors-protocol
 
 use http::{HeaderMap, StatusCode, header};
 
@@ -10,8 +12,14 @@ use crate::reason::Reason;
 use crate::request::CorrelationId;
 use crate::request::Request;
 use crate::response;
-use crate::response::Outcome;
 use crate::response::Response;
+
+crate::outcomes! {
+    PREFLIGHT = Info "preflight" ["an allowed page may ask"] ["允许的网页可以请求"];
+    FOREIGN_ORIGIN = Info "foreign_origin"
+        ["a page that is not in `AllowedOrigins`", "add its origin, if it is yours"]
+        ["网页的源不在 `AllowedOrigins` 中", "如果是你的网页，请加入它的源"];
+}
 
 /// The page whose script asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +85,7 @@ impl<'a> Caller<'a> {
                     "accept, content-type",
                 );
                 let response = response::with_header(response, header::ACCESS_CONTROL_MAX_AGE, "600");
-                Outcome::new("preflight").of(self.allow(response))
+                PREFLIGHT.of(self.allow(response))
             }
             Self::NoOrigin | Self::Foreign => self.refuse(request),
         }
@@ -87,19 +95,22 @@ impl<'a> Caller<'a> {
     #[must_use]
     pub fn refuse(self, request: &Request) -> Response {
         let problem = response::problem(Reason::OriginRefused, &CorrelationId::of(request), None);
-        Outcome::new("foreign_origin").of(self.allow(problem))
+        FOREIGN_ORIGIN.of(self.allow(problem))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use login::origin::Origin;
     use login::return_to::Targets;
 
     #[test]
     fn only_exact_origins_are_trusted() {
-        let targets =
-            Targets::new("https://auth.example.com".to_owned(), vec!["https://www.example.com".to_owned()]);
+        let targets = Targets::new(
+            Origin::parse("https://auth.example.com").unwrap(),
+            vec![Origin::parse("https://www.example.com").unwrap()],
+        );
         let caller = |origins: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for origin in origins {

@@ -13,8 +13,13 @@ use crate::reason::Reason;
 use crate::request::CorrelationId;
 use crate::request::Request;
 use crate::response;
-use crate::response::Outcome;
 use crate::response::Response;
+
+crate::outcomes! {
+    STORE_UNAVAILABLE = Error "store_unavailable"
+        ["DynamoDB did not answer, so the session may still be there", "`cause` has DynamoDB's error"]
+        ["DynamoDB 无响应，会话可能仍在", "`cause` 中有 DynamoDB 的错误"];
+}
 
 /// Answers whoever asked for the end of a session with `response` and a cleared cookie, if the session
 /// is `deleted`; there may have been none.
@@ -29,7 +34,7 @@ pub fn answer(
         Ok(()) => response::with_cookie(response, &cookies.clear_session()),
         Err(error) => {
             let problem = response::problem(Reason::ServiceUnavailable, &CorrelationId::of(request), None);
-            Outcome::alarm("store_unavailable", error).of(problem)
+            STORE_UNAVAILABLE.because(error).of(problem)
         }
     }
 }

@@ -41,12 +41,6 @@ impl Language {
             Self::English => "en",
         }
     }
-
-    /// Whether this is Chinese; for templates.
-    #[must_use]
-    pub const fn is_chinese(self) -> bool {
-        matches!(self, Self::Chinese)
-    }
 }
 
 /// A quality value in thousandths; 1000 where none is given, 0 where it is not readable.

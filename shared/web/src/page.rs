@@ -14,10 +14,10 @@ use url::Url;
 
 use crate::language::Language;
 use crate::reason::Reason;
-use crate::reason::Words;
 use crate::request::CorrelationId;
 use crate::response;
 use crate::response::Response;
+use crate::words::{Labels, Words};
 use login::pending::LoginRequest;
 use login::pending::RequestedScope;
 use login::return_to::ReturnTo;
@@ -55,6 +55,7 @@ pub fn notice(reason: Reason, language: Language, correlation_id: &CorrelationId
     struct Notice<'a> {
         style: &'static str,
         language: Language,
+        labels: &'static Labels,
         words: Words,
         href: &'a str,
         leaves_frame: bool,
@@ -64,6 +65,7 @@ pub fn notice(reason: Reason, language: Language, correlation_id: &CorrelationId
     let page = Notice {
         style: STYLE,
         language,
+        labels: Labels::of(language),
         words: reason.words(language),
         href,
         leaves_frame: reason == Reason::NotAPage,
@@ -82,10 +84,12 @@ pub fn open_in_wechat(language: Language, link: &str) -> Response {
     struct OpenInWechat<'a> {
         style: &'static str,
         language: Language,
+        labels: &'static Labels,
         code: Option<String>,
         link: &'a str,
     }
-    let page = OpenInWechat { style: STYLE, language, code: qr_code(link), link };
+    let page =
+        OpenInWechat { style: STYLE, language, labels: Labels::of(language), code: qr_code(link), link };
     respond(http::StatusCode::OK, &page, "")
 }
 
@@ -103,10 +107,11 @@ pub fn home(language: Language, has_session: bool, was_denied: bool) -> Response
     struct Home {
         style: &'static str,
         language: Language,
+        labels: &'static Labels,
         has_session: bool,
         was_denied: bool,
     }
-    let page = Home { style: STYLE, language, has_session, was_denied };
+    let page = Home { style: STYLE, language, labels: Labels::of(language), has_session, was_denied };
     with_form(respond(http::StatusCode::OK, &page, ""))
 }
 
@@ -123,6 +128,7 @@ pub fn profile(
     struct Page<'a> {
         style: &'static str,
         language: Language,
+        labels: &'static Labels,
         name: &'a str,
         initial: String,
         avatar: Option<&'a str>,
@@ -133,6 +139,7 @@ pub fn profile(
     let page = Page {
         style: STYLE,
         language,
+        labels: Labels::of(language),
         name,
         initial: name.chars().next().unwrap_or('微').to_string(),
         avatar: user_info.map(|user_info| user_info.headimgurl.as_str()).filter(|address| is_avatar(address)),

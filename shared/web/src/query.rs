@@ -4,6 +4,7 @@
 //! `state` would then look like a strange first one. So the raw string is split here, by the rules of
 //! `application/x-www-form-urlencoded`, and a parameter that decides anything must stand exactly once.
 
+use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
 /// A query string that has been split, not yet decoded.
@@ -53,20 +54,12 @@ impl<'a> Query<'a> {
 
 /// Decodes once and strictly: `+` is a space, every `%` needs two hex digits, the result is UTF-8.
 fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digit =
-                    |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-                (digit(rest.next()?)? << 4) | digit(rest.next()?)?
-            }
-            other => other,
-        });
+    let is_encoding = |after: &str| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !text.split('%').skip(1).all(is_encoding) {
+        return None;
     }
-    String::from_utf8(bytes).ok()
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(Into::into)
 }
 
 #[cfg(test)]

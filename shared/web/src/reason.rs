@@ -2,13 +2,11 @@
 //!
 //! Inside, a login can fail in some thirty ways, and the log names each. A visitor can act on far
 //! fewer, and an attacker should learn as little as possible; so there are only as many reasons as
-//! there are different things to do. Each has its name in the URL of `/error`, its HTTP status and
-//! its words in both languages: what happened, what to do, and a button to go on.
+//! there are different things to do. Each has its name in the URL of `/error`, its HTTP status, and its words
+//! ([`words`](crate::words)).
 
 use http::StatusCode;
 use wechat::errcode::Reaction;
-
-use crate::language::Language;
 
 /// Why there is a page instead of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,19 +43,6 @@ pub enum Reason {
     NotFound,
     /// A defect of this service.
     Unexpected,
-}
-
-/// The words of one page.
-#[derive(Debug, Clone, Copy)]
-pub struct Words {
-    /// The heading.
-    pub title: &'static str,
-    /// What happened.
-    pub happened: &'static str,
-    /// What to do.
-    pub next: &'static str,
-    /// The label of the button.
-    pub button: &'static str,
 }
 
 impl Reason {
@@ -130,167 +115,6 @@ impl Reason {
             }
             Self::Unexpected => StatusCode::INTERNAL_SERVER_ERROR,
         }
-    }
-
-    /// The words of the page.
-    #[must_use]
-    pub const fn words(self, language: Language) -> Words {
-        match language {
-            Language::Chinese => self.chinese(),
-            Language::English => self.english(),
-        }
-    }
-
-    const fn chinese(self) -> Words {
-        let (title, happened, next) = match self {
-            Self::InvalidRequest => {
-                ("请求不正确", "这个链接不完整，或者内容有误。", "请从原来的页面重新点击登录。")
-            }
-            Self::ReturnToRefused => (
-                "返回地址不被允许",
-                "登录后要返回的地址不在允许的范围内。",
-                "请从原来的页面重新点击登录，或者联系网站。",
-            ),
-            Self::NotAPage => {
-                ("请直接打开登录页面", "登录页面不能嵌在别的页面里打开。", "请点击下面的按钮，单独打开它。")
-            }
-            Self::AccessDenied => (
-                "你没有同意授权",
-                "没有你的同意，就无法用微信登录。",
-                "如果想登录，请再试一次，并选择“允许”。",
-            ),
-            Self::LoginExpired => ("登录已过期", "这次登录已经结束，或者已经用过。", "请重新登录。"),
-            Self::CookieMissing => (
-                "浏览器没有保存 Cookie",
-                "没有 Cookie，就无法确认登录的是同一个浏览器。",
-                "请允许本网站使用 Cookie，然后重新登录。",
-            ),
-            Self::Snapshot => (
-                "请使用完整服务",
-                "你现在看到的是网页快照，不能登录。",
-                "请点击右下角的“使用完整服务”，再登录。",
-            ),
-            Self::WechatUnavailable => {
-                ("微信暂时没有响应", "我们没有得到微信的答复，登录没有完成。", "请稍等片刻，再登录一次。")
-            }
-            Self::UserRefused => {
-                ("微信限制了这个帐号", "微信不允许这个帐号登录。", "请在微信中检查帐号状态，或者换一个帐号。")
-            }
-            Self::ServiceUnavailable => {
-                ("服务暂时不可用", "登录服务现在忙不过来，你的登录没有开始。", "请稍等片刻，再登录一次。")
-            }
-            Self::Misconfigured => (
-                "登录服务设置有误",
-                "这不是你的问题，需要网站的管理员来修正。",
-                "请稍后再试。如果一直这样，请把下面的编号告诉网站。",
-            ),
-            Self::LoginFailed => (
-                "登录没有成功",
-                "微信前后两次的答复不一致，为了安全，登录已取消。",
-                "请重新登录。如果一直这样，请把下面的编号告诉网站。",
-            ),
-            Self::OriginRefused => (
-                "来源不被允许",
-                "发出请求的页面不在允许的来源之列。",
-                "请从原来的页面重新操作，或者联系网站。",
-            ),
-            Self::NotLoggedIn => ("你还没有登录", "没有登录，或者登录已经失效。", "请先用微信登录。"),
-            Self::NotFound => ("没有这个页面", "这个地址下什么也没有。", "请从首页开始。"),
-            Self::Unexpected => (
-                "出了点问题",
-                "登录服务遇到了意外情况。",
-                "请再试一次。如果一直这样，请把下面的编号告诉网站。",
-            ),
-        };
-        let button = if matches!(self, Self::NotFound) { "回到首页" } else { "微信登录" };
-        Words { title, happened, next, button }
-    }
-
-    const fn english(self) -> Words {
-        let (title, happened, next) = match self {
-            Self::InvalidRequest => (
-                "This request is not right",
-                "The link is incomplete or damaged.",
-                "Please start again from the page you came from.",
-            ),
-            Self::ReturnToRefused => (
-                "This return address is not allowed",
-                "The page to return to after the login is not one of the allowed ones.",
-                "Please start again from the page you came from, or tell the site.",
-            ),
-            Self::NotAPage => (
-                "Please open the login by itself",
-                "The login cannot be opened inside another page.",
-                "Please use the button to open it on its own.",
-            ),
-            Self::AccessDenied => (
-                "You did not allow the login",
-                "Without your consent, WeChat cannot log you in.",
-                "If you do want to log in, try again and choose “Allow”.",
-            ),
-            Self::LoginExpired => (
-                "This login has expired",
-                "The login is over, or has been used already.",
-                "Please log in again.",
-            ),
-            Self::CookieMissing => (
-                "Your browser did not keep a cookie",
-                "Without it, there is no telling whether this is the browser that began the login.",
-                "Please allow cookies for this site and log in again.",
-            ),
-            Self::Snapshot => (
-                "Please use the full service",
-                "You are looking at a snapshot of the page, which cannot log in.",
-                "Tap 使用完整服务 at the lower right, then log in.",
-            ),
-            Self::WechatUnavailable => (
-                "WeChat does not answer",
-                "We had no answer from WeChat, so the login was not completed.",
-                "Please wait a moment and log in again.",
-            ),
-            Self::UserRefused => (
-                "WeChat restricts this account",
-                "WeChat does not let this account log in.",
-                "Please check the account in WeChat, or use another one.",
-            ),
-            Self::ServiceUnavailable => (
-                "The service is not available",
-                "The login service is too busy at the moment; your login has not begun.",
-                "Please wait a moment and log in again.",
-            ),
-            Self::Misconfigured => (
-                "The login is set up wrongly",
-                "This is not your doing; the site's operators have to mend it.",
-                "Please try again later. If it stays so, tell the site the reference below.",
-            ),
-            Self::LoginFailed => (
-                "The login did not succeed",
-                "WeChat gave two answers that contradict each other, so the login was cancelled.",
-                "Please log in again. If it stays so, tell the site the reference below.",
-            ),
-            Self::OriginRefused => (
-                "This origin is not allowed",
-                "The page that asks is not on one of the allowed origins.",
-                "Please start again from the page you came from, or tell the site.",
-            ),
-            Self::NotLoggedIn => (
-                "You are not logged in",
-                "You have not logged in, or your login has ended.",
-                "Please log in with WeChat.",
-            ),
-            Self::NotFound => (
-                "There is no such page",
-                "Nothing is found at this address.",
-                "Please start at the front page.",
-            ),
-            Self::Unexpected => (
-                "Something went wrong",
-                "The login service met something unexpected.",
-                "Please try again. If it stays so, tell the site the reference below.",
-            ),
-        };
-        let button = if matches!(self, Self::NotFound) { "To the front page" } else { "Log in with WeChat" };
-        Words { title, happened, next, button }
     }
 }
 

@@ -8,69 +8,9 @@ use serde::Serialize;
 
 use crate::reason::Reason;
 use crate::request::CorrelationId;
-use wechat::errcode::Errcode;
-use wechat::errcode::Reaction;
-use wechat::error::Error;
 
 /// A response.
 pub type Response = http::Response<String>;
-
-/// How a request ended, for its one line in the log. Travels as an extension of the response.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// What happened, in a word of its own for every way a request can end.
-    pub name: &'static str,
-    /// Whether an operator should look at it.
-    pub is_alarm: bool,
-    /// WeChat's error code, if WeChat said no.
-    pub errcode: Option<Errcode>,
-    /// WeChat's request id, if WeChat said no.
-    pub rid: Option<String>,
-    /// What failed below, in words that hold no data.
-    pub cause: Option<String>,
-}
-
-impl Outcome {
-    /// An outcome that needs no further word.
-    #[must_use]
-    pub const fn new(name: &'static str) -> Self {
-        Self { name, is_alarm: false, errcode: None, rid: None, cause: None }
-    }
-
-    /// An outcome that an operator should look at, with what caused it.
-    #[must_use]
-    pub fn alarm(name: &'static str, cause: impl std::fmt::Display) -> Self {
-        Self { is_alarm: true, ..Self::new(name).with_cause(cause) }
-    }
-
-    /// Adds what failed below.
-    #[must_use]
-    pub fn with_cause(self, cause: impl std::fmt::Display) -> Self {
-        Self { cause: Some(cause.to_string()), ..self }
-    }
-
-    /// Adds what WeChat said. A refusal that only a change of this deployment mends is an alarm.
-    #[must_use]
-    pub fn with_wechat(self, error: &Error) -> Self {
-        let outcome = self.with_cause(error);
-        match error {
-            Error::Refused(refused) => Self {
-                is_alarm: outcome.is_alarm || refused.errcode.reaction() == Reaction::Configuration,
-                errcode: Some(refused.errcode),
-                rid: refused.rid.clone(),
-                ..outcome
-            },
-            Error::NotSent | Error::InDoubt(_) => outcome,
-        }
-    }
-
-    /// Attaches the outcome to a response.
-    #[must_use]
-    pub fn of(self, mut response: Response) -> Response {
-        response.extensions_mut().insert(self);
-        response
-    }
-}
 
 /// The policy of an answer that is not a page: nothing may load, nothing may frame it.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -113,7 +53,7 @@ pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     json_as("application/json; charset=utf-8", status, body)
 }
 
-/// A problem document (RFC 9457) for a script; `authorize_url` is where a login would begin.
+/// A problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) for a script; `authorize_url` is where a login would begin.
 #[must_use]
 pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Option<&str>) -> Response {
     #[derive(Serialize)]
@@ -122,17 +62,17 @@ pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Op
         kind: String,
         title: &'static str,
         status: u16,
-        detail: String,
+        detail: &'static str,
         correlation_id: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         authorize_url: Option<&'a str>,
     }
-    let words = reason.words(crate::language::Language::English);
+    let (title, detail) = reason.problem();
     let problem = Problem {
         kind: format!("urn:wechat-login:{}", reason.as_str()),
-        title: words.title,
+        title,
         status: reason.status().as_u16(),
-        detail: words.happened.to_owned(),
+        detail,
         correlation_id: correlation_id.as_str(),
         authorize_url,
     };

@@ -15,17 +15,16 @@
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+use settings::{Setting, Settings, Wrong};
 use url::Url;
 
 use wechat::body::{self, BodyError, Exchange, Refresh, StableToken, UserInfo};
 use wechat::errcode::Errcode;
-use wechat::error::{Doubt, Error};
+use wechat::error::{Doubt, Error, Unsent};
 use wechat::{
     AccessToken, AppId, AppSecret, AuthorizationCode, ComponentAccessToken, GlobalToken, Lang, OpenId,
     RefreshToken, Scope, UnionId,
 };
-
-pub mod stopwatch;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -42,6 +41,65 @@ pub struct Client {
     http: reqwest::Client,
     api_url: Url,
     backup_url: Option<Url>,
+    time: fn() -> Box<dyn Send>,
+}
+
+/// Why there is no client of WeChat's API.
+#[derive(Debug, thiserror::Error)]
+#[error("the client of WeChat's API could not be made: {0}")]
+pub struct StartError(String);
+
+/// Where WeChat's API is.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    /// `WECHAT_API_URL`: the origin that is asked.
+    pub api_url: Url,
+    /// `WECHAT_API_BACKUP_URL`: the origin to ask when no connection to the first can be made.
+    pub backup_url: Option<Url>,
+}
+
+/// The origin of WeChat's API.
+pub static WECHAT_API_URL: Setting = Setting {
+    name: "WECHAT_API_URL",
+    shape: settings::SERVICE_ORIGIN,
+    example: "`http://127.0.0.1:9001`",
+    default: ["`https://api.weixin.qq.com`", "`https://api.weixin.qq.com`"],
+    meaning: ["WeChat's API", "微信的接口"],
+};
+
+/// Where WeChat's API is too.
+pub static WECHAT_API_BACKUP_URL: Setting = Setting {
+    name: "WECHAT_API_BACKUP_URL",
+    shape: settings::SERVICE_ORIGIN,
+    example: "`https://sh.api.weixin.qq.com`",
+    default: [
+        "`https://api2.weixin.qq.com`, if `WECHAT_API_URL` is not set",
+        "`https://api2.weixin.qq.com`（未设 `WECHAT_API_URL` 时）",
+    ],
+    meaning: ["Where to ask when no connection could be made", "连接不上时改用的域名"],
+};
+
+impl Hosts {
+    /// Reads them. A backup host is never assumed for another API than WeChat's own.
+    ///
+    /// # Errors
+    ///
+    /// [`Wrong`] if one of them is wrong; each is noted.
+    pub fn read(settings: &mut Settings<'_>) -> Result<Self, Wrong> {
+        let api_url = settings.optional(&WECHAT_API_URL, settings::service_origin);
+        let backup_url = settings.optional(&WECHAT_API_BACKUP_URL, settings::service_origin);
+        let usual = |url| Url::parse(url).map_err(|_| Wrong);
+        Ok(match (api_url?, backup_url?) {
+            (Some(api_url), backup_url) => Self { api_url, backup_url },
+            (None, Some(backup_url)) => {
+                Self { api_url: usual("https://api.weixin.qq.com")?, backup_url: Some(backup_url) }
+            }
+            (None, None) => Self {
+                api_url: usual("https://api.weixin.qq.com")?,
+                backup_url: Some(usual("https://api2.weixin.qq.com")?),
+            },
+        })
+    }
 }
 
 /// Who asks WeChat for a person's tokens.
@@ -71,8 +129,10 @@ impl Credentials {
 
 /// Keeps the kind and drops the error: it prints its URL, and the URL holds secrets.
 fn kind(error: reqwest::Error) -> Error {
-    if error.is_connect() {
-        Error::NotSent
+    if error.is_builder() {
+        Error::NotSent(Unsent::NoRequest)
+    } else if error.is_connect() {
+        Error::NotSent(Unsent::NoConnection)
     } else if error.is_timeout() {
         Error::InDoubt(Doubt::Timeout)
     } else {
@@ -81,12 +141,14 @@ fn kind(error: reqwest::Error) -> Error {
 }
 
 impl Client {
-    /// A client of the API at `api_url`, with a host to fall back to when no connection can be made.
+    /// A client of the API on these hosts. `time` is called when a call begins; what it gives is dropped when
+    /// the call is over, however it ends.
     ///
     /// # Errors
     ///
-    /// [`Error::NotSent`] if the platform's certificates cannot be loaded.
-    pub fn new(api_url: Url, backup_url: Option<Url>) -> Result<Self, Error> {
+    /// [`StartError`] if the platform's certificates cannot be loaded.
+    pub fn new(hosts: Hosts, time: fn() -> Box<dyn Send>) -> Result<Self, StartError> {
+        let Hosts { api_url, backup_url } = hosts;
         // The provider is the process's; a second installation is refused and changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -99,8 +161,9 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TOTAL_TIMEOUT)
             .build()
-            .map_err(kind)?;
-        Ok(Self { http, api_url, backup_url })
+            // Nothing has been asked yet, so the error has no URL to print.
+            .map_err(|error| StartError(error.without_url().to_string()))?;
+        Ok(Self { http, api_url, backup_url, time })
     }
 
     /// Exchanges a code for a person's tokens: `GET /sns/oauth2/access_token`, or a third-party
@@ -114,7 +177,7 @@ impl Client {
         app: &AppId,
         credentials: &Credentials,
         code: &AuthorizationCode,
-        asked: Scope,
+        requested: Scope,
     ) -> Result<Exchange, Error> {
         let code = ("code", code.expose());
         let grant_type = ("grant_type", "authorization_code");
@@ -129,7 +192,7 @@ impl Client {
                 self.get_once("/sns/oauth2/component/access_token", &query).await?
             }
         };
-        Ok(body::exchange(&body, asked)?)
+        Ok(body::exchange(&body, requested)?)
     }
 
     /// Renews a person's tokens: `GET /sns/oauth2/refresh_token`, which needs no secret, or a third-party
@@ -174,7 +237,7 @@ impl Client {
         url.set_path("/cgi-bin/stable_token");
         let request =
             self.http.post(url).header("content-type", "application/json").body(request.to_string());
-        Ok(body::stable_token(&send(request).await?)?)
+        Ok(body::stable_token(&self.send(request).await?)?)
     }
 
     /// Reads a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing, so it is asked up to three
@@ -239,7 +302,7 @@ impl Client {
     /// Sends a request; once more, to the backup host if there is one, if no connection was made.
     async fn get_once(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
         match self.get(&self.api_url, path, query).await {
-            Err(Error::NotSent) => {
+            Err(Error::NotSent(Unsent::NoConnection)) => {
                 self.get(self.backup_url.as_ref().unwrap_or(&self.api_url), path, query).await
             }
             answer => answer,
@@ -250,7 +313,24 @@ impl Client {
         let mut url = base.clone();
         url.set_path(path);
         url.query_pairs_mut().extend_pairs(query);
-        send(self.http.get(url)).await
+        self.send(self.http.get(url)).await
+    }
+
+    /// Sends a request and reads the body of the answer, if it is one and not too large.
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, Error> {
+        let _running = (self.time)();
+        let mut response = request.send().await.map_err(kind)?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(Error::InDoubt(Doubt::Status(response.status().as_u16())));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(kind)? {
+            if body.len() + chunk.len() > LARGEST_BODY {
+                return Err(Error::InDoubt(Doubt::TooLarge));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 }
 
@@ -262,19 +342,49 @@ fn component_query<'a>(
     [("component_appid", component.as_str()), ("component_access_token", token.expose())]
 }
 
-/// Sends a request and reads the body of the answer, if it is one and not too large.
-async fn send(request: reqwest::RequestBuilder) -> Result<Vec<u8>, Error> {
-    let _running = stopwatch::run();
-    let mut response = request.send().await.map_err(kind)?;
-    if response.status() != reqwest::StatusCode::OK {
-        return Err(Error::InDoubt(Doubt::Status(response.status().as_u16())));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<(String, Option<String>), String> {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let mut settings = Settings::new(&variable);
+        let hosts = Hosts::read(&mut settings);
+        let hosts = settings.checked(hosts).map_err(|error| error.to_string())?;
+        Ok((hosts.api_url.into(), hosts.backup_url.map(String::from)))
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(kind)? {
-        if body.len() + chunk.len() > LARGEST_BODY {
-            return Err(Error::InDoubt(Doubt::TooLarge));
-        }
-        body.extend_from_slice(&chunk);
+
+    #[test]
+    fn a_backup_host_is_never_assumed_for_another_api() {
+        let (usual, backup) =
+            ("https://api.weixin.qq.com/".to_owned(), "https://api2.weixin.qq.com/".to_owned());
+        let other = "http://127.0.0.1:9001";
+        assert_eq!(read(&[]), Ok((usual.clone(), Some(backup))));
+        assert_eq!(read(&[("WECHAT_API_URL", other)]), Ok((format!("{other}/"), None)));
+        assert_eq!(read(&[("WECHAT_API_BACKUP_URL", other)]), Ok((usual, Some(format!("{other}/")))));
+        let error = read(&[("WECHAT_API_URL", "http://api.weixin.qq.com")]).unwrap_err();
+        assert!(error.contains("WECHAT_API_URL is wrong"), "{error}");
     }
-    Ok(body)
+
+    #[tokio::test]
+    async fn what_could_not_be_made_was_not_sent() {
+        let client = Client::new(
+            Hosts {
+                api_url: Url::parse("https://127.0.0.1:9").unwrap(),
+                // A client for https makes no request of this one.
+                backup_url: Some(Url::parse("http://127.0.0.1:9").unwrap()),
+            },
+            || Box::new(()),
+        )
+        .unwrap();
+        let (token, openid) = (AccessToken::new("canary".to_owned()), OpenId::new("canary".to_owned()));
+        let refused = client.get(&client.api_url, "/", &[]).await.unwrap_err();
+        assert_eq!(refused, Error::NotSent(Unsent::NoConnection));
+        let error = client.auth(&token, &openid).await.unwrap_err();
+        assert_eq!(error, Error::NotSent(Unsent::NoRequest));
+        assert!(!error.to_string().contains("canary"), "{error}");
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! WeChat has checked this link with a regular expression, so the parameters stand in the documented
 //! order (`appid`, `redirect_uri`, `response_type`, `scope`, `state`, then the switches, and
-//! `component_appid` last) and the fragment `#wechat_redirect` closes it.
+//! `component_appid` last) and the fragment `#wechat_redirect` closes it. It is the authorization request of
+//! [RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1) with `appid` for `client_id`.
 
 use url::Url;
 
@@ -19,46 +20,72 @@ pub struct Switches {
     pub force_snap_shot: bool,
 }
 
-/// The link that logs a person in inside WeChat's own browser.
-///
-/// `redirect_uri` must be on the domain registered as 网页授权域名; WeChat sends the browser there with
-/// `code` and `state`. `component` is the third-party platform that acts for the account, if one does.
-#[must_use]
-pub fn official_account(
-    open_url: &Url,
-    app: &AppId,
-    redirect_uri: &str,
-    scope: Scope,
-    state: &str,
-    switches: Switches,
-    component: Option<&AppId>,
-) -> Url {
-    let mut url = begin(open_url, "/connect/oauth2/authorize", app, redirect_uri, scope, state);
-    {
-        let mut query = url.query_pairs_mut();
-        for (name, value, is_on) in [
-            ("forcePopup", "true", switches.force_popup),
-            ("forceSnapShot", "true", switches.force_snap_shot),
-            ("connect_redirect", "1", switches.connect_redirect),
-        ] {
-            query.extend_pairs(is_on.then_some((name, value)));
-        }
-        query.extend_pairs(component.map(|component| ("component_appid", component.as_str())));
-    }
-    url.set_fragment(Some("wechat_redirect"));
-    url
+/// The link that logs a person in inside WeChat's own browser:
+/// [网页授权, step 1](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0).
+#[derive(Debug, Clone, Copy)]
+pub struct OfficialAccount<'a> {
+    /// The account.
+    pub app: &'a AppId,
+    /// Where WeChat sends the browser, with `code` and `state`: on the domain registered as 网页授权域名.
+    pub redirect_uri: &'a str,
+    /// What is asked for: [`Scope::Base`] or [`Scope::UserInfo`].
+    pub scope: Scope,
+    /// What comes back as it is: letters and digits, 128 at most.
+    pub state: &'a str,
+    /// What stands behind it.
+    pub switches: Switches,
+    /// The third-party platform that acts for the account, if one does
+    /// ([代公众号发起网页授权](https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html)).
+    pub component: Option<&'a AppId>,
 }
 
-/// The link that shows a QR code to any other browser. The page knows two languages, `cn` and `en`.
-///
-/// `redirect_uri` must be on the domain registered as 授权回调域.
-#[must_use]
-pub fn website(open_url: &Url, app: &AppId, redirect_uri: &str, state: &str, lang: Option<Lang>) -> Url {
-    let mut url = begin(open_url, "/connect/qrconnect", app, redirect_uri, Scope::Login, state);
-    let lang = lang.map(|lang| if lang == Lang::En { "en" } else { "cn" });
-    url.query_pairs_mut().extend_pairs(lang.map(|lang| ("lang", lang)));
-    url.set_fragment(Some("wechat_redirect"));
-    url
+impl OfficialAccount<'_> {
+    /// The link, on WeChat's page host.
+    #[must_use]
+    pub fn on(&self, open_url: &Url) -> Url {
+        let Self { app, redirect_uri, scope, state, switches, component } = *self;
+        let mut url = begin(open_url, "/connect/oauth2/authorize", app, redirect_uri, scope, state);
+        {
+            let mut query = url.query_pairs_mut();
+            for (name, value, is_on) in [
+                ("forcePopup", "true", switches.force_popup),
+                ("forceSnapShot", "true", switches.force_snap_shot),
+                ("connect_redirect", "1", switches.connect_redirect),
+            ] {
+                query.extend_pairs(is_on.then_some((name, value)));
+            }
+            query.extend_pairs(component.map(|component| ("component_appid", component.as_str())));
+        }
+        url.set_fragment(Some("wechat_redirect"));
+        url
+    }
+}
+
+/// The link that shows a QR code to any other browser:
+/// [网站应用微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html).
+#[derive(Debug, Clone, Copy)]
+pub struct WebsiteApp<'a> {
+    /// The app.
+    pub app: &'a AppId,
+    /// Where WeChat sends the browser, with `code` and `state`: on the domain registered as 授权回调域.
+    pub redirect_uri: &'a str,
+    /// What comes back as it is: letters and digits, 128 at most.
+    pub state: &'a str,
+    /// The language of the page, which knows two: `cn` and `en`.
+    pub lang: Option<Lang>,
+}
+
+impl WebsiteApp<'_> {
+    /// The link, on WeChat's page host.
+    #[must_use]
+    pub fn on(&self, open_url: &Url) -> Url {
+        let Self { app, redirect_uri, state, lang } = *self;
+        let mut url = begin(open_url, "/connect/qrconnect", app, redirect_uri, Scope::Login, state);
+        let lang = lang.map(|lang| if lang == Lang::En { "en" } else { "cn" });
+        url.query_pairs_mut().extend_pairs(lang.map(|lang| ("lang", lang)));
+        url.set_fragment(Some("wechat_redirect"));
+        url
+    }
 }
 
 fn begin(open_url: &Url, path: &str, app: &AppId, redirect_uri: &str, scope: Scope, state: &str) -> Url {
@@ -108,8 +135,15 @@ mod tests {
             ),
         ] {
             let official = app("wx0000000000000aaa");
-            let url =
-                official_account(&open_url(), &official, CALLBACK, Scope::Base, &state, switches, component);
+            let link = OfficialAccount {
+                app: &official,
+                redirect_uri: CALLBACK,
+                scope: Scope::Base,
+                state: &state,
+                switches,
+                component,
+            };
+            let url = link.on(&open_url());
             assert_eq!(url.as_str(), format!("{begin}{end}#wechat_redirect"));
         }
     }
@@ -123,7 +157,9 @@ mod tests {
             (Some(Lang::ZhCn), "&lang=cn"),
             (Some(Lang::ZhTw), "&lang=cn"),
         ] {
-            let url = website(&open_url(), &app("wx0000000000000bbb"), CALLBACK, &state, lang);
+            let website = app("wx0000000000000bbb");
+            let url =
+                WebsiteApp { app: &website, redirect_uri: CALLBACK, state: &state, lang }.on(&open_url());
             assert_eq!(
                 url.as_str(),
                 format!(

@@ -3,12 +3,13 @@
 //! The header says `text/plain` without a charset, the body is JSON in UTF-8, and sometimes it is
 //! neither: nicknames bring raw control characters, broken UTF-8 and half surrogate pairs. So the
 //! header is ignored, and a body that does not parse is repaired once and parsed again. Numbers come
-//! as strings, keys come and go, and an unknown key is nobody's business. What is never tolerated is
-//! ambiguity: a key that stands twice makes the body unreadable.
+//! as strings, keys come and go, and unknown keys are ignored. What is never tolerated is ambiguity: a
+//! key that stands twice makes the body unreadable.
 
 use std::net::IpAddr;
 
 use serde::de::{Deserializer, Error as _, IgnoredAny};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -16,6 +17,11 @@ use super::errcode::Errcode;
 use super::{AccessToken, GlobalToken, GrantedScope, OpenId, RefreshToken, Scope, UnionId};
 
 /// Why a body gave no answer.
+///
+/// WeChat refuses inside an HTTP 200, with [`errcode` and `errmsg`]; that is its error response, where
+/// [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) would have a status 400 and `error`.
+///
+/// [`errcode` and `errmsg`]: https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BodyError {
     /// WeChat says no.
@@ -37,7 +43,9 @@ pub struct ErrorAnswer {
     pub address: Option<IpAddr>,
 }
 
-/// A successful answer of `/sns/oauth2/access_token`.
+/// A successful answer of `/sns/oauth2/access_token`:
+/// [网页授权, step 2](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1).
+/// It is the access token response of [RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1).
 #[derive(Debug, Clone)]
 pub struct Exchange {
     /// The person's token.
@@ -56,7 +64,9 @@ pub struct Exchange {
     pub is_snapshotuser: bool,
 }
 
-/// A successful answer of `/sns/oauth2/refresh_token`.
+/// A successful answer of `/sns/oauth2/refresh_token`:
+/// [网页授权, step 3](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#2),
+/// the refresh of [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6).
 #[derive(Debug, Clone)]
 pub struct Refresh {
     /// The same or a new access token.
@@ -69,11 +79,13 @@ pub struct Refresh {
     pub openid: OpenId,
 }
 
-/// A person's profile, with WeChat's field names; an answer of `/sns/userinfo`.
+/// A person's profile, with WeChat's field names; an answer of `/sns/userinfo`:
+/// [网页授权, step 4](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#3).
 #[derive(Clone, Serialize, Deserialize)]
 pub struct UserInfo {
     /// The person within one app.
-    pub openid: String,
+    #[serde(serialize_with = "write_openid", deserialize_with = "read_openid")]
+    pub openid: OpenId,
     /// What the person is called. Anything can stand here.
     #[serde(default)]
     pub nickname: String,
@@ -96,8 +108,32 @@ pub struct UserInfo {
     #[serde(default)]
     pub privilege: Vec<String>,
     /// The person across apps, if the app is bound to an Open Platform account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unionid: Option<String>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "write_unionid",
+        deserialize_with = "read_unionid"
+    )]
+    pub unionid: Option<UnionId>,
+}
+
+/// Written inside the seal of a session, and nowhere else.
+fn write_openid<S: Serializer>(openid: &OpenId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(openid.expose())
+}
+
+fn read_openid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OpenId, D::Error> {
+    String::deserialize(deserializer).map(OpenId::new)
+}
+
+/// As [`write_openid`]. An absent one is skipped.
+#[expect(clippy::ref_option, reason = "serde passes the field as it is")]
+fn write_unionid<S: Serializer>(unionid: &Option<UnionId>, serializer: S) -> Result<S::Ok, S::Error> {
+    unionid.as_ref().map(UnionId::expose).serialize(serializer)
+}
+
+fn read_unionid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UnionId>, D::Error> {
+    Ok(filled(deserializer)?.map(UnionId::new))
 }
 
 impl std::fmt::Debug for UserInfo {
@@ -106,12 +142,12 @@ impl std::fmt::Debug for UserInfo {
     }
 }
 
-/// Reads an exchange. `asked` is the scope of the login, for answers that do not name one.
+/// Reads an exchange. `requested` is the scope of the login, for answers that do not name one.
 ///
 /// # Errors
 ///
 /// [`BodyError::Refused`] if WeChat refuses, [`BodyError::Unreadable`] if an essential field is missing.
-pub fn exchange(body: &[u8], asked: Scope) -> Result<Exchange, BodyError> {
+pub fn exchange(body: &[u8], requested: Scope) -> Result<Exchange, BodyError> {
     let wire: TokenWire = read(body)?;
     Ok(Exchange {
         access_token: wire.access_token.map(AccessToken::new).ok_or(BodyError::Unreadable)?,
@@ -119,7 +155,7 @@ pub fn exchange(body: &[u8], asked: Scope) -> Result<Exchange, BodyError> {
         expires_in: wire.expires_in,
         openid: wire.openid.map(OpenId::new).ok_or(BodyError::Unreadable)?,
         unionid: wire.unionid.map(UnionId::new),
-        scope: GrantedScope::new(wire.scope.as_deref().unwrap_or_else(|| asked.as_str())),
+        scope: GrantedScope::new(wire.scope.as_deref().unwrap_or_else(|| requested.as_str())),
         is_snapshotuser: wire.is_snapshotuser,
     })
 }
@@ -146,7 +182,7 @@ pub fn refresh(body: &[u8]) -> Result<Refresh, BodyError> {
 /// As [`exchange`].
 pub fn user_info(body: &[u8]) -> Result<UserInfo, BodyError> {
     let mut profile: UserInfo = read(body)?;
-    if profile.openid.is_empty() {
+    if profile.openid.expose().is_empty() {
         return Err(BodyError::Unreadable);
     }
     if let Some(rest) = profile.headimgurl.strip_prefix("http://")
@@ -154,7 +190,6 @@ pub fn user_info(body: &[u8]) -> Result<UserInfo, BodyError> {
     {
         profile.headimgurl = format!("https://{rest}");
     }
-    profile.unionid = profile.unionid.filter(|unionid| !unionid.is_empty());
     Ok(profile)
 }
 
@@ -169,7 +204,8 @@ pub fn auth(body: &[u8]) -> Result<(), BodyError> {
     if wire.errcode.is_some() { Ok(()) } else { Err(BodyError::Unreadable) }
 }
 
-/// A successful answer of `/cgi-bin/stable_token`.
+/// A successful answer of `/cgi-bin/stable_token`:
+/// [getStableAccessToken](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html).
 #[derive(Debug, Clone)]
 pub struct StableToken {
     /// The app's token.
@@ -189,7 +225,9 @@ pub fn stable_token(body: &[u8]) -> Result<StableToken, BodyError> {
     Ok(StableToken { global_token, expires_in: wire.expires_in })
 }
 
-/// Reads the unionid in an answer of `/cgi-bin/user/info`: there for who follows the account, and
+/// Reads the unionid in an answer of `/cgi-bin/user/info`
+/// ([用户基本信息](https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html)):
+/// there for who follows the account, and
 /// absent for most who do not.
 ///
 /// # Errors
@@ -255,7 +293,7 @@ fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, BodyError> {
     let error: ErrorWire = serde_json::from_str(&text).map_err(|_| BodyError::Unreadable)?;
     match error.errcode {
         Some(errcode) if errcode != 0 => {
-            let errcode = Errcode(errcode);
+            let errcode = Errcode::new(errcode);
             let errmsg = error.errmsg.unwrap_or_default();
             let address = errcode.is_about_the_address().then(|| address(&errmsg)).flatten();
             Err(BodyError::Refused(ErrorAnswer { errcode, rid: rid(&errmsg), address }))
@@ -380,7 +418,7 @@ mod tests {
     const BASE: &str = r#"{"access_token":"90_A","expires_in":7200,"refresh_token":"90_R","openid":"oA1","scope":"snsapi_base"}"#;
 
     fn refused(errcode: i64) -> BodyError {
-        BodyError::Refused(ErrorAnswer { errcode: Errcode(errcode), rid: None, address: None })
+        BodyError::Refused(ErrorAnswer { errcode: Errcode::new(errcode), rid: None, address: None })
     }
 
     #[test]
@@ -455,7 +493,7 @@ mod tests {
             let rid = Some("65c17d8c-5cf05990-781aabe9".to_owned());
             assert_eq!(
                 refresh(body.as_bytes()).unwrap_err(),
-                BodyError::Refused(ErrorAnswer { errcode: Errcode(40029), rid, address: None })
+                BodyError::Refused(ErrorAnswer { errcode: Errcode::new(40029), rid, address: None })
             );
         }
         let hostile = br#"{"errcode":40029,"errmsg":"rid: <script>alert(1)</script>"}"#;
@@ -543,7 +581,7 @@ mod tests {
         ] {
             let body = format!(r#"{{"openid":"oA1","headimgurl":"{from}","unionid":""}}"#);
             let profile = user_info(body.as_bytes()).unwrap();
-            assert_eq!((profile.headimgurl.as_str(), profile.unionid), (to, None));
+            assert_eq!((profile.headimgurl.as_str(), profile.unionid.is_none()), (to, true));
         }
     }
 

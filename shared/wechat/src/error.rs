@@ -9,12 +9,23 @@ pub enum Error {
     /// WeChat says no.
     #[error("WeChat answered errcode {}{}", .0.errcode, .0.address.map(|address| format!("; allow {address}")).unwrap_or_default())]
     Refused(ErrorAnswer),
-    /// No connection was made, so nothing was sent.
-    #[error("no connection to WeChat could be made")]
-    NotSent,
+    /// Nothing was sent.
+    #[error(transparent)]
+    NotSent(Unsent),
     /// Something was sent and no readable answer came back.
     #[error("whether WeChat acted on the request is in doubt: {0}")]
     InDoubt(Doubt),
+}
+
+/// Why nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unsent {
+    /// No connection was made: to this host at least. Another one may be tried.
+    #[error("no connection to WeChat could be made")]
+    NoConnection,
+    /// There was nothing to send: the address or a setting of the client makes no request.
+    #[error("no request to WeChat could be made of the configured address")]
+    NoRequest,
 }
 
 /// What went wrong after a request was sent.
@@ -43,7 +54,7 @@ impl Error {
     pub const fn errcode(&self) -> Option<Errcode> {
         match self {
             Self::Refused(refused) => Some(refused.errcode),
-            Self::NotSent | Self::InDoubt(_) => None,
+            Self::NotSent(_) | Self::InDoubt(_) => None,
         }
     }
 
@@ -52,7 +63,7 @@ impl Error {
     pub fn reaction(&self) -> Option<Reaction> {
         match self {
             Self::Refused(refused) => Some(refused.errcode.reaction()),
-            Self::NotSent | Self::InDoubt(_) => None,
+            Self::NotSent(_) | Self::InDoubt(_) => None,
         }
     }
 
@@ -65,7 +76,17 @@ impl Error {
     /// Whether a question that changes nothing is worth asking again.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        self.reaction().is_none_or(|reaction| reaction == Reaction::Retry)
+        match self {
+            Self::Refused(refused) => refused.errcode.reaction() == Reaction::Retry,
+            Self::NotSent(Unsent::NoRequest) => false,
+            Self::NotSent(Unsent::NoConnection) | Self::InDoubt(_) => true,
+        }
+    }
+
+    /// Whether only a change of this deployment mends it.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        self.reaction() == Some(Reaction::Configuration) || *self == Self::NotSent(Unsent::NoRequest)
     }
 }
 

@@ -1,7 +1,14 @@
-//! WeChat's vocabulary: what it calls things, and what it answers.
+//! WeChat's vocabulary: what it calls things, and what it answers. Pure: nothing here calls anybody.
 //!
-//! [`authorize_url`] builds the address a login starts at, [`body`] reads what the API answers,
-//! [`errcode`] says how to react to a refusal, and [`client`] is the one place that calls WeChat.
+//! [`authorize_url`] builds the address a login starts at, [`body`] reads what the API answers, and
+//! [`errcode`] says how to react to a refusal.
+//!
+//! WeChat describes its login in two places, for an Official Account in [网页授权] and for a website app in
+//! [网站应用微信登录]. Both are OAuth 2.0 ([RFC 6749]) in shape, with names and errors of their own.
+//!
+//! [网页授权]: https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html
+//! [网站应用微信登录]: https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html
+//! [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 
 pub mod authorize_url;
 pub mod body;
@@ -16,16 +23,17 @@ use serde::{Deserialize, Serialize};
 use crate::secret::text_secret;
 
 /// An app registered with WeChat: an Official Account or a website app. Public.
+///
+/// It is the `client_id` of [RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AppId(String);
 
 impl AppId {
-    /// Reads an appid: `wx` and 16 lowercase letters or digits.
+    /// Reads an appid: `wx` and 16 lowercase hex digits. `template.yaml` takes the same.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("wx")?;
-        let is_right =
-            rest.len() == 16 && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let is_right = rest.len() == 16 && rest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         is_right.then(|| Self(text.to_owned()))
     }
 
@@ -43,29 +51,38 @@ impl fmt::Display for AppId {
 }
 
 text_secret! {
-    /// The secret of an app; WeChat's `secret`.
+    /// The secret of an app; WeChat's `secret`, the `client_secret` of
+    /// [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1).
     AppSecret
 }
 text_secret! {
     /// The token of a third-party platform, which acts for an Official Account; its
-    /// `component_access_token`. Another system keeps it fresh.
+    /// [`component_access_token`]. Another system keeps it fresh.
+    ///
+    /// [`component_access_token`]: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/component_access_token.html
     ComponentAccessToken
 }
 text_secret! {
     /// An app's own token, for `/cgi-bin/*`; WeChat calls it `access_token` too, and it is something
-    /// else than a person's [`AccessToken`]: neither works in the other's place.
+    /// else than a person's [`AccessToken`]: neither works in the other's place. Fetched by
+    /// [`getStableAccessToken`].
+    ///
+    /// [`getStableAccessToken`]: https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html
     GlobalToken
 }
 text_secret! {
-    /// The temporary credential a callback brings (RFC 6749 §1.3.1); WeChat's `code`.
+    /// The temporary credential a callback brings
+    /// ([RFC 6749 §1.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-1.3.1)); WeChat's `code`.
     AuthorizationCode
 }
 text_secret! {
-    /// A person's token, good for `/sns/*` and for nothing else; lives 7200 seconds.
+    /// A person's token ([RFC 6749 §1.4](https://www.rfc-editor.org/rfc/rfc6749#section-1.4)), good for
+    /// `/sns/*` and for nothing else; lives 7200 seconds.
     AccessToken
 }
 text_secret! {
-    /// What renews an [`AccessToken`] (RFC 6749 §1.5).
+    /// What renews an [`AccessToken`]
+    /// ([RFC 6749 §1.5](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)); lives 30 days.
     RefreshToken
 }
 text_secret! {
@@ -73,7 +90,9 @@ text_secret! {
     OpenId
 }
 text_secret! {
-    /// A person across the apps of one Open Platform account.
+    /// A person across the apps of one Open Platform account:
+    /// [UnionID 机制](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Authorized_Interface_Calling_UnionID.html).
+    /// Personal, as [`OpenId`] is.
     UnionId
 }
 
@@ -87,7 +106,8 @@ impl AuthorizationCode {
     }
 }
 
-/// What WeChat is asked for; its `scope`, one value at a time.
+/// What WeChat is asked for; its `scope`, one value at a time
+/// ([RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3) would allow several).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// `snsapi_base`: the openid, silently; an Official Account's.
@@ -194,6 +214,7 @@ mod tests {
             "",
             "wx",
             "wx0000000000000AAA",
+            "wx0000000000000aag",
             "wx0000000000000aaaa",
             "xw0000000000000aaa",
             " wx0000000000000aaa",

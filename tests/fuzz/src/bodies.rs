@@ -120,7 +120,7 @@ fn product(input: &[u8]) -> Readings {
                 let is_plain =
                     |rid: &String| rid.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
                 assert!(refused.rid.as_ref().is_none_or(is_plain), "a request id is plain");
-                Failure::Refused(refused.errcode.0)
+                Failure::Refused(refused.errcode.get())
             }
             BodyError::Unreadable => Failure::Unreadable,
         })
@@ -138,7 +138,7 @@ fn product(input: &[u8]) -> Readings {
             (access.to_owned(), refresh.to_owned(), answer.openid.expose().to_owned(), answer.expires_in)
         }),
         profile: read(body::user_info(input), |user| {
-            let person = (user.openid, user.nickname, user.sex);
+            let person = (user.openid.expose().to_owned(), user.nickname, user.sex);
             let place = (user.province, user.city, user.country);
             (
                 person.0,
@@ -149,7 +149,7 @@ fn product(input: &[u8]) -> Readings {
                 place.2,
                 user.headimgurl,
                 user.privilege,
-                user.unionid,
+                user.unionid.map(exposed),
             )
         }),
         auth: read(body::auth(input), |()| ()),

@@ -6,6 +6,7 @@
 //! either are not part of it).
 
 use http::{HeaderMap, HeaderValue, header};
+use login::origin::Origin;
 use web::cookie::Cookies;
 
 /// What an input may be made of.
@@ -50,13 +51,16 @@ pub fn run(input: &[u8]) {
         |name: &str| only(&headers, name.as_bytes()).filter(|value| is_secret(value)).map(<[u8]>::to_vec);
     let read = |text: Option<String>| text.map(String::into_bytes);
 
-    let deployed = Cookies::new(true);
+    let at = |public_url: &str| {
+        Cookies::of(&Origin::parse(public_url).unwrap_or_else(|| unreachable!("{public_url} is an origin")))
+    };
+    let deployed = at("https://login.example.com");
     let browser = read(deployed.browser(&map).map(|secret| secret.expose()));
     assert_eq!(browser, expect("__Host-browser"), "__Host-browser");
     let session = read(deployed.session(&map).map(|token| token.expose()));
     assert_eq!(session, expect("__Host-session"), "__Host-session");
 
-    let local = Cookies::new(false);
+    let local = at("http://localhost:9000");
     let browser = read(local.browser(&map).map(|secret| secret.expose()));
     assert_eq!(browser, expect("browser"), "browser");
     let session = read(local.session(&map).map(|token| token.expose()));

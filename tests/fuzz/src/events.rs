@@ -16,10 +16,10 @@ use authorize::Authorize;
 use callback::Callback;
 use lambda as runtime;
 use lambda::Function;
-use lambda::config::Config;
 use lambda_http::{Context, LambdaEvent};
 use logout::Logout;
 use serde_json::Value;
+use settings::Settings;
 use site::Site;
 use tokio::runtime::Runtime;
 use userinfo::Userinfo;
@@ -115,11 +115,11 @@ impl Functions {
         let runtime = must(tokio::runtime::Builder::new_current_thread().enable_all().build());
         let _entered = runtime.enter();
         Self {
-            authorize: must(runtime.block_on(Authorize::start(config()))),
-            callback: must(runtime.block_on(Callback::start(config()))),
-            userinfo: must(runtime.block_on(Userinfo::start(config()))),
-            logout: must(runtime.block_on(Logout::start(config()))),
-            site: must(runtime.block_on(Site::start(config()))),
+            authorize: start(&runtime),
+            callback: start(&runtime),
+            userinfo: start(&runtime),
+            logout: start(&runtime),
+            site: start(&runtime),
             runtime,
         }
     }
@@ -171,7 +171,8 @@ fn check(function: &str, answer: &Value) {
     }
 }
 
-fn config() -> Config {
+/// A function that is set to what all of them need.
+fn start<F: Function>(runtime: &Runtime) -> F {
     let variable = |name: &str| {
         let value = match name {
             "PUBLIC_URL" => "https://login.example.com",
@@ -192,7 +193,9 @@ fn config() -> Config {
         };
         Some(value.to_owned())
     };
-    must(Config::from_variables(variable, true))
+    let mut settings = Settings::new(&variable);
+    let config = F::configure(&mut settings);
+    must(runtime.block_on(F::start(must(settings.checked(config)))))
 }
 
 /// Nothing can be tried if the functions do not start.

@@ -10,6 +10,7 @@ pub mod rule;
 use std::sync::LazyLock;
 
 use http::Request;
+use login::origin::Origin;
 use login::return_to::ReturnTo;
 use login::return_to::Targets;
 use web::query::Query;
@@ -64,8 +65,10 @@ pub const WORDS: &[&str] = &[
 ///
 /// When the product takes what it should not, refuses what it should take, or emits something else.
 pub fn run(input: &[u8]) {
-    static TARGETS: LazyLock<Targets> =
-        LazyLock::new(|| Targets::new(OWN.to_owned(), ALLOWED.map(str::to_owned).to_vec()));
+    static TARGETS: LazyLock<Targets> = LazyLock::new(|| {
+        let origin = |text: &str| Origin::parse(text).unwrap_or_else(|| unreachable!("{text} is an origin"));
+        Targets::new(origin(OWN), ALLOWED.map(origin).to_vec())
+    });
     let Ok(text) = std::str::from_utf8(input) else { return };
     let said = TARGETS.check(text).ok();
     let verdict = rule::judge(text);

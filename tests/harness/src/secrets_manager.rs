@@ -35,6 +35,7 @@ pub struct SecretsManager {
 #[derive(Default)]
 struct Secret {
     text: Option<String>,
+    is_denied: bool,
     reads: usize,
 }
 
@@ -70,6 +71,11 @@ impl SecretsManager {
         lock(&self.secret).text = None;
     }
 
+    /// Refuses from now on, as for a role that lacks the permission.
+    pub fn deny(&self) {
+        lock(&self.secret).is_denied = true;
+    }
+
     /// What `AWS_ENDPOINT_URL_SECRETS_MANAGER` is to be set to.
     #[must_use]
     pub fn url(&self) -> String {
@@ -102,6 +108,7 @@ async fn answer(State(secret): State<Arc<Mutex<Secret>>>, headers: HeaderMap, bo
     let mut secret = lock(&secret);
     secret.reads += 1;
     match &secret.text {
+        _ if secret.is_denied => error(StatusCode::BAD_REQUEST, "AccessDeniedException"),
         Some(text) => Json(json!({ "ARN": ARN, "SecretString": text })).into_response(),
         None => error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError"),
     }

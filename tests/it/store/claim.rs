@@ -25,7 +25,7 @@ fn name(claimed: &Claimed) -> &'static str {
 async fn the_first_claim_is_won_and_leaves_both_marks() {
     let fixture = Fixture::with_login().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0canary")));
-    let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let Claimed::Now(claimed) = claimed else { panic!("{claimed:?}") };
     assert_eq!(claimed, login(1));
     assert_eq!(
@@ -42,7 +42,7 @@ async fn the_first_claim_is_won_and_leaves_both_marks() {
     let item = fixture.item(LOGINS, id.as_str()).unwrap();
     assert_eq!(item["claimed_code"], json!({ "S": code_id.as_str() }));
     assert!(!fixture.dump().unwrap().to_string().contains("canary"));
-    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn the_same_attempt_claims_twice_and_wins_both_times() {
     let fixture = Fixture::with_login().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     for _ in 0..2 {
-        let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
         assert_eq!(name(&claimed), "now");
     }
 }
@@ -70,7 +70,8 @@ async fn an_attempt_knows_its_own_mark_when_dynamodb_does_not() {
     fixture.put(LOGINS, &guard).unwrap();
     let stored = fixture.dump().unwrap();
     for (number, expected) in [(7, "now"), (8, "before")] {
-        let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
+        let claimed =
+            fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
         assert_eq!(name(&claimed), expected);
         assert_eq!(fixture.dump().unwrap(), stored);
     }
@@ -81,9 +82,9 @@ async fn an_attempt_knows_its_own_mark_when_dynamodb_does_not() {
 async fn a_login_that_is_stored_once_more_stays_claimed() {
     let fixture = Fixture::with_login().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-    fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
-    fixture.store.put_login(&id, &login(1)).await.unwrap();
+    fixture.store.logins.put_login(&id, &login(1)).await.unwrap();
     assert_eq!(fixture.dump().unwrap(), stored);
 }
 
@@ -92,10 +93,11 @@ async fn a_login_that_was_claimed_names_the_code_that_did_it() {
     let fixture = Fixture::with_login().await.unwrap();
     let id = state(1).login_id();
     let (first, second) = (CodeId::of(&code("0first")), CodeId::of(&code("0second")));
-    fixture.store.claim(&id, &first, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&id, &first, &browser(1), &attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     for (number, code_id) in [(2, &first), (3, &second)] {
-        let claimed = fixture.store.claim(&id, code_id, &browser(1), &attempt(number), NOW).await.unwrap();
+        let claimed =
+            fixture.store.logins.claim(&id, code_id, &browser(1), &attempt(number), NOW).await.unwrap();
         let Claimed::Before(claimed, by) = claimed else { panic!("{claimed:?}") };
         assert_eq!((claimed, by), (login(1), first.clone()));
         // Nothing changed: the second code is not spent.
@@ -107,17 +109,17 @@ async fn a_login_that_was_claimed_names_the_code_that_did_it() {
 async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
     let fixture = Fixture::with_login().await.unwrap();
     let (one, other) = (state(1).login_id(), state(2).login_id());
-    fixture.store.put_login(&other, &login(1)).await.unwrap();
+    fixture.store.logins.put_login(&other, &login(1)).await.unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.claim(&one, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&one, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
-    let claimed = fixture.store.claim(&other, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    let claimed = fixture.store.logins.claim(&other, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
     let Claimed::Elsewhere { login: claimed, used_for, used_in } = claimed else { panic!("{claimed:?}") };
     assert_eq!((claimed, used_for, used_in), (login(1), one, browser(1)));
     assert_eq!(fixture.dump().unwrap(), stored);
     // Its own code still gets it.
     let own = CodeId::of(&code("0b"));
-    let claimed = fixture.store.claim(&other, &own, &browser(1), &attempt(3), NOW).await.unwrap();
+    let claimed = fixture.store.logins.claim(&other, &own, &browser(1), &attempt(3), NOW).await.unwrap();
     assert_eq!(name(&claimed), "now");
 }
 
@@ -126,16 +128,16 @@ async fn another_browser_changes_nothing_and_its_owner_still_logs_in() {
     let fixture = Fixture::with_login().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     let stored = fixture.dump().unwrap();
-    let claimed = fixture.store.claim(&id, &code_id, &browser(2), &attempt(1), NOW).await.unwrap();
+    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(2), &attempt(1), NOW).await.unwrap();
     let Claimed::Foreign(claimed) = claimed else { panic!("{claimed:?}") };
     assert_eq!(claimed, login(1));
     assert_eq!(fixture.dump().unwrap(), stored);
-    let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
     assert_eq!(name(&claimed), "now");
     // Afterwards too, and whatever else is wrong with it.
     for (code, now) in [("0a", NOW), ("0b", NOW), ("0a", END)] {
         let code_id = CodeId::of(&self::code(code));
-        let claimed = fixture.store.claim(&id, &code_id, &browser(2), &attempt(3), now).await.unwrap();
+        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(2), &attempt(3), now).await.unwrap();
         assert_eq!(name(&claimed), "foreign", "{code}");
     }
 }
@@ -147,7 +149,7 @@ async fn a_code_is_spent_by_another_browser_only() {
     let fixture = Fixture::with_login().await.unwrap();
     let id = state(1).login_id();
     let used = CodeId::of(&code("0used"));
-    fixture.store.claim(&id, &used, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&id, &used, &browser(1), &attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     let login = fixture.item(LOGINS, id.as_str()).unwrap();
     let refused = [
@@ -158,14 +160,24 @@ async fn a_code_is_spent_by_another_browser_only() {
     ];
     for (number, (login_id, text, by, now)) in (2..).zip(refused) {
         let code_id = CodeId::of(&code(text));
-        fixture.store.spend_code(&login_id, &code_id, &browser(by), &attempt(number), now).await.unwrap();
+        fixture
+            .store
+            .logins
+            .spend_code(&login_id, &code_id, &browser(by), &attempt(number), now)
+            .await
+            .unwrap();
         assert_eq!(fixture.dump().unwrap(), stored, "{text} by {by}");
     }
     for (number, text) in (10..).zip(["0a", "0b", "0b", "0c", "0d"]) {
         let code_id = CodeId::of(&code(text));
-        fixture.store.spend_code(&id, &code_id, &browser(2), &attempt(number), before(END)).await.unwrap();
+        fixture
+            .store
+            .logins
+            .spend_code(&id, &code_id, &browser(2), &attempt(number), before(END))
+            .await
+            .unwrap();
         let expected = (text != "0d").then_some(CodeOutcome::Failed);
-        assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), expected, "{text}");
+        assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), expected, "{text}");
     }
     // The login is as it was, but for the count.
     let mut item = fixture.item(LOGINS, id.as_str()).unwrap();
@@ -179,11 +191,11 @@ async fn a_login_is_over_to_the_second_though_its_item_is_there() {
         let fixture = Fixture::with_login().await.unwrap();
         let stored = fixture.dump().unwrap();
         let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-        let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), now).await.unwrap();
+        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), now).await.unwrap();
         assert_eq!(name(&claimed), expected);
         assert_eq!(fixture.dump().unwrap() == stored, expected == "expired");
         // It can still be read, for where it would have ended.
-        assert_eq!(fixture.store.login(&id).await.unwrap(), Some(login(1)));
+        assert_eq!(fixture.store.logins.login(&id).await.unwrap(), Some(login(1)));
     }
 }
 
@@ -192,10 +204,10 @@ async fn a_login_that_is_not_there_leaves_no_mark() {
     let fixture = Fixture::new().await.unwrap();
     let stored = fixture.dump().unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-    let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     assert_eq!(name(&claimed), "unknown");
     assert_eq!(fixture.dump().unwrap(), stored);
-    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), None);
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), None);
 }
 
 /// DynamoDB removes expired items hours late, and a guard outlives its login. A code that is marked
@@ -207,12 +219,13 @@ async fn an_expired_mark_is_still_a_mark() {
     let late = END.plus(CODE_LIFETIME);
     fixture
         .store
+        .logins
         .put_login(&later, &login::pending::PendingLogin { expires_at: late.plus(CODE_LIFETIME), ..login(1) })
         .await
         .unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
-    let claimed = fixture.store.claim(&later, &code_id, &browser(1), &attempt(2), late).await.unwrap();
+    fixture.store.logins.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let claimed = fixture.store.logins.claim(&later, &code_id, &browser(1), &attempt(2), late).await.unwrap();
     assert_eq!(name(&claimed), "elsewhere");
 }
 
@@ -223,7 +236,8 @@ async fn of_many_claims_at_once_one_is_won() {
         let store = fixture.store.clone();
         tokio::spawn(async move {
             let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-            let claimed = store.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
+            let claimed =
+                store.logins.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
             name(&claimed)
         })
     });
@@ -239,17 +253,17 @@ async fn of_many_claims_at_once_one_is_won() {
 async fn a_code_fails_by_its_own_attempt_only() {
     let fixture = Fixture::with_login().await.unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let refused =
         Error::Unavailable { operation: "UpdateItem", code: "ConditionalCheckFailedException".to_owned() };
-    assert_eq!(fixture.store.fail_code(&code_id, &attempt(2)).await, Err(refused.clone()));
-    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
-    assert_eq!(fixture.store.fail_code(&code_id, &attempt(1)).await, Ok(()));
-    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
+    assert_eq!(fixture.store.logins.fail_code(&code_id, &attempt(2)).await, Err(refused.clone()));
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
+    assert_eq!(fixture.store.logins.fail_code(&code_id, &attempt(1)).await, Ok(()));
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
     // Failed is the end of it, and a code that nobody claimed gets no mark by failing.
-    assert_eq!(fixture.store.fail_code(&code_id, &attempt(1)).await, Err(refused.clone()));
-    assert_eq!(fixture.store.fail_code(&CodeId::of(&code("0b")), &attempt(1)).await, Err(refused));
-    assert_eq!(fixture.store.code_outcome(&CodeId::of(&code("0b"))).await.unwrap(), None);
+    assert_eq!(fixture.store.logins.fail_code(&code_id, &attempt(1)).await, Err(refused.clone()));
+    assert_eq!(fixture.store.logins.fail_code(&CodeId::of(&code("0b")), &attempt(1)).await, Err(refused));
+    assert_eq!(fixture.store.logins.code_outcome(&CodeId::of(&code("0b"))).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -262,6 +276,6 @@ async fn an_outcome_of_another_version_is_an_error() {
         json!({ "id": { "S": code_id.as_str() }, "outcome": { "N": "1" } }),
     ] {
         fixture.put(LOGINS, &item).unwrap();
-        assert_eq!(fixture.store.code_outcome(&code_id).await, Err(Error::Corrupt("outcome")));
+        assert_eq!(fixture.store.logins.code_outcome(&code_id).await, Err(Error::Corrupt("outcome")));
     }
 }

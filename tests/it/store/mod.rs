@@ -19,6 +19,7 @@ use login::pending::CodeId;
 use login::pending::LoginRequest;
 use login::pending::PendingLogin;
 use login::pending::State;
+use login::return_to::StoredReturnTo;
 use login::time::Timestamp;
 use serde_json::{Value, json};
 use store::Error;
@@ -57,7 +58,7 @@ impl Fixture {
     /// The same with a login of [`browser`]`(1)` under [`state`]`(1)`.
     async fn with_login() -> Result<Self> {
         let fixture = Self::new().await?;
-        fixture.store.put_login(&state(1).login_id(), &login(1)).await?;
+        fixture.store.logins.put_login(&state(1).login_id(), &login(1)).await?;
         Ok(fixture)
     }
 
@@ -95,8 +96,8 @@ async fn aws(endpoint: &str) -> SdkConfig {
 }
 
 /// A table's name, or one that is nowhere.
-fn name<'a>(tables: &'a BTreeMap<String, String>, logical_id: &str) -> &'a str {
-    tables.get(logical_id).map_or("nowhere", String::as_str)
+fn name(tables: &BTreeMap<String, String>, logical_id: &str) -> String {
+    tables.get(logical_id).map_or("nowhere", String::as_str).to_owned()
 }
 
 fn state(number: u8) -> State {
@@ -123,7 +124,7 @@ fn login(browser_number: u8) -> PendingLogin {
         app: AppId::parse("wx0000000000000aaa").expect("an appid"),
         scope: Scope::UserInfo,
         lang: Some(Lang::ZhTw),
-        return_to: "https://www.example.com/#/me".to_owned(),
+        return_to: StoredReturnTo::stored("https://www.example.com/#/me".to_owned()),
         request: LoginRequest::default(),
         round: 1,
         expires_at: END,
@@ -140,10 +141,10 @@ async fn a_login_is_read_back_as_it_was_stored() {
     let without_lang = PendingLogin { lang: None, scope: Scope::Base, round: 2, ..login(2) };
     for (number, stored) in [(1, login(1)), (2, without_lang)] {
         let id = state(number).login_id();
-        fixture.store.put_login(&id, &stored).await.unwrap();
-        assert_eq!(fixture.store.login(&id).await.unwrap(), Some(stored));
+        fixture.store.logins.put_login(&id, &stored).await.unwrap();
+        assert_eq!(fixture.store.logins.login(&id).await.unwrap(), Some(stored));
     }
-    assert_eq!(fixture.store.login(&state(3).login_id()).await.unwrap(), None);
+    assert_eq!(fixture.store.logins.login(&state(3).login_id()).await.unwrap(), None);
     // Seconds, as DynamoDB's own expiry wants them, and digests.
     let item = fixture.item(LOGINS, state(1).login_id().as_str()).unwrap();
     assert_eq!(item["expires_at"], json!({ "N": "1800000600" }));
@@ -163,7 +164,7 @@ async fn an_item_of_another_shape_is_an_error_and_no_panic() {
                 None => drop(broken.as_object_mut().unwrap().remove(name)),
             }
             fixture.put(LOGINS, &broken).unwrap();
-            let read = fixture.store.login(&id).await;
+            let read = fixture.store.logins.login(&id).await;
             // An empty text is one all the same; what it means is judged where it is used.
             let is_text = matches!(name, "browser" | "return_to") && broken[name] == json!({ "S": "" });
             assert_eq!(read.is_ok(), is_text, "{name}: {read:?}");
@@ -175,16 +176,17 @@ async fn an_item_of_another_shape_is_an_error_and_no_panic() {
 #[tokio::test]
 async fn a_table_that_is_away_is_an_error_that_names_no_item() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let store = Store::new(&aws(&format!("http://{closed}")).await, "nowhere", "nowhere");
+    let store =
+        Store::new(&aws(&format!("http://{closed}")).await, "nowhere".to_owned(), "nowhere".to_owned());
     let id = state(1).login_id();
     let code = CodeId::of(&code("0canary"));
-    let claimed = store.claim(&id, &code, &browser(1), &attempt(1), NOW).await.map(drop);
+    let claimed = store.logins.claim(&id, &code, &browser(1), &attempt(1), NOW).await.map(drop);
     for (answer, operation) in [
-        (store.put_login(&id, &login(1)).await, "PutItem"),
-        (store.login(&id).await.map(drop), "GetItem"),
+        (store.logins.put_login(&id, &login(1)).await, "PutItem"),
+        (store.logins.login(&id).await.map(drop), "GetItem"),
         (claimed, "TransactWriteItems"),
-        (store.code_outcome(&code).await.map(drop), "GetItem"),
-        (store.fail_code(&code, &attempt(1)).await, "UpdateItem"),
+        (store.logins.code_outcome(&code).await.map(drop), "GetItem"),
+        (store.logins.fail_code(&code, &attempt(1)).await, "UpdateItem"),
     ] {
         let error = answer.unwrap_err();
         let expected = Error::Unavailable { operation, code: "DispatchFailure".to_owned() };
@@ -198,8 +200,8 @@ async fn a_table_that_is_away_is_an_error_that_names_no_item() {
 async fn a_table_that_does_not_answer_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let store = Store::new(&aws(&url).await, "nowhere", "nowhere");
-    let answer = tokio::time::timeout(Duration::from_secs(5), store.login(&state(1).login_id())).await;
+    let store = Store::new(&aws(&url).await, "nowhere".to_owned(), "nowhere".to_owned());
+    let answer = tokio::time::timeout(Duration::from_secs(5), store.logins.login(&state(1).login_id())).await;
     let error = answer.map_err(Failure::from).unwrap().unwrap_err();
     assert_eq!(error, Error::Unavailable { operation: "GetItem", code: "Timeout".to_owned() });
 }
@@ -207,7 +209,7 @@ async fn a_table_that_does_not_answer_is_given_up() {
 #[tokio::test]
 async fn a_table_that_is_missing_is_an_error() {
     let database = Database::in_memory().await.unwrap();
-    let store = Store::new(&aws(&database.url()).await, "nowhere", "nowhere");
-    let error = store.put_login(&state(1).login_id(), &login(1)).await.unwrap_err();
+    let store = Store::new(&aws(&database.url()).await, "nowhere".to_owned(), "nowhere".to_owned());
+    let error = store.logins.put_login(&state(1).login_id(), &login(1)).await.unwrap_err();
     assert_eq!(error.to_string(), "PutItem failed: ResourceNotFoundException");
 }

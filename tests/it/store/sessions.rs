@@ -1,5 +1,6 @@
 //! A session is stored once, changed over the version it was made from, and over when it is over.
 
+use login::Sealed;
 use login::pending::BrowserSecret;
 use login::pending::CodeId;
 use login::session::SessionId;
@@ -19,7 +20,7 @@ fn id(number: u8) -> SessionId {
 
 fn session(sealed: &[u8]) -> StoredSession {
     StoredSession {
-        sealed: sealed.to_vec(),
+        sealed: Sealed::stored(sealed.to_vec()),
         login: state(1).login_id(),
         created_at: NOW,
         refreshed_at: NOW,
@@ -32,7 +33,7 @@ fn session(sealed: &[u8]) -> StoredSession {
 async fn claimed() -> harness::Result<Fixture> {
     let fixture = Fixture::with_login().await?;
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await?;
+    fixture.store.logins.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await?;
     Ok(fixture)
 }
 
@@ -60,10 +61,10 @@ async fn a_session_is_stored_together_with_the_outcome() {
             "expires_at": { "N": "1800000600" },
         })
     );
-    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
     // Done is the end of it.
-    assert!(fixture.store.fail_code(&code_id, &attempt(1)).await.is_err());
-    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
+    assert!(fixture.store.logins.fail_code(&code_id, &attempt(1)).await.is_err());
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
 }
 
 #[tokio::test]
@@ -91,7 +92,7 @@ async fn who_did_not_claim_the_code_stores_no_session() {
         assert_eq!(fixture.dump().unwrap(), stored);
     }
     // Nor who gave up on it before.
-    fixture.store.fail_code(&CodeId::of(&code("0a")), &attempt(1)).await.unwrap();
+    fixture.store.logins.fail_code(&CodeId::of(&code("0a")), &attempt(1)).await.unwrap();
     let stored = fixture.dump().unwrap();
     let code_id = CodeId::of(&code("0a"));
     let finished = fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await;
@@ -108,7 +109,7 @@ async fn a_session_that_exists_is_never_written_over() {
     let finished = fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await;
     assert_eq!(finished, Err(refused()));
     assert_eq!(fixture.item(SESSIONS, id(1).as_str()).unwrap(), before);
-    assert_eq!(fixture.store.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
 }
 
 #[tokio::test]
@@ -137,11 +138,11 @@ async fn a_session_is_over_to_the_second_though_its_item_is_there() {
     let fixture = claimed().await.unwrap();
     let code_id = CodeId::of(&code("0a"));
     fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"sealed"), None).await.unwrap();
-    let read = fixture.store.session(&id(1), before(END)).await.unwrap().unwrap();
-    assert_eq!((read.sealed.as_slice(), read.version, read.login), (&b"sealed"[..], 1, state(1).login_id()));
+    let read = fixture.store.sessions.session(&id(1), before(END)).await.unwrap().unwrap();
+    assert_eq!((read.sealed.as_bytes(), read.version, read.login), (&b"sealed"[..], 1, state(1).login_id()));
     assert_eq!((read.created_at, read.refreshed_at, read.expires_at), (NOW, NOW, END));
-    assert!(fixture.store.session(&id(1), END).await.unwrap().is_none());
-    assert!(fixture.store.session(&id(2), NOW).await.unwrap().is_none());
+    assert!(fixture.store.sessions.session(&id(1), END).await.unwrap().is_none());
+    assert!(fixture.store.sessions.session(&id(2), NOW).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -151,18 +152,23 @@ async fn a_change_is_saved_over_the_version_it_was_made_from() {
     fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"one"), None).await.unwrap();
     let later = Timestamp::from_epoch_seconds(NOW.epoch_seconds() + 60);
     let save = async |sealed: &[u8], version, now| {
-        fixture.store.save_session(&id(1), sealed.to_vec(), version, now).await.unwrap()
+        fixture
+            .store
+            .sessions
+            .save_session(&id(1), &Sealed::stored(sealed.to_vec()), version, now)
+            .await
+            .unwrap()
     };
     assert_eq!(save(b"two", 1, later).await, Saved::Now);
     assert_eq!(save(b"other", 1, later).await, Saved::Outdated);
     assert_eq!(save(b"other", 3, later).await, Saved::Outdated);
-    let read = fixture.store.session(&id(1), NOW).await.unwrap().unwrap();
-    assert_eq!((read.sealed.as_slice(), read.version), (&b"two"[..], 2));
+    let read = fixture.store.sessions.session(&id(1), NOW).await.unwrap().unwrap();
+    assert_eq!((read.sealed.as_bytes(), read.version), (&b"two"[..], 2));
     assert_eq!((read.created_at, read.refreshed_at, read.expires_at), (NOW, later, END));
     assert_eq!(save(b"three", 2, later).await, Saved::Now);
     // What is over is not changed, and what is gone is not brought back.
     assert_eq!(save(b"four", 3, END).await, Saved::Outdated);
-    fixture.store.delete_session(&id(1)).await.unwrap();
+    fixture.store.sessions.delete_session(&id(1)).await.unwrap();
     assert_eq!(save(b"four", 3, later).await, Saved::Outdated);
     assert_eq!(fixture.item(SESSIONS, id(1).as_str()).unwrap(), Value::Null);
 }
@@ -174,15 +180,15 @@ async fn ending_a_session_ends_that_one() {
         fixture.put(SESSIONS, &json!({ "id": { "S": id(number).as_str() } })).unwrap();
     }
     for _ in 0..2 {
-        fixture.store.delete_session(&id(1)).await.unwrap();
+        fixture.store.sessions.delete_session(&id(1)).await.unwrap();
     }
     assert!(fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null());
     assert!(!fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
     // By the cookie that names it; a browser without one ends nothing.
     let token = SessionToken::derive(&BrowserSecret::new([1; 32]), &state(2));
-    fixture.store.end_session(None).await.unwrap();
+    fixture.store.sessions.end_session(None).await.unwrap();
     assert!(!fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
-    fixture.store.end_session(Some(&token)).await.unwrap();
+    fixture.store.sessions.end_session(Some(&token)).await.unwrap();
     assert!(fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
 }
 
@@ -197,7 +203,7 @@ async fn a_session_of_another_shape_is_an_error_and_no_panic() {
             let mut broken = item.clone();
             broken[name] = value;
             fixture.put(SESSIONS, &broken).unwrap();
-            let read = fixture.store.session(&id(1), NOW).await;
+            let read = fixture.store.sessions.session(&id(1), NOW).await;
             assert_eq!(read.map(drop).unwrap_err(), Error::Corrupt(name));
         }
     }

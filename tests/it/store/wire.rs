@@ -5,6 +5,7 @@ use harness::{
     Result,
     proxy::{Call, Fault, Kind, Proxy, Rule, Throttle},
 };
+use login::Sealed;
 use login::app_token::AppTokenId;
 use login::pending::BrowserSecret;
 use login::pending::CodeId;
@@ -35,7 +36,7 @@ fn calls(proxy: &Proxy, kind: Kind) -> Vec<Call> {
 /// Stores the session of the first login.
 async fn finish(fixture: &Fixture) -> Result<(), Error> {
     let session = StoredSession {
-        sealed: b"sealed".to_vec(),
+        sealed: Sealed::stored(b"sealed".to_vec()),
         login: state(1).login_id(),
         created_at: NOW,
         refreshed_at: NOW,
@@ -51,10 +52,10 @@ async fn finish(fixture: &Fixture) -> Result<(), Error> {
 async fn every_read_is_consistent() {
     let (fixture, proxy) = proxied().await.unwrap();
     let token = SessionToken::new([1; 32]);
-    fixture.store.login(&state(1).login_id()).await.unwrap();
-    fixture.store.code_outcome(&CodeId::of(&code("0a"))).await.unwrap();
-    fixture.store.session(&token.session_id(), NOW).await.unwrap();
-    fixture.store.app_token(&AppTokenId::of(&login(1).app)).await.unwrap();
+    fixture.store.logins.login(&state(1).login_id()).await.unwrap();
+    fixture.store.logins.code_outcome(&CodeId::of(&code("0a"))).await.unwrap();
+    fixture.store.sessions.session(&token.session_id(), NOW).await.unwrap();
+    fixture.store.sessions.app_token(&AppTokenId::of(&login(1).app)).await.unwrap();
     let read = |kind| calls(&proxy, kind).into_iter().map(|call| call.request["ConsistentRead"].clone());
     for kind in [Kind::Login, Kind::CodeOutcome, Kind::Session, Kind::AppToken] {
         assert_eq!(read(kind).collect::<Vec<_>>(), [Value::Bool(true)], "{kind}");
@@ -72,16 +73,16 @@ async fn a_transaction_that_is_repeated_is_the_same_one() {
         Fault::Throttle(Throttle::Cancelled),
     ] {
         let (fixture, proxy) = proxied().await.unwrap();
-        fixture.store.put_login(&state(1).login_id(), &login(1)).await.unwrap();
+        fixture.store.logins.put_login(&state(1).login_id(), &login(1)).await.unwrap();
         for kind in [Kind::Claim, Kind::Finish, Kind::SpendCode] {
             proxy.inject(Rule::at(kind, fault).times(1));
         }
         let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-        let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
         assert!(matches!(claimed, Claimed::Now(_)), "{fault:?}: {claimed:?}");
         finish(&fixture).await.unwrap();
         let other = CodeId::of(&code("0b"));
-        fixture.store.spend_code(&id, &other, &browser(2), &attempt(1), NOW).await.unwrap();
+        fixture.store.logins.spend_code(&id, &other, &browser(2), &attempt(1), NOW).await.unwrap();
         let mut tokens = Vec::new();
         for kind in [Kind::Claim, Kind::Finish, Kind::SpendCode] {
             let mut of_kind: Vec<_> =
@@ -105,11 +106,12 @@ async fn a_transaction_that_always_meets_another_is_given_up() {
         [(Fault::Conflict, "TransactionConflict"), (Fault::Throttle(Throttle::Cancelled), "ThrottlingError")]
     {
         let (fixture, proxy) = proxied().await.unwrap();
-        fixture.store.put_login(&state(1).login_id(), &login(1)).await.unwrap();
+        fixture.store.logins.put_login(&state(1).login_id(), &login(1)).await.unwrap();
         let stored = fixture.dump().unwrap();
         proxy.inject(Rule::at(Kind::Claim, fault));
         let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-        let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.map(drop);
+        let claimed =
+            fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.map(drop);
         let expected = Error::Unavailable { operation: "TransactWriteItems", code: code_of_it.to_owned() };
         assert_eq!(claimed, Err(expected));
         assert!(calls(&proxy, Kind::Claim).len() >= 6, "{fault:?}");
@@ -124,9 +126,9 @@ async fn a_login_that_is_stored_late_undoes_no_claim() {
     let (fixture, proxy) = proxied().await.unwrap();
     let late = proxy.inject(Rule::at(Kind::PutLogin, Fault::HoldBefore).times(1));
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-    fixture.store.put_login(&id, &login(1)).await.unwrap();
+    fixture.store.logins.put_login(&id, &login(1)).await.unwrap();
     let late = late.held().await.unwrap();
-    let claimed = fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     assert!(matches!(claimed, Claimed::Now(_)), "{claimed:?}");
     let stored = fixture.dump().unwrap();
     late.release();
@@ -148,15 +150,15 @@ async fn a_login_that_is_stored_late_undoes_no_claim() {
 async fn a_write_that_meets_a_transaction_is_tried_again_a_few_times() {
     let (fixture, proxy) = proxied().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-    fixture.store.put_login(&id, &login(1)).await.unwrap();
-    fixture.store.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.put_login(&id, &login(1)).await.unwrap();
+    fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let session = SessionToken::new([1; 32]).session_id();
     for (kind, times) in [(Kind::FailCode, 1), (Kind::DeleteSession, 1), (Kind::DeleteSession, 100)] {
         proxy.forget();
         let conflict = proxy.inject(Rule::at(kind, Fault::Conflict).times(times));
         let written = match kind {
-            Kind::FailCode => fixture.store.fail_code(&code_id, &attempt(1)).await,
-            _ => fixture.store.delete_session(&session).await,
+            Kind::FailCode => fixture.store.logins.fail_code(&code_id, &attempt(1)).await,
+            _ => fixture.store.sessions.delete_session(&session).await,
         };
         conflict.remove();
         let tries = calls(&proxy, kind).len();
@@ -170,11 +172,11 @@ async fn a_write_that_meets_a_transaction_is_tried_again_a_few_times() {
     }
     // A condition that fails has decided, and is not tried again.
     proxy.forget();
-    let saved = fixture.store.save_session(&session, b"two".to_vec(), 1, NOW).await;
+    let saved = fixture.store.sessions.save_session(&session, &Sealed::stored(b"two".to_vec()), 1, NOW).await;
     assert_eq!((saved, calls(&proxy, Kind::SaveSession).len()), (Ok(Saved::Outdated), 1));
     // What could not be saved is not said to be outdated: nobody else saved anything.
     proxy.inject(Rule::at(Kind::SaveSession, Fault::Conflict));
-    let saved = fixture.store.save_session(&session, b"two".to_vec(), 1, NOW).await;
+    let saved = fixture.store.sessions.save_session(&session, &Sealed::stored(b"two".to_vec()), 1, NOW).await;
     let code = "TransactionConflictException".to_owned();
     assert_eq!(saved, Err(Error::Unavailable { operation: "UpdateItem", code }));
 }

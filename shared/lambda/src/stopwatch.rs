@@ -2,42 +2,43 @@
 //!
 //! The time spent in another's hands is the first thing to look at when logins are slow. Handing a
 //! stopwatch down to every call would put it into signatures that have nothing to do with it, so it goes
-//! along with the request's task: the outer layer (`lambda`) starts one for each request, with
-//! the clock that `main.rs` gave it, and a call to WeChat runs it for as long as the call is under way,
-//! however it ends. A process serves one request at a time, but nothing here relies on it.
+//! along with the request's task: the outer layer starts one for each request, with the clock that
+//! `main.rs` gave it, and the client of WeChat, which is given [`run`], runs it for as long as a call is
+//! under way, however it ends. A process serves one request at a time, but nothing here relies on it.
 
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 tokio::task_local! {
     /// The stopwatch of the request this task is about.
-    pub static OF_THIS_REQUEST: Stopwatch;
+    pub(crate) static OF_THIS_REQUEST: Stopwatch;
 }
 
 /// Adds up how long it ran.
-pub struct Stopwatch {
+pub(crate) struct Stopwatch {
     clock: fn() -> SystemTime,
     total: Cell<Option<Duration>>,
 }
 
 /// A stretch of time that lasts until this is dropped.
-pub struct Running(Option<SystemTime>);
+struct Running(Option<SystemTime>);
 
 impl Stopwatch {
     /// A stopwatch that has not run yet.
-    pub const fn new(clock: fn() -> SystemTime) -> Self {
+    pub(crate) const fn new(clock: fn() -> SystemTime) -> Self {
         Self { clock, total: Cell::new(None) }
     }
 
     /// How long it ran in all; `None` if it never did.
-    pub const fn total(&self) -> Option<Duration> {
+    pub(crate) const fn total(&self) -> Option<Duration> {
         self.total.get()
     }
 }
 
 /// Runs this request's stopwatch until the answer is dropped. Without a request there is nothing to run.
-pub fn run() -> Running {
-    Running(OF_THIS_REQUEST.try_with(|stopwatch| (stopwatch.clock)()).ok())
+#[must_use]
+pub fn run() -> Box<dyn Send> {
+    Box::new(Running(OF_THIS_REQUEST.try_with(|stopwatch| (stopwatch.clock)()).ok()))
 }
 
 impl Drop for Running {

@@ -1,0 +1,374 @@
+//! What a deployment is set to, as far as it says who logs in and where a login may end.
+//!
+//! The plain settings describe the first account, which is never missing and has no name; `ACCOUNTS` adds
+//! named ones. Targets are judged against origins that are right themselves, so a wrong origin is named alone.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use settings::{Setting, Settings, Wrong};
+
+use crate::account;
+use crate::account::Account;
+use crate::account::Accounts;
+use crate::origin::Origin;
+use crate::return_to::Targets;
+use wechat::AppId;
+
+/// The origin that visitors reach this stack under.
+pub static PUBLIC_URL: Setting = Setting {
+    name: "PUBLIC_URL",
+    shape: "an https origin without a path, such as https://auth.example.com (http only for localhost)",
+    example: "`https://auth.example.com`",
+    default: ["", ""],
+    meaning: [
+        "The origin of the stack, and the only source of absolute URLs. `http` for `localhost` only; the cookies \
+         then lose `Secure` and `__Host-`",
+        "本服务的源（origin），也是所有绝对网址的唯一依据。只有 `localhost` 可以用 `http`，此时 Cookie 不带 `Secure` \
+         和 `__Host-`",
+    ],
+};
+
+/// The origins of the team's pages.
+pub static ALLOWED_ORIGINS: Setting = Setting {
+    name: "ALLOWED_ORIGINS",
+    shape: "origins separated by commas, each such as https://www.example.com, without a trailing slash",
+    example: "`https://www.example.com,https://shop.example.com`",
+    default: ["its own origin only", "仅自身"],
+    meaning: [
+        "Where a login may end, and whose scripts may ask `/userinfo` and `/logout`. Exact, without a trailing \
+         slash",
+        "登录可以返回到哪里，哪些网页的脚本可以访问 `/userinfo` 和 `/logout`。逐字节比较，末尾不带斜杠",
+    ],
+};
+
+/// Where a login ends whose link does not say.
+pub static DEFAULT_RETURN_TO: Setting = Setting {
+    name: "DEFAULT_RETURN_TO",
+    shape: "a path, or a URL on one of ALLOWED_ORIGINS, in canonical form",
+    example: "`https://www.example.com/me`",
+    default: ["", ""],
+    meaning: [
+        "Where a login ends whose link has no `return_to`; the rules are those of `return_to`",
+        "链接里没有 `return_to` 时返回到哪里，规则与 `return_to` 相同",
+    ],
+};
+
+/// The app that logs people in inside WeChat.
+pub static OFFICIAL_ACCOUNT_APP_ID: Setting = Setting {
+    name: "OFFICIAL_ACCOUNT_APP_ID",
+    shape: APP_ID,
+    example: "`wx0123456789abcdef`",
+    default: ["", ""],
+    meaning: ["The Official Account's appid", "服务号的 AppID"],
+};
+
+/// The app that logs people in by QR code.
+pub static WEBSITE_APP_ID: Setting = Setting {
+    name: "WEBSITE_APP_ID",
+    shape: APP_ID,
+    example: "`wxfedcba9876543210`",
+    default: ["none: the page \"open in WeChat\"", "无：提示在微信里打开"],
+    meaning: ["The website app's appid, for every other browser", "网站应用的 AppID，供其他浏览器使用"],
+};
+
+/// The third-party platform that acts for the Official Account.
+pub static COMPONENT_APP_ID: Setting = Setting {
+    name: "COMPONENT_APP_ID",
+    shape: APP_ID,
+    example: "`wx00112233445566ff`",
+    default: ["none", "无"],
+    meaning: [
+        "The [third-party platform](accounts.md#third-party-platform) that acts for the Official Account",
+        "代服务号调用接口的[第三方平台](accounts.md#第三方平台)",
+    ],
+};
+
+/// Further accounts.
+pub static ACCOUNTS: Setting = Setting {
+    name: "ACCOUNTS",
+    shape: r#"a JSON object of accounts by name, such as {"shop":{"official_account":"wx…","website":"wx…"}}"#,
+    example: "`{\"shop\":{\"website\":\"wx…\"}}`",
+    default: ["none", "无"],
+    meaning: [
+        "Further accounts, JSON: [several accounts](accounts.md#several-accounts)",
+        "其他账号，JSON：[多个账号](accounts.md#多个账号)",
+    ],
+};
+
+const APP_ID: &str = "an appid, such as wx0123456789abcdef";
+
+/// Under which origin this stack is reached, and who logs people in there.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// `PUBLIC_URL`: the only source of absolute URLs.
+    pub public_url: Origin,
+    /// Every account, the first one first.
+    pub accounts: Accounts,
+}
+
+impl Deployment {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// [`Wrong`] if a setting is missing or wrong; each is noted.
+    pub fn read(settings: &mut Settings<'_>) -> Result<Self, Wrong> {
+        let public_url = settings.required(&PUBLIC_URL, Origin::parse_public);
+        let allowed = settings.optional(&ALLOWED_ORIGINS, origins);
+        let official_account = settings.required(&OFFICIAL_ACCOUNT_APP_ID, AppId::parse);
+        let website = settings.optional(&WEBSITE_APP_ID, AppId::parse);
+        let component = settings.optional(&COMPONENT_APP_ID, AppId::parse);
+        let targets = public_url.clone().and_then(|own| Ok(Targets::new(own, allowed?.unwrap_or_default())));
+        let default_return_to = match &targets {
+            Ok(targets) => settings.required(&DEFAULT_RETURN_TO, |text| targets.check(text).ok()),
+            // Whether it is there can be said all the same.
+            Err(Wrong) => settings.required(&DEFAULT_RETURN_TO, |_| Some(())).and(Err(Wrong)),
+        };
+        let first = || {
+            Ok(Account {
+                name: None,
+                official_account: Some(official_account?),
+                website: website?,
+                component: component?,
+                targets: targets?,
+                default_return_to: default_return_to?,
+            })
+        };
+        let accounts = first().and_then(|first| accounts(settings, first));
+        Ok(Self { public_url: public_url?, accounts: accounts? })
+    }
+}
+
+/// Whose scripts may ask anything at all: all that a function needs that logs nobody in.
+#[derive(Debug, Clone)]
+pub struct TrustedOrigins {
+    /// `PUBLIC_URL`: the stack's own.
+    pub public_url: Origin,
+    others: Vec<Origin>,
+}
+
+impl TrustedOrigins {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// [`Wrong`] if a setting is missing or wrong; each is noted.
+    pub fn read(settings: &mut Settings<'_>) -> Result<Self, Wrong> {
+        let public_url = settings.required(&PUBLIC_URL, Origin::parse_public);
+        let allowed = settings.optional(&ALLOWED_ORIGINS, origins);
+        let named = settings.optional(&ACCOUNTS, |text| {
+            let named = named_accounts(text)?.into_values();
+            let origins: Option<Vec<_>> = named.map(|account| account.origins()).collect();
+            Some(origins?.into_iter().flatten().flatten().collect::<Vec<_>>())
+        });
+        let others = [allowed?.unwrap_or_default(), named?.unwrap_or_default()].concat();
+        Ok(Self { public_url: public_url?, others })
+    }
+
+    /// Whether `origin`, as an `Origin` header spells it, is one of them.
+    #[must_use]
+    pub fn trust(&self, origin: &str) -> bool {
+        std::iter::once(&self.public_url).chain(&self.others).any(|trusted| trusted.as_str() == origin)
+    }
+}
+
+fn origins(text: &str) -> Option<Vec<Origin>> {
+    text.split(',').map(str::trim).map(Origin::parse).collect()
+}
+
+/// The first account and the named ones.
+fn accounts(settings: &mut Settings<'_>, first: Account) -> Result<Accounts, Wrong> {
+    let parse = |text: &str| {
+        let named = named_accounts(text)?.into_iter();
+        named.map(|(name, account)| account.read(name, &first)).collect::<Option<Vec<_>>>()
+    };
+    let named = settings.optional(&ACCOUNTS, parse)?.unwrap_or_default();
+    let accounts = Accounts { first, named };
+    let ids = accounts.iter().flat_map(|account| [&account.official_account, &account.website]).flatten();
+    let mut apps: Vec<&str> = ids.map(AppId::as_str).collect();
+    let count = apps.len();
+    apps.sort_unstable();
+    apps.dedup();
+    if apps.len() < count {
+        return Err(settings.wrong("ACCOUNTS is wrong; an appid stands in two places".to_owned()));
+    }
+    Ok(accounts)
+}
+
+fn named_accounts(text: &str) -> Option<BTreeMap<String, NamedAccount>> {
+    serde_json::from_str(text).ok()
+}
+
+/// An account as `ACCOUNTS` writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedAccount {
+    official_account: Option<String>,
+    website: Option<String>,
+    component: Option<String>,
+    allowed_origins: Option<Vec<String>>,
+    default_return_to: Option<String>,
+}
+
+impl NamedAccount {
+    /// Its own origins, if it names any; `None` if one is wrong.
+    fn origins(&self) -> Option<Option<Vec<Origin>>> {
+        match &self.allowed_origins {
+            Some(origins) => origins.iter().map(|text| Origin::parse(text)).collect::<Option<_>>().map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn read(self, name: String, first: &Account) -> Option<Account> {
+        let app = |text: &Option<String>| match text {
+            Some(text) => AppId::parse(text).map(Some),
+            None => Some(None),
+        };
+        let (official_account, website) = (app(&self.official_account)?, app(&self.website)?);
+        let targets = match self.origins()? {
+            Some(origins) => first.targets.with_origins(origins),
+            None => first.targets.clone(),
+        };
+        let default_return_to = match &self.default_return_to {
+            Some(text) => targets.check(text).ok()?,
+            // The first account's, unless it is not this one's to return to.
+            None => targets.check(first.default_return_to.as_str()).or_else(|_| targets.check("/")).ok()?,
+        };
+        let is_right = account::is_name(&name) && (official_account.is_some() || website.is_some());
+        let component = app(&self.component)?;
+        is_right.then_some(Account {
+            name: Some(name),
+            official_account,
+            website,
+            component,
+            targets,
+            default_return_to,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const RIGHT: [(&str, &str); 4] = [
+        ("PUBLIC_URL", "https://auth.example.com"),
+        ("ALLOWED_ORIGINS", "https://www.example.com, https://shop.example.com:8443"),
+        ("DEFAULT_RETURN_TO", "https://www.example.com/me"),
+        ("OFFICIAL_ACCOUNT_APP_ID", "wx0000000000000aaa"),
+    ];
+
+    fn read_with<T>(
+        changes: &[(&str, &str)],
+        read: impl FnOnce(&mut Settings<'_>) -> Result<T, Wrong>,
+    ) -> Result<T, String> {
+        let variables: HashMap<&str, &str> = RIGHT.iter().chain(changes).copied().collect();
+        let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+        let mut settings = Settings::new(&variable);
+        let read = read(&mut settings);
+        settings.checked(read).map_err(|error| error.to_string())
+    }
+
+    fn read(changes: &[(&str, &str)]) -> Result<Deployment, String> {
+        read_with(changes, Deployment::read)
+    }
+
+    #[test]
+    fn fail_naming_every_wrong_variable() {
+        let error = read(&[
+            ("PUBLIC_URL", "http://auth.example.com"),
+            ("ALLOWED_ORIGINS", "https://www.example.com/"),
+            ("DEFAULT_RETURN_TO", ""),
+            ("OFFICIAL_ACCOUNT_APP_ID", "WX1"),
+        ])
+        .unwrap_err();
+        for problem in [
+            "PUBLIC_URL is wrong",
+            "ALLOWED_ORIGINS is wrong",
+            "DEFAULT_RETURN_TO is missing",
+            "OFFICIAL_ACCOUNT_APP_ID is wrong",
+        ] {
+            assert!(error.contains(problem), "{problem} in {error}");
+        }
+    }
+
+    #[test]
+    fn fail_on_public_urls_that_are_not_an_https_origin() {
+        for url in [
+            "https://auth.example.com/",
+            "https://auth.example.com:443",
+            "https://Auth.example.com",
+            "https://u@auth.example.com",
+            "auth.example.com",
+            "http://127.0.0.1:9000",
+        ] {
+            assert!(read(&[("PUBLIC_URL", url)]).is_err(), "{url}");
+        }
+        assert!(read(&[("PUBLIC_URL", "http://localhost:9000"), ("DEFAULT_RETURN_TO", "/")]).is_ok());
+    }
+
+    #[test]
+    fn fail_on_a_default_target_that_is_not_allowed() {
+        let error = read(&[("DEFAULT_RETURN_TO", "https://evil.com/")]).unwrap_err();
+        assert!(error.contains("DEFAULT_RETURN_TO is wrong"), "{error}");
+    }
+
+    #[test]
+    fn a_named_account_has_apps_and_origins_of_its_own() {
+        let shop = r#"{"shop":{"official_account":"wx0000000000000ddd","website":"wx0000000000000eee",
+            "allowed_origins":["https://shop.example.com:8443"]},"club":{"website":"wx0000000000000fff"}}"#;
+        let accounts =
+            read(&[("ACCOUNTS", shop), ("WEBSITE_APP_ID", "wx0000000000000bbb")]).unwrap().accounts;
+        let names: Vec<_> = accounts.iter().map(|account| account.name.as_deref()).collect();
+        assert_eq!(names, [None, Some("club"), Some("shop")]);
+        let account = |app| accounts.of(&AppId::parse(app).unwrap()).unwrap();
+        assert_eq!(account("wx0000000000000eee").default_return_to.as_str(), "https://auth.example.com/");
+        assert_eq!(account("wx0000000000000fff").default_return_to.as_str(), "https://www.example.com/me");
+        assert!(account("wx0000000000000eee").targets.check("https://www.example.com/").is_err());
+        assert!(accounts.trust("https://shop.example.com:8443"));
+    }
+
+    #[test]
+    fn fail_on_accounts_that_are_not_right() {
+        for accounts in [
+            "[]",
+            r#"{"shop":{}}"#,
+            r#"{"Shop":{"website":"wx0000000000000eee"}}"#,
+            r#"{"website":{"website":"wx0000000000000eee"}}"#,
+            r#"{"shop":{"website":"eee"}}"#,
+            r#"{"shop":{"website":"wx0000000000000eee","secret":"x"}}"#,
+            r#"{"shop":{"website":"wx0000000000000aaa"}}"#,
+            r#"{"shop":{"website":"wx0000000000000eee","allowed_origins":["https://shop.example.com/"]}}"#,
+            r#"{"shop":{"website":"wx0000000000000eee","default_return_to":"https://evil.com/"}}"#,
+        ] {
+            assert!(read(&[("ACCOUNTS", accounts)]).is_err(), "{accounts}");
+        }
+    }
+
+    #[test]
+    fn who_logs_nobody_in_reads_origins_and_nothing_else() {
+        let shop =
+            r#"{"shop":{"website":"wx0000000000000eee","allowed_origins":["https://club.example.com"]}}"#;
+        let changes = [("ACCOUNTS", shop), ("OFFICIAL_ACCOUNT_APP_ID", ""), ("DEFAULT_RETURN_TO", "")];
+        let trusted = read_with(&changes, TrustedOrigins::read).unwrap();
+        let whole = read(&[("ACCOUNTS", shop)]).unwrap();
+        for origin in [
+            "https://auth.example.com",
+            "https://www.example.com",
+            "https://shop.example.com:8443",
+            "https://club.example.com",
+        ] {
+            assert!(trusted.trust(origin) && whole.accounts.trust(origin), "{origin}");
+        }
+        for origin in ["https://evil.com", "null", "", "https://www.example.com/"] {
+            assert!(!trusted.trust(origin) && !whole.accounts.trust(origin), "{origin}");
+        }
+        for accounts in ["[]", r#"{"shop":{"allowed_origins":["https://shop.example.com/"]}}"#] {
+            let error = read_with(&[("ACCOUNTS", accounts)], TrustedOrigins::read).unwrap_err();
+            assert!(error.contains("ACCOUNTS is wrong"), "{error}");
+        }
+    }
+}
