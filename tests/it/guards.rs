@@ -1,22 +1,21 @@
-//! The tables of the READMEs name the test that holds each guard and each fault. Those tests exist, and both
-//! READMEs name the same.
+//! The development pages of the documentation name the test that holds each guard and each fault. Those tests
+//! exist.
 
 use std::{collections::BTreeSet, fs};
 
 use harness::{Result, binaries::workspace};
 
-/// The tests that a README names, as `file::function`, between backticks.
-fn named(readme: &str) -> Result<BTreeSet<String>> {
-    let text = fs::read_to_string(workspace().join(readme))?;
+/// The tests that a page names, as `file::function`, between backticks.
+fn named(page: &str) -> Result<BTreeSet<String>> {
+    let text = fs::read_to_string(workspace().join("docs/development").join(page))?;
     let codes = text.split('`').skip(1).step_by(2);
     Ok(codes.filter(|code| code.contains(".rs::")).map(str::to_owned).collect())
 }
 
 #[test]
-fn every_test_that_a_readme_names_exists() {
-    let tests = named("README.md").unwrap();
+fn every_test_that_the_documentation_names_exists() {
+    let tests = &named("tests.md").unwrap() | &named("battery.md").unwrap();
     assert!(tests.len() > 80, "{}", tests.len());
-    assert_eq!(tests, named("README.zh-CN.md").unwrap());
     for test in tests {
         let (path, function) = test.split_once("::").unwrap();
         let function = function.rsplit("::").next().unwrap();

@@ -7,7 +7,7 @@
 
 use std::fmt::Display;
 
-use wechat::errcode::Errcode;
+use wechat::errcode::{Errcode, Reaction};
 use wechat::error::Error;
 
 use crate::response::Response;
@@ -115,12 +115,15 @@ impl Report {
     /// Adds the numbers of what WeChat said, where the words are said already.
     #[must_use]
     pub fn with_numbers(self, error: &Error) -> Self {
-        let is_an_operators = self.is_an_operators || error.is_configuration();
         match error {
-            Error::Refused(refused) => {
-                Self { errcode: Some(refused.errcode), rid: refused.rid.clone(), is_an_operators, ..self }
-            }
-            Error::NotSent(_) | Error::InDoubt(_) => Self { is_an_operators, ..self },
+            Error::Refused(refused) => Self {
+                errcode: Some(refused.errcode),
+                rid: refused.rid.clone(),
+                is_an_operators: self.is_an_operators
+                    || refused.errcode.reaction() == Reaction::Configuration,
+                ..self
+            },
+            Error::NotSent(_) | Error::InDoubt(_) => self,
         }
     }
 
@@ -187,7 +190,7 @@ mod tests {
             (refused(40029), false),
             (Error::InDoubt(Doubt::Timeout), false),
             (Error::NotSent(Unsent::NoConnection), false),
-            (Error::NotSent(Unsent::NoRequest), true),
+            (Error::NotSent(Unsent::NoRequest), false),
         ] {
             assert!(!table::CALM.report().with_wechat(&error).is_alarm(), "{error}");
             assert!(table::GRAVE.report().with_wechat(&error).is_alarm(), "{error}");

@@ -82,12 +82,6 @@ impl Error {
             Self::NotSent(Unsent::NoConnection) | Self::InDoubt(_) => true,
         }
     }
-
-    /// Whether only a change of this deployment mends it.
-    #[must_use]
-    pub fn is_configuration(&self) -> bool {
-        self.reaction() == Some(Reaction::Configuration) || *self == Self::NotSent(Unsent::NoRequest)
-    }
 }
 
 impl From<BodyError> for Error {

@@ -8,9 +8,9 @@ use std::{
 use harness::template::Template;
 use serde_json::{Value, json};
 
-use super::{FIELDS, alarmed, filters, groups, namespace, outcomes, outcomes::OUTCOMES, template};
+use super::{FIELDS, alarmed, filters, groups, namespace, outcomes, template};
 
-/// How long before Lambda's deadline a function answers by itself (`shared/src/runtime.rs`).
+/// How long before Lambda's deadline a function answers by itself (`shared/lambda/src/lib.rs`).
 const DEADLINE_MARGIN: Duration = Duration::from_millis(1500);
 
 /// The one dashboard, with what stands for the names of resources taken out; and those names.
@@ -143,7 +143,7 @@ fn every_query_of_the_dashboard_names_what_is_logged() {
     let (dashboard, _) = dashboard(&template);
     let groups = groups(&template);
     let everything: BTreeSet<_> =
-        OUTCOMES.iter().flat_map(|(name, _)| outcomes::of(name)).map(|(name, _)| name).collect();
+        outcomes::functions().into_iter().flat_map(outcomes::of).map(|(name, _)| name).collect();
     let queries = widgets(&dashboard, "log");
     assert_eq!(queries.len(), 2);
     for properties in queries {

@@ -1,0 +1,113 @@
+//! The alarms: what they watch and at how much stands in the template, what they say stands here.
+
+use harness::{Failure, Result, template::Template};
+use serde_json::Value;
+
+use crate::{
+    Language,
+    tables::{head, row},
+};
+
+/// The words of an alarm.
+struct Words {
+    /// Its name in the template.
+    alarm: &'static str,
+    /// What it says, in English and in Chinese.
+    says: [&'static str; 2],
+    /// What to look at first, in English and in Chinese.
+    look_at: [&'static str; 2],
+}
+
+const fn words(alarm: &'static str, says: [&'static str; 2], look_at: [&'static str; 2]) -> Words {
+    Words { alarm, says, look_at }
+}
+
+#[rustfmt::skip]
+const WORDS: &[Words] = &[
+    words("InvariantViolationsAlarm",
+        ["`panic`, `unsealable`, `foreign_profile`: what must never happen", "`panic`、`unsealable`、`foreign_profile`：绝不该发生的事"],
+        ["the line, and `place` in the one before it", "那一行，以及它前一行的 `place`"]),
+    words("ConfigurationErrorsAlarm",
+        ["an `errcode` of *configuration* (40013, 40125, 40164, 48001 and [others](errcodes.md), unknown ones too), `misconfigured`, `secrets_wrong`, `wrong_configuration`", "类别为*检查配置*的 `errcode`（40013、40125、40164、48001 [等等](errcodes.md)，未知的也算），`misconfigured`、`secrets_wrong`、`wrong_configuration`"],
+        ["`errcode` and `cause`; what was changed last, here or in WeChat's consoles", "`errcode` 与 `cause`；最近在这里或微信各平台改过什么"]),
+    words("ServiceErrorsAlarm",
+        ["`store_unavailable`, `secrets_unavailable`, `deadline`, `not_started`", "`store_unavailable`、`secrets_unavailable`、`deadline`、`not_started`"],
+        ["`cause`; the AWS Health Dashboard", "`cause`；AWS Health Dashboard"]),
+    words("WechatTroubleAlarm",
+        ["`wechat_unreachable`, `exchange_in_doubt`, `wechat_busy`, `unverified`, `shown_stale`", "`wechat_unreachable`、`exchange_in_doubt`、`wechat_busy`、`unverified`、`shown_stale`"],
+        ["the [slowest calls](logs.md#queries); does WeChat itself work?", "查询[“最慢的微信调用”](logs.md#查询)；微信本身是否正常"]),
+    words("SlowRequestsAlarm",
+        ["a request of 7 s or more; at 8.5 s a function gives up by itself, at 10 s Lambda ends it", "有请求用了 7 秒以上；到 8.5 秒函数自行放弃，到 10 秒由 Lambda 终止"],
+        ["`wechat_ms` beside `duration_ms`: WeChat, or DynamoDB", "比较 `wechat_ms` 与 `duration_ms`：是微信，还是 DynamoDB"]),
+    words("FloodAlarm",
+        ["logins begun: half of what the throttle of `/authorize` lets through", "开始的登录达到 `/authorize` 限流值的一半"],
+        ["API Gateway's access log by route; a web application firewall, if it goes on", "API Gateway 访问日志，按路由；若持续不断，考虑 Web 应用防火墙"]),
+    words("FunctionErrorsAlarm",
+        ["Lambda: a function crashed, ran out of memory, or did not start", "Lambda：函数崩溃、内存不足，或没有启动"],
+        ["the group of that function, `wrong_configuration` and `panic`", "该函数的日志组：`wrong_configuration` 与 `panic`"]),
+    words("FunctionThrottlesAlarm",
+        ["Lambda: more requests at a time than the quota, or a function's share, allows", "Lambda：同时的请求超过 AWS 账户的配额，或函数的份额"],
+        ["the dashboard: which function; its share, or the account's quota", "仪表板：是哪个函数；它的份额，或 AWS 账户的配额"]),
+    words("TableThrottlesAlarm",
+        ["DynamoDB holds back reads or writes", "DynamoDB 限制了读或写"],
+        ["whether a flood is on; DynamoDB's limits per table", "是否有大量请求；DynamoDB 每张表的上限"]),
+    words("ApiErrorsAlarm",
+        ["API Gateway answered 5xx; answers and pages with status 503 are among them", "API Gateway 返回了 5xx；HTTP 状态码为 503 的响应和页面也在内"],
+        ["`ServiceErrorsAlarm` and `WechatTroubleAlarm`; without them, the field `errorType` of `/<stack>/access`", "`ServiceErrorsAlarm` 与 `WechatTroubleAlarm`；两者都没有时，看 `/<堆栈名>/access` 的字段 `errorType`"]),
+];
+
+/// The table, one row for each alarm of the template.
+pub(crate) fn table(language: Language, template: &Template) -> Result<String> {
+    let alarms: Vec<(String, Value)> =
+        template.resources("AWS::CloudWatch::Alarm").map(|(id, alarm)| (id, alarm.clone())).collect();
+    if let Some((id, _)) = alarms.iter().find(|(id, _)| WORDS.iter().all(|words| words.alarm != id)) {
+        return Err(Failure::new(format!("{id} of the template has no words here")));
+    }
+    let mut table = head(
+        &language
+            .of([["Alarm", "Goes off at", "Says", "Look first at"], ["告警", "阈值", "含义", "排查入口"]]),
+    );
+    for words in WORDS {
+        let alarm = alarms.iter().find(|(id, _)| id == words.alarm);
+        let (_, alarm) = alarm.ok_or_else(|| Failure::new(format!("the template has no {}", words.alarm)))?;
+        let name = format!("`{}`", words.alarm);
+        table +=
+            &row(&[&name, &threshold(language, alarm)?, language.of(words.says), language.of(words.look_at)]);
+    }
+    Ok(table)
+}
+
+/// How much it takes: the threshold, and how many spans of how many, if it is not one of one.
+fn threshold(language: Language, alarm: &Value) -> Result<String> {
+    let number = |name: &str| alarm.get(name).and_then(Value::as_u64);
+    let threshold = number("Threshold").ok_or_else(|| Failure::new("an alarm without a threshold"))?;
+    let threshold = grouped(threshold);
+    let spans = number("EvaluationPeriods").unwrap_or(1);
+    let of_them = number("DatapointsToAlarm").unwrap_or(spans);
+    Ok(match (of_them, spans, language) {
+        (1, 1, _) => threshold,
+        (_, _, Language::English) => format!("{threshold}, in {of_them} of {spans} spans"),
+        (_, _, Language::Chinese) => format!("{threshold}，{spans} 段中有 {of_them} 段"),
+    })
+}
+
+/// A number with a comma at every thousand.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in
+            [(1, "1"), (999, "999"), (1000, "1,000"), (15_000, "15,000"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The reference tables of the documentation, from the code that decides.
+//!
+//! `make docs-reference` writes them into the pages of `docs/`, between the lines `<!-- generated: NAME -->` and
+//! `<!-- end -->`. A test compares, so a table that says something else than the code does not pass.
+
+mod alarms;
+mod tables;
+
+use harness::template::Template;
+use lambda::Function;
+use settings::{Need, Setting, Settings};
+use web::outcome::Outcome;
+
+pub use tables::{Table, rewrite};
+
+/// A language of the documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// `docs/en`.
+    English,
+    /// `docs/zh-CN`.
+    Chinese,
+}
+
+impl Language {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::English, Self::Chinese];
+
+    /// Its folder below `docs/`.
+    #[must_use]
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
+    /// The one of two texts, which are in English and in Chinese.
+    #[must_use]
+    pub const fn of<T: Copy>(self, [english, chinese]: [T; 2]) -> T {
+        match self {
+            Self::English => english,
+            Self::Chinese => chinese,
+        }
+    }
+}
+
+/// The outcomes that each function can log, without the ones that any can ([`lambda::OUTCOMES`]).
+#[must_use]
+pub fn outcomes() -> [(&'static str, Vec<&'static Outcome>); 5] {
+    let of = |tables: &[&[&'static Outcome]]| tables.concat();
+    [
+        (authorize::Authorize::NAME, of(&[authorize::OUTCOMES])),
+        (callback::Callback::NAME, of(&[callback::OUTCOMES])),
+        (userinfo::Userinfo::NAME, of(&[userinfo::OUTCOMES, web::cors::OUTCOMES])),
+        (logout::Logout::NAME, of(&[logout::OUTCOMES, web::cors::OUTCOMES, web::end_session::OUTCOMES])),
+        (site::Site::NAME, of(&[site::OUTCOMES])),
+    ]
+}
+
+/// Every setting, in the order it is first asked for, and who asks for it.
+#[must_use]
+pub fn settings() -> Vec<(&'static Setting, Vec<(&'static str, Need)>)> {
+    let mut all: Vec<(&'static Setting, Vec<(&'static str, Need)>)> = Vec::new();
+    for (function, asked) in [
+        asked_by::<authorize::Authorize>(),
+        asked_by::<callback::Callback>(),
+        asked_by::<userinfo::Userinfo>(),
+        asked_by::<logout::Logout>(),
+        asked_by::<site::Site>(),
+    ] {
+        for (setting, need) in asked {
+            match all.iter_mut().find(|(known, _)| known.name == setting.name) {
+                Some((_, readers)) => readers.push((function, need)),
+                None => all.push((setting, vec![(function, need)])),
+            }
+        }
+    }
+    all
+}
+
+/// What a function asks for; a setting is asked for even if nothing is set.
+fn asked_by<F: Function>() -> (&'static str, Vec<(&'static Setting, Need)>) {
+    // One that is right, so that what is asked only then is asked too.
+    let variable = |name: &str| (name == "OFFICIAL_ACCOUNT_APP_ID").then(|| "wx0123456789abcdef".to_owned());
+    let variable = |name: &str| match name {
+        "PUBLIC_URL" => Some("https://auth.example.com".to_owned()),
+        "DEFAULT_RETURN_TO" => Some("/".to_owned()),
+        name => variable(name),
+    };
+    let mut settings = Settings::new(&variable);
+    // Whether the rest is wrong is not of interest.
+    let _ = F::configure(&mut settings);
+    (F::NAME, settings.asked().to_vec())
+}
+
+/// The project's template.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn template() -> harness::Result<Template> {
+    Template::read(&harness::binaries::workspace().join("template.yaml"))
+}
