@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+
 /// Since 1970-01-01T00:00:00Z.
 #[expect(
     clippy::disallowed_methods,
@@ -27,27 +29,10 @@ pub fn milliseconds(time: Duration) -> u64 {
 /// The way API Gateway writes a time: `10/Jul/2026:19:19:05 +0000`.
 #[must_use]
 pub fn common_log_format(time: Duration) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let seconds = time.as_secs();
-    let (mut days, of_day) = (seconds / 86_400, seconds % 86_400);
-    let mut year = 1970;
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let mut name = "";
-    for (month, length) in MONTHS.into_iter().zip([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
-        let length = length + u64::from(month == "Feb" && leap(year));
-        name = month;
-        if days < length {
-            break;
-        }
-        days -= length;
-    }
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{:02}/{name}/{year}:{hour:02}:{minute:02}:{second:02} +0000", days + 1)
+    // No clock is as late as the last time that has a name.
+    let seconds = i64::try_from(time.as_secs()).ok();
+    let time = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::MAX);
+    time.strftime("%d/%b/%Y:%H:%M:%S %z").to_string()
 }
 
 #[cfg(test)]

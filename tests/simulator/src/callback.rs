@@ -1,5 +1,6 @@
 //! Callbacks: which are an app's own, and how the code gets into them.
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
 
 use crate::settings::App;
@@ -83,13 +84,6 @@ fn separator(address: &str) -> &'static str {
 
 /// What a header can carry: everything but printable ASCII percent-encoded.
 fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() {
-            printable.push(char::from(byte));
-        } else {
-            printable.extend(format!("%{byte:02X}").chars());
-        }
-    }
-    printable
+    const HIDDEN: &AsciiSet = &CONTROLS.add(b' ');
+    utf8_percent_encode(text, HIDDEN).to_string()
 }

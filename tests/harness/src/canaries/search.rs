@@ -4,8 +4,9 @@
 //! to: percent-encoded, as JSON's escapes, in base64 wherever it may stand within the encoded whole, in
 //! hexadecimal, and as the list of numbers that Rust prints for bytes.
 
-use std::collections::HashMap;
+use std::{collections::HashSet, sync::OnceLock};
 
+use aho_corasick::AhoCorasick;
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
@@ -13,14 +14,16 @@ use base64::{
 
 use super::Kind;
 
-/// How many bytes tell in which bucket a pattern is; none is shorter.
-const HEAD: usize = 4;
+/// A shorter pattern could stand anywhere.
+const LEAST: usize = 4;
 
-/// Every pattern, by its first bytes.
+/// Every pattern, and the automaton that finds them all at once.
 pub(super) struct Search {
-    /// Which pairs of bytes begin a pattern: most places of a text are dismissed by a look at it.
-    pairs: Vec<bool>,
-    buckets: HashMap<[u8; HEAD], Vec<Pattern>>,
+    patterns: Vec<Pattern>,
+    /// What the patterns look like, each once.
+    written: HashSet<Vec<u8>>,
+    /// Made of the patterns when it is first needed after they have changed.
+    automaton: OnceLock<AhoCorasick>,
 }
 
 /// One way in which a text may have been written.
@@ -33,48 +36,46 @@ pub(super) struct Pattern {
     pub(super) encoding: &'static str,
 }
 
+impl AsRef<[u8]> for Pattern {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl Search {
     pub(super) fn new() -> Self {
-        Self { pairs: vec![false; 1 << 16], buckets: HashMap::new() }
+        Self { patterns: Vec::new(), written: HashSet::new(), automaton: OnceLock::new() }
     }
 
     /// Looks for this text too, in all its encodings. One that is too short to mean anything is left out.
     /// Says whether that is new.
     pub(super) fn add(&mut self, text: &str, kind: Kind) -> bool {
-        let mut is_new = false;
+        let before = self.patterns.len();
         for (encoding, bytes) in encodings(text) {
-            let (Some(head), Some(pair)) = (bytes.first_chunk::<HEAD>(), bytes.first_chunk::<2>()) else {
-                continue;
-            };
-            if let Some(begins) = self.pairs.get_mut(usize::from(u16::from_be_bytes(*pair))) {
-                *begins = true;
+            if bytes.len() >= LEAST && self.written.insert(bytes.clone()) {
+                self.patterns.push(Pattern { bytes, kind, text: text.to_owned(), encoding });
             }
-            let bucket = self.buckets.entry(*head).or_default();
-            if bucket.iter().all(|pattern| pattern.bytes != bytes) {
-                bucket.push(Pattern { bytes, kind, text: text.to_owned(), encoding });
-                is_new = true;
-            }
+        }
+        let is_new = self.patterns.len() > before;
+        if is_new {
+            self.automaton = OnceLock::new();
         }
         is_new
     }
 
-    /// Every place at which a pattern stands.
+    /// Every place at which a pattern stands, also within another.
     pub(super) fn find(&self, text: &[u8], mut found: impl FnMut(usize, &Pattern)) {
-        let mut pair = 0_u16;
-        for (index, byte) in text.iter().enumerate() {
-            pair = pair << 8 | u16::from(*byte);
-            if !self.pairs.get(usize::from(pair)).copied().unwrap_or_default() || index == 0 {
-                continue;
-            }
-            let rest = text.get(index - 1..).unwrap_or_default();
-            let bucket = rest.first_chunk::<HEAD>().and_then(|head| self.buckets.get(head));
-            for pattern in bucket.into_iter().flatten() {
-                if rest.starts_with(&pattern.bytes) {
-                    found(index - 1, pattern);
-                }
+        for place in self.automaton.get_or_init(|| automaton(&self.patterns)).find_overlapping_iter(text) {
+            if let Some(pattern) = self.patterns.get(place.pattern().as_usize()) {
+                found(place.start(), pattern);
             }
         }
     }
+}
+
+#[expect(clippy::expect_used, reason = "fails only when the patterns take more than 2 GiB")]
+fn automaton(patterns: &[Pattern]) -> AhoCorasick {
+    AhoCorasick::new(patterns).expect("a few patterns of a few bytes")
 }
 
 /// The ways in which a text may have been written.

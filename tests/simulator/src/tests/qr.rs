@@ -51,6 +51,13 @@ async fn q1_a_page_with_a_picture() {
     let picture = get(&simulator, &format!("/connect/qrcode/{uuid}")).await;
     assert_eq!(picture.header("content-type"), "image/png");
     assert!(picture.body.starts_with(b"\x89PNG\r\n\x1a\n") && picture.body.ends_with(b"IEND\xaeB`\x82"));
+    let mut reader = png::Decoder::new(std::io::Cursor::new(&picture.body)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let line = reader.next_frame(&mut pixels).unwrap().line_size;
+    // Behind four modules of white, the upper edge of the first corner: seven dark ones, and a light one.
+    let edge = [&[0xff; 4][..], &[0; 7], &[0xff]].concat();
+    assert!(pixels[..4 * 8 * line].iter().all(|byte| *byte == 0xff));
+    assert!(pixels[4 * 8 * line..].chunks(line).take(8).all(|row| row.starts_with(&edge)));
     assert_eq!(get(&simulator, "/connect/qrcode/unknown").await.status, StatusCode::NOT_FOUND);
 
     let page = get(&simulator, &qr_url(WEBSITE_APPID)).await;
