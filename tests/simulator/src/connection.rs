@@ -3,8 +3,8 @@
 //! HTTP has no way to say nothing. To lose an answer, the connection under it has to end, so every accepted stream
 //! carries a switch that the handler of a request can reach.
 //!
-//! An encrypted connection shakes hands at its first read, and not when it is accepted: whoever connects and says
-//! nothing keeps nobody else waiting.
+//! Encrypted connections shake hands all at the same time, before they are handed on: whoever connects and says nothing
+//! keeps nobody else waiting.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use axum::{
@@ -24,8 +24,9 @@ use axum::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
 };
-use tokio_rustls::{Accept, TlsAcceptor, server::TlsStream};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// Who is at the other end, and a switch that ends the connection, from the next write on.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +59,8 @@ pub(crate) struct Cuttable {
     pub(crate) listener: TcpListener,
     /// Encrypts every connection.
     pub(crate) acceptor: Option<TlsAcceptor>,
+    /// The encrypted connections that still shake hands.
+    pub(crate) greeting: JoinSet<io::Result<(TlsStream<TcpStream>, SocketAddr)>>,
 }
 
 impl Listener for Cuttable {
@@ -65,15 +68,21 @@ impl Listener for Cuttable {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        // Only a hint to the kernel; an answer that waits for it is still an answer.
-        let _ = stream.set_nodelay(true);
-        let peer = Peer { address: Some(address), encrypted: self.acceptor.is_some(), ..Peer::default() };
-        let stream: Box<dyn Duplex> = match &self.acceptor {
-            None => Box::new(stream),
-            Some(acceptor) => Box::new(Encrypted::Greeting(Box::new(acceptor.accept(stream)))),
-        };
-        (Line { stream, peer }, address)
+        loop {
+            tokio::select! {
+                (stream, address) = Listener::accept(&mut self.listener) => {
+                    // Only a hint to the kernel; an answer that waits for it is still an answer.
+                    let _ = stream.set_nodelay(true);
+                    let Some(acceptor) = &self.acceptor else { return Line::new(stream, address, false) };
+                    let greeting = acceptor.accept(stream);
+                    self.greeting.spawn(async move { Ok((greeting.await?, address)) });
+                }
+                // Whoever could not shake hands is gone.
+                Some(greeted) = self.greeting.join_next() => if let Ok(Ok((stream, address))) = greeted {
+                    return Line::new(stream, address, true);
+                }
+            }
+        }
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -96,6 +105,13 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 pub(crate) struct Line {
     stream: Box<dyn Duplex>,
     peer: Peer,
+}
+
+impl Line {
+    fn new(stream: impl Duplex + 'static, address: SocketAddr, encrypted: bool) -> (Self, SocketAddr) {
+        let peer = Peer { address: Some(address), encrypted, ..Peer::default() };
+        (Self { stream: Box::new(stream), peer }, address)
+    }
 }
 
 impl AsyncRead for Line {
@@ -125,53 +141,5 @@ impl AsyncWrite for Line {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-/// An encrypted connection, before and after the handshake.
-enum Encrypted {
-    Greeting(Box<Accept<TcpStream>>),
-    Open(Box<TlsStream<TcpStream>>),
-}
-
-impl Encrypted {
-    /// The stream, once hands are shaken.
-    fn open(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Pin<&mut TlsStream<TcpStream>>>> {
-        if let Self::Greeting(greeting) = self {
-            let stream = ready!(Pin::new(greeting.as_mut()).poll(context))?;
-            *self = Self::Open(Box::new(stream));
-        }
-        match self {
-            Self::Open(stream) => Poll::Ready(Ok(Pin::new(stream.as_mut()))),
-            Self::Greeting(_) => Poll::Pending,
-        }
-    }
-}
-
-impl AsyncRead for Encrypted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(self.open(context))?.poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Encrypted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.open(context))?.poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.open(context))?.poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.open(context))?.poll_shutdown(context)
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     Simulator,
-    api::{self, Dialect},
+    api::{self, Dialect, Found},
     authorize,
     broken::Broken,
     cgi,
@@ -152,28 +152,47 @@ fn origin(host: Option<String>, peer: Option<&Peer>) -> String {
     format!("{scheme}://{host}")
 }
 
-type Endpoint = fn(&mut World, &Received) -> Answer;
+/// Who answers at a path.
+enum Endpoint {
+    /// A page, or what a page loads.
+    Page(fn(&mut World, &Received) -> Answer),
+    /// The API.
+    Api(Dialect, fn(&mut World, &Received) -> Found),
+}
 
-/// The endpoint of a path.
-fn endpoint(path: &str) -> Option<Endpoint> {
-    Some(match path {
-        "/connect/oauth2/authorize" => authorize::answer,
-        authorize::REPLY => authorize::reply,
-        "/sns/oauth2/access_token" => sns::access_token::answer,
-        "/sns/oauth2/refresh_token" => sns::refresh_token::answer,
-        "/sns/userinfo" => sns::userinfo::answer,
-        "/sns/auth" => sns::auth::answer,
-        "/sns/oauth2/component/access_token" => sns::access_token::answer_component,
-        "/sns/oauth2/component/refresh_token" => sns::refresh_token::answer_component,
-        "/connect/qrconnect" => qr::answer,
-        qr::POLL => qr::poll::answer,
-        _ if path.starts_with(qr::IMAGES) => qr::image,
-        "/cgi-bin/token" => cgi::token::answer,
-        "/cgi-bin/stable_token" => cgi::stable_token::answer,
-        "/cgi-bin/user/info" => cgi::user_info::answer,
-        "/cgi-bin/user/info/batchget" => cgi::user_info::answer_batch,
-        _ => return None,
-    })
+impl Endpoint {
+    fn of(path: &str) -> Option<Self> {
+        use Dialect::{CgiBin, Sns};
+        use Endpoint::{Api, Page};
+        Some(match path {
+            "/connect/oauth2/authorize" => Page(authorize::answer),
+            authorize::REPLY => Page(authorize::reply),
+            "/connect/qrconnect" => Page(qr::answer),
+            qr::POLL => Page(qr::poll::answer),
+            _ if path.starts_with(qr::IMAGES) => Page(qr::image),
+            "/sns/oauth2/access_token" => Api(Sns, sns::access_token::exchange),
+            "/sns/oauth2/refresh_token" => Api(Sns, sns::refresh_token::refresh),
+            "/sns/oauth2/component/access_token" => Api(Sns, sns::access_token::exchange_component),
+            "/sns/oauth2/component/refresh_token" => Api(Sns, sns::refresh_token::refresh_component),
+            "/sns/userinfo" => Api(Sns, sns::userinfo::profile),
+            "/sns/auth" => Api(Sns, sns::auth::verify),
+            "/cgi-bin/token" => Api(CgiBin, cgi::token::give),
+            "/cgi-bin/stable_token" => Api(CgiBin, cgi::stable_token::give),
+            "/cgi-bin/user/info" => Api(CgiBin, cgi::user_info::one),
+            "/cgi-bin/user/info/batchget" => Api(CgiBin, cgi::user_info::many),
+            _ => return None,
+        })
+    }
+
+    fn answer(&self, world: &mut World, received: &Received) -> Answer {
+        match self {
+            Self::Page(page) => page(world, received),
+            Self::Api(dialect, find) => {
+                let found = find(world, received);
+                api::answer(world, *dialect, found)
+            }
+        }
+    }
 }
 
 /// Handles one request.
@@ -237,7 +256,7 @@ impl World {
 
 /// What is answered, and whether the request had its effect.
 fn decide(world: &mut World, received: &Received, scripted: &Scripted) -> (Answer, bool) {
-    let Some(endpoint) = endpoint(&received.path) else {
+    let Some(endpoint) = Endpoint::of(&received.path) else {
         let body = b"404 page not found".to_vec();
         return (Answer::new(StatusCode::NOT_FOUND, "text/plain", body, Outcome::NotFound), false);
     };
@@ -262,7 +281,7 @@ fn decide(world: &mut World, received: &Received, scripted: &Scripted) -> (Answe
         | Fault::Redirect { .. }
         | Fault::DropBefore => false,
     });
-    let truth = processed.then(|| endpoint(world, received));
+    let truth = processed.then(|| endpoint.answer(world, received));
     let wrong = match &scripted.fault {
         Fault::None => None,
         Fault::Errcode { errcode, .. } if received.path == qr::POLL => Some(qr::poll::script(*errcode, "")),

@@ -10,7 +10,7 @@ use std::{
 
 use axum::Router;
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use crate::{
@@ -118,7 +118,7 @@ impl Simulator {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        self.serve_on(Cuttable { listener, acceptor: None }, shutdown).await
+        self.serve_on(listener, None, shutdown).await
     }
 
     /// The same over HTTPS, with the [certificate](crate::tls_config) of whatever name the callers use.
@@ -132,15 +132,16 @@ impl Simulator {
         tls: Arc<ServerConfig>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let acceptor = Some(TlsAcceptor::from(tls));
-        self.serve_on(Cuttable { listener, acceptor }, shutdown).await
+        self.serve_on(listener, Some(TlsAcceptor::from(tls)), shutdown).await
     }
 
     async fn serve_on(
         &self,
-        listener: Cuttable,
+        listener: TcpListener,
+        acceptor: Option<TlsAcceptor>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
+        let listener = Cuttable { listener, acceptor, greeting: JoinSet::new() };
         let service = self.router().into_make_service_with_connect_info::<Peer>();
         let simulator = self.clone();
         self.inner.stopping.store(false, Ordering::SeqCst);

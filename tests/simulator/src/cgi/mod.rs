@@ -11,7 +11,7 @@ use crate::{
     knobs::Knobs,
     receive::Received,
     settings::{App, AppKind},
-    world::{Lifetimes, World},
+    world::World,
 };
 
 /// The app that asks for a global token, once everything about it is right.
@@ -62,10 +62,6 @@ fn token_owner(world: &mut World, received: &Received) -> Result<String, Errcode
     let appid = world.global_tokens.check(token, world.now(), unknown)?.to_owned();
     world.count(&appid, &received.path)?;
     Ok(appid)
-}
-
-fn lifetimes(knobs: &Knobs) -> Lifetimes {
-    Lifetimes { token: knobs.global_token_lifetime, grace: knobs.token_grace_seconds }
 }
 
 /// The JSON that a POST carries.

@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Fields, app, json, lifetimes, token::body};
+use super::{Fields, app, json, token::body};
 use crate::{
-    api::{self, Dialect, Errcode, Found},
+    api::{Errcode, Found},
     receive::Received,
-    wire::Answer,
     world::World,
 };
 
@@ -14,12 +13,7 @@ use crate::{
 const FORCED_APART: u64 = 30;
 const FORCED_PER_DAY: usize = 20;
 
-pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
-    let found = give(world, received);
-    api::answer(world, Dialect::CgiBin, found)
-}
-
-fn give(world: &mut World, received: &Received) -> Found {
+pub(crate) fn give(world: &mut World, received: &Received) -> Found {
     let asked = json(received)?;
     let text = |name| asked.get(name).and_then(Value::as_str);
     let fields = Fields { grant_type: text("grant_type"), appid: text("appid"), secret: text("secret") };
@@ -29,13 +23,12 @@ fn give(world: &mut World, received: &Received) -> Found {
         Some(force) => force.as_bool().ok_or(47001)?,
     };
     let appid = app(world, received, &fields)?;
-    let (now, lifetimes) = (world.now(), lifetimes(&world.knobs));
-    if force {
-        allow_forced(world.global_tokens.forced(&appid), now)?;
-        let token = world.global_tokens.force_stable(&appid, lifetimes, now, &mut world.identifiers);
-        return Ok((body(world, &token, lifetimes.token), None));
-    }
-    let (token, left) = world.global_tokens.give_stable(&appid, lifetimes, now, &mut world.identifiers);
+    let (token, left) = if force {
+        allow_forced(world.global_tokens.forced(&appid), world.now())?;
+        (world.force_stable_token(&appid), world.knobs.global_token_lifetime)
+    } else {
+        world.give_stable_token(&appid)
+    };
     Ok((body(world, &token, left), None))
 }
 

@@ -1,19 +1,14 @@
 //! `/cgi-bin/token`: a global token that ends the one before it.
 
-use super::{Fields, app, lifetimes};
+use super::{Fields, app};
 use crate::{
-    api::{self, Dialect, Found, require_method},
+    api::{Found, require_method},
     receive::Received,
-    wire::{Answer, Object},
+    wire::Object,
     world::World,
 };
 
-pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
-    let found = give(world, received);
-    api::answer(world, Dialect::CgiBin, found)
-}
-
-fn give(world: &mut World, received: &Received) -> Found {
+pub(crate) fn give(world: &mut World, received: &Received) -> Found {
     require_method(received, &["GET", "POST"])?;
     let fields = Fields {
         grant_type: received.parameter("grant_type"),
@@ -21,9 +16,8 @@ fn give(world: &mut World, received: &Received) -> Found {
         secret: received.parameter("secret"),
     };
     let appid = app(world, received, &fields)?;
-    let (now, lifetimes) = (world.now(), lifetimes(&world.knobs));
-    let token = world.global_tokens.give(&appid, lifetimes, now, &mut world.identifiers);
-    Ok((body(world, &token, lifetimes.token), None))
+    let token = world.give_token(&appid);
+    Ok((body(world, &token, world.knobs.global_token_lifetime), None))
 }
 
 /// A token, and for how long.

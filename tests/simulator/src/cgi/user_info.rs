@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::{json, token_owner};
 use crate::{
-    api::{self, Dialect, Errcode, Found, require_method, required},
+    api::{Errcode, Found, require_method, required},
     knobs::{NonFollower, ProfileEra},
     receive::Received,
     settings::{AppKind, Person},
-    wire::{Answer, Object},
+    wire::Object,
     world::{Identity, World},
 };
 
@@ -19,17 +19,7 @@ const BATCH: usize = 100;
 /// When everybody began to follow.
 const FOLLOWING_SINCE: i64 = 1_596_240_000;
 
-pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
-    let found = one(world, received);
-    api::answer(world, Dialect::CgiBin, found)
-}
-
-pub(crate) fn answer_batch(world: &mut World, received: &Received) -> Answer {
-    let found = many(world, received);
-    api::answer(world, Dialect::CgiBin, found)
-}
-
-fn one(world: &mut World, received: &Received) -> Found {
+pub(crate) fn one(world: &mut World, received: &Received) -> Found {
     require_method(received, &["GET"])?;
     let appid = account(world, received)?;
     let openid = required(received, "openid", 41009)?;
@@ -37,7 +27,7 @@ fn one(world: &mut World, received: &Received) -> Found {
     Ok((body, Some(identity)))
 }
 
-fn many(world: &mut World, received: &Received) -> Found {
+pub(crate) fn many(world: &mut World, received: &Received) -> Found {
     let asked = json(received)?;
     let appid = account(world, received)?;
     let list = asked.get("user_list").and_then(Value::as_array).ok_or(47001)?;

@@ -1,44 +1,30 @@
 //! `/sns/oauth2/access_token`: a code becomes tokens, once. And `/sns/oauth2/component/access_token`, the same for a
 //! third-party platform, which shows its own token instead of the app's secret.
 
-use super::component;
+use super::{appid, component};
 use crate::{
-    api::{self, Dialect, Found, require_method, required},
+    api::{Found, required},
     knobs::UnionidInExchange,
     receive::Received,
-    wire::{Answer, Object},
+    wire::Object,
     world::{Code, World},
 };
 
-pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
-    let found = exchange(world, received);
-    api::answer(world, Dialect::Sns, found)
-}
-
 /// The order of the checks is WeChat's as far as it is known: the app first, the code last.
-fn exchange(world: &mut World, received: &Received) -> Found {
-    require_method(received, &["GET", "POST"])?;
-    let appid = required(received, "appid", 41002)?;
-    let app = world.app(appid).ok_or(40013)?;
+pub(crate) fn exchange(world: &mut World, received: &Received) -> Found {
+    let appid = appid(world, received)?;
     let secret = required(received, "secret", 41004)?;
-    if secret != app.secret {
+    if world.app(appid).is_none_or(|app| app.secret != secret) {
         return Err(40125.into());
     }
     redeem(world, received, appid, None)
 }
 
-/// The answer to a third-party platform.
-pub(crate) fn answer_component(world: &mut World, received: &Received) -> Answer {
-    let found = exchange_component(world, received);
-    api::answer(world, Dialect::Sns, found)
-}
-
-fn exchange_component(world: &mut World, received: &Received) -> Found {
-    require_method(received, &["GET", "POST"])?;
-    let appid = required(received, "appid", 41002)?;
-    world.app(appid).ok_or(40013)?;
+/// The same for a third-party platform.
+pub(crate) fn exchange_component(world: &mut World, received: &Received) -> Found {
+    let appid = appid(world, received)?;
     let component = component::check(world, received, appid)?;
-    redeem(world, received, appid, Some(&component))
+    redeem(world, received, appid, Some(component))
 }
 
 /// The code, by whoever it was issued for.

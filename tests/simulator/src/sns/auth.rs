@@ -1,19 +1,14 @@
 //! `GET /sns/auth`: whether a token still stands. The one success with an `errcode`.
 
 use crate::{
-    api::{self, Dialect, Found, require_method, required},
+    api::{Found, require_method, required},
     knobs::AuthError,
     receive::Received,
-    wire::{Answer, Object},
+    wire::Object,
     world::World,
 };
 
-pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
-    let found = verify(world, received);
-    api::answer(world, Dialect::Sns, found)
-}
-
-fn verify(world: &World, received: &Received) -> Found {
+pub(crate) fn verify(world: &mut World, received: &Received) -> Found {
     require_method(received, &["GET"])?;
     let access_token = required(received, "access_token", 41001)?;
     let openid = required(received, "openid", 41009)?;

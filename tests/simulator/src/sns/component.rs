@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The platform, if it is one, shows its token, and acts for this account; or why not.
-pub(super) fn check(world: &World, received: &Received, appid: &str) -> Result<String, Errcode> {
+pub(super) fn check<'a>(world: &World, received: &'a Received, appid: &str) -> Result<&'a str, Errcode> {
     let component_appid = required(received, "component_appid", 41018)?;
     let component = world.component(component_appid).ok_or(61011)?;
     let token = required(received, "component_access_token", 41021)?;
@@ -18,5 +18,5 @@ pub(super) fn check(world: &World, received: &Received, appid: &str) -> Result<S
     if !component.authorizers.iter().any(|authorizer| authorizer == appid) {
         return Err(61003);
     }
-    Ok(component.appid.clone())
+    Ok(component_appid)
 }

@@ -1,36 +1,34 @@
 //! `/sns/oauth2/refresh_token`: a living access token lives on, a dead one is replaced. No secret is asked for. And
 //! `/sns/oauth2/component/refresh_token`, the same for a third-party platform.
 
-use super::component;
+use super::{appid, component};
 use crate::{
-    api::{self, Dialect, Found, require_method, required},
+    api::{Found, required},
     receive::Received,
-    wire::{Answer, Object},
+    wire::Object,
     world::{AccessToken, Grant, World},
 };
 
-pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
-    let found = refresh(world, received, false);
-    api::answer(world, Dialect::Sns, found)
+pub(crate) fn refresh(world: &mut World, received: &Received) -> Found {
+    let appid = appid(world, received)?;
+    renew(world, received, appid, None)
 }
 
-/// The answer to a third-party platform.
-pub(crate) fn answer_component(world: &mut World, received: &Received) -> Answer {
-    let found = refresh(world, received, true);
-    api::answer(world, Dialect::Sns, found)
+/// The same for a third-party platform.
+pub(crate) fn refresh_component(world: &mut World, received: &Received) -> Found {
+    let appid = appid(world, received)?;
+    let component = component::check(world, received, appid)?;
+    renew(world, received, appid, Some(component))
 }
 
-fn refresh(world: &mut World, received: &Received, for_component: bool) -> Found {
-    require_method(received, &["GET", "POST"])?;
-    let appid = required(received, "appid", 41002)?;
-    world.app(appid).ok_or(40013)?;
-    let component = for_component.then(|| component::check(world, received, appid)).transpose()?;
+fn renew(world: &mut World, received: &Received, appid: &str, component: Option<&str>) -> Found {
     if received.parameter("grant_type") != Some("refresh_token") {
         return Err(40002.into());
     }
     let refresh_token = required(received, "refresh_token", 41003)?;
     let id = *world.refresh_tokens.get(refresh_token).ok_or(40030)?;
-    let fits = |grant: &&Grant| grant.appid == appid && grant.component == component && !grant.revoked;
+    let fits =
+        |grant: &&Grant| grant.appid == appid && grant.component.as_deref() == component && !grant.revoked;
     let mut grant = world.grants.get(&id).filter(fits).cloned().ok_or(40030)?;
     if grant.password_changed {
         return Err(42007.into());

@@ -1,20 +1,15 @@
 //! `GET /sns/userinfo`: the profile of whom the token belongs to.
 
 use crate::{
-    api::{self, Dialect, Found, require_method, required},
+    api::{Found, require_method, required},
     knobs::{DirtyJson, OpenidMismatch, ProfileEra},
     receive::Received,
     settings::Person,
-    wire::{Answer, Object},
+    wire::Object,
     world::{Grant, World},
 };
 
-pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
-    let found = profile(world, received);
-    api::answer(world, Dialect::Sns, found)
-}
-
-fn profile(world: &World, received: &Received) -> Found {
+pub(crate) fn profile(world: &mut World, received: &Received) -> Found {
     require_method(received, &["GET"])?;
     let access_token = required(received, "access_token", 41001)?;
     let openid = required(received, "openid", 41009)?;

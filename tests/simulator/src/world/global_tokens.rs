@@ -6,24 +6,16 @@
 
 use std::collections::HashMap;
 
-use crate::{api::Errcode, identifiers::Identifiers};
+use super::World;
+use crate::api::Errcode;
 
 /// Which of the two endpoints gave a token.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum Kind {
+enum Kind {
     /// `cgi-bin/token`
     Plain,
     /// `cgi-bin/stable_token`
     Stable,
-}
-
-/// How long tokens live.
-#[derive(Clone, Copy)]
-pub(crate) struct Lifetimes {
-    /// A token, in seconds.
-    pub(crate) token: u64,
-    /// A token of `cgi-bin/token` after a newer one was given.
-    pub(crate) grace: u64,
 }
 
 /// Seconds before its end in which a stable token is replaced.
@@ -45,49 +37,49 @@ struct GlobalToken {
     superseded_at: Option<u64>,
 }
 
-impl GlobalTokens {
+impl World {
     /// A token of `cgi-bin/token`: always another one.
-    pub(crate) fn give(
-        &mut self,
-        appid: &str,
-        lifetimes: Lifetimes,
-        now: u64,
-        draws: &mut Identifiers,
-    ) -> String {
-        self.supersede(appid, Kind::Plain, now.saturating_add(lifetimes.grace));
-        self.add(appid, Kind::Plain, lifetimes, now, draws)
+    pub(crate) fn give_token(&mut self, appid: &str) -> String {
+        let end = self.now().saturating_add(self.knobs.token_grace_seconds);
+        self.global_tokens.supersede(appid, Kind::Plain, end);
+        self.draw_global_token(appid, Kind::Plain)
     }
 
     /// A token of `cgi-bin/stable_token`, and how long it still lives.
-    pub(crate) fn give_stable(
-        &mut self,
-        appid: &str,
-        lifetimes: Lifetimes,
-        now: u64,
-        draws: &mut Identifiers,
-    ) -> (String, u64) {
-        let latest = self.latest.get(&(appid.to_owned(), Kind::Stable));
-        if let Some((text, token)) = latest.and_then(|text| self.given.get_key_value(text))
+    pub(crate) fn give_stable_token(&mut self, appid: &str) -> (String, u64) {
+        let (now, tokens) = (self.now(), &self.global_tokens);
+        let latest = tokens.latest.get(&(appid.to_owned(), Kind::Stable));
+        if let Some((text, token)) = latest.and_then(|text| tokens.given.get_key_value(text))
             && now.saturating_add(RENEWED_BEFORE_END) < token.expires_at
         {
             return (text.clone(), token.expires_at - now);
         }
-        (self.add(appid, Kind::Stable, lifetimes, now, draws), lifetimes.token)
+        (self.draw_global_token(appid, Kind::Stable), self.knobs.global_token_lifetime)
     }
 
     /// Another stable token, and the death of the one before.
-    pub(crate) fn force_stable(
-        &mut self,
-        appid: &str,
-        lifetimes: Lifetimes,
-        now: u64,
-        draws: &mut Identifiers,
-    ) -> String {
-        self.supersede(appid, Kind::Stable, now);
-        self.forced.entry(appid.to_owned()).or_default().push(now);
-        self.add(appid, Kind::Stable, lifetimes, now, draws)
+    pub(crate) fn force_stable_token(&mut self, appid: &str) -> String {
+        let now = self.now();
+        self.global_tokens.supersede(appid, Kind::Stable, now);
+        self.global_tokens.forced.entry(appid.to_owned()).or_default().push(now);
+        self.draw_global_token(appid, Kind::Stable)
     }
 
+    fn draw_global_token(&mut self, appid: &str, kind: Kind) -> String {
+        let now = self.now();
+        let text = self.identifiers.draw_global_token(now);
+        let token = GlobalToken {
+            appid: appid.to_owned(),
+            expires_at: now.saturating_add(self.knobs.global_token_lifetime),
+            superseded_at: None,
+        };
+        self.global_tokens.given.insert(text.clone(), token);
+        self.global_tokens.latest.insert((appid.to_owned(), kind), text.clone());
+        text
+    }
+}
+
+impl GlobalTokens {
     /// When an app has forced a stable token, first to last.
     pub(crate) fn forced(&self, appid: &str) -> &[u64] {
         self.forced.get(appid).map(Vec::as_slice).unwrap_or_default()
@@ -123,24 +115,5 @@ impl GlobalTokens {
         {
             token.superseded_at = Some(end);
         }
-    }
-
-    fn add(
-        &mut self,
-        appid: &str,
-        kind: Kind,
-        lifetimes: Lifetimes,
-        now: u64,
-        draws: &mut Identifiers,
-    ) -> String {
-        let text = draws.draw_global_token(now);
-        let token = GlobalToken {
-            appid: appid.to_owned(),
-            expires_at: now.saturating_add(lifetimes.token),
-            superseded_at: None,
-        };
-        self.given.insert(text.clone(), token);
-        self.latest.insert((appid.to_owned(), kind), text.clone());
-        text
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     settings::{App, AppKind, Component, Person, Settings},
 };
 
-pub(crate) use global_tokens::{GlobalTokens, Lifetimes};
+pub(crate) use global_tokens::GlobalTokens;
 
 /// The state behind the simulator's lock.
 pub(crate) struct World {
@@ -122,17 +122,9 @@ impl World {
 
     /// Forgets what happened. Numbers and draws go on, so that nothing is issued twice.
     pub(crate) fn forget(&mut self) {
-        self.ledger.clear();
-        self.codes.clear();
-        self.grants.clear();
-        self.access_tokens.clear();
-        self.refresh_tokens.clear();
-        self.global_tokens = GlobalTokens::default();
-        self.qr_codes.clear();
-        self.calls.clear();
-        self.silent_codes.clear();
-        self.profile_grants.clear();
-        self.unflagged.clear();
+        let fresh = Self::new(self.settings.clone());
+        let before = std::mem::replace(self, fresh);
+        (self.knobs, self.identifiers, self.sequence) = (before.knobs, before.identifiers, before.sequence);
     }
 
     /// The simulated time, in Unix seconds.
