@@ -13,6 +13,7 @@ use crate::{
     receive::{CHOSEN_PERSON, Received},
     settings::{App, AppKind, Component},
     wire::Answer,
+    words,
     world::{Wanted, World},
 };
 
@@ -52,7 +53,7 @@ pub(crate) fn reply(world: &mut World, received: &Received) -> Answer {
     };
     let person = received.parameter("person").unwrap_or_default();
     if world.person(person).is_none() {
-        return pages::refuse(PageError::UnreachableLink);
+        return pages::refuse(PageError::Text(words::UNREACHABLE_LINK));
     }
     let person = person.to_owned();
     let mut answer = if received.parameter("decision") == Some("allow") {
@@ -67,39 +68,39 @@ pub(crate) fn reply(world: &mut World, received: &Received) -> Answer {
 /// What WeChat refuses, in the order it looks.
 fn check(world: &World, received: &Received) -> Result<Asked, PageError> {
     if world.knobs.check_user_agent && !is_wechat(received.user_agent.as_deref()) {
-        return Err(PageError::NotInWeChat);
+        return Err(PageError::Text(words::NOT_IN_WECHAT));
     }
     if received.method != "GET" || (world.knobs.strict_param_order && !is_documented_order(received)) {
-        return Err(PageError::UnreachableLink);
+        return Err(PageError::Text(words::UNREACHABLE_LINK));
     }
     let required = |name, error| {
         let value = received.parameter(name).filter(|value| !value.is_empty());
         value.map(str::to_owned).ok_or(error)
     };
-    let appid = required("appid", PageError::AppidEmpty)?;
-    let redirect_uri = required("redirect_uri", PageError::RedirectUriEmpty)?;
-    let scope = required("scope", PageError::ScopeEmpty)?;
-    let state = required("state", PageError::StateEmpty)?;
+    let appid = required("appid", PageError::Number(10012))?;
+    let redirect_uri = required("redirect_uri", PageError::Number(10011))?;
+    let scope = required("scope", PageError::Number(10010))?;
+    let state = required("state", PageError::Number(10013))?;
     if state.len() > 128 {
-        return Err(PageError::StateTooLong);
+        return Err(PageError::Text(words::STATE_TOO_LONG));
     }
     if received.parameter("response_type") != Some("code") {
-        return Err(PageError::UnreachableLink);
+        return Err(PageError::Text(words::UNREACHABLE_LINK));
     }
-    let app = world.app(&appid).ok_or(PageError::UnknownAppid)?;
+    let app = world.app(&appid).ok_or(PageError::Text(words::UNKNOWN_APPID))?;
     if app.kind == AppKind::Website {
-        return Err(PageError::OpenPlatformAppid);
+        return Err(PageError::Number(10016));
     }
     if world.knobs.banned_apps.contains(&appid) {
-        return Err(PageError::Banned);
+        return Err(PageError::Number(10004));
     }
     let component = component(world, received, app)?;
     let own_domain = |component: &Component| is_on(&component.callback_domains, &redirect_uri);
     if !is_callback_of(app, &redirect_uri) && !component.is_some_and(own_domain) {
-        return Err(PageError::RedirectUriOfAnotherDomain);
+        return Err(PageError::Number(10003));
     }
     if !app.scopes.contains(&scope) {
-        return Err(PageError::ScopeNotOwned);
+        return Err(PageError::Number(10005));
     }
     if let Some(limit) = world.knobs.authorize_per_minute {
         let person = visitor(world, received);
@@ -108,7 +109,7 @@ fn check(world: &World, received: &Received) -> Result<Asked, PageError> {
                 && entry.person.as_ref().is_none_or(|earlier| *earlier == person)
         };
         if world.within_minute(&received.path, same) > limit {
-            return Err(PageError::TooFrequent);
+            return Err(PageError::Number(10009));
         }
     }
     let component = component.map(|component| component.appid.clone());
@@ -126,9 +127,9 @@ fn component<'a>(
     let Some(appid) = received.parameter("component_appid") else {
         return Ok(None);
     };
-    let component = world.component(appid).ok_or(PageError::NotAuthorized)?;
+    let component = world.component(appid).ok_or(PageError::Number(10015))?;
     let authorized = component.authorizers.contains(&app.appid);
-    if authorized { Ok(Some(component)) } else { Err(PageError::NotAuthorized) }
+    if authorized { Ok(Some(component)) } else { Err(PageError::Number(10015)) }
 }
 
 /// WeChat's own browser. That of 企业微信 says so too, but has a login of its own.
@@ -168,7 +169,7 @@ fn ask(world: &mut World, received: &Received, asked: &Asked) -> Answer {
     let person = visitor(world, received);
     let follows = world.follows(&person, &asked.appid);
     if world.app(&asked.appid).is_some_and(|app| app.test_account) && !follows {
-        return pages::refuse(PageError::FollowTestAccount);
+        return pages::refuse(PageError::Number(10006));
     }
     let from_menu = world.knobs.entry_from_menu && follows;
     if asked.scope == "snsapi_base" {

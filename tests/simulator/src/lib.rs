@@ -45,6 +45,7 @@ mod sns;
 mod tests;
 mod tls;
 mod wire;
+mod words;
 mod world;
 
 pub use broken::Broken;

@@ -9,9 +9,8 @@ use serde_json::{Map, Value};
 
 use super::{Mistake, answer, body_of, patch};
 use crate::{
-    App, Component, Entry, Knobs, QrCode, QrProgress, Simulator,
-    knobs::{DESCRIPTIONS, Input},
-    pages,
+    App, Component, Entry, Knobs, QrCode, Simulator, pages, words,
+    words::knobs::{DESCRIPTIONS, Description, Input},
 };
 
 #[derive(askama::Template)]
@@ -22,7 +21,7 @@ struct AdminPage {
     apps: Vec<App>,
     components: Vec<Component>,
     /// The latest first.
-    qr_codes: Vec<(QrCode, String)>,
+    qr_codes: Vec<QrCode>,
     entries: Vec<Line>,
     error: String,
     now: u64,
@@ -54,50 +53,38 @@ fn render(simulator: &Simulator, status: StatusCode, error: String) -> Response<
     let knobs = simulator.knobs(|knobs| serde_json::to_value(&*knobs).unwrap_or_default());
     let defaults = serde_json::to_value(Knobs::default()).unwrap_or_default();
     let settings = simulator.settings(|settings| settings.clone());
-    let field =
-        |(name, input, chinese, english): &'static (&'static str, Input, &'static str, &'static str)| {
-            let value = knobs.get(name).cloned().unwrap_or_default();
-            Field {
-                name,
-                chinese,
-                english,
-                changed: defaults.get(name) != Some(&value),
-                value: match value {
-                    Value::Null => String::new(),
-                    Value::String(text) => text,
-                    other => other.to_string(),
-                },
-                choices: match input {
-                    Input::Switch => vec!["true", "false"],
-                    Input::Choice(choices) => choices.to_vec(),
-                    Input::Number | Input::Text | Input::Json => Vec::new(),
-                },
-            }
-        };
+    let field = |(name, input, chinese, english): &'static Description| {
+        let value = knobs.get(name).cloned().unwrap_or_default();
+        Field {
+            name,
+            chinese,
+            english,
+            changed: defaults.get(name) != Some(&value),
+            value: match value {
+                Value::Null => String::new(),
+                Value::String(text) => text,
+                other => other.to_string(),
+            },
+            choices: match input {
+                Input::Switch => vec!["true", "false"],
+                Input::Choice(choices) => choices.to_vec(),
+                Input::Number | Input::Text | Input::Json => Vec::new(),
+            },
+        }
+    };
     let entries = simulator.ledger().into_iter().rev().take(50);
     let page = AdminPage {
         knobs: DESCRIPTIONS.iter().map(field).collect(),
         people: settings.people.into_iter().map(|person| (person.id, person.name)).collect(),
         apps: settings.apps,
         components: settings.components,
-        qr_codes: simulator.qr_codes().into_iter().rev().take(10).map(with_progress).collect(),
+        qr_codes: simulator.qr_codes().into_iter().rev().take(10).collect(),
         entries: entries.map(Line::of).collect(),
         error,
         now: simulator.now(),
     };
     let body = pages::render(&page);
     answer(status, "text/html; charset=utf-8", body)
-}
-
-/// A QR code, and how far it is in words.
-fn with_progress(code: QrCode) -> (QrCode, String) {
-    let progress = match &code.progress {
-        QrProgress::Waiting => "waiting".to_owned(),
-        QrProgress::Scanned { person } => format!("scanned: {person}"),
-        QrProgress::Confirmed { person, .. } => format!("confirmed: {person}"),
-        QrProgress::Cancelled { person } => format!("cancelled: {person}"),
-    };
-    (code, progress)
 }
 
 impl Line {

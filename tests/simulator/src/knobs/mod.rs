@@ -4,7 +4,6 @@
 //! in more than one way (the default is the current, strictest one), and what goes wrong on the way.
 
 mod choice;
-mod describe;
 mod fault;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,7 +14,6 @@ pub use choice::{
     AuthError, Consent, Denial, DirtyJson, DuplicateCallback, NonFollower, OpenidMismatch, ProfileEra,
     QrFragment, Snapshot, SuffixStyle, UnionidInExchange,
 };
-pub(crate) use describe::{DESCRIPTIONS, Input};
 pub use fault::{Fault, Scripted};
 
 /// The switches, by the names the admin interface uses.

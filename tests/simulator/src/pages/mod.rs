@@ -9,84 +9,17 @@ use crate::{
     receive::Received,
     settings::Person,
     wire::Answer,
+    words,
     world::World,
 };
 
-/// Why the authorize page shows an error instead of calling the callback.
+/// Why WeChat shows an error page instead of calling the callback.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PageError {
-    RedirectUriOfAnotherDomain,
-    Banned,
-    ScopeNotOwned,
-    FollowTestAccount,
-    TooFrequent,
-    ScopeEmpty,
-    RedirectUriEmpty,
-    AppidEmpty,
-    StateEmpty,
-    NotAuthorized,
-    OpenPlatformAppid,
-    StateTooLong,
-    UnknownAppid,
-    UnreachableLink,
-    NotInWeChat,
-    WrongScope,
-    WrongRedirectUri,
-}
-
-impl PageError {
-    /// WeChat's number, for those that have one.
-    fn number(self) -> Option<i64> {
-        Some(match self {
-            Self::RedirectUriOfAnotherDomain => 10003,
-            Self::Banned => 10004,
-            Self::ScopeNotOwned => 10005,
-            Self::FollowTestAccount => 10006,
-            Self::TooFrequent => 10009,
-            Self::ScopeEmpty => 10010,
-            Self::RedirectUriEmpty => 10011,
-            Self::AppidEmpty => 10012,
-            Self::StateEmpty => 10013,
-            Self::NotAuthorized => 10015,
-            Self::OpenPlatformAppid => 10016,
-            Self::StateTooLong
-            | Self::UnknownAppid
-            | Self::UnreachableLink
-            | Self::NotInWeChat
-            | Self::WrongScope
-            | Self::WrongRedirectUri => return None,
-        })
-    }
-
-    /// WeChat's text, for those that have no number.
-    fn text(self) -> &'static str {
-        match self {
-            Self::StateTooLong => "state 参数过长",
-            Self::UnknownAppid => "AppID 参数错误",
-            Self::NotInWeChat => "请在微信客户端打开链接",
-            Self::WrongScope => "Scope 参数错误或没有 Scope 权限",
-            Self::WrongRedirectUri => "redirect_uri 参数错误",
-            _ => "该链接无法访问",
-        }
-    }
-}
-
-/// WeChat's text for an error page with a number.
-fn text_of(number: i64) -> &'static str {
-    match number {
-        10003 => "redirect_uri 域名与后台配置不一致",
-        10004 => "此公众号被封禁",
-        10005 => "此公众号并没有这些 scope 的权限",
-        10006 => "必须关注此测试号",
-        10009 => "操作太频繁了，请稍后重试",
-        10010 => "scope 不能为空",
-        10011 => "redirect_uri 不能为空",
-        10012 => "appid 不能为空",
-        10013 => "state 不能为空",
-        10015 => "公众号未授权第三方平台，请检查授权状态",
-        10016 => "不支持微信开放平台的 Appid，请使用公众号 Appid",
-        _ => "该链接无法访问",
-    }
+    /// An error that WeChat numbers.
+    Number(i64),
+    /// One that it only puts into words.
+    Text(&'static str),
 }
 
 #[derive(Template)]
@@ -98,19 +31,18 @@ struct ErrorPage<'a> {
 
 /// Refuses to log anybody in.
 pub(crate) fn refuse(error: PageError) -> Answer {
-    match error.number() {
-        Some(number) => self::error(number, None),
-        None => page(
-            &ErrorPage { text: error.text(), number: None },
-            Outcome::Page { error: error.text().to_owned() },
-        ),
+    match error {
+        PageError::Number(number) => self::error(number, None),
+        PageError::Text(text) => {
+            page(&ErrorPage { text, number: None }, Outcome::Page { error: text.to_owned() })
+        }
     }
 }
 
 /// An error page by its number.
 pub(crate) fn error(number: i64, text: Option<&str>) -> Answer {
     page(
-        &ErrorPage { text: text.unwrap_or_else(|| text_of(number)), number: Some(number) },
+        &ErrorPage { text: text.unwrap_or_else(|| words::page_error(number)), number: Some(number) },
         Outcome::Page { error: number.to_string() },
     )
 }

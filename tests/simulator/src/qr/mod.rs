@@ -23,6 +23,7 @@ use crate::{
     receive::Received,
     settings::AppKind,
     wire::Answer,
+    words,
     world::{Wanted, World},
 };
 
@@ -95,17 +96,17 @@ pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
 fn check(world: &mut World, received: &Received) -> Result<QrCode, PageError> {
     let text = |name| received.parameter(name).unwrap_or_default().to_owned();
     let (appid, redirect_uri, scope) = (text("appid"), text("redirect_uri"), text("scope"));
-    let app = world.app(&appid).ok_or(PageError::UnknownAppid)?;
+    let app = world.app(&appid).ok_or(PageError::Text(words::UNKNOWN_APPID))?;
     let owned = |scope: &str| app.scopes.iter().any(|owned| owned == scope);
     if app.kind != AppKind::Website || !scope.split(',').all(owned) || is_unencoded(received) {
-        return Err(PageError::WrongScope);
+        return Err(PageError::Text(words::WRONG_SCOPE));
     }
     if !is_callback_of(app, &redirect_uri) {
-        return Err(PageError::WrongRedirectUri);
+        return Err(PageError::Text(words::WRONG_REDIRECT_URI));
     }
     // `wxLogin.js` leaves it out.
     if received.parameter("response_type").is_some_and(|kind| kind != "code") || received.method != "GET" {
-        return Err(PageError::UnreachableLink);
+        return Err(PageError::Text(words::UNREACHABLE_LINK));
     }
     let shown_at = world.now();
     Ok(QrCode {

@@ -12,6 +12,7 @@ use crate::{
     Action, Simulator,
     admin::{Mistake, answer, body_of},
     pages::{Choice, initial, render},
+    words,
     world::World,
 };
 
