@@ -88,7 +88,7 @@ async fn codes_scripts_and_actions() {
     let reply = call(&simulator, "POST", "code", &nobody).await;
     assert_eq!(reply.string("error"), "there is no person \"nobody\"");
 
-    let url = userinfo_url(&tokens.string("access_token"), &tokens.string("openid"));
+    let url = profile_url(&tokens);
     let script = json!({ "path": USERINFO, "answer": "errcode", "errcode": 45011, "times": 2 });
     let queue = call(&simulator, "POST", "next", &script).await.json();
     assert_eq!(queue[USERINFO][0]["times"], 2);

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use super::*;
-use crate::{AppKind, Consent, Denial, DuplicateCallback, Fault, Outcome, Snapshot};
+use crate::{AppKind, Consent, Denial, DuplicateCallback, Fault, Snapshot};
 
 const CALLBACK: &str = "https://login.example.com/callback";
 
@@ -11,19 +11,15 @@ fn base() -> String {
     authorize_url(CALLBACK, "snsapi_base", "abc123")
 }
 
-fn assert_page(simulator: &Simulator, reply: &Reply, text: &str, error: &str) {
-    assert_eq!(reply.status, StatusCode::OK);
-    assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
-    assert_eq!(reply.header("location"), "");
-    assert!(reply.text().contains(text), "{text}: {}", reply.text());
-    assert_eq!(last(simulator).outcome, Outcome::Page { error: error.to_owned() });
+fn profile() -> String {
+    authorize_url(CALLBACK, "snsapi_userinfo", "abc123")
 }
 
 #[tokio::test]
 async fn a1_base_is_silent_for_followers_and_others() {
     for person in ["lin", "zhou"] {
         let simulator = wechat();
-        let reply = get_with(&simulator, &base(), &[("x-simulator-person", person)]).await;
+        let reply = get_as(&simulator, &base(), person).await;
         assert_eq!(reply.status, StatusCode::FOUND);
         let code = reply.code();
         assert_eq!(code.len(), 32);
@@ -37,15 +33,24 @@ async fn a1_base_is_silent_for_followers_and_others() {
 }
 
 #[tokio::test]
-async fn a2_the_callbacks_own_query_stays_in_front() {
-    let reply = get(&wechat(), &authorize_url(&format!("{CALLBACK}?a=1"), "snsapi_base", "abc123")).await;
-    assert_eq!(reply.header("location"), format!("{CALLBACK}?a=1&code={}&state=abc123", reply.code()));
-}
-
-#[tokio::test]
-async fn a3_the_code_goes_before_the_fragment() {
-    let reply = get(&wechat(), &authorize_url("https://h/x#/p", "snsapi_base", "abc123")).await;
-    assert_eq!(reply.header("location"), format!("https://h/x?code={}&state=abc123#/p", reply.code()));
+async fn a2_a3_v2_what_the_callback_gets() {
+    let silently = |callback, state| authorize_url(callback, "snsapi_base", state);
+    let own_query = "https://login.example.com/callback?a=1";
+    let encoded = "a%3Db%26c%0D%0A%E4%B8%AD";
+    for (url, callback) in [
+        // A2: the callback's own query stays in front. A3: the code goes before the fragment.
+        (silently(own_query, "abc123"), format!("{own_query}&code=CODE&state=abc123")),
+        (silently("https://h/x#/p", "abc123"), "https://h/x?code=CODE&state=abc123#/p".to_owned()),
+        // V2: extras may follow the state, which comes back encoded.
+        (
+            format!("{}&forcePopup=true&connect_redirect=1", base()),
+            format!("{CALLBACK}?code=CODE&state=abc123"),
+        ),
+        (silently(CALLBACK, encoded), format!("{CALLBACK}?code=CODE&state={encoded}")),
+    ] {
+        let reply = get(&wechat(), &url).await;
+        assert_eq!(reply.header("location").replace(&reply.code(), "CODE"), callback);
+    }
 }
 
 #[tokio::test]
@@ -63,8 +68,7 @@ async fn a4_only_the_registered_host_itself() {
     ];
     for other in others {
         let simulator = wechat();
-        let reply = get(&simulator, &authorize_url(other, "snsapi_base", "abc123")).await;
-        assert_page(&simulator, &reply, "错误码：10003", "10003");
+        refuses(&simulator, &authorize_url(other, "snsapi_base", "abc123"), "错误码：10003").await;
     }
 }
 
@@ -93,8 +97,7 @@ async fn a4_localhost_takes_any_port_and_a_path_its_own_subtree() {
 async fn a5_a_scope_the_account_does_not_own() {
     for scope in ["snsapi_login", "snsapi_base,snsapi_userinfo", "openid"] {
         let simulator = wechat();
-        let reply = get(&simulator, &authorize_url(CALLBACK, scope, "abc123")).await;
-        assert_page(&simulator, &reply, "错误码：10005", "10005");
+        refuses(&simulator, &authorize_url(CALLBACK, scope, "abc123"), "错误码：10005").await;
     }
 }
 
@@ -120,8 +123,7 @@ async fn a6_what_may_not_be_empty() {
         };
         for keep_name in [true, false] {
             let simulator = wechat();
-            let reply = get(&simulator, &build(keep_name)).await;
-            assert_page(&simulator, &reply, &format!("错误码：{error}"), error);
+            refuses(&simulator, &build(keep_name), &format!("错误码：{error}")).await;
         }
     }
 }
@@ -129,10 +131,8 @@ async fn a6_what_may_not_be_empty() {
 #[tokio::test]
 async fn a7_a_website_app_has_no_place_here() {
     let simulator = wechat();
-    let reply = get(&simulator, &base().replace(APPID, WEBSITE_APPID)).await;
-    assert_page(&simulator, &reply, "错误码：10016", "10016");
-    let reply = get(&simulator, &base().replace(APPID, "wx0000000000000ccc")).await;
-    assert_page(&simulator, &reply, "AppID 参数错误", "AppID 参数错误");
+    refuses(&simulator, &base().replace(APPID, WEBSITE_APPID), "错误码：10016").await;
+    refuses(&simulator, &base().replace(APPID, "wx0000000000000ccc"), "AppID 参数错误").await;
 }
 
 #[tokio::test]
@@ -141,8 +141,8 @@ async fn a8_a_state_of_129_bytes_is_too_long() {
     let longest = "s".repeat(128);
     let reply = get(&simulator, &authorize_url(CALLBACK, "snsapi_base", &longest)).await;
     assert!(reply.header("location").ends_with(&format!("&state={longest}")));
-    let reply = get(&simulator, &authorize_url(CALLBACK, "snsapi_base", &format!("{longest}s"))).await;
-    assert_page(&simulator, &reply, "state 参数过长", "state 参数过长");
+    refuses(&simulator, &authorize_url(CALLBACK, "snsapi_base", &format!("{longest}s")), "state 参数过长")
+        .await;
 }
 
 #[tokio::test]
@@ -155,21 +155,13 @@ async fn a9_the_documented_order_unless_switched_off() {
     let twice = format!("{}&state=other", base());
     for url in [&reordered, &early, &twice] {
         let simulator = wechat();
-        let reply = get(&simulator, url).await;
-        assert_page(&simulator, &reply, "该链接无法访问", "该链接无法访问");
+        refuses(&simulator, url, "该链接无法访问").await;
         simulator.knobs(|knobs| knobs.strict_param_order = false);
         assert_eq!(get(&simulator, url).await.status, StatusCode::FOUND);
     }
     let wrong_type = base().replace("response_type=code", "response_type=token");
     let simulator = wechat();
-    let reply = get(&simulator, &wrong_type).await;
-    assert_page(&simulator, &reply, "该链接无法访问", "该链接无法访问");
-}
-
-#[tokio::test]
-async fn v2_extras_may_follow_the_state() {
-    let reply = get(&wechat(), &format!("{}&forcePopup=true&connect_redirect=1", base())).await;
-    assert_eq!(reply.header("location"), format!("{CALLBACK}?code={}&state=abc123", reply.code()));
+    refuses(&simulator, &wrong_type, "该链接无法访问").await;
 }
 
 #[tokio::test]
@@ -180,7 +172,7 @@ async fn a10_only_wechats_own_browser_unless_switched_off() {
     {
         let request = Request::get(base()).header("user-agent", user_agent).body(Body::empty());
         let reply = send(&simulator, request.unwrap()).await;
-        assert_page(&simulator, &reply, "请在微信客户端打开链接", "请在微信客户端打开链接");
+        assert_page(&simulator, &reply, "请在微信客户端打开链接");
     }
     simulator.knobs(|knobs| knobs.check_user_agent = false);
     let request = Request::get(base()).body(Body::empty());
@@ -190,7 +182,7 @@ async fn a10_only_wechats_own_browser_unless_switched_off() {
 #[tokio::test]
 async fn a11_a_refusal_ends_in_one_of_three_ways() {
     let simulator = wechat();
-    let url = authorize_url(CALLBACK, "snsapi_userinfo", "abc123");
+    let url = profile();
     let deny = format!("{}&person=zhou&decision=deny", url.replace("authorize?", "authorize_reply?"));
 
     let reply = get(&simulator, &deny).await;
@@ -220,21 +212,19 @@ async fn a11_a_refusal_ends_in_one_of_three_ways() {
 
 #[tokio::test]
 async fn a12_a_follower_from_the_menu_is_not_asked() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.entry_from_menu = true);
-    let url = authorize_url(CALLBACK, "snsapi_userinfo", "abc123");
-    let follower = get_with(&simulator, &url, &[("x-simulator-person", "lin")]).await;
+    let simulator = wechat_with(|knobs| knobs.entry_from_menu = true);
+    let url = profile();
+    let follower = get_as(&simulator, &url, "lin").await;
     assert_eq!(follower.status, StatusCode::FOUND);
-    let stranger = get_with(&simulator, &url, &[("x-simulator-person", "zhou")]).await;
+    let stranger = get_as(&simulator, &url, "zhou").await;
     assert_eq!(stranger.status, StatusCode::OK);
     assert_eq!(last(&simulator).outcome, Outcome::Consent);
 }
 
 #[tokio::test]
 async fn a13_a_snapshot_page_is_silent_and_its_exchange_says_so() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.snapshot = Snapshot::On);
-    let reply = get(&simulator, &authorize_url(CALLBACK, "snsapi_userinfo", "abc123")).await;
+    let simulator = wechat_with(|knobs| knobs.snapshot = Snapshot::On);
+    let reply = get(&simulator, &profile()).await;
     assert_eq!(reply.status, StatusCode::FOUND);
     let exchanged = get(&simulator, &exchange_url(&reply.code())).await;
     assert_eq!(exchanged.json()["is_snapshotuser"], 1);
@@ -243,15 +233,14 @@ async fn a13_a_snapshot_page_is_silent_and_its_exchange_says_so() {
 
 #[tokio::test]
 async fn a14_the_same_code_again() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.reissue_code_seconds = 10);
+    let simulator = wechat_with(|knobs| knobs.reissue_code_seconds = 10);
     let first = get(&simulator, &base()).await.code();
     let exchanged = get(&simulator, &exchange_url(&first)).await;
     assert_eq!(exchanged.string("scope"), "snsapi_base");
     simulator.advance(9);
     let second = get(&simulator, &authorize_url(CALLBACK, "snsapi_base", "another")).await;
     assert_eq!(second.header("location"), format!("{CALLBACK}?code={first}&state=another"));
-    let someone_else = get_with(&simulator, &base(), &[("x-simulator-person", "zhou")]).await;
+    let someone_else = get_as(&simulator, &base(), "zhou").await;
     assert_ne!(someone_else.code(), first);
     simulator.advance(1);
     assert_ne!(get(&simulator, &base()).await.code(), first);
@@ -259,8 +248,7 @@ async fn a14_the_same_code_again() {
 
 #[tokio::test]
 async fn a14_a_page_that_visits_the_callback_twice() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.duplicate_callback = DuplicateCallback::Parallel);
+    let simulator = wechat_with(|knobs| knobs.duplicate_callback = DuplicateCallback::Parallel);
     let reply = get(&simulator, &base()).await;
     let code = last(&simulator).code.unwrap();
     assert_eq!(reply.status, StatusCode::OK);
@@ -270,15 +258,14 @@ async fn a14_a_page_that_visits_the_callback_twice() {
 
 #[tokio::test]
 async fn a14_a_second_client_comes_first() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.duplicate_callback = DuplicateCallback::OtherClient);
+    let simulator = wechat_with(|knobs| knobs.duplicate_callback = DuplicateCallback::OtherClient);
     let reply = get(&simulator, &base()).await;
     assert!(reply.text().contains("data-parallel=\"false\" data-credentials=\"omit\""), "{}", reply.text());
 }
 
 #[tokio::test]
 async fn v2_a_forced_snapshot() {
-    let url = format!("{}&forceSnapShot=true", authorize_url(CALLBACK, "snsapi_userinfo", "abc123"));
+    let url = format!("{}&forceSnapShot=true", profile());
     let is_snapshot = async |simulator: &Simulator, url: &str| {
         let reply = get(simulator, url).await;
         reply.status == StatusCode::FOUND
@@ -304,9 +291,8 @@ async fn v2_a_forced_snapshot() {
 
 #[tokio::test]
 async fn v2_a_forced_popup() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.consent_remembered = true);
-    let url = authorize_url(CALLBACK, "snsapi_userinfo", "abc123");
+    let simulator = wechat_with(|knobs| knobs.consent_remembered = true);
+    let url = profile();
     let outcome = async |url: &str| {
         get(&simulator, url).await;
         last(&simulator).outcome
@@ -323,16 +309,14 @@ async fn v2_a_forced_popup() {
 
 #[tokio::test]
 async fn page_10004_banned() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.banned_apps.insert(APPID.to_owned()));
-    let reply = get(&simulator, &base()).await;
-    assert_page(&simulator, &reply, "此公众号被封禁，错误码：10004", "10004");
+    let simulator = wechat_with(|knobs| knobs.banned_apps.insert(APPID.to_owned()));
+    refuses(&simulator, &base(), "此公众号被封禁，错误码：10004").await;
 }
 
 #[tokio::test]
 async fn the_consent_page_asks_and_remembers_who_was_chosen() {
     let simulator = wechat();
-    let url = authorize_url(CALLBACK, "snsapi_userinfo", "abc123");
+    let url = profile();
     let page = get(&simulator, &url).await;
     assert_eq!(last(&simulator).outcome, Outcome::Consent);
     for text in ["青禾书店", "获取你的昵称、头像", "允许", "拒绝", "周远", "小满🌾"] {
@@ -358,46 +342,33 @@ async fn the_consent_page_asks_and_remembers_who_was_chosen() {
 }
 
 #[tokio::test]
-async fn a_state_comes_back_encoded() {
-    let reply = get(&wechat(), &authorize_url(CALLBACK, "snsapi_base", "a%3Db%26c%0D%0A%E4%B8%AD")).await;
-    assert_eq!(
-        reply.header("location"),
-        format!("{CALLBACK}?code={}&state=a%3Db%26c%0D%0A%E4%B8%AD", reply.code())
-    );
-}
-
-#[tokio::test]
 async fn page_10006_a_test_account_wants_followers() {
     let simulator = wechat();
     simulator.settings(|settings| settings.apps[0].test_account = true);
-    let reply = get_with(&simulator, &base(), &[("x-simulator-person", "zhou")]).await;
-    assert_page(&simulator, &reply, "错误码：10006", "10006");
+    let reply = get_as(&simulator, &base(), "zhou").await;
+    assert_page(&simulator, &reply, "错误码：10006");
     assert_eq!(get(&simulator, &base()).await.status, StatusCode::FOUND);
 }
 
 #[tokio::test]
 async fn page_10009_too_frequent() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.authorize_per_minute = Some(2));
+    let simulator = wechat_with(|knobs| knobs.authorize_per_minute = Some(2));
     for _ in 0..2 {
         assert_eq!(get(&simulator, &base()).await.status, StatusCode::FOUND);
     }
-    let someone_else = get_with(&simulator, &base(), &[("x-simulator-person", "zhou")]).await;
+    let someone_else = get_as(&simulator, &base(), "zhou").await;
     assert_eq!(someone_else.status, StatusCode::FOUND);
-    let reply = get(&simulator, &base()).await;
-    assert_page(&simulator, &reply, "错误码：10009", "10009");
+    refuses(&simulator, &base(), "错误码：10009").await;
     simulator.advance(60);
     assert_eq!(get(&simulator, &base()).await.status, StatusCode::FOUND);
 }
 
 #[tokio::test]
 async fn a_page_error_can_be_scripted() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| {
+    let simulator = wechat_with(|knobs| {
         knobs.script(AUTHORIZE, Fault::Errcode { errcode: 10004, errmsg: None });
     });
-    let reply = get(&simulator, &base()).await;
-    assert_page(&simulator, &reply, "此公众号被封禁，错误码：10004", "10004");
+    refuses(&simulator, &base(), "此公众号被封禁，错误码：10004").await;
     assert_eq!(get(&simulator, &base()).await.status, StatusCode::FOUND);
 }
 

@@ -1,16 +1,15 @@
 //! What can be made to go wrong with an answer, and what of it the ledger keeps.
 
 use super::*;
-use crate::{Fault, Outcome, Scripted};
+use crate::{Fault, Scripted};
 
 /// A fresh simulator with one scripted answer to an exchange, the answer, and whether the code was spent.
 async fn exchange_under(scripted: impl Into<Scripted>) -> (Simulator, Reply, bool) {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.script(EXCHANGE, scripted));
-    let code = simulator.issue_code("lin", APPID, "snsapi_base").unwrap();
-    let reply = get(&simulator, &exchange_url(&code)).await;
+    let simulator = wechat_with(|knobs| knobs.script(EXCHANGE, scripted));
+    let url = fresh_exchange(&simulator, "snsapi_base");
+    let reply = get(&simulator, &url).await;
     let entry = last(&simulator);
-    let again = get(&simulator, &exchange_url(&code)).await;
+    let again = get(&simulator, &url).await;
     let spent = again.json()["errcode"] == 40163;
     assert_eq!(entry.processed, spent);
     (simulator, reply, spent)
@@ -97,8 +96,7 @@ async fn scripts_play_in_order_and_repeat() {
 
 #[tokio::test]
 async fn quota_of_a_minute() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.quota_per_minute = Some(1));
+    let simulator = wechat_with(|knobs| knobs.quota_per_minute = Some(1));
     assert_eq!(get(&simulator, USERINFO).await.json()["errcode"], 41001);
     assert_eq!(get(&simulator, USERINFO).await.json()["errcode"], 45011);
     assert_eq!(get(&simulator, AUTH).await.json()["errcode"], 41001);
@@ -109,12 +107,11 @@ async fn quota_of_a_minute() {
 #[tokio::test]
 async fn a_part_of_the_calls_fails_by_chance_and_by_seed() {
     let run = async || {
-        let simulator = wechat();
-        simulator.knobs(|knobs| knobs.http_5xx_rate = 0.3);
+        let simulator = wechat_with(|knobs| knobs.http_5xx_rate = 0.3);
         let mut failed = Vec::new();
         for _ in 0..100 {
-            let code = simulator.issue_code("lin", APPID, "snsapi_base").unwrap();
-            let status = get(&simulator, &exchange_url(&code)).await.status;
+            let url = fresh_exchange(&simulator, "snsapi_base");
+            let status = get(&simulator, &url).await.status;
             failed.push((status == StatusCode::BAD_GATEWAY, last(&simulator).processed));
         }
         failed
@@ -128,8 +125,7 @@ async fn a_part_of_the_calls_fails_by_chance_and_by_seed() {
 
 #[tokio::test]
 async fn both_subsystems_fail_in_their_own_words() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| {
+    let simulator = wechat_with(|knobs| {
         for path in [EXCHANGE, "/cgi-bin/token"] {
             knobs.script(path, Fault::Errcode { errcode: 40001, errmsg: None });
             knobs.script(path, Fault::Truncated);
@@ -155,11 +151,10 @@ async fn what_wechat_does_not_have_is_in_the_ledger_too() {
 
 #[tokio::test]
 async fn a_held_answer_has_had_its_effect() {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
-    let code = simulator.issue_code("lin", APPID, "snsapi_base").unwrap();
+    let simulator = wechat_with(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
+    let url = fresh_exchange(&simulator, "snsapi_base");
     let asking = tokio::spawn({
-        let (simulator, url) = (simulator.clone(), exchange_url(&code));
+        let (simulator, url) = (simulator.clone(), url);
         async move { get(&simulator, &url).await }
     });
     simulator.until(|entries| entries.iter().any(|entry| entry.outcome == Outcome::Ok)).await;

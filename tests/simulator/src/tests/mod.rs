@@ -11,13 +11,15 @@ mod served;
 mod tokens;
 mod userinfo;
 
+use std::fmt::Display;
+
 use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode},
 };
 use tower::ServiceExt;
 
-use crate::{Entry, Settings, Simulator};
+use crate::{Entry, Knobs, Outcome, Settings, Simulator};
 
 /// The Official Account and the website app of the example settings.
 const APPID: &str = "wx0000000000000aaa";
@@ -42,6 +44,13 @@ fn wechat() -> Simulator {
     }
     let simulator = Simulator::new(settings);
     simulator.knobs(|knobs| knobs.clock = Some(NOW));
+    simulator
+}
+
+/// The same with a knob turned.
+fn wechat_with<R>(turn: impl FnOnce(&mut Knobs) -> R) -> Simulator {
+    let simulator = wechat();
+    simulator.knobs(turn);
     simulator
 }
 
@@ -97,8 +106,20 @@ async fn get_with(simulator: &Simulator, path_and_query: &str, headers: &[(&str,
     send(simulator, request.body(Body::empty()).unwrap()).await
 }
 
+/// The same by a person.
+async fn get_as(simulator: &Simulator, path_and_query: &str, person: &str) -> Reply {
+    get_with(simulator, path_and_query, &[("x-simulator-person", person)]).await
+}
+
 async fn post(simulator: &Simulator, path: &str, body: &str) -> Reply {
     send(simulator, Request::post(path).body(Body::from(body.to_owned())).unwrap()).await
+}
+
+/// A POST that says in a form what the address says in its query.
+async fn post_form(simulator: &Simulator, url: &str) -> Reply {
+    let (path, form) = url.split_once('?').unwrap();
+    let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+    send(simulator, request.body(Body::from(form.to_owned())).unwrap()).await
 }
 
 fn encode(value: &str) -> String {
@@ -125,6 +146,26 @@ fn userinfo_url(access_token: &str, openid: &str) -> String {
     format!("{USERINFO}?access_token={access_token}&openid={openid}&lang=zh_CN")
 }
 
+/// What the tokens of an exchange ask for a profile.
+fn profile_url(tokens: &Reply) -> String {
+    userinfo_url(&tokens.string("access_token"), &tokens.string("openid"))
+}
+
+/// What the first person's fresh tokens of a scope ask for a profile.
+async fn fresh_profile(simulator: &Simulator, scope: &str) -> String {
+    profile_url(&tokens(simulator, scope).await)
+}
+
+/// An address with the website app in the place of the Official Account.
+fn of_website(url: &str) -> String {
+    url.replace(APPID, WEBSITE_APPID).replace(SECRET, WEBSITE_SECRET)
+}
+
+/// The exchange of a fresh code of the first person.
+fn fresh_exchange(simulator: &Simulator, scope: &str) -> String {
+    exchange_url(&simulator.issue_code("lin", APPID, scope).unwrap())
+}
+
 /// The tokens of the first person.
 async fn tokens(simulator: &Simulator, scope: &str) -> Reply {
     tokens_of(simulator, "lin", scope).await
@@ -138,26 +179,43 @@ async fn tokens_of(simulator: &Simulator, person: &str, scope: &str) -> Reply {
 /// The profile of a person under the current knobs.
 async fn profile_of(simulator: &Simulator, person: &str) -> Reply {
     let tokens = tokens_of(simulator, person, "snsapi_userinfo").await;
-    get(simulator, &userinfo_url(&tokens.string("access_token"), &tokens.string("openid"))).await
+    get(simulator, &profile_url(&tokens)).await
 }
 
-/// An error of `sns`: its status, its content type, and its body with the request id checked and written as `R`.
-fn assert_error(reply: &Reply, expected: &str) {
+/// An error of the API: its number, and its text up to the request id.
+type Failure = (i64, &'static str);
+
+/// An error of `sns`.
+fn assert_error(reply: &Reply, failure: (impl Display, &str)) {
+    assert_failed(reply, "text/plain", failure);
+}
+
+/// An error's status, content type, and whole body, with the request id checked and given back.
+fn assert_failed<'a>(reply: &'a Reply, content_type: &str, failure: (impl Display, &str)) -> &'a str {
+    let (errcode, errmsg) = failure;
+    assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, content_type));
+    let body = reply.text();
+    let rid = body.split_once("rid: ").map_or("", |(_, rid)| rid.trim_end_matches("\"}"));
+    let is_group =
+        |group: &str| group.len() == 8 && group.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
+    assert!(rid.split('-').count() == 3 && rid.split('-').all(is_group), "{body}");
+    assert_eq!(body, format!(r#"{{"errcode":{errcode},"errmsg":"{errmsg} rid: {rid}"}}"#));
+    rid
+}
+
+/// An error page: what it says, and that it is in the ledger by its number, or else by its text.
+fn assert_page(simulator: &Simulator, reply: &Reply, text: &str) {
     assert_eq!(reply.status, StatusCode::OK);
-    assert_eq!(reply.header("content-type"), "text/plain");
-    let text = reply.text();
-    let (before, rid) = text.split_once("rid: ").unwrap_or((text, ""));
-    let rid = rid.trim_end_matches("\"}");
-    let groups: Vec<&str> = rid.split('-').collect();
-    assert_eq!(groups.len(), 3, "{text}");
-    assert!(
-        groups
-            .iter()
-            .all(|group| group.len() == 8
-                && group.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))),
-        "{text}"
-    );
-    assert_eq!(format!("{before}rid: R\"}}"), expected);
+    assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(reply.header("location"), "");
+    assert!(reply.text().contains(text), "{text}: {}", reply.text());
+    let error = text.rsplit("错误码：").next().unwrap_or_default().to_owned();
+    assert_eq!(last(simulator).outcome, Outcome::Page { error });
+}
+
+/// What WeChat answers with that error page.
+async fn refuses(simulator: &Simulator, url: &str, text: &str) {
+    assert_page(simulator, &get(simulator, url).await, text);
 }
 
 fn last(simulator: &Simulator) -> Entry {

@@ -1,7 +1,7 @@
 //! §6.3, login by QR code.
 
 use super::*;
-use crate::{Action, Denial, Fault, Outcome, QrFragment, QrProgress};
+use crate::{Action, Denial, Fault, QrFragment, QrProgress};
 
 const POLL: &str = "/connect/l/qrconnect";
 
@@ -15,8 +15,7 @@ fn qr_url(appid: &str) -> String {
 
 /// A simulator whose polls do not wait, and the uuid of the QR code it shows.
 async fn shown(url: &str) -> (Simulator, String) {
-    let simulator = wechat();
-    simulator.knobs(|knobs| knobs.qr_poll_milliseconds = 0);
+    let simulator = wechat_with(|knobs| knobs.qr_poll_milliseconds = 0);
     let page = get(&simulator, url).await;
     let uuid = uuid_in(&page);
     (simulator, uuid)
@@ -102,7 +101,7 @@ async fn q2_waiting_scanned_confirmed() {
         QrProgress::Confirmed { person: "zhou".to_owned(), code: code.clone(), location }
     );
 
-    let url = exchange_url(&code).replace(APPID, WEBSITE_APPID).replace(SECRET, WEBSITE_SECRET);
+    let url = of_website(&exchange_url(&code));
     let tokens = get(&simulator, &url).await;
     assert_eq!(tokens.string("scope"), "snsapi_login");
     assert_eq!(tokens.string("unionid"), simulator.unionid("zhou", APPID).unwrap());
@@ -174,7 +173,7 @@ async fn q3_too_old() {
 }
 
 #[tokio::test]
-async fn q4_what_is_not_the_apps_own() {
+async fn q4_q5_what_is_not_the_apps_own() {
     let url = qr_url(WEBSITE_APPID);
     let cases = [
         (qr_url(APPID), "Scope 参数错误或没有 Scope 权限"),
@@ -188,21 +187,14 @@ async fn q4_what_is_not_the_apps_own() {
         (url.replace("login.example.com", "evil.example"), "redirect_uri 参数错误"),
         (url.replace("https%3A%2F%2Flogin.example.com%2Fcallback", ""), "redirect_uri 参数错误"),
         (url.replace("response_type=code", "response_type=token"), "该链接无法访问"),
+        // Q5: an unknown app, and none.
+        (qr_url("wx0000000000000ccc"), "AppID 参数错误"),
+        (qr_url(""), "AppID 参数错误"),
     ];
     for (url, error) in cases {
         let simulator = wechat();
-        let reply = get(&simulator, &url).await;
-        assert!(reply.text().contains(error), "{url}");
-        assert_eq!(last(&simulator).outcome, Outcome::Page { error: error.to_owned() });
+        refuses(&simulator, &url, error).await;
         assert!(simulator.qr_codes().is_empty());
-    }
-}
-
-#[tokio::test]
-async fn q5_an_unknown_app() {
-    for appid in ["wx0000000000000ccc", ""] {
-        let reply = get(&wechat(), &qr_url(appid)).await;
-        assert!(reply.text().contains("AppID 参数错误"), "{appid}");
     }
 }
 
@@ -229,8 +221,7 @@ async fn a_fragment_comes_before_the_code_or_after_it() {
         (QrFragment::Within, "https://login.example.com/#/p?code=CODE&state=abc123"),
         (QrFragment::Before, "https://login.example.com/?code=CODE&state=abc123#/p"),
     ] {
-        let simulator = wechat();
-        simulator.knobs(|knobs| knobs.qr_fragment = place);
+        let simulator = wechat_with(|knobs| knobs.qr_fragment = place);
         get(&simulator, &url).await;
         simulator.attempt(&scan("lin")).unwrap();
         simulator.attempt(&Action::Confirm { uuid: None }).unwrap();

@@ -45,8 +45,7 @@ async fn ask(address: std::net::SocketAddr, path_and_query: &str) -> Vec<u8> {
 async fn answers_drop_before_after_and_half_way() {
     let served = serve().await;
     let simulator = &served.simulator;
-    let code = simulator.issue_code("lin", APPID, "snsapi_base").unwrap();
-    let url = exchange_url(&code);
+    let url = fresh_exchange(simulator, "snsapi_base");
 
     simulator.knobs(|knobs| knobs.script(EXCHANGE, Fault::DropBefore));
     assert_eq!(ask(served.address, &url).await, b"");
@@ -59,9 +58,9 @@ async fn answers_drop_before_after_and_half_way() {
     let again = ask(served.address, &url).await;
     assert!(String::from_utf8(again).unwrap().contains("\"errcode\":40163"));
 
-    let code = simulator.issue_code("lin", APPID, "snsapi_base").unwrap();
+    let url = fresh_exchange(simulator, "snsapi_base");
     simulator.knobs(|knobs| knobs.script(EXCHANGE, Fault::DropHalfWay));
-    let half = String::from_utf8(ask(served.address, &exchange_url(&code)).await).unwrap();
+    let half = String::from_utf8(ask(served.address, &url).await).unwrap();
     let (head, body) = half.split_once("\r\n\r\n").unwrap();
     let (_, length) = head.split_once("content-length: ").unwrap();
     let length: usize = length.lines().next().unwrap().parse().unwrap();
@@ -76,16 +75,16 @@ async fn a_caller_that_gives_up_has_spent_its_code() {
     let served = serve().await;
     let simulator = &served.simulator;
     simulator.knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
-    let code = simulator.issue_code("lin", APPID, "snsapi_base").unwrap();
+    let url = fresh_exchange(simulator, "snsapi_base");
     let asking = tokio::spawn({
-        let (address, url) = (served.address, exchange_url(&code));
+        let (address, url) = (served.address, url.clone());
         async move { ask(address, &url).await }
     });
     simulator.until(|entries| entries.iter().any(|entry| entry.processed)).await;
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
     simulator.act(&crate::Action::Release);
-    let again = ask(served.address, &exchange_url(&code)).await;
+    let again = ask(served.address, &url).await;
     assert!(String::from_utf8(again).unwrap().contains("\"errcode\":40163"));
 }
 
