@@ -8,7 +8,7 @@ use axum::http::header;
 
 use crate::{
     callback::{before_fragment, is_callback_of, is_on},
-    knobs::{Consent, Denial, DuplicateCallback},
+    knobs::{Consent, DuplicateCallback},
     pages::{self, PageError},
     receive::{CHOSEN_PERSON, Received},
     settings::{App, AppKind, Component},
@@ -239,11 +239,9 @@ fn allow(world: &mut World, asked: &Asked, person: &str, allowed: Allowed) -> An
 }
 
 fn deny(world: &World, asked: &Asked, person: &str) -> Answer {
-    let state = ("state", asked.state.as_str());
-    let mut answer = match world.knobs.denial {
-        Denial::None => pages::left(),
-        Denial::StateOnly => go(world, before_fragment(&asked.redirect_uri, &[state])),
-        Denial::Authdeny => go(world, before_fragment(&asked.redirect_uri, &[("code", "authdeny"), state])),
+    let mut answer = match world.knobs.denial.parameters(&asked.state) {
+        None => pages::left(),
+        Some(parameters) => go(world, before_fragment(&asked.redirect_uri, &parameters)),
     };
     answer.about = Some((person.to_owned(), world.openid(person, &asked.appid)));
     answer

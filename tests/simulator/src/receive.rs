@@ -308,7 +308,7 @@ fn decide(world: &mut World, received: &Received, scripted: &Scripted) -> (Answe
 
 /// An answer that no endpoint gives.
 fn bend(fault: &Fault, dialect: Dialect, truth: Option<&Answer>) -> Answer {
-    let outcome = Outcome::Fault { fault: fault.name().to_owned() };
+    let outcome = Outcome::Fault { fault: fault.name() };
     let body = truth.map(|truth| truth.body.as_slice()).unwrap_or_default();
     let api = |body| Answer::api(dialect, body, outcome.clone());
     match fault {

@@ -53,6 +53,13 @@ pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Strin
     response
 }
 
+/// Sends the browser on after a form.
+pub(crate) fn see_other(location: &str) -> Response<Body> {
+    let mut response = answer(StatusCode::SEE_OTHER, "text/plain", String::new());
+    response.headers_mut().extend(location.parse().ok().map(|location| (header::LOCATION, location)));
+    response
+}
+
 fn json_of(value: &impl Serialize) -> Reply {
     let body = serde_json::to_string_pretty(value).map_err(|cause| mistake(&cause))?;
     Ok(answer(StatusCode::OK, "application/json", body))

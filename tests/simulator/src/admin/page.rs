@@ -3,11 +3,11 @@
 use axum::{
     body::Body,
     extract::State,
-    http::{Request, Response, StatusCode, header},
+    http::{Request, Response, StatusCode},
 };
 use serde_json::{Map, Value};
 
-use super::{Mistake, answer, body_of, patch};
+use super::{Mistake, answer, body_of, patch, see_other};
 use crate::{
     App, Component, Entry, Knobs, QrCode, Simulator, pages, words,
     words::knobs::{DESCRIPTIONS, Description, Input},
@@ -123,12 +123,7 @@ pub(super) async fn submit(State(simulator): State<Simulator>, request: Request<
         changes.insert((*name).to_owned(), value);
     }
     match patch(&simulator, changes) {
-        Ok(()) => {
-            let mut response = answer(StatusCode::SEE_OTHER, "text/plain", String::new());
-            let here = header::HeaderValue::from_static("/_simulator/");
-            response.headers_mut().insert(header::LOCATION, here);
-            response
-        }
+        Ok(()) => see_other("/_simulator/"),
         Err(Mistake(status, error)) => render(&simulator, status, error),
     }
 }

@@ -15,6 +15,17 @@ macro_rules! choices {
     )+ };
 }
 
+impl Denial {
+    /// What the callback of a login is told, if it is called.
+    pub(crate) fn parameters(self, state: &str) -> Option<Vec<(&'static str, &str)>> {
+        match self {
+            Self::None => None,
+            Self::StateOnly => Some(vec![("state", state)]),
+            Self::Authdeny => Some(vec![("code", "authdeny"), ("state", state)]),
+        }
+    }
+}
+
 choices! {
     /// Whether the consent page asks. A request header `x-simulator-consent: allow | deny` answers for one request.
     Consent {

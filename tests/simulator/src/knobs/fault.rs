@@ -1,6 +1,7 @@
 //! What can be scripted to go wrong with the next answers.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What one of the next calls of an endpoint answers instead of the truth.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -84,19 +85,8 @@ pub enum Fault {
 
 impl Fault {
     /// The name the admin interface uses.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Errcode { .. } => "errcode",
-            Self::Raw { .. } => "raw",
-            Self::Html { .. } => "html",
-            Self::Redirect { .. } => "redirect",
-            Self::Truncated => "truncated",
-            Self::Oversize { .. } => "oversize",
-            Self::DuplicateKeys => "duplicate_keys",
-            Self::DropBefore => "drop_before",
-            Self::DropAfter => "drop_after",
-            Self::DropHalfWay => "drop_half_way",
-        }
+    pub(crate) fn name(&self) -> String {
+        let json = serde_json::to_value(self).unwrap_or_default();
+        json.get("answer").and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::{
     authorize::who,
     callback::{Slot, at_the_end, before_fragment, is_callback_of},
-    knobs::{Denial, QrFragment},
+    knobs::QrFragment,
     ledger::Outcome,
     pages::{self, PageError},
     receive::Received,
@@ -140,12 +140,7 @@ impl QrCode {
 
     /// Where the page goes after a refusal, if it goes anywhere.
     fn denial(&self, world: &World) -> Option<String> {
-        let state = ("state", self.state.as_str());
-        let parameters = match world.knobs.denial {
-            Denial::None => return None,
-            Denial::StateOnly => vec![state],
-            Denial::Authdeny => vec![("code", "authdeny"), state],
-        };
+        let parameters = world.knobs.denial.parameters(&self.state)?;
         Some(match world.knobs.qr_fragment {
             QrFragment::Within => at_the_end(&self.redirect_uri, &parameters),
             QrFragment::Before => before_fragment(&self.redirect_uri, &parameters),

@@ -4,13 +4,13 @@ use askama::Template;
 use axum::{
     body::Body,
     extract::{RawQuery, State},
-    http::{Request, Response, StatusCode, header},
+    http::{Request, Response, StatusCode},
 };
 
 use super::QrProgress;
 use crate::{
     Action, Simulator,
-    admin::{Mistake, answer, body_of},
+    admin::{Mistake, answer, body_of, see_other},
     pages::{Choice, initial, render},
     words,
     world::World,
@@ -56,13 +56,10 @@ pub(crate) async fn tap(State(simulator): State<Simulator>, request: Request<Bod
     if let Err(error) = simulator.attempt(&action) {
         return page(&simulator.world(), uuid.as_deref(), error);
     }
-    let mut response = answer(StatusCode::SEE_OTHER, "text/plain", String::new());
     let query: String = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(uuid.map(|uuid| ("uuid", uuid)))
         .finish();
-    let location = format!("/_simulator/phone?{query}");
-    response.headers_mut().extend(location.parse().ok().map(|location| (header::LOCATION, location)));
-    response
+    see_other(&format!("/_simulator/phone?{query}"))
 }
 
 fn page(world: &World, uuid: Option<&str>, error: String) -> Response<Body> {

@@ -10,12 +10,16 @@ async fn call(simulator: &Simulator, method: &str, path: &str, body: &Value) -> 
     send(simulator, request.body(Body::from(body)).unwrap()).await
 }
 
+async fn look(simulator: &Simulator, path: &str) -> Reply {
+    call(simulator, "GET", path, &Value::Null).await
+}
+
 #[tokio::test]
 async fn the_ledger_is_read_narrowed_and_cleared() {
     let simulator = wechat();
     get(&simulator, &exchange_url("x")).await;
     get(&simulator, USERINFO).await;
-    let entries = call(&simulator, "GET", "ledger", &Value::Null).await.json();
+    let entries = look(&simulator, "ledger").await.json();
     assert_eq!(entries.as_array().unwrap().len(), 2);
     assert_eq!(
         entries[0],
@@ -30,10 +34,10 @@ async fn the_ledger_is_read_narrowed_and_cleared() {
     for (filter, count) in
         [("path=/sns/userinfo", 1), ("code=x", 1), ("after=1", 1), ("after=2", 0), ("appid=y", 0)]
     {
-        let entries = call(&simulator, "GET", &format!("ledger?{filter}"), &Value::Null).await.json();
+        let entries = look(&simulator, &format!("ledger?{filter}")).await.json();
         assert_eq!(entries.as_array().unwrap().len(), count, "{filter}");
     }
-    assert_eq!(call(&simulator, "GET", "ledger?a=b", &Value::Null).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(look(&simulator, "ledger?a=b").await.status, StatusCode::BAD_REQUEST);
 
     assert_eq!(call(&simulator, "DELETE", "ledger", &Value::Null).await.status, StatusCode::NO_CONTENT);
     get(&simulator, USERINFO).await;
@@ -58,7 +62,7 @@ async fn knobs_are_read_patched_and_replaced() {
         (&knobs["denial"], &knobs["clock"], &knobs["check_user_agent"]),
         (&json!("none"), &json!(null), &json!(false))
     );
-    assert_eq!(call(&simulator, "GET", "knobs", &Value::Null).await.json(), knobs);
+    assert_eq!(look(&simulator, "knobs").await.json(), knobs);
 }
 
 #[tokio::test]
@@ -152,7 +156,7 @@ async fn the_page_shows_and_sets_the_knobs() {
 #[tokio::test]
 async fn the_page_saves_what_it_shows() {
     let simulator = wechat();
-    let before = call(&simulator, "GET", "knobs", &Value::Null).await.json();
+    let before = look(&simulator, "knobs").await.json();
     let mut form = form_urlencoded::Serializer::new(String::new());
     for (name, value) in before.as_object().unwrap() {
         let value = match value {
@@ -163,7 +167,7 @@ async fn the_page_saves_what_it_shows() {
         form.append_pair(name, &value);
     }
     assert_eq!(post(&simulator, "/_simulator/", &form.finish()).await.status, StatusCode::SEE_OTHER);
-    assert_eq!(call(&simulator, "GET", "knobs", &Value::Null).await.json(), before);
+    assert_eq!(look(&simulator, "knobs").await.json(), before);
 }
 
 #[tokio::test]
@@ -174,14 +178,14 @@ async fn qr_codes_are_listed_and_decided() {
         "/connect/qrconnect?appid={WEBSITE_APPID}&redirect_uri={redirect_uri}&response_type=code&scope=snsapi_login&state=s"
     );
     get(&simulator, &url).await;
-    let listed = call(&simulator, "GET", "qrcodes", &Value::Null).await.json();
+    let listed = look(&simulator, "qrcodes").await.json();
     assert_eq!(listed[0]["progress"], json!({ "progress": "waiting" }));
     let uuid = &listed[0]["uuid"];
     let early = call(&simulator, "POST", "actions", &json!({ "action": "confirm", "uuid": uuid })).await;
     assert_eq!(early.status, StatusCode::BAD_REQUEST);
     call(&simulator, "POST", "actions", &json!({ "action": "scan", "uuid": uuid, "person": "zhou" })).await;
     call(&simulator, "POST", "actions", &json!({ "action": "confirm" })).await;
-    let progress = &call(&simulator, "GET", "qrcodes", &Value::Null).await.json()[0]["progress"];
+    let progress = &look(&simulator, "qrcodes").await.json()[0]["progress"];
     assert_eq!((&progress["progress"], &progress["person"]), (&json!("confirmed"), &json!("zhou")));
     assert!(progress["location"].as_str().unwrap().starts_with("https://login.example.com/callback?code=0"));
     let page = get(&simulator, "/_simulator/").await;
@@ -192,7 +196,7 @@ async fn qr_codes_are_listed_and_decided() {
 #[tokio::test]
 async fn settings_are_replaced() {
     let simulator = wechat();
-    let mut settings = call(&simulator, "GET", "settings", &Value::Null).await.json();
+    let mut settings = look(&simulator, "settings").await.json();
     settings["apps"][0]["name"] = json!("青禾");
     let replaced = call(&simulator, "PUT", "settings", &settings).await;
     assert_eq!(replaced.json()["apps"][0]["name"], "青禾");
@@ -208,8 +212,8 @@ async fn settings_are_replaced() {
 #[tokio::test]
 async fn settings_are_shown_and_strangers_turned_away() {
     let simulator = wechat();
-    let settings = call(&simulator, "GET", "settings", &Value::Null).await.json();
+    let settings = look(&simulator, "settings").await.json();
     assert_eq!(settings["apps"][0]["secret"], SECRET);
     assert_eq!(settings["people"].as_array().unwrap().len(), 4);
-    assert_eq!(call(&simulator, "GET", "nothing", &Value::Null).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(look(&simulator, "nothing").await.status, StatusCode::NOT_FOUND);
 }

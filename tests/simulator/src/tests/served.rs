@@ -1,66 +1,75 @@
 //! Over a real port: what only a connection can show.
 
-use std::io;
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::oneshot,
+    task::JoinHandle,
 };
+use tokio_rustls::{TlsConnector, rustls};
 
 use super::*;
 use crate::Fault;
 
 struct Served {
     simulator: Simulator,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     stop: oneshot::Sender<()>,
-    serving: tokio::task::JoinHandle<io::Result<()>>,
+    serving: JoinHandle<io::Result<()>>,
 }
 
-async fn serve() -> Served {
+async fn serve(tls: Option<Arc<rustls::ServerConfig>>) -> Served {
     let simulator = wechat();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn({
-        let simulator = simulator.clone();
-        async move { simulator.serve(listener, async { drop(stopped.await) }).await }
+        let (simulator, stopped) = (simulator.clone(), async { drop(stopped.await) });
+        async move {
+            match tls {
+                Some(tls) => simulator.serve_tls(listener, tls, stopped).await,
+                None => simulator.serve(listener, stopped).await,
+            }
+        }
     });
     Served { simulator, address, stop, serving }
 }
 
 /// Everything that comes back for one request on a connection of its own.
-async fn ask(address: std::net::SocketAddr, path_and_query: &str) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path_and_query} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+async fn ask(address: SocketAddr, path_and_query: &str) -> String {
+    ask_on(TcpStream::connect(address).await.unwrap(), path_and_query).await
+}
+
+async fn ask_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, path_and_query: &str) -> String {
+    let request = format!("GET {path_and_query} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // A connection that is reset ends like one that is closed.
+    // A connection that is reset ends like one that is closed, and TLS may end without saying so.
     let _ = stream.read_to_end(&mut answer).await;
-    answer
+    String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test]
 async fn answers_drop_before_after_and_half_way() {
-    let served = serve().await;
+    let served = serve(None).await;
     let simulator = &served.simulator;
     let url = fresh_exchange(simulator, "snsapi_base");
 
     simulator.knobs(|knobs| knobs.script(EXCHANGE, Fault::DropBefore));
-    assert_eq!(ask(served.address, &url).await, b"");
+    assert_eq!(ask(served.address, &url).await, "");
     assert!(!last(simulator).processed);
 
     simulator.knobs(|knobs| knobs.script(EXCHANGE, Fault::DropAfter));
-    assert_eq!(ask(served.address, &url).await, b"");
+    assert_eq!(ask(served.address, &url).await, "");
     assert!(last(simulator).processed);
 
-    let again = ask(served.address, &url).await;
-    assert!(String::from_utf8(again).unwrap().contains("\"errcode\":40163"));
+    assert!(ask(served.address, &url).await.contains("\"errcode\":40163"));
 
     let url = fresh_exchange(simulator, "snsapi_base");
     simulator.knobs(|knobs| knobs.script(EXCHANGE, Fault::DropHalfWay));
-    let half = String::from_utf8(ask(served.address, &url).await).unwrap();
+    let half = ask(served.address, &url).await;
     let (head, body) = half.split_once("\r\n\r\n").unwrap();
     let (_, length) = head.split_once("content-length: ").unwrap();
     let length: usize = length.lines().next().unwrap().parse().unwrap();
@@ -72,7 +81,7 @@ async fn answers_drop_before_after_and_half_way() {
 
 #[tokio::test]
 async fn a_caller_that_gives_up_has_spent_its_code() {
-    let served = serve().await;
+    let served = serve(None).await;
     let simulator = &served.simulator;
     simulator.knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
     let url = fresh_exchange(simulator, "snsapi_base");
@@ -84,28 +93,17 @@ async fn a_caller_that_gives_up_has_spent_its_code() {
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
     simulator.act(&crate::Action::Release);
-    let again = ask(served.address, &url).await;
-    assert!(String::from_utf8(again).unwrap().contains("\"errcode\":40163"));
+    assert!(ask(served.address, &url).await.contains("\"errcode\":40163"));
 }
 
 #[tokio::test]
 async fn https_with_a_certificate_of_ones_own() {
-    use std::sync::Arc;
-
-    use tokio_rustls::{TlsConnector, rustls};
-
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let tls = crate::tls_config(cert.pem().as_bytes(), signing_key.serialize_pem().as_bytes()).unwrap();
-    let simulator = wechat();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let serving = tokio::spawn({
-        let simulator = simulator.clone();
-        async move { simulator.serve_tls(listener, tls, std::future::pending()).await }
-    });
+    let served = serve(Some(tls)).await;
     // Whoever says nothing keeps nobody else waiting.
-    let silent = TcpStream::connect(address).await.unwrap();
+    let silent = TcpStream::connect(served.address).await.unwrap();
 
     let mut roots = rustls::RootCertStore::empty();
     roots.add(cert.der().clone()).unwrap();
@@ -116,17 +114,12 @@ async fn https_with_a_certificate_of_ones_own() {
             .with_root_certificates(roots)
             .with_no_client_auth();
     let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
-    let stream = TcpStream::connect(address).await.unwrap();
-    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
-    let request = format!("GET {USERINFO} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    // The peer may close without saying so.
-    let _ = stream.read_to_end(&mut answer).await;
-    assert!(String::from_utf8(answer).unwrap().contains("\"errcode\":41001"));
+    let stream = TcpStream::connect(served.address).await.unwrap();
+    let stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+    assert!(ask_on(stream, USERINFO).await.contains("\"errcode\":41001"));
     drop(silent);
-    serving.abort();
-    assert!(serving.await.unwrap_err().is_cancelled());
+    served.serving.abort();
+    assert!(served.serving.await.unwrap_err().is_cancelled());
 
     let wrong = crate::tls_config(b"", signing_key.serialize_pem().as_bytes()).unwrap_err();
     assert_eq!(wrong, "there is no certificate in the PEM");
@@ -135,7 +128,7 @@ async fn https_with_a_certificate_of_ones_own() {
 
 #[tokio::test]
 async fn stopping_lets_held_and_delayed_answers_go() {
-    let served = serve().await;
+    let served = serve(None).await;
     served.simulator.knobs(|knobs| {
         knobs.hold.insert(USERINFO.to_owned());
         knobs.delay_milliseconds.insert(AUTH.to_owned(), 3_600_000);
@@ -146,7 +139,7 @@ async fn stopping_lets_held_and_delayed_answers_go() {
     served.stop.send(()).unwrap();
     served.serving.await.unwrap().unwrap();
     for asked in asking {
-        let answer = String::from_utf8(asked.await.unwrap()).unwrap();
+        let answer = asked.await.unwrap();
         assert!(answer.contains("\"errcode\":41001"), "{answer}");
     }
 }
