@@ -49,7 +49,8 @@ pub struct App {
     pub test_account: bool,
 }
 
-/// A third-party platform, which logs people in on behalf of Official Accounts.
+/// A third-party platform, which logs people in on behalf of Official Accounts
+/// ([代公众号发起网页授权](https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html)).
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
@@ -68,9 +69,9 @@ pub struct Component {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AppKind {
-    /// 公众号: login inside WeChat, codes live 5 minutes.
+    /// 公众号: login inside WeChat ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html)), codes live 5 minutes.
     OfficialAccount,
-    /// 网站应用: login by QR code on any browser, codes live 10 minutes.
+    /// 网站应用: login by QR code on any browser ([微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)), codes live 10 minutes.
     Website,
 }
 
