@@ -41,6 +41,7 @@ pub struct Browser {
     destinations: Arc<HashMap<String, Destination>>,
     user_agent: String,
     accept_language: String,
+    headers: HeaderMap,
 }
 
 #[derive(Clone, Copy)]
@@ -154,6 +155,7 @@ impl Browser {
             destinations: Arc::default(),
             user_agent: WECHAT_USER_AGENT.to_owned(),
             accept_language: "zh-CN,zh;q=0.9".to_owned(),
+            headers: HeaderMap::new(),
         })
     }
 
@@ -188,7 +190,20 @@ impl Browser {
         self
     }
 
-    /// Another visitor's browser: it leads to the same places and has no cookies.
+    /// The same browser, sending one header more with every request, which no page could.
+    ///
+    /// # Panics
+    ///
+    /// When the name or the value cannot be a header.
+    #[expect(clippy::expect_used, reason = "a test gives constants")]
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        let value = HeaderValue::from_str(value).expect("a header's value");
+        self.headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+
+    /// Another browser of the same kind: it leads to the same places and has no cookies.
     #[must_use]
     pub fn another(&self) -> Self {
         Self { jar: Arc::default(), ..self.clone() }
@@ -335,6 +350,7 @@ impl Browser {
             let origin = from.origin().ascii_serialization();
             headers.insert(header::ORIGIN, HeaderValue::from_str(&origin)?);
         }
+        headers.extend(self.headers.clone());
         headers.extend(visit.headers.clone());
         Ok(headers)
     }

@@ -270,6 +270,32 @@ impl Drop for Database {
     }
 }
 
+/// The text of an attribute of an item, whatever its type.
+#[must_use]
+pub fn attribute<'a>(item: &'a Value, name: &str) -> &'a str {
+    let value = item.get(name).and_then(Value::as_object).and_then(|value| value.values().next());
+    value.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The number of an attribute of an item.
+///
+/// # Errors
+///
+/// When it has none.
+pub fn number(item: &Value, name: &str) -> Result<u64> {
+    let text = attribute(item, name);
+    text.parse().map_err(|error| Failure::from(error).during(format!("{name} is {text:?}")))
+}
+
+/// The item with another value of one attribute.
+#[must_use]
+pub fn with(mut item: Value, name: &str, value: Value) -> Value {
+    if let Some(attributes) = item.as_object_mut() {
+        attributes.insert(name.to_owned(), value);
+    }
+    item
+}
+
 /// A request of the engine.
 fn request<T: DeserializeOwned>(body: Value) -> Result<T> {
     Ok(serde_json::from_value(body)?)

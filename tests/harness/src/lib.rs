@@ -12,8 +12,9 @@
 //! ```no_run
 //! # async fn example() -> harness::Result<()> {
 //! let stack = harness::Stack::start(harness::Options::default()).await?;
-//! let browser = stack.browser();
-//! let hops = browser.follow("https://login.example.com/authorize").await?;
+//! let visitor = stack.visitor("lin");
+//! visitor.log_in().await?;
+//! assert_eq!(visitor.userinfo().await?.status, 200);
 //! # Ok(())
 //! # }
 //! ```
@@ -31,12 +32,14 @@ pub mod failure;
 pub mod functions;
 pub mod gateway;
 pub mod logs;
+pub mod places;
 pub mod proxy;
 pub mod runtime_api;
 pub mod secrets_manager;
 pub mod stack;
 pub mod template;
 pub mod time;
+pub mod visitor;
 mod worker;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -44,6 +47,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use browser::{Answer, Browser};
 pub use failure::{Failure, Result};
 pub use stack::{Options, Stack};
+pub use visitor::Visitor;
 
 /// A lock that a panicked test does not take away from the others: what the harness keeps is
 /// complete after every statement, so poison means nothing here.

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde_json::{Map, Value};
-use simulator::{Entry, Settings, Simulator};
+use simulator::{Action, Entry, Settings, Simulator};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use url::Url;
 
@@ -16,12 +16,13 @@ use crate::{
     binaries::{Binaries, workspace},
     browser::Browser,
     canaries::Watch,
-    database::Database,
+    database::{Database, attribute},
     functions::{Functions, Specification},
     gateway::Gateway,
     logs::Logs,
     proxy::Proxy,
     template::Template,
+    visitor::Visitor,
 };
 
 /// Where the login is deployed, as far as browsers and WeChat know.
@@ -253,10 +254,22 @@ impl Stack {
         self.browser.another()
     }
 
+    /// A new visitor with such a browser: somebody whom WeChat's simulator knows.
+    #[must_use]
+    pub fn visitor(&self, person: &str) -> Visitor {
+        Visitor::new(self, person)
+    }
+
     /// WeChat.
     #[must_use]
     pub fn simulator(&self) -> &Simulator {
         &self.simulator
+    }
+
+    /// The requests to one of WeChat's endpoints, in order.
+    #[must_use]
+    pub fn requests(&self, path: &str) -> Vec<Entry> {
+        self.simulator.ledger().into_iter().filter(|entry| entry.path == path).collect()
     }
 
     /// Waits until WeChat's ledger satisfies a condition: that a request has arrived, for one.
@@ -299,6 +312,54 @@ impl Stack {
     pub fn table(&self, logical_id: &str) -> Result<&str> {
         let name = self.tables.get(logical_id).map(String::as_str);
         name.ok_or_else(|| Failure::new(format!("the template has no table {logical_id}")))
+    }
+
+    /// The items of the table of logins.
+    ///
+    /// # Errors
+    ///
+    /// When the template has no such table, or it cannot be read.
+    pub fn logins(&self) -> Result<Vec<Value>> {
+        self.database.items(self.table("LoginsTable")?)
+    }
+
+    /// The items of the table of sessions.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn sessions(&self) -> Result<Vec<Value>> {
+        self.database.items(self.table("SessionsTable")?)
+    }
+
+    /// Forgets every login, every session and what WeChat remembers, as if nothing had ever happened here.
+    ///
+    /// # Errors
+    ///
+    /// When a table cannot be read or written.
+    pub fn forget_everything(&self) -> Result<()> {
+        for table in self.tables.values() {
+            for item in self.database.items(table)? {
+                self.database.delete(table, attribute(&item, "id"))?;
+            }
+        }
+        self.simulator.act(&Action::Reset);
+        Ok(())
+    }
+
+    /// Forgets the apps' global tokens, and the leases of whoever died over one.
+    ///
+    /// # Errors
+    ///
+    /// When the table of sessions cannot be read or written.
+    pub fn forget_app_tokens(&self) -> Result<()> {
+        for item in self.sessions()? {
+            let id = attribute(&item, "id");
+            if id.starts_with("app-token#") {
+                self.database.delete(self.table("SessionsTable")?, id)?;
+            }
+        }
+        Ok(())
     }
 
     /// API Gateway.
