@@ -1,5 +1,5 @@
 # GNU make, Rust and Python 3 are all that has to be there; whatever else is needed goes into this directory,
-# but for the browser of the tests, which is a package of the system.
+# but for the browser of the tests, which is a package of the system and is installed by `make browser` alone.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -11,6 +11,13 @@ PYTHON ?= python3
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_MUTANTS_VERSION := 27.1.0
+
+# The packages of the functions, which are their directories.
+FUNCTIONS := $(patsubst functions/%,--package %,$(wildcard functions/*))
+
+# Debian's browser and driver, which fit each other, and a typeface that has Chinese.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
+BROWSER_PACKAGES := chromium chromium-driver fonts-noto-cjk
 
 # `sam` knows no region offline and takes part in surveys unless told otherwise.
 export AWS_DEFAULT_REGION ?= us-east-1
@@ -31,20 +38,25 @@ run: .venv/installed ## Run the whole login on this machine, WeChat included; AR
 simulator: ## Run the simulated WeChat alone; ARGS="--help" shows the options
 	@cargo run --package simulator -- $(ARGS)
 
+# All of it whatever fails, so that one run shows everything.
 .PHONY: test
-test: .venv/installed browser ## Run every test, then every file of events/ against the running login
+test: .venv/installed ## Run every test, then every file of events/ against the running login
 	$(call say,Building)
 	@cargo build --workspace
-	$(call say,Testing)
-	@cargo test --workspace
-	$(call say,Sending events/ through cargo lambda invoke)
-	@cargo run --package local -- --cargo-lambda .venv/bin/cargo-lambda --check
+	$(call say,Testing and then sending events/ through cargo lambda invoke)
+	@failed=; \
+	  cargo test --workspace --no-fail-fast || failed=1; \
+	  cargo run --package local -- --cargo-lambda .venv/bin/cargo-lambda --check || failed=1; \
+	  { command -v chromedriver && command -v $(BROWSERS); } >/dev/null || [ "$${REQUIRE_BROWSER-}" = 1 ] || { \
+	    printf '\n\033[1m==> SKIPPED: the tests in a browser, because there is none\033[0m\n'; \
+	    echo "\`make browser\` installs one on Debian and Ubuntu: apt-get install $(BROWSER_PACKAGES)"; } >&2; \
+	  [ -z "$$failed" ]
 
 # The functions as they are deployed, so that what is searched for secrets is what would log them.
 .PHONY: battery
 battery: ## Run every row of the battery at full size; ARGS="--row B6 --seed 7" runs one row again as it was
 	$(call say,Building for release; this takes some minutes)
-	@cargo build --release --package authorize --package callback --package userinfo --package logout --package site
+	@cargo build --release $(FUNCTIONS)
 	@FUNCTIONS_BIN_DIR="$(CURDIR)/target/release" cargo test --profile battery --package harness --test battery -- --full $(ARGS)
 
 # On the stable toolchain, which has libFuzzer's instrumentation but no sanitizer; there is no unsafe code that one
@@ -117,7 +129,7 @@ purity: ## Check who touches the network, the clock and the environment
 .PHONY: bench
 bench: ## Print start time, size and memory of the functions beside a floor; ARGS=25 starts each 25 times
 	$(call say,Building for release; this takes some minutes)
-	@cargo build --release --package authorize --package callback --package userinfo --package logout --package site --package floor
+	@cargo build --release $(FUNCTIONS) --package floor
 	@cargo bench --package harness --bench start --profile dev -- $(ARGS)
 
 # The binaries for Lambda, without Docker: cargo-lambda links with the Zig that comes with it.
@@ -145,11 +157,10 @@ define install
 	@touch $@
 endef
 
-# Debian's browser and driver, which fit each other, and a typeface that has Chinese.
 .PHONY: browser
 browser: ## Install the browser that the pages are tested in, if there is none; Debian's packages
 	@command -v chromedriver >/dev/null && exit; \
-	packages="chromium chromium-driver fonts-noto-cjk"; root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	packages="$(BROWSER_PACKAGES)"; root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	if ! command -v apt-get >/dev/null || ! command -v $${root:-true} >/dev/null; then \
 	  echo "The browser tests need Chromium and chromedriver. On Debian, as root: apt-get install $$packages" >&2; exit 1; \
 	fi; \

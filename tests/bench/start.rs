@@ -15,37 +15,29 @@
 use std::{
     collections::BTreeMap,
     env, fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
 
-use axum::{
-    Json, Router,
-    body::{Body, Bytes},
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
 use harness::{
     Failure, Result,
-    binaries::{Binaries, workspace},
+    binaries::Binaries,
     browser::WECHAT_USER_AGENT,
     database::Database,
+    deployment::{Deployment, Places, app_secrets},
     event::Arrival,
-    stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
+    functions::lambda_environment,
+    runtime_api::{Invocation, RuntimeApi, Stage},
+    secrets_manager::{ARN, SecretsManager},
+    stack::{PAGE_ORIGIN, PUBLIC_URL},
     template::Template,
     time,
 };
 use http::Request;
-use serde_json::{Value, json};
-use tokio::{
-    net::TcpListener,
-    process::Command,
-    sync::{mpsc, oneshot},
-};
+use serde_json::Value;
+use simulator::{Settings, Simulator};
+use tokio::process::Command;
 
 /// How often each binary is started; an argument replaces it.
 const RUNS: usize = 100;
@@ -92,15 +84,17 @@ async fn main() -> Result<()> {
     };
 
     let database = Database::in_memory().await?;
-    let tables = database.create_tables(&Template::read(&workspace().join("template.yaml"))?)?;
-    let (mut lambda, address) = Lambda::start().await?;
-    let environment = environment(&database, &tables, address);
+    let secrets = SecretsManager::start().await?;
+    let lambda = RuntimeApi::start().await?;
+    let environment = environment(&database, &secrets)?;
     let mut subjects = subjects(&Binaries::in_directory(&release_directory()?)?)?;
 
     // The first start of each finds its binary on disk, the others in memory; only those count.
+    let mut number = 0;
     for _ in 0..=runs.max(1) {
         for subject in &mut subjects {
-            let run = lambda.run(subject, &environment).await;
+            number += 1;
+            let run = start(&lambda, number, subject, &environment).await;
             subject.runs.push(run.map_err(|failure| failure.during(subject.name))?);
         }
     }
@@ -151,7 +145,7 @@ fn event(request: http::request::Builder) -> Result<Value> {
     let route_key = format!("{} {}", parts.method, parts.uri.path());
     let arrival = Arrival {
         parts: &parts,
-        body: &Bytes::new(),
+        body: &axum::body::Bytes::new(),
         path: parts.uri.path(),
         route_key: &route_key,
         path_parameters: &[],
@@ -162,145 +156,78 @@ fn event(request: http::request::Builder) -> Result<Value> {
     Ok(arrival.to_event())
 }
 
-/// One environment for all: that of `callback`, which is the largest, and of this machine.
-fn environment(
-    database: &Database,
-    tables: &BTreeMap<String, String>,
-    address: SocketAddr,
-) -> BTreeMap<&'static str, String> {
-    let table = |logical_id: &str| tables.get(logical_id).cloned().unwrap_or_default();
-    let mut environment = BTreeMap::from([
-        ("PUBLIC_URL", PUBLIC_URL.to_owned()),
-        ("ALLOWED_ORIGINS", PAGE_ORIGIN.to_owned()),
-        ("DEFAULT_RETURN_TO", DEFAULT_RETURN_TO.to_owned()),
-        ("OFFICIAL_ACCOUNT_APP_ID", OFFICIAL_ACCOUNT.to_owned()),
-        ("LOGINS_TABLE", table("LoginsTable")),
-        ("SESSIONS_TABLE", table("SessionsTable")),
-        ("APP_SECRETS_ARN", "arn:aws:secretsmanager:us-east-1:123456789012:secret:wechat".to_owned()),
-        ("AWS_REGION", "us-east-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", database.url()),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{address}")),
-        ("AWS_LAMBDA_RUNTIME_API", address.to_string()),
-        ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
-    ]);
+/// One environment for all: that of `callback`, which is the largest, and of this machine; WeChat, which nothing
+/// here asks, is where it really is.
+fn environment(database: &Database, secrets: &SecretsManager) -> Result<BTreeMap<String, String>> {
+    let template = Template::of_the_project()?;
+    let simulator = Simulator::new(Settings::example());
+    secrets.put(app_secrets(&simulator));
+    let changes = [
+        ("APP_SECRETS", None),
+        ("APP_SECRETS_ARN", Some(ARN.to_owned())),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", Some(secrets.url())),
+        ("WECHAT_OPEN_URL", None),
+        ("WECHAT_API_URL", None),
+    ];
+    let tables = database.create_tables(&template)?;
+    let nowhere = ([127, 0, 0, 1], 1).into();
+    let deployment =
+        Deployment::new(&Places::on_the_internet(), &simulator, nowhere, &database.url(), &tables)?
+            .with(changes.map(|(name, value)| (name.to_owned(), value)).into());
+    let callback = template.functions().into_iter().find(|function| function.binary == "callback");
+    let callback = callback.ok_or_else(|| Failure::new("the template has no callback"))?;
+    let mut environment = deployment.environment(&callback);
     // Lambda's certificates are one file; Debian's are that file and a directory of every single one,
     // and reading both would hide what the functions' own code costs.
     let bundle = "/etc/ssl/certs/ca-certificates.crt";
     if Path::new(bundle).exists() {
-        environment.insert("SSL_CERT_FILE", bundle.to_owned());
+        environment.insert("SSL_CERT_FILE".to_owned(), bundle.to_owned());
     }
-    environment
+    Ok(environment)
 }
 
-/// The Runtime API for one process at a time, with the little of Secrets Manager that `callback` needs.
-struct Lambda {
-    calls: mpsc::UnboundedReceiver<Call>,
-}
-
-/// What the process asks of the Runtime API.
-enum Call {
-    /// For an event.
-    Next(Instant, oneshot::Sender<Value>),
-    /// To take its answer.
-    Answer(Bytes),
-    /// To take its failure.
-    Error(Bytes),
-}
-
-type Calls = mpsc::UnboundedSender<Call>;
-
-impl Lambda {
-    async fn start() -> Result<(Self, SocketAddr)> {
-        let (sender, calls) = mpsc::unbounded_channel();
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let error = async |State(calls): State<Calls>, body| accepted(&calls, Call::Error(body));
-        let answer = async |State(calls): State<Calls>, body| accepted(&calls, Call::Answer(body));
-        let router = Router::new()
-            .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))
-            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-            .route("/2018-06-01/runtime/init/error", post(error))
-            .route(
-                "/",
-                post(async || Json(json!({ "SecretString": format!(r#"{{"{OFFICIAL_ACCOUNT}":"x"}}"#) }))),
-            )
-            .with_state(sender);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok((Self { calls }, address))
-    }
-
-    /// Starts a process, gives it its event, and kills it.
-    async fn run(&mut self, subject: &Subject, environment: &BTreeMap<&str, String>) -> Result<Run> {
-        // What an earlier process still asked when it was killed.
-        while self.calls.try_recv().is_ok() {}
-        let mut command = Command::new(&subject.binary);
-        command.env_clear().envs(environment).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-        let began = Instant::now();
-        let mut process = command.spawn()?;
-        let id = process.id().ok_or_else(|| Failure::new("it ended at once"))?;
-        let work = async {
-            let Call::Next(asked, event) = self.call().await? else {
-                return Err(Failure::new("it answered before it was asked"));
-            };
-            let (cpu, memory) = (cpu(id)?, peak_memory(id)?);
-            let _ = event.send(subject.event.clone());
-            let Call::Answer(answer) = self.call().await? else {
-                return Err(Failure::new("it asked for another event before it answered the first"));
-            };
-            let answer: Value = serde_json::from_slice(&answer)?;
-            if answer.get("statusCode").and_then(Value::as_u64) != Some(subject.status) {
-                return Err(Failure::new(format!("not a {}: {answer}", subject.status)));
-            }
-            let Call::Next(..) = self.call().await? else {
-                return Err(Failure::new("it answered twice"));
-            };
-            Ok(Run { start: asked - began, cpu, memory, memory_after: peak_memory(id)? })
-        };
-        let run = tokio::select! {
-            run = work => run?,
-            status = process.wait() => return Err(Failure::new(format!("it ended: {}", status?))),
-            () = tokio::time::sleep(PATIENCE) => return Err(Failure::new(format!("not done in {PATIENCE:?}"))),
-        };
-        process.kill().await?;
-        Ok(run)
-    }
-
-    async fn call(&mut self) -> Result<Call> {
-        match self.calls.recv().await {
-            Some(Call::Error(error)) => Err(Failure::new(String::from_utf8_lossy(&error))),
-            Some(call) => Ok(call),
-            None => Err(Failure::new("the Runtime API ended")),
+/// Starts a process, gives it its event, and kills it.
+async fn start(
+    lambda: &RuntimeApi,
+    number: u64,
+    subject: &Subject,
+    environment: &BTreeMap<String, String>,
+) -> Result<Run> {
+    let mut desk = lambda.open(number);
+    let mut command = Command::new(&subject.binary);
+    command
+        .env_clear()
+        .envs(environment)
+        .envs(lambda_environment("bench", number, lambda.url_for(number)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    let (invocation, answered) = Invocation::of("bench", number, PATIENCE, subject.event.to_string().into());
+    let began = Instant::now();
+    let mut process = command.spawn()?;
+    let id = process.id().ok_or_else(|| Failure::new("it ended at once"))?;
+    let work = async {
+        if let Stage::InitError(error) = &*desk.stage.wait_for(|stage| *stage != Stage::Starting).await? {
+            return Err(Failure::new(format!("it reported {error}")));
         }
-    }
-}
-
-/// Answers when there is an event. When there will be none, it does not answer: the process is killed.
-async fn next(State(calls): State<Calls>) -> Response {
-    let (sender, event) = oneshot::channel();
-    let _ = calls.send(Call::Next(Instant::now(), sender));
-    let Ok(event) = event.await else {
-        return std::future::pending().await;
+        let start = began.elapsed();
+        let (cpu, memory) = (cpu(id)?, peak_memory(id)?);
+        let _ = desk.invocations.send(invocation);
+        let answer = answered.await?.map_err(|error| Failure::new(format!("it reported {error}")))?;
+        let answer: Value = serde_json::from_slice(&answer)?;
+        if answer.get("statusCode").and_then(Value::as_u64) != Some(subject.status) {
+            return Err(Failure::new(format!("not a {}: {answer}", subject.status)));
+        }
+        desk.stage.wait_for(|stage| *stage == Stage::Started(2)).await?;
+        Ok(Run { start, cpu, memory, memory_after: peak_memory(id)? })
     };
-    let headers = [
-        ("lambda-runtime-aws-request-id", "00000000-0000-4000-8000-000000000001".to_owned()),
-        ("lambda-runtime-deadline-ms", time::milliseconds(time::now() + PATIENCE).to_string()),
-        (
-            "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:us-east-1:123456789012:function:x".to_owned(),
-        ),
-    ];
-    (headers, Body::from(event.to_string())).into_response()
-}
-
-fn accepted(calls: &Calls, call: Call) -> StatusCode {
-    // Nobody listens any more once the figures are taken.
-    let _ = calls.send(call);
-    StatusCode::ACCEPTED
+    let run = tokio::select! {
+        run = work => run?,
+        status = process.wait() => return Err(Failure::new(format!("it ended: {}", status?))),
+        () = tokio::time::sleep(PATIENCE) => return Err(Failure::new(format!("not done in {PATIENCE:?}"))),
+    };
+    process.kill().await?;
+    Ok(run)
 }
 
 /// The largest memory that a process has had, in kB.

@@ -1,13 +1,19 @@
 //! A visitor's Chromium: one process, one empty profile, one test.
 
 use std::{
+    fs::File,
+    io::{self, Write},
     ops::Deref,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
-use harness::{Failure, Result, browser::WECHAT_USER_AGENT};
+use harness::{
+    Failure, Result,
+    binaries::{search, variable, workspace},
+    browser::WECHAT_USER_AGENT,
+};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -46,17 +52,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked whether it is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// What the server of `WebDriver` is called, wherever it comes from.
-pub const CHROMEDRIVER: &str = "chromedriver";
+/// What the server of `WebDriver` is called, wherever it comes from, and how Chromium may be.
+const CHROMEDRIVER: &str = "chromedriver";
+const CHROMIUM: [&str; 5] =
+    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+
+/// What installs both, on Debian and Ubuntu.
+const INSTALL: &str = "apt-get install chromium chromium-driver fonts-noto-cjk";
+
+/// How often `chromedriver` is started: it takes a port that is free at one family of addresses, and ends if
+/// another program has the same one at the other.
+const MOST_STARTS: usize = 5;
 
 /// Who sits in front of the browser.
 #[derive(Clone, Copy)]
-pub struct Visitor {
+pub struct Reader {
     user_agent: Option<&'static str>,
     languages: &'static str,
 }
 
-impl Visitor {
+impl Reader {
     /// Somebody at a computer, who reads Chinese.
     pub const AT_A_COMPUTER: Self = Self { user_agent: None, languages: "zh-CN,zh" };
     /// Somebody who opened the page in WeChat, on a phone.
@@ -86,25 +101,44 @@ pub struct Driver {
 impl Driver {
     /// Starts this program on a free port; its files, and those of Chromium, go to `home`.
     pub async fn start(program: &str, home: &Path) -> Result<Self> {
+        let mut said = Vec::new();
+        for _ in 0..MOST_STARTS {
+            match Self::listen(program, home).await? {
+                Ok(driver) => return Ok(driver),
+                Err(output) => said.push(output),
+            }
+        }
+        let said = said.join("\n");
+        Err(Failure::new(format!(
+            "{program} ended {MOST_STARTS} times before it listened, and said:\n{said}"
+        )))
+    }
+
+    /// Starts it once; what it said if it ended before it listened.
+    async fn listen(program: &str, home: &Path) -> Result<Result<Self, String>> {
+        let errors = home.join("chromedriver.log");
         let mut child = Command::new(program)
             .arg("--port=0")
             .env("HOME", home)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(File::create(&errors)?)
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| missing(&Failure::from(error).during(program)))?;
         let stdout = child.stdout.take().ok_or_else(|| Failure::new("chromedriver has no output"))?;
         let mut output = BufReader::new(stdout).lines();
+        let mut said = String::new();
         while let Some(line) = output.next_line().await? {
             let port = line.rsplit_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.'));
             if let Some(port) = port.and_then(|port| port.parse().ok()) {
-                return Ok(Self { child, port, _output: output });
+                return Ok(Ok(Self { child, port, _output: output }));
             }
+            said.extend([line.as_str(), "\n"]);
         }
-        Err(missing(&Failure::new(format!("{program} ended before it listened"))))
+        let status = child.wait().await?;
+        Ok(Err(format!("{said}{}{status}", std::fs::read_to_string(errors)?)))
     }
 }
 
@@ -118,16 +152,42 @@ impl Drop for Driver {
     }
 }
 
-/// A browser that is not there fails the test, and says how to get one.
+/// A browser that is not there, and how to get one.
 fn missing(failure: &Failure) -> Failure {
     Failure::new(format!(
-        "{failure}\nNo browser to test in. `make browser` installs Chromium and chromedriver."
+        "{failure}\nNo browser to test in. `make browser` installs Chromium and chromedriver: {INSTALL}"
     ))
 }
 
+/// Which of the programs that these tests need is not there.
+fn absent(search: impl Fn(&str) -> bool) -> Option<&'static str> {
+    match (search(CHROMEDRIVER), CHROMIUM.into_iter().any(search)) {
+        (true, true) => None,
+        (true, false) => Some("Chromium"),
+        (false, _) => Some(CHROMEDRIVER),
+    }
+}
+
+/// Whether there is a browser to test in. A test that has none is skipped, and says so past the capture of its
+/// output; with `REQUIRE_BROWSER=1` it fails.
+fn is_there(search: impl Fn(&str) -> bool, is_required: bool, mut out: impl Write) -> Result<bool> {
+    let Some(program) = absent(search) else { return Ok(true) };
+    let failure = missing(&Failure::new(format!("there is no {program}")));
+    if is_required {
+        return Err(failure);
+    }
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    writeln!(out, "\nSKIPPED {test}: {failure}")?;
+    Ok(false)
+}
+
 impl Chromium {
-    /// Starts a browser that has never been anywhere.
-    pub async fn start(visitor: Visitor) -> Result<Self> {
+    /// Starts a browser that has never been anywhere; `None` if there is no browser, and the test is to be skipped.
+    pub async fn start(reader: Reader) -> Result<Option<Self>> {
+        let is_required = variable("REQUIRE_BROWSER").is_some_and(|value| value == "1");
+        if !is_there(|program| search(program).is_some(), is_required, io::stderr())? {
+            return Ok(None);
+        }
         let home = tempfile::tempdir()?;
         let driver = Driver::start(CHROMEDRIVER, home.path()).await?;
         let mut capabilities = ChromeCapabilities::new();
@@ -135,11 +195,11 @@ impl Chromium {
             capabilities.add_arg(argument)?;
         }
         capabilities.add_arg(&format!("--user-data-dir={}", home.path().join("profile").display()))?;
-        if let Some(user_agent) = visitor.user_agent {
+        if let Some(user_agent) = reader.user_agent {
             capabilities.add_arg(&format!("--user-agent={user_agent}"))?;
         }
         capabilities
-            .add_experimental_option("prefs", json!({ "intl.accept_languages": visitor.languages }))?;
+            .add_experimental_option("prefs", json!({ "intl.accept_languages": reader.languages }))?;
         capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
         // A dialog stays open until a test looks at it.
         capabilities.as_mut().set("unhandledPromptBehavior", "ignore")?;
@@ -153,8 +213,8 @@ impl Chromium {
         let session = WebDriver::builder(format!("http://127.0.0.1:{}", driver.port), capabilities)
             .client(client)
             .await
-            .map_err(|error| missing(&error.into()))?;
-        Ok(Self { session, _driver: driver, _profile: home })
+            .map_err(|error| Failure::from(error).during("chromedriver starts Chromium"))?;
+        Ok(Some(Self { session, _driver: driver, _profile: home }))
     }
 
     /// Opens an address and waits until it has loaded.
@@ -308,4 +368,42 @@ async fn a_browser_that_is_missing_fails_the_test_and_says_what_to_do() {
     let home = tempfile::tempdir().unwrap();
     let failure = Driver::start("chromedriver-of-nobody", home.path()).await.err().unwrap();
     assert!(failure.to_string().contains("`make browser`"), "{failure}");
+}
+
+#[test]
+fn without_a_browser_a_test_is_skipped_loudly_unless_one_is_required() {
+    for (there, program) in [(&["chromium"][..], "chromedriver"), (&["chromedriver"], "Chromium")] {
+        let search = |name: &str| there.contains(&name);
+        let mut said = Vec::new();
+        assert!(!is_there(search, false, &mut said).unwrap());
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("SKIPPED") && said.contains(program) && said.contains(INSTALL), "{said}");
+        let failure = is_there(search, true, Vec::new()).unwrap_err().to_string();
+        assert!(failure.contains(program) && failure.contains(INSTALL), "{failure}");
+    }
+    let mut said = Vec::new();
+    assert!(is_there(|name| ["chromedriver", "google-chrome"].contains(&name), true, &mut said).unwrap());
+    assert!(said.is_empty());
+}
+
+/// Starts a program that plays `chromedriver` and ends the first times.
+async fn start_after(ends: usize) -> Result<Driver> {
+    let home = tempfile::tempdir()?;
+    std::fs::write(home.path().join("ends"), ends.to_string())?;
+    let program = workspace().join("tests/browser/driver.sh");
+    Driver::start(&program.display().to_string(), home.path()).await
+}
+
+#[tokio::test]
+async fn a_driver_whose_port_is_taken_is_started_again() {
+    assert_eq!(start_after(MOST_STARTS - 1).await.unwrap().port, 7);
+}
+
+#[tokio::test]
+async fn a_driver_that_never_starts_says_what_happened() {
+    let failure = start_after(MOST_STARTS).await.err().unwrap().to_string();
+    for part in ["IPv6 port not available", "said to stderr", "exit status: 1"] {
+        assert!(failure.contains(part), "{failure}");
+    }
+    assert!(!failure.contains("No browser"), "{failure}");
 }

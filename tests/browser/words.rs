@@ -6,7 +6,7 @@ use web::reason::Reason;
 use web::words::Labels;
 
 use crate::{
-    chromium::{Chromium, Visitor},
+    chromium::{Chromium, Reader},
     login::stack,
 };
 
@@ -15,7 +15,9 @@ const ID: &str = "6a5145a9-0000-4000-8000-00000000002a";
 /// Reads every page in one language.
 async fn read(languages: &'static str, language: Language) -> Result<()> {
     let stack = stack().await?;
-    let chromium = Chromium::start(Visitor::AT_A_COMPUTER.reading(languages)).await?;
+    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
+        return Ok(());
+    };
     let tag = language.tag();
     for reason in Reason::ALL {
         let name = reason.as_str();

@@ -62,9 +62,8 @@ impl Binaries {
     }
 
     fn compile() -> Result<Self> {
-        let template = Template::read(&workspace().join("template.yaml"))?;
-        let packages =
-            template.functions().into_iter().flat_map(|function| ["--package".to_owned(), function.binary]);
+        let functions = Template::of_the_project()?.function_names();
+        let packages = functions.into_iter().flat_map(|function| ["--package".to_owned(), function]);
         let output = cargo()
             .args(["build", "--message-format", "json-render-diagnostics"])
             .args(packages)
@@ -148,11 +147,13 @@ fn profile() -> Result<String> {
     }
 }
 
+/// A variable of this process's own environment.
 #[expect(
     clippy::disallowed_methods,
     reason = "Cargo and the person who runs the tests speak to the harness by the environment"
 )]
-pub(crate) fn variable(name: &str) -> Option<OsString> {
+#[must_use]
+pub fn variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }
 

@@ -4,14 +4,11 @@
 //! `callback-secrets-missing-503.json`, they are the status of the answer; any other file only
 //! promises that the answer is none of the server's own failures.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::OnceLock};
 
 use serde_json::Value;
 
-use crate::{Failure, Result, binaries::workspace};
-
-/// The functions that an event can be for.
-pub const FUNCTIONS: [&str; 5] = ["authorize", "callback", "userinfo", "logout", "site"];
+use crate::{Failure, Result, binaries::workspace, template::Template};
 
 /// One file of `events/`.
 #[derive(Clone, Debug)]
@@ -36,22 +33,23 @@ impl Event {
     /// When the directory or a file cannot be read, or a name does not begin with a function's.
     pub fn all() -> Result<Vec<Self>> {
         let directory = workspace().join("events");
+        let functions = functions()?;
         let mut events = Vec::new();
         for entry in directory.read_dir()? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "json") {
-                events.push(Self::read(path)?);
+                events.push(Self::read(path, functions)?);
             }
         }
         events.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(events)
     }
 
-    fn read(path: PathBuf) -> Result<Self> {
+    fn read(path: PathBuf, functions: &'static [String]) -> Result<Self> {
         let name = path.file_stem().and_then(|stem| stem.to_str());
         let name = name.unwrap_or_default().to_owned();
-        let (function, status) =
-            read_name(&name).ok_or_else(|| Failure::new(format!("{} names no function", path.display())))?;
+        let (function, status) = read_name(&name, functions)
+            .ok_or_else(|| Failure::new(format!("{} names no function", path.display())))?;
         let text = fs::read_to_string(&path)?;
         let payload =
             serde_json::from_str(&text).map_err(|error| Failure::from(error).during(path.display()))?;
@@ -77,10 +75,20 @@ impl Event {
     }
 }
 
+/// The functions that an event can be for.
+fn functions() -> Result<&'static [String]> {
+    static FUNCTIONS: OnceLock<Vec<String>> = OnceLock::new();
+    if FUNCTIONS.get().is_none() {
+        // Whoever was faster read the same.
+        let _ = FUNCTIONS.set(Template::of_the_project()?.function_names());
+    }
+    Ok(FUNCTIONS.get().map_or(&[], Vec::as_slice))
+}
+
 /// The function and the status in a name.
-fn read_name(name: &str) -> Option<(&'static str, Option<u16>)> {
+fn read_name(name: &str, functions: &'static [String]) -> Option<(&'static str, Option<u16>)> {
     let (function, case) = name.split_once('-')?;
-    let function = FUNCTIONS.into_iter().find(|known| *known == function)?;
+    let function = functions.iter().find(|known| *known == function)?;
     let last = case.rsplit('-').next()?;
     let is_status = last.len() == 3 && last.bytes().all(|byte| byte.is_ascii_digit());
     Some((function, is_status.then(|| last.parse().ok()).flatten()))
@@ -94,6 +102,7 @@ mod tests {
 
     #[test]
     fn reads_the_function_and_the_status_in_a_name() {
+        let read_name = |name| read_name(name, functions().unwrap());
         assert_eq!(read_name("authorize-silent"), Some(("authorize", None)));
         assert_eq!(read_name("callback-denied-303"), Some(("callback", Some(303))));
         assert_eq!(read_name("site-MP_verify-2000"), Some(("site", None)));

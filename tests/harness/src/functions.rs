@@ -10,14 +10,13 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use axum::body::Bytes;
 use serde_json::Value;
-use tokio::sync::oneshot;
 
 use crate::{
     Failure, Result,
@@ -25,14 +24,8 @@ use crate::{
     lock,
     logs::Logs,
     runtime_api::{Answer, Invocation, RuntimeApi},
-    time,
     worker::{Killer, Worker},
 };
-
-/// Lambda gives every request a trace of its own. Here they share one: the runtime puts it into the
-/// environment, where the C library never frees a value, and some 155 bytes a request that are not ours
-/// would hide from a test that watches the memory what is.
-const TRACE_ID: &str = "Root=1-6b01c3ef-000000000000000000000001;Parent=0000000000000001;Sampled=0";
 
 /// What Lambda is told about a function.
 #[derive(Clone, Debug)]
@@ -277,19 +270,8 @@ impl Pool {
 
     async fn start(&self, function: &str, specification: &Specification) -> Result<Worker> {
         let id = self.workers.fetch_add(1, Ordering::SeqCst) + 1;
-        let stream = format!("2026/01/01/[$LATEST]{id:032x}");
         let mut environment = specification.environment.clone();
-        for (name, value) in [
-            ("AWS_LAMBDA_RUNTIME_API", self.runtime_api.url_for(id)),
-            ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{function}")),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
-            ("_HANDLER", "bootstrap".to_owned()),
-            ("TZ", ":UTC".to_owned()),
-        ] {
+        for (name, value) in lambda_environment(function, id, self.runtime_api.url_for(id)) {
             environment.entry(name.to_owned()).or_insert(value);
         }
         *lock(&self.started).entry(function.to_owned()).or_default() += 1;
@@ -313,18 +295,8 @@ impl Pool {
         payload: &Bytes,
     ) -> Result<Option<Answer>, InvocationError> {
         let number = self.invocations.fetch_add(1, Ordering::SeqCst) + 1;
-        let seconds = time::now_seconds();
-        let taken = Arc::new(AtomicBool::new(false));
-        let (answer, answered) = oneshot::channel();
-        let invocation = Invocation {
-            request_id: format!("{seconds:08x}-0000-4000-8000-{number:012x}"),
-            deadline: time::milliseconds(time::now() + specification.timeout),
-            function_arn: format!("arn:aws:lambda:us-east-1:123456789012:function:{function}"),
-            trace_id: TRACE_ID.to_owned(),
-            payload: payload.clone(),
-            taken: Arc::clone(&taken),
-            answer,
-        };
+        let (invocation, answered) = Invocation::of(function, number, specification.timeout, payload.clone());
+        let taken = Arc::clone(&invocation.taken);
         let busy = Busy::enter(self, function, &worker);
         // A closed desk means that the process has ended; that is seen below.
         let _ = worker.desk.invocations.send(invocation);
@@ -349,6 +321,22 @@ impl Pool {
         };
         if taken.load(Ordering::SeqCst) { Err(InvocationError::Ended(ended)) } else { Ok(None) }
     }
+}
+
+/// What Lambda tells a process of a function beside what the template does.
+#[must_use]
+pub fn lambda_environment(function: &str, worker: u64, url: String) -> [(&'static str, String); 9] {
+    [
+        ("AWS_LAMBDA_RUNTIME_API", url),
+        ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{function}")),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", format!("2026/01/01/[$LATEST]{worker:032x}")),
+        ("_HANDLER", "bootstrap".to_owned()),
+        ("TZ", ":UTC".to_owned()),
+    ]
 }
 
 /// The memory of a process, in bytes.

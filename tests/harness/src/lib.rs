@@ -26,6 +26,7 @@ pub mod browser;
 pub mod canaries;
 pub mod cookies;
 pub mod database;
+pub mod deployment;
 pub mod event;
 pub mod events;
 pub mod failure;

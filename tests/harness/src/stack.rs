@@ -6,17 +6,17 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use simulator::{Action, Entry, Settings, Simulator};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
-use url::Url;
 
 use crate::{
     Failure, Result,
-    binaries::{Binaries, workspace},
+    binaries::Binaries,
     browser::Browser,
     canaries::Watch,
     database::{Database, attribute},
+    deployment::{Deployment, Places, allow_callbacks},
     functions::{Functions, Specification},
     gateway::Gateway,
     logs::Logs,
@@ -24,6 +24,8 @@ use crate::{
     template::Template,
     visitor::Visitor,
 };
+
+pub use crate::deployment::app_secrets;
 
 /// Where the login is deployed, as far as browsers and WeChat know.
 pub const PUBLIC_URL: &str = "https://login.example.com";
@@ -42,30 +44,16 @@ pub const WEBSITE_APP: &str = "wx0000000000000bbb";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a stack differs from the usual one.
+#[derive(Default)]
 pub struct Options {
     is_on_this_machine: bool,
     is_watched: bool,
     environment: BTreeMap<String, Option<String>>,
-    template: PathBuf,
+    template: Option<PathBuf>,
     binaries: Option<Binaries>,
     simulator: Option<Simulator>,
     database: Option<Database>,
     is_proxied: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            is_on_this_machine: false,
-            is_watched: false,
-            environment: BTreeMap::new(),
-            template: workspace().join("template.yaml"),
-            binaries: None,
-            simulator: None,
-            database: None,
-            is_proxied: false,
-        }
-    }
 }
 
 impl Options {
@@ -102,7 +90,7 @@ impl Options {
     /// With another template than the project's.
     #[must_use]
     pub fn template(mut self, path: impl Into<PathBuf>) -> Self {
-        self.template = path.into();
+        self.template = Some(path.into());
         self
     }
 
@@ -157,7 +145,10 @@ impl Stack {
     ///
     /// When a function does not compile, the template cannot be read, or no port is free.
     pub async fn start(options: Options) -> Result<Self> {
-        let template = Template::read(&options.template)?;
+        let template = match options.template {
+            Some(path) => Template::read(&path)?,
+            None => Template::of_the_project()?,
+        };
         let binaries = match options.binaries {
             Some(binaries) => binaries,
             None => Binaries::build().await?.clone(),
@@ -173,44 +164,20 @@ impl Stack {
         let (simulator_address, stop) = serve(&simulator).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let places = if options.is_on_this_machine {
-            Places::on_this_machine(listener.local_addr()?, simulator_address)
+            Places::on_this_machine(listener.local_addr()?.port(), simulator_address)
         } else {
             Places::on_the_internet()
         };
-
-        let mut deployment = deployment(&simulator, &tables, &places)?;
-        for (name, value) in &options.environment {
-            match value {
-                Some(value) => deployment.insert(name.clone(), value.clone()),
-                None => deployment.remove(name),
-            };
-        }
-        let public_url = deployment.get("PUBLIC_URL").cloned().unwrap_or_default();
+        let deployment = Deployment::new(&places, &simulator, simulator_address, &dynamodb_url, &tables)?
+            .with(options.environment);
+        let public_url = deployment.value("PUBLIC_URL").unwrap_or_default().to_owned();
         allow_callbacks(&simulator, &public_url);
 
         let mut specifications = BTreeMap::new();
         for function in template.functions() {
-            let mut environment =
-                local_environment(&function.binary, &dynamodb_url, simulator_address, &places);
-            for (name, value) in function.environment {
-                // The secret's value instead of its place: Secrets Manager is not on this machine.
-                let name = match name.as_str() {
-                    "APP_SECRETS_ARN" => "APP_SECRETS".to_owned(),
-                    _ => name,
-                };
-                if let Some(value) = deployment.get(&name).cloned().or(value) {
-                    environment.insert(name, value);
-                }
-            }
-            for (name, value) in &options.environment {
-                match value {
-                    Some(value) => environment.insert(name.clone(), value.clone()),
-                    None => environment.remove(name),
-                };
-            }
             let specification = Specification {
                 binary: binaries.path(&function.binary)?.to_owned(),
-                environment,
+                environment: deployment.environment(&function),
                 timeout: function.timeout,
             };
             specifications.insert(function.binary, specification);
@@ -221,7 +188,7 @@ impl Stack {
         let mut browser = Browser::new()?
             .with_origin(&public_url, gateway.address())
             .with_origin(&places.wechat_open_url, simulator_address);
-        let origins = deployment.get("ALLOWED_ORIGINS").map_or("", String::as_str);
+        let origins = deployment.value("ALLOWED_ORIGINS").unwrap_or_default();
         for origin in origins.split(',').map(str::trim) {
             if !origin.is_empty() && origin != public_url {
                 browser = browser.with_elsewhere(origin);
@@ -393,35 +360,6 @@ impl Stack {
     }
 }
 
-/// Where things are, as far as browsers know.
-struct Places {
-    public_url: String,
-    allowed_origins: String,
-    default_return_to: String,
-    wechat_open_url: String,
-}
-
-impl Places {
-    fn on_the_internet() -> Self {
-        Self {
-            public_url: PUBLIC_URL.to_owned(),
-            allowed_origins: PAGE_ORIGIN.to_owned(),
-            default_return_to: DEFAULT_RETURN_TO.to_owned(),
-            wechat_open_url: WECHAT_OPEN_URL.to_owned(),
-        }
-    }
-
-    fn on_this_machine(gateway: SocketAddr, simulator: SocketAddr) -> Self {
-        let public_url = format!("http://localhost:{}", gateway.port());
-        Self {
-            allowed_origins: public_url.clone(),
-            default_return_to: "/".to_owned(),
-            wechat_open_url: format!("http://{simulator}"),
-            public_url,
-        }
-    }
-}
-
 async fn serve(simulator: &Simulator) -> Result<(SocketAddr, oneshot::Sender<()>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -435,73 +373,6 @@ async fn serve(simulator: &Simulator) -> Result<(SocketAddr, oneshot::Sender<()>
         simulator.serve(listener, until).await
     });
     Ok((address, stop))
-}
-
-/// What a deployment's parameters would make of the environment.
-fn deployment(
-    simulator: &Simulator,
-    tables: &BTreeMap<String, String>,
-    places: &Places,
-) -> Result<BTreeMap<String, String>> {
-    let table = |logical_id: &str| {
-        let name = tables.get(logical_id).cloned();
-        name.ok_or_else(|| Failure::new(format!("the template has no table {logical_id}")))
-    };
-    let variables = [
-        ("PUBLIC_URL", places.public_url.clone()),
-        ("ALLOWED_ORIGINS", places.allowed_origins.clone()),
-        ("DEFAULT_RETURN_TO", places.default_return_to.clone()),
-        ("OFFICIAL_ACCOUNT_APP_ID", OFFICIAL_ACCOUNT.to_owned()),
-        ("WEBSITE_APP_ID", WEBSITE_APP.to_owned()),
-        ("APP_SECRETS", app_secrets(simulator)),
-        ("LOGINS_TABLE", table("LoginsTable")?),
-        ("SESSIONS_TABLE", table("SessionsTable")?),
-    ];
-    Ok(variables.map(|(name, value)| (name.to_owned(), value)).into())
-}
-
-/// What points a function at this machine. It signs its calls with its own name, so that a proxy can tell
-/// who calls.
-fn local_environment(
-    function: &str,
-    dynamodb_url: &str,
-    simulator: SocketAddr,
-    places: &Places,
-) -> BTreeMap<String, String> {
-    [
-        ("AWS_REGION", "us-east-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", function.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.to_owned()),
-        ("WECHAT_OPEN_URL", places.wechat_open_url.clone()),
-        ("WECHAT_API_URL", format!("http://{simulator}")),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
-}
-
-/// The secrets of a simulator's apps, as the functions want them.
-#[must_use]
-pub fn app_secrets(simulator: &Simulator) -> String {
-    let secrets: Map<String, Value> = simulator.settings(|settings| {
-        let apps = settings.apps.iter();
-        apps.map(|app| (app.appid.clone(), app.secret.clone().into())).collect()
-    });
-    Value::from(secrets).to_string()
-}
-
-/// Registers the host of the login with WeChat, for every app.
-pub fn allow_callbacks(simulator: &Simulator, public_url: &str) {
-    let host = Url::parse(public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let Some(host) = host else {
-        // A test of a configuration that nothing can be made of; the functions will say so.
-        return;
-    };
-    simulator.settings(|settings| {
-        for app in &mut settings.apps {
-            app.callback_domains = vec![host.clone()];
-        }
-    });
 }
 
 #[cfg(test)]

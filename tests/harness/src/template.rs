@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value, json};
 
-use crate::{Failure, Result};
+use crate::{Failure, Result, binaries::workspace};
 
 /// Lambda's own limit on a function that the template does not give one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,6 +54,15 @@ pub struct Route {
 }
 
 impl Template {
+    /// The template that is deployed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is not YAML.
+    pub fn of_the_project() -> Result<Self> {
+        Self::read(&workspace().join("template.yaml"))
+    }
+
     /// Reads a template from a file.
     ///
     /// # Errors
@@ -121,6 +130,12 @@ impl Template {
                 Some(Function { logical_id, binary, timeout, environment })
             })
             .collect()
+    }
+
+    /// The names of the binaries of all functions.
+    #[must_use]
+    pub fn function_names(&self) -> Vec<String> {
+        self.functions().into_iter().map(|function| function.binary).collect()
     }
 
     /// Every route of the HTTP API, in the order of logical ids and event names.

@@ -70,7 +70,7 @@ impl Worker {
         let mut worker = Self { id, process, desk, ended, kill };
         let stage = timeout(LONGEST_START, worker.started()).await;
         let reason = match stage {
-            Ok(Stage::Started) => return Ok(worker),
+            Ok(Stage::Started(_)) => return Ok(worker),
             Ok(Stage::InitError(error)) => format!("reported {error}"),
             Ok(Stage::Starting) => "ended".to_owned(),
             Err(_) => "took longer than ten seconds".to_owned(),

@@ -2,8 +2,8 @@
 //!
 //! Three parts make it up. The simulated WeChat and the embedded DynamoDB live in this process; the
 //! functions live under the real `cargo lambda watch`, which compiles them, restarts them when their
-//! source changes and hands them the events that API Gateway would. The tables come from
-//! `template.yaml`, the environment from [`environment`].
+//! source changes and hands them the events that API Gateway would. The tables and the environment
+//! come from `template.yaml`, as those of the tests do.
 //!
 //! Whatever ends this program, an error or a signal, ends what it started first.
 
@@ -79,9 +79,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
     fs::create_dir_all(&directory)?;
 
     let here = format!("http://localhost:{port}");
-    let template = Template::read(&workspace().join("template.yaml"))?;
+    let template = Template::of_the_project()?;
     let surroundings = Surroundings::start(
-        (!arguments.check).then_some(here.as_str()),
+        (!arguments.check).then_some(port),
         &template,
         &directory,
         ports.simulator,

@@ -8,13 +8,11 @@ use std::{
 use harness::{
     Result,
     database::Database,
-    stack::{DEFAULT_RETURN_TO, PAGE_ORIGIN, PUBLIC_URL, allow_callbacks, app_secrets},
+    deployment::{Deployment, Places, allow_callbacks},
     template::Template,
 };
 use simulator::{Denial, Settings, Simulator};
 use tokio::net::TcpListener;
-
-use crate::environment::Place;
 
 /// The simulated WeChat and the embedded DynamoDB; both end with this process.
 pub struct Surroundings {
@@ -30,19 +28,15 @@ pub struct Surroundings {
 impl Surroundings {
     /// Starts both behind ports that are open already.
     ///
-    /// `here` is the origin of the login for a person at this machine. Without it the environment is a
+    /// `port` is that of the login for a person at this machine. Without it the environment is a
     /// deployment's, which is where the events of a check come from.
     pub fn start(
-        here: Option<&str>,
+        port: Option<u16>,
         template: &Template,
         directory: &Path,
         simulator_listener: TcpListener,
         database_listener: TcpListener,
     ) -> Result<Self> {
-        let (public_url, page_origin, default_return_to) = match here {
-            Some(here) => (here, here, "/"),
-            None => (PUBLIC_URL, PAGE_ORIGIN, DEFAULT_RETURN_TO),
-        };
         let simulator_address = simulator_listener.local_addr()?;
         let simulator = Simulator::new(Settings::example());
         // A person comes with a desktop browser, which WeChat would turn away.
@@ -51,20 +45,23 @@ impl Surroundings {
             // Of the ways WeChat has reported a refusal, one that leads back, so that it can be seen.
             knobs.denial = Denial::StateOnly;
         });
-        allow_callbacks(&simulator, public_url);
+        let places = match port {
+            Some(port) => Places::on_this_machine(port, simulator_address),
+            None => Places::on_the_internet(),
+        };
+        allow_callbacks(&simulator, &places.public_url);
 
         let data = directory.join("wechat-login.db");
         let database = Database::in_file(&data, database_listener)?;
-        let place = Place {
-            public_url,
-            page_origin,
-            default_return_to,
-            simulator: simulator_address,
-            database: &database.url(),
-            tables: &database.create_tables(template)?,
-            app_secrets: &app_secrets(&simulator),
-        };
-        let variables = place.variables()?;
+        let tables = database.create_tables(template)?;
+        let changes = [
+            ("SITE_VERIFICATION", "MP_verify_0123456789abcdef.txt=0123456789abcdef"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SESSION_TOKEN", "local"),
+        ];
+        let changes = changes.map(|(name, value)| (name.to_owned(), Some(value.to_owned())));
+        let deployment = Deployment::new(&places, &simulator, simulator_address, &database.url(), &tables)?;
+        let variables = deployment.with(changes.into()).common_environment(template);
         tokio::spawn(async move { simulator.serve(simulator_listener, std::future::pending()).await });
         Ok(Self {
             simulator_url: format!("http://{simulator_address}"),

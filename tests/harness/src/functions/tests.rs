@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{Browser, binaries::workspace, gateway::Gateway, template::Route};
+use crate::{Browser, binaries::workspace, gateway::Gateway, template::Route, time};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 

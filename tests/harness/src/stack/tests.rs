@@ -7,8 +7,8 @@ use super::*;
 /// A stack whose functions do what an event says.
 async fn stack(options: Options) -> Stack {
     let directory = tempfile::tempdir().unwrap();
-    let stub = workspace().join("tests/harness/src/functions/stub.py");
-    for name in ["authorize", "callback", "userinfo", "logout", "site"] {
+    let stub = crate::binaries::workspace().join("tests/harness/src/functions/stub.py");
+    for name in Template::of_the_project().unwrap().function_names() {
         symlink(&stub, directory.path().join(name)).unwrap();
     }
     let options = options
