@@ -15,15 +15,13 @@ use harness::{
     Failure, Options, Result, Stack,
     canaries::{Found, Kind, Watch},
     logs::Line,
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WECHAT_OPEN_URL},
+    places::{BROWSER_COOKIE, PEOPLE, SESSION_COOKIE},
+    stack::{OFFICIAL_ACCOUNT, WECHAT_OPEN_URL},
 };
 use serde_json::{Value, json};
-use simulator::{Action, Consent};
+use simulator::Action;
 
-use crate::{
-    row::Run,
-    visitors::{AUTHORIZE, BROWSER_COOKIE, PEOPLE, SESSION_COOKIE, USERINFO},
-};
+use crate::row::Run;
 
 /// The row's name.
 pub const ROW: &str = "L1";
@@ -83,18 +81,18 @@ pub async fn everywhere(run: &Run) -> Result<String> {
 /// Logs people in and shows them, so that each kind of value is issued and used; one of each.
 async fn visit(stack: &Stack) -> Result<BTreeMap<Kind, String>> {
     let simulator = stack.simulator();
-    simulator.knobs(|knobs| knobs.consent = Consent::Allow);
     let mut values = BTreeMap::new();
     for person in PEOPLE {
-        simulator.knobs(|knobs| knobs.current_person = Some(person.to_owned()));
-        let browser = stack.browser();
-        browser.follow(AUTHORIZE).await?;
-        browser.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await?;
-        browser.get(USERINFO).await?;
+        let visitor = stack.visitor(person);
+        visitor.log_in().await?;
+        visitor.log_in_with_profile().await?;
+        visitor.userinfo_page().await?;
         simulator.act(&Action::ExpireAccessTokens);
-        browser.fetch(&format!("{USERINFO}?verify=true"), PAGE_ORIGIN).await?;
+        visitor.verify().await?;
         let cookies = [(Kind::BrowserSecret, BROWSER_COOKIE), (Kind::SessionToken, SESSION_COOKIE)];
-        values.extend(cookies.into_iter().filter_map(|(kind, name)| Some((kind, browser.cookie(name)?))));
+        values.extend(
+            cookies.into_iter().filter_map(|(kind, name)| Some((kind, visitor.browser.cookie(name)?))),
+        );
         let unionid = simulator.unionid(person, OFFICIAL_ACCOUNT);
         values.extend(unionid.map(|unionid| (Kind::UnionId, unionid)));
     }

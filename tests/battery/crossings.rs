@@ -18,15 +18,21 @@
 use std::collections::{HashMap, HashSet};
 
 use fastrand::Rng;
-use harness::{Answer, Options, Result, Stack};
+use harness::{
+    Answer, Options, Result, Stack, Visitor,
+    places::{AUTHORIZE, PEOPLE, callback, parameter},
+};
 
 use crate::{
+    oracle::{exchanges, is_fresh_login, side_by_side},
     row::Run,
-    visitors::{PEOPLE, Visitor, callback, exchanges, is_fresh_login, parameter, side_by_side},
 };
 
 /// How many trials run at once; each has up to four callbacks in the air.
 const AT_ONCE: usize = 2;
+
+/// The second login.
+const SECOND: &str = "https://login.example.com/authorize?return_to=%2Fsecond";
 
 const BROUGHT: [Brought; 3] = [Brought::OneCode, Brought::OneState, Brought::Crossed];
 const ORDERS: [Order; 4] = [Order::InTurn, Order::TheOtherFirst, Order::AtOnce, Order::AtOnceTwice];
@@ -94,7 +100,7 @@ pub async fn in_every_order(run: &Run) -> Result<String> {
         for trial in &trials {
             judge(run, trial, &exchanged);
         }
-        let ends = trials.iter().map(|trial| end(run, &stack, trial));
+        let ends = trials.iter().map(|trial| end(run, trial));
         side_by_side(AT_ONCE, ends.collect()).await?;
         let most = exchanges(&stack).into_values().max().unwrap_or_default();
         run.require(most <= 1, || format!("{arrangement:?}: a code was exchanged {most} times"));
@@ -109,14 +115,14 @@ async fn play(stack: &Stack, arrangement: Arrangement, mut random: Rng) -> Resul
     let Arrangement { brought, by_two, order } = arrangement;
     let mut people = PEOPLE.iter().cycle().skip(random.usize(..PEOPLE.len()));
     let person = people.next().copied().unwrap_or_default();
-    let one = Visitor::new(stack, person);
+    let one = stack.visitor(person);
     let is_thief = brought != Brought::OneCode || order == Order::InTurn;
     let other = match people.next().copied().filter(|_| is_thief) {
         _ if !by_two => one.clone(),
-        Some(another) => Visitor::new(stack, another),
-        None => Visitor::new(stack, person),
+        Some(another) => stack.visitor(another),
+        None => stack.visitor(person),
     };
-    let (first, second) = (one.begin("").await?, other.begin("return_to=%2Fsecond").await?);
+    let (first, second) = (one.come_back(AUTHORIZE).await?, other.come_back(SECOND).await?);
     let [codes, states] = ["code", "state"].map(|name| [&first, &second].map(|url| parameter(url, name)));
     let arrival = |visitor: &Visitor, code: &String, state: &String, gets_nothing| Arrival {
         visitor: visitor.clone(),
@@ -191,12 +197,12 @@ fn judge(run: &Run, trial: &Trial, exchanged: &HashMap<String, usize>) {
 }
 
 /// Who is who now, and whether each browser gets in: at once or by one fresh login.
-async fn end(run: &Run, stack: &Stack, trial: &Trial) -> Result<()> {
+async fn end(run: &Run, trial: &Trial) -> Result<()> {
     let arrangement = trial.arrangement;
     for arrival in &trial.arrivals {
         let visitor = &arrival.visitor;
-        let somebody = visitor.is_logged_in_as().await?;
-        run.require(somebody.is_none() || visitor.is(somebody.as_deref(), stack), || {
+        let somebody = visitor.logged_in_as().await?;
+        run.require(somebody.as_ref().is_none_or(|somebody| *somebody == visitor.openid()), || {
             format!("{arrangement:?}: {} was logged in as {somebody:?}", visitor.person)
         });
     }
@@ -210,8 +216,8 @@ async fn end(run: &Run, stack: &Stack, trial: &Trial) -> Result<()> {
     }
     for arrival in &trial.arrivals {
         let visitor = &arrival.visitor;
-        let somebody = visitor.is_logged_in_as().await?;
-        run.require(visitor.is(somebody.as_deref(), stack), || {
+        let somebody = visitor.logged_in_as().await?;
+        run.require(somebody == Some(visitor.openid()), || {
             format!("{arrangement:?}: {} ended as {somebody:?}", visitor.person)
         });
     }

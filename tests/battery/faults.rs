@@ -16,19 +16,15 @@ mod case;
 mod flow;
 mod oracle;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use harness::{
+    Options, Result, Stack,
+    places::{AUTHORIZE, LOGOUT, USERINFO},
+    stack::PAGE_ORIGIN,
 };
-
-use harness::{Options, Result, Stack, stack::PAGE_ORIGIN};
 use simulator::Consent;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
-use crate::{
-    row::Run,
-    visitors::{AUTHORIZE, LOGOUT, USERINFO},
-};
+use crate::row::Run;
 use case::{CALLS, Case, FAULTS, LIES};
 use flow::Flow;
 
@@ -39,62 +35,52 @@ const FLOWS_OF_A_PROCESS: usize = 16;
 /// How often a flow is begun anew because the machine was too busy for it.
 const MOST_TRIES: usize = 5;
 
-/// What a worker tells the row.
-enum Report {
-    /// A promise was broken.
-    Violation(String),
-    /// One flow is over.
-    Done,
-}
-
-/// What the workers share.
-struct Shared {
-    cases: Vec<Case>,
-    next: AtomicUsize,
-    /// One permit for a flow, all of them for one that has to be alone.
-    permits: Semaphore,
-    workers: u32,
-}
-
 /// B6.
 pub async fn at_every_call(run: &Run) -> Result<String> {
-    let seeds = run.size(1, 200);
-    let workers = u32::try_from(run.size(8, 32))?;
-    let cases = 0..FAULTS * CALLS.len() * seeds;
-    let shared = Arc::new(Shared {
-        cases: cases.map(|number| Case::new(number, run.random(number as u64))).collect(),
-        next: AtomicUsize::new(0),
-        permits: Semaphore::new(workers as usize),
-        workers,
-    });
-    let (reports, mut received) = mpsc::unbounded_channel();
-    let mut stacks = Vec::new();
-    for _ in 0..workers {
+    let (seeds, flows) = (run.size(1, 200), run.size(8, 32));
+    let open = async || {
         let options = Options::default().proxied().with("PROFILE_LIFETIME_SECONDS", "0");
-        let stack = Arc::new(run.stack(options).await?);
+        let stack = run.stack(options).await?;
         stack.simulator().knobs(|knobs| knobs.consent = Consent::Allow);
-        if stacks.is_empty() {
-            would_see(run, &stack).await?;
+        Ok(stack)
+    };
+    let stack = open().await?;
+    would_see(run, &stack).await?;
+    run.end(stack).await?;
+
+    // One permit for a flow, all of them for one that has to be alone.
+    let (permits, all) = (Semaphore::new(flows), u32::try_from(flows)?);
+    let numbers = 0..FAULTS * CALLS.len() * seeds;
+    run.share(flows, open, numbers, async |stack, before, number| {
+        if before % FLOWS_OF_A_PROCESS == 0 {
+            let _permit = permits.acquire().await?;
+            stack.functions().stop().await;
+            // What goes wrong here goes wrong in the flows too.
+            let _ = warm_up(stack).await;
         }
-        let worker = tokio::spawn(work(Arc::clone(&stack), Arc::clone(&shared), reports.clone()));
-        stacks.push((stack, worker));
-    }
-    drop(reports);
-    let (mut done, of) = (0, shared.cases.len());
-    while let Some(report) = received.recv().await {
-        match report {
-            Report::Violation(what) => run.violated(what),
-            Report::Done => {
-                done += 1;
-                run.progress(done, of);
+        let case = Case::new(number, run.random(number as u64));
+        let mut violations = Vec::new();
+        for attempt in 0..MOST_TRIES {
+            let _permits = permits.acquire_many(if attempt == 0 { 1 } else { all }).await?;
+            let flow = Flow::new(stack, &case);
+            if let Err(failure) = flow.run().await {
+                flow.violated(failure.to_string());
+            }
+            let is_undisturbed = flow.clear_up().await.unwrap_or_else(|failure| {
+                flow.violated(failure.to_string());
+                true
+            });
+            violations = flow.violations();
+            if violations.is_empty() || is_undisturbed {
+                break;
             }
         }
-    }
-    for (stack, worker) in stacks {
-        worker.await?;
-        run.end(stack).await?;
-    }
-    run.require(done == of, || format!("{done} of {of} flows were done"));
+        for violation in violations {
+            run.violated(format!("{case}: {violation}"));
+        }
+        Ok(())
+    })
+    .await?;
     Ok(format!("{FAULTS} × {} × {seeds}", CALLS.len()))
 }
 
@@ -126,40 +112,4 @@ async fn warm_up(stack: &Stack) -> Result<()> {
     browser.post_form(LOGOUT, PAGE_ORIGIN).await?;
     browser.get("https://login.example.com/error").await?;
     oracle::leave_nothing(stack)
-}
-
-/// Takes one case after the other until there is none left.
-async fn work(stack: Arc<Stack>, shared: Arc<Shared>, reports: mpsc::UnboundedSender<Report>) {
-    let mut flows = 0;
-    while let Some(case) = shared.cases.get(shared.next.fetch_add(1, Ordering::SeqCst)) {
-        if flows % FLOWS_OF_A_PROCESS == 0 {
-            let _permit = shared.permits.acquire().await;
-            stack.functions().stop().await;
-            // What goes wrong here goes wrong in the flows too.
-            let _ = warm_up(&stack).await;
-        }
-        flows += 1;
-        let mut violations = Vec::new();
-        for attempt in 0..MOST_TRIES {
-            let permits = if attempt == 0 { 1 } else { shared.workers };
-            let _permits = shared.permits.acquire_many(permits).await;
-            let flow = Flow::new(&stack, case);
-            if let Err(failure) = flow.run().await {
-                flow.violated(failure.to_string());
-            }
-            let is_undisturbed = flow.clear_up().await.unwrap_or_else(|failure| {
-                flow.violated(failure.to_string());
-                true
-            });
-            violations = flow.violations();
-            if violations.is_empty() || is_undisturbed {
-                break;
-            }
-        }
-        for violation in violations {
-            // Without a row nobody is there to be told.
-            let _ = reports.send(Report::Violation(format!("{case}: {violation}")));
-        }
-        let _ = reports.send(Report::Done);
-    }
 }

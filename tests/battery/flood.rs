@@ -18,18 +18,17 @@ use fastrand::Rng;
 use harness::{
     Failure, Options, Result, Stack,
     browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
+    database::attribute,
     event::Arrival,
     functions::Functions,
+    places::{AUTHORIZE, BROWSER_COOKIE, SESSION_COOKIE, parameter},
     time,
 };
 use http::Request;
 use serde_json::Value;
 use simulator::MARKER;
 
-use crate::{
-    row::Run,
-    visitors::{BROWSER_COOKIE, SESSION_COOKIE, Visitor, exchanges, parameter},
-};
+use crate::{oracle::exchanges, row::Run};
 
 /// How many requests are under way at once, each in a process of its own.
 const AT_ONCE: u64 = 4;
@@ -61,8 +60,8 @@ pub async fn of_requests(run: &Run) -> Result<String> {
     run.require(most <= 2 * UNIT, || format!("a login takes {most} bytes"));
     run.require(large == longest, || format!("{large} logins take two units, and {longest} long targets"));
 
-    let visitor = Visitor::new(&stack, "lin");
-    let owners = visitor.begin("").await?;
+    let visitor = stack.visitor("lin");
+    let owners = visitor.come_back(AUTHORIZE).await?;
     let before = self::items(&stack)?;
     forge_callbacks(run, &stack, &owners, callbacks as u64).await?;
     let after = self::items(&stack)?;
@@ -73,13 +72,13 @@ pub async fn of_requests(run: &Run) -> Result<String> {
     });
     let exchanged = exchanges(&stack).len();
     run.require(exchanged == 0, || format!("{exchanged} forged codes reached WeChat"));
-    let sessions = stack.database().items(stack.table("SessionsTable")?)?.len();
+    let sessions = stack.sessions()?.len();
     run.require(sessions == 0, || format!("{sessions} sessions came of it"));
     // The one login that was aimed at is still its owner's; on a slow machine it is over by now, and begins
     // afresh by itself.
-    visitor.browser.follow(&owners).await?;
-    let somebody = visitor.is_logged_in_as().await?;
-    run.require(visitor.is(somebody.as_deref(), &stack), || format!("the owner is {somebody:?} in the end"));
+    visitor.follow(&owners).await?;
+    let somebody = visitor.logged_in_as().await?;
+    run.require(somebody == Some(visitor.openid()), || format!("the owner is {somebody:?} in the end"));
     run.end(stack).await?;
     Ok(format!("{logins} logins ({longest} of them of two write units), {callbacks} forged callbacks"))
 }
@@ -94,8 +93,8 @@ async fn counted(run: &Run) -> Result<()> {
     run.require(calls.len() == 100 && writes == 100, || {
         format!("100 logins made {} calls, of which {writes} are writes", calls.len())
     });
-    let visitor = Visitor::new(&stack, "lin");
-    let owners = visitor.begin("").await?;
+    let visitor = stack.visitor("lin");
+    let owners = visitor.come_back(AUTHORIZE).await?;
     proxy.forget();
     forge_callbacks(run, &stack, &owners, 200).await?;
     let written = proxy.calls().iter().filter(|call| call.is_write() && call.is_applied).count();
@@ -248,9 +247,7 @@ fn token(random: &mut Rng) -> String {
 
 /// The items of the table of logins, by their keys.
 fn items(stack: &Stack) -> Result<BTreeMap<String, Value>> {
-    let items = stack.database().items(stack.table("LoginsTable")?)?;
-    let keyed = |item: Value| Some((item.pointer("/id/S")?.as_str()?.to_owned(), item));
-    Ok(items.into_iter().filter_map(keyed).collect())
+    Ok(stack.logins()?.into_iter().map(|item| (attribute(&item, "id").to_owned(), item)).collect())
 }
 
 /// What DynamoDB counts for an item: names and values, a number by its digits.

@@ -22,9 +22,9 @@
 //! claim and changes nothing, so a process that dies over it is one that never began.
 //!
 //! The visitor then reloads the address that failed, or begins again at the link, as the seed chooses.
-//! He must be logged in as himself, after **at most one automatic fresh login** if he reloaded and none
-//! if he began again: two redirects to WeChat at the most. Who dies twice and reloads twice has had his
-//! automatic login; he gets the page with the button, and is logged in after that. And whatever died:
+//! They must be logged in as who they are, after **at most one automatic fresh login** if they reloaded and
+//! none if they began again: two redirects to WeChat at the most. Who loses two processes and reloads twice
+//! has had the automatic login; then there is the page with the button, and a login after that. And whatever died:
 //! a code reaches WeChat at most once, a login gives at most one session, no cookie is set without a
 //! stored session, a claim is never taken over, and nothing is stored without an end.
 
@@ -34,19 +34,15 @@ mod trap;
 mod visitor;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
 };
 
-use harness::{Options, Result, Stack};
+use harness::{Options, Result};
 use simulator::Consent;
-use tokio::sync::mpsc;
 
 use crate::row::Run;
-use points::{Made, Plan, Point, Visit};
-use visitor::{Job, Report};
-
-type Queue = Arc<Mutex<VecDeque<Job>>>;
+use points::{Plan, Point, Visit};
 
 /// B5.
 pub async fn everywhere(run: &Run) -> Result<String> {
@@ -66,11 +62,30 @@ pub async fn everywhere(run: &Run) -> Result<String> {
     let mut plans = [alive, twice].concat();
     plans.extend(once.iter().cycle().take(once.len() * times).cloned());
     plans.extend(around.iter().cycle().take(around.len() * times_around).cloned());
-    let mut jobs: Vec<_> =
-        plans.into_iter().zip(1..).map(|(plan, number)| Job { plan, random: run.random(number) }).collect();
+    let mut jobs: Vec<_> = plans.into_iter().zip(1..).collect();
     run.random(0).shuffle(&mut jobs);
-    let made = everybody(run, jobs).await?;
+    let open = async || {
+        let options =
+            Options::default().proxied().with("PROFILE_LIFETIME_SECONDS", "0").with("SILENT_UNIONID", "true");
+        let stack = run.stack(options).await?;
+        stack.simulator().knobs(|knobs| knobs.consent = Consent::Allow);
+        // All at once, so many cold starts would take each other the time in which a table must answer.
+        for function in ["authorize", "callback", "userinfo"] {
+            stack.functions().warm(function).await?;
+        }
+        Ok(stack)
+    };
+    // Most of a visit is waiting for a process that is dead.
+    let made = RefCell::new(BTreeSet::new());
+    run.share(run.size(12, 20), open, jobs, async |stack, _, (plan, number)| {
+        let report = visitor::visit(stack, plan, run.random(number)).await;
+        made.borrow_mut().extend(report.made);
+        report.broken.into_iter().for_each(|broken| run.violated(broken));
+        Ok(())
+    })
+    .await?;
 
+    let made = made.into_inner();
     let listed: BTreeSet<_> = Visit::all().flat_map(Visit::calls).collect();
     for call in made.difference(&listed) {
         run.violated(format!("a call that no point is at: {call:?}"));
@@ -113,47 +128,4 @@ fn around(run: &Run, login: &[Point]) -> Vec<Plan> {
         }
     }
     chosen.into_values().collect()
-}
-
-/// Lets every visitor come, one at a time to each of many stacks; every call that was made.
-async fn everybody(run: &Run, jobs: Vec<Job>) -> Result<BTreeSet<Made>> {
-    let visitors = jobs.len();
-    let queue: Queue = Arc::new(Mutex::new(jobs.into()));
-    let (report, mut reports) = mpsc::unbounded_channel();
-    let mut lanes = Vec::new();
-    // Most of a visit is waiting for somebody who is dead.
-    for _ in 0..run.size(12, 20).min(visitors) {
-        let options =
-            Options::default().proxied().with("PROFILE_LIFETIME_SECONDS", "0").with("SILENT_UNIONID", "true");
-        let stack = Arc::new(run.stack(options).await?);
-        stack.simulator().knobs(|knobs| knobs.consent = Consent::Allow);
-        // All at once, so many cold starts would take each other the time in which a table must answer.
-        for function in ["authorize", "callback", "userinfo"] {
-            stack.functions().warm(function).await?;
-        }
-        tokio::spawn(lane(Arc::clone(&stack), Arc::clone(&queue), report.clone()));
-        lanes.push(stack);
-    }
-    drop(report);
-    let (mut made, mut done) = (BTreeSet::new(), 0);
-    while let Some(report) = reports.recv().await {
-        made.extend(report.made);
-        report.broken.into_iter().for_each(|broken| run.violated(broken));
-        done += 1;
-        run.progress(done, visitors);
-    }
-    run.require(done == visitors, || format!("{done} of {visitors} visitors came to an end"));
-    for stack in lanes {
-        run.end(stack).await?;
-    }
-    Ok(made)
-}
-
-async fn lane(stack: Arc<Stack>, queue: Queue, reports: mpsc::UnboundedSender<Report>) {
-    loop {
-        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(job) = job else { return };
-        // Whoever counts the reports notices one that is missing.
-        let _ = reports.send(job.run(&stack).await);
-    }
 }

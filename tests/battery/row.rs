@@ -2,17 +2,14 @@
 
 use std::{
     borrow::Borrow,
-    future::Future,
+    cell::{Cell, RefCell},
     io::Write,
-    pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use fastrand::Rng;
+use futures_util::future::try_join_all;
 use harness::{Options, Result, Stack};
 
 use crate::canaries::Scans;
@@ -22,19 +19,11 @@ const MOST_TOLD: usize = 20;
 /// How often a row says how far it has come.
 const PROGRESS: Duration = Duration::from_secs(10);
 
-/// What a row does: it reports violations to its [`Run`] and returns what its size was, in words such
-/// as `200 × 25`. An error means that it could not be done at all, which counts as a violation.
-pub type Work = for<'a> fn(&'a Run) -> Pin<Box<dyn Future<Output = Result<String>> + Send + 'a>>;
-
-/// One row of the table.
-pub struct Row {
-    /// Its name in the table, such as `B1`.
-    pub name: &'static str,
-    /// What it is about, in a few words.
-    pub about: &'static str,
-    /// What it does.
-    pub run: Work,
-}
+/// One row of the table: its name, such as `B1`, and what it is about, in a few words.
+///
+/// What a row does reports violations to its [`Run`] and returns what its size was, in words such as
+/// `200 × 25`. An error means that it could not be done at all, which counts as a violation.
+pub type Row = (&'static str, &'static str);
 
 /// One run of one row.
 pub struct Run {
@@ -42,11 +31,11 @@ pub struct Run {
     is_full: bool,
     seed: u64,
     started: Instant,
-    told: Mutex<Instant>,
-    violations: Mutex<Vec<String>>,
+    told: Cell<Instant>,
+    violations: RefCell<Vec<String>>,
     scans: Arc<Scans>,
     /// Stacks that were begun and have not been searched yet.
-    open: AtomicUsize,
+    open: Cell<usize>,
 }
 
 /// What one run of a row came to.
@@ -62,9 +51,8 @@ impl Run {
     /// A run that has not begun. What its stacks were searched for goes to `scans`.
     pub fn new(name: &'static str, is_full: bool, seed: u64, scans: &Arc<Scans>) -> Self {
         let now = clock();
-        let (told, violations) = (Mutex::new(now), Mutex::default());
-        let (scans, open) = (Arc::clone(scans), AtomicUsize::new(0));
-        Self { name, is_full, seed, started: now, told, violations, scans, open }
+        let (told, violations, open) = (Cell::new(now), RefCell::default(), Cell::new(0));
+        Self { name, is_full, seed, started: now, told, violations, scans: Arc::clone(scans), open }
     }
 
     /// Whether this is the full run.
@@ -88,7 +76,7 @@ impl Run {
     /// A stack of this run: the functions are asked to log all they can, and whatever they print and
     /// answer is searched for what must not be there. To be given back to [`Run::end`].
     pub async fn stack(&self, options: Options) -> Result<Stack> {
-        self.open.fetch_add(1, Ordering::SeqCst);
+        self.open.update(|open| open + 1);
         let options = options
             .watched()
             .with("RUST_LOG", "trace")
@@ -102,7 +90,39 @@ impl Run {
         let stack = stack.borrow();
         stack.stop().await;
         self.scans.add(self.name, stack)?;
-        self.open.fetch_sub(1, Ordering::SeqCst);
+        self.open.update(|open| open - 1);
+        Ok(())
+    }
+
+    /// Has jobs done on so many stacks, side by side, and one after another on each. The work is told how
+    /// many jobs its stack has had before.
+    pub async fn share<J>(
+        &self,
+        stacks: usize,
+        open: impl AsyncFn() -> Result<Stack>,
+        jobs: impl IntoIterator<Item = J>,
+        work: impl AsyncFn(&Stack, usize, J) -> Result<()>,
+    ) -> Result<()> {
+        let jobs: Vec<_> = jobs.into_iter().collect();
+        let (of, done) = (jobs.len(), Cell::new(0));
+        let mut opened = Vec::new();
+        for _ in 0..stacks.min(of) {
+            opened.push(open().await?);
+        }
+        let next = RefCell::new(jobs.into_iter());
+        let lanes = opened.into_iter().map(async |stack| {
+            let take = || next.borrow_mut().next();
+            let mut before = 0;
+            while let Some(job) = take() {
+                work(&stack, before, job).await?;
+                before += 1;
+                done.update(|done| done + 1);
+                self.progress(done.get(), of);
+            }
+            self.end(stack).await
+        });
+        try_join_all(lanes).await?;
+        self.require(done.get() == of, || format!("{} of {of} were done", done.get()));
         Ok(())
     }
 
@@ -121,7 +141,7 @@ impl Run {
     /// Records that a promise was broken.
     pub fn violated(&self, what: impl Into<String>) {
         let what = what.into();
-        let mut violations = self.violations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut violations = self.violations.borrow_mut();
         if violations.len() < MOST_TOLD {
             eprintln!("{}  VIOLATION  {what}", self.name);
         }
@@ -130,26 +150,24 @@ impl Run {
 
     /// Says now and then how far the row has come.
     pub fn progress(&self, done: usize, of: usize) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.elapsed() >= PROGRESS {
-            *told = clock();
+        if self.told.get().elapsed() >= PROGRESS {
+            self.told.set(clock());
             println!("{}  {done} of {of} after {} s", self.name, self.started.elapsed().as_secs());
         }
     }
 
-    /// Runs the row.
-    pub async fn finish(self, row: &Row) -> Finished {
-        let size = (row.run)(&self).await.unwrap_or_else(|failure| {
+    /// What the row came to.
+    pub fn finish(self, about: &'static str, size: Result<String>) -> Finished {
+        let size = size.unwrap_or_else(|failure| {
             self.violated(failure.to_string());
             // Whatever it left open is of no account any more.
-            self.open.store(0, Ordering::SeqCst);
+            self.open.set(0);
             "not done".to_owned()
         });
-        let open = self.open.load(Ordering::SeqCst);
+        let open = self.open.get();
         self.require(open == 0, || format!("{open} stacks were never searched"));
-        let violations = self.violations.into_inner().unwrap_or_else(PoisonError::into_inner).len();
-        let seconds = self.started.elapsed().as_secs();
-        Finished { name: row.name, about: row.about, size, violations, seconds }
+        let (violations, seconds) = (self.violations.into_inner().len(), self.started.elapsed().as_secs());
+        Finished { name: self.name, about, size, violations, seconds }
     }
 }
 

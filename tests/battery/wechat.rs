@@ -7,24 +7,22 @@
 //! (`wechat/table.rs`).
 
 mod bodies;
-pub mod pages;
 mod scripts;
 mod seen;
 mod table;
 mod variation;
 mod visit;
-pub mod workers;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::RefCell;
 
-use harness::{Options, Result, Stack};
+use harness::{Options, Result};
 use simulator::{Settings, Simulator};
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::row::Run;
 use scripts::{Deployment, Script, Sent};
 use variation::Variation;
-use visit::Visitor;
+use visit::Visit;
 
 /// How many stacks of one deployment are visited at a time. Most of a visit is waiting, for WeChat that
 /// says nothing and for the pauses before it is asked again.
@@ -51,27 +49,31 @@ struct Job<'a> {
 }
 
 /// B7: every script, in many variations.
-pub fn scripts(run: &Run) -> String {
+pub async fn scripts(run: &Run) -> Result<String> {
     let scripts = scripts::all();
     let jobs = jobs(run, &scripts);
-    let done = AtomicUsize::new(0);
     for deployment in Deployment::ALL {
-        let jobs_here: Vec<_> = jobs.iter().filter(|job| job.script.deployment() == deployment).collect();
-        let workers = WORKERS.min(jobs_here.len().div_ceil(VISITS_WORTH_A_STACK));
-        let next = AtomicUsize::new(0);
-        workers::at_once(run, workers, |_, handle| {
-            handle.block_on(async {
-                let place = Place::open(run, deployment).await?;
-                while let Some(job) = jobs_here.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    visit(run, &place, job, deployment).await;
-                    run.progress(done.fetch_add(1, Ordering::SeqCst) + 1, jobs.len());
-                }
-                run.end(place.stack).await
-            })
-        });
+        let here: Vec<_> = jobs.iter().filter(|job| job.script.deployment() == deployment).collect();
+        let stacks = WORKERS.min(here.len().div_ceil(VISITS_WORTH_A_STACK));
+        // The backup hosts stand until these are dropped.
+        let backups = RefCell::new(Vec::new());
+        let open = async || {
+            let (options, backup) = options(deployment).await?;
+            backups.borrow_mut().push(backup);
+            run.stack(options).await
+        };
+        run.share(stacks, open, here, async |stack, _, Job { script, variation }| {
+            let asks_for_unionid = deployment == Deployment::SilentUnionid;
+            let visit = Visit::new(stack, script, variation, asks_for_unionid);
+            let wrong = visit.make().await.unwrap_or_else(|failure| vec![failure.to_string()]);
+            for wrong in wrong {
+                run.violated(format!("{} at {:?}: {wrong}; {variation:?}", script.name, script.endpoint));
+            }
+            Ok(())
+        })
+        .await?;
     }
-    run.require(done.load(Ordering::SeqCst) == jobs.len(), || "some visits were not made".to_owned());
-    format!("{} scripts, {} visits", scripts.len(), jobs.len())
+    Ok(format!("{} scripts, {} visits", scripts.len(), jobs.len()))
 }
 
 /// The visits to be made: each script in every variation, or, in a sample, some scripts in one each. A
@@ -93,51 +95,34 @@ fn jobs<'a>(run: &Run, scripts: &'a [Script]) -> Vec<Job<'a>> {
     jobs.filter(|job| !matches!(job.script.sent, Sent::Late)).take(SAMPLE).collect()
 }
 
-async fn visit(run: &Run, place: &Place, job: &Job<'_>, deployment: Deployment) {
-    let Job { script, variation } = job;
-    let asks_for_unionid = deployment == Deployment::SilentUnionid;
-    let visitor = Visitor { stack: &place.stack, script, variation, asks_for_unionid };
-    let wrong = visitor.visit().await.unwrap_or_else(|failure| vec![failure.to_string()]);
-    for wrong in wrong {
-        run.violated(format!("{} at {:?}: {wrong}; {variation:?}", script.name, script.endpoint));
-    }
-}
-
-/// A stack, and what else has to stay.
-struct Place {
-    stack: Stack,
-    /// The backup host stands until this is dropped.
-    _backup: oneshot::Sender<()>,
-}
-
-impl Place {
-    async fn open(run: &Run, deployment: Deployment) -> Result<Self> {
-        let simulator = Simulator::new(Settings::example());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let options = Options::default().simulator(simulator.clone());
-        let platform = |options: Options| {
-            options.with("COMPONENT_APP_ID", PLATFORM).with("COMPONENT_TOKENS", PLATFORM_TOKENS)
-        };
-        let options = match deployment {
-            Deployment::Usual => options,
-            Deployment::AlwaysStale => options.with("PROFILE_LIFETIME_SECONDS", "0"),
-            Deployment::SilentUnionid => options.with("SILENT_UNIONID", "true"),
-            Deployment::Platform => platform(options),
-            Deployment::StalePlatform => platform(options).with("PROFILE_LIFETIME_SECONDS", "0"),
-            Deployment::Unreachable => options.with("WECHAT_API_URL", NOBODY),
-            Deployment::Backup => {
-                let listener = TcpListener::bind("127.0.0.1:0").await?;
-                let backup = format!("http://{}", listener.local_addr()?);
-                tokio::spawn(async move {
-                    let until = async {
-                        // Resolves when the sender is dropped, which is the signal.
-                        let _ = stopped.await;
-                    };
-                    simulator.serve(listener, until).await
-                });
-                options.with("WECHAT_API_URL", NOBODY).with("WECHAT_API_BACKUP_URL", &backup)
-            }
-        };
-        Ok(Self { stack: run.stack(options).await?, _backup: stop })
-    }
+/// How a stack of this deployment is started. The backup host of one that has one stands until the sender is
+/// dropped.
+async fn options(deployment: Deployment) -> Result<(Options, oneshot::Sender<()>)> {
+    let simulator = Simulator::new(Settings::example());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let options = Options::default().simulator(simulator.clone());
+    let platform = |options: Options| {
+        options.with("COMPONENT_APP_ID", PLATFORM).with("COMPONENT_TOKENS", PLATFORM_TOKENS)
+    };
+    let options = match deployment {
+        Deployment::Usual => options,
+        Deployment::AlwaysStale => options.with("PROFILE_LIFETIME_SECONDS", "0"),
+        Deployment::SilentUnionid => options.with("SILENT_UNIONID", "true"),
+        Deployment::Platform => platform(options),
+        Deployment::StalePlatform => platform(options).with("PROFILE_LIFETIME_SECONDS", "0"),
+        Deployment::Unreachable => options.with("WECHAT_API_URL", NOBODY),
+        Deployment::Backup => {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let backup = format!("http://{}", listener.local_addr()?);
+            tokio::spawn(async move {
+                let until = async {
+                    // Resolves when the sender is dropped, which is the signal.
+                    let _ = stopped.await;
+                };
+                simulator.serve(listener, until).await
+            });
+            options.with("WECHAT_API_URL", NOBODY).with("WECHAT_API_BACKUP_URL", &backup)
+        }
+    };
+    Ok((options, stop))
 }

@@ -3,7 +3,10 @@
 use std::{fmt, time::Duration};
 
 use fastrand::Rng;
-use harness::proxy::{Fault, Kind, Throttle};
+use harness::{
+    places::{AUTHORIZE, AUTHORIZE_PROFILE},
+    proxy::{Fault, Kind, Throttle},
+};
 
 /// How many faults there are.
 pub const FAULTS: usize = 7;
@@ -73,7 +76,7 @@ impl Case {
             fault: Fault::Lie,
             call,
             strikes: usize::MAX,
-            authorize: "https://login.example.com/authorize",
+            authorize: AUTHORIZE,
             companion: Companion::AtOnce(1),
             has_second_tab: false,
             was_logged_in: false,
@@ -120,11 +123,7 @@ impl Case {
             fault,
             call,
             strikes: random.choice([1, 2, usize::MAX]).unwrap_or(1),
-            authorize: if has_profile {
-                "https://login.example.com/authorize?scope=snsapi_userinfo"
-            } else {
-                "https://login.example.com/authorize"
-            },
+            authorize: if has_profile { AUTHORIZE_PROFILE } else { AUTHORIZE },
             companion,
             // Two first tabs are two browsers to us, and so no duplicates of each other.
             has_second_tab: random.u8(..) < 64 && call != Kind::CodeOutcome,

@@ -1,25 +1,21 @@
 //! What a visitor does while DynamoDB has a fault, and afterwards.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::cell::{Cell, RefCell};
 
 use fastrand::Rng;
 use harness::{
-    Answer, Browser, Failure, Result, Stack,
-    browser::Visit,
+    Answer, Failure, Result, Stack, Visitor,
+    places::{CALLBACK, EXCHANGE, LOGOUT, PEOPLE},
     proxy::{Kind, Rule},
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
+    stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
 use simulator::Fault as WechatFault;
-use url::Url;
 
 use super::{
     case::{Case, Companion},
     oracle,
 };
-use crate::visitors::{EXCHANGE, LOGOUT, PEOPLE, SESSION_COOKIE, USERINFO};
+use crate::oracle::{button, is_stored};
 
 /// A login takes four hops, and one automatic fresh one three more.
 const MOST_HOPS: usize = 8;
@@ -28,17 +24,17 @@ const MOST_HOPS: usize = 8;
 pub struct Flow<'a> {
     pub stack: &'a Stack,
     pub case: &'a Case,
-    browser: Browser,
-    random: Mutex<Rng>,
-    violations: Mutex<Vec<String>>,
+    visitor: Visitor,
+    random: RefCell<Rng>,
+    violations: RefCell<Vec<String>>,
     /// The callback that the companion repeats, once there is one.
-    callback: Mutex<Option<String>>,
+    callback: RefCell<Option<String>>,
     /// Whether the companion is still to come.
-    awaits_companion: AtomicBool,
+    awaits_companion: Cell<bool>,
     /// Answers of this visitor's that were no success.
-    errors: Mutex<Vec<String>>,
+    errors: RefCell<Vec<String>>,
     /// Session cookies that were set while no session of theirs was stored, and by which answers.
-    unstored: Mutex<Vec<(String, String)>>,
+    unstored: RefCell<Vec<(String, String)>>,
 }
 
 impl<'a> Flow<'a> {
@@ -47,35 +43,35 @@ impl<'a> Flow<'a> {
         Self {
             stack,
             case,
-            browser: stack.browser(),
-            random: Mutex::new(Rng::with_seed(case.seed)),
-            violations: Mutex::default(),
-            callback: Mutex::default(),
-            awaits_companion: AtomicBool::new(false),
-            errors: Mutex::default(),
-            unstored: Mutex::default(),
+            visitor: stack.visitor(PEOPLE[0]),
+            random: RefCell::new(Rng::with_seed(case.seed)),
+            violations: RefCell::default(),
+            callback: RefCell::default(),
+            awaits_companion: Cell::new(false),
+            errors: RefCell::default(),
+            unstored: RefCell::default(),
         }
     }
 
     /// Records a session cookie that was set while no session of its was stored. Another tab may just have
     /// replaced that session, which is known when every call is answered.
     pub fn unstored(&self, cookie: &str, answer: String) {
-        lock(&self.unstored).push((cookie.to_owned(), answer));
+        self.unstored.borrow_mut().push((cookie.to_owned(), answer));
     }
 
     /// What was recorded so.
     pub fn unstored_cookies(&self) -> Vec<(String, String)> {
-        lock(&self.unstored).clone()
+        self.unstored.borrow().clone()
     }
 
     /// The promises that were broken.
     pub fn violations(&self) -> Vec<String> {
-        lock(&self.violations).clone()
+        self.violations.borrow().clone()
     }
 
     /// Records a broken promise.
     pub fn violated(&self, what: impl Into<String>) {
-        lock(&self.violations).push(what.into());
+        self.violations.borrow_mut().push(what.into());
     }
 
     /// Records a broken promise, if it was.
@@ -97,7 +93,7 @@ impl<'a> Flow<'a> {
             self.break_exchange();
         }
         let injection = proxy.inject(Rule::at(self.case.call, self.case.fault).times(self.case.strikes));
-        lock(&self.errors).clear();
+        self.errors.borrow_mut().clear();
         match self.case.call {
             Kind::DeleteSession => self.log_out().await?,
             _ if is_in_session => self.look().await?,
@@ -123,7 +119,7 @@ impl<'a> Flow<'a> {
 
     /// Lets the next exchange fail in a way that gives the visitor a fresh login by itself.
     fn break_exchange(&self) {
-        let fault = match lock(&self.random).u8(0..3) {
+        let fault = match self.random.borrow_mut().u8(0..3) {
             0 => WechatFault::Errcode { errcode: 40029, errmsg: None },
             1 => WechatFault::DropAfter,
             _ => WechatFault::Html { status: 502 },
@@ -135,7 +131,7 @@ impl<'a> Flow<'a> {
     /// presses what the page offers.
     async fn log_in(&self) -> Result<()> {
         let companion = self.case.companion != Companion::None;
-        self.awaits_companion.store(companion, Ordering::SeqCst);
+        self.awaits_companion.set(companion);
         let mut tabs = Vec::new();
         if self.case.has_second_tab {
             let (first, second) =
@@ -185,7 +181,7 @@ impl<'a> Flow<'a> {
 
     /// The fault strikes while the visitor logs out, who then tries again until it is done.
     async fn log_out(&self) -> Result<()> {
-        let cookie = self.browser.cookie(SESSION_COOKIE);
+        let cookie = self.visitor.session();
         let mut answer = self.post_logout().await?;
         self.unnoticed("the logout")?;
         let is_done = |answer: &Answer| matches!(answer.status, 204 | 303);
@@ -196,12 +192,12 @@ impl<'a> Flow<'a> {
             self.require(is_done(&answer), || format!("no second logout: {}", told(&answer)));
         }
         let still_stored = match &cookie {
-            Some(cookie) => oracle::is_stored(self.stack, cookie)?,
+            Some(cookie) => is_stored(self.stack, cookie)?,
             None => false,
         };
         self.require(!still_stored, || "the session is stored after the logout".to_owned());
-        self.require(self.browser.cookie(SESSION_COOKIE).is_none(), || "the cookie stays".to_owned());
-        let callback = lock(&self.callback).clone();
+        self.require(self.visitor.session().is_none(), || "the cookie stays".to_owned());
+        let callback = self.callback.borrow().clone();
         if self.case.companion != Companion::None
             && let Some(callback) = callback
         {
@@ -220,7 +216,7 @@ impl<'a> Flow<'a> {
     async fn come_back(&self) -> Result<()> {
         let mut answer = self.userinfo().await?;
         if answer.status == 401
-            && let Some(cookie) = self.browser.cookie(SESSION_COOKIE)
+            && let Some(cookie) = self.visitor.session()
         {
             self.stack.proxy()?.until(|calls| calls.iter().all(|call| call.answered.is_some())).await?;
             if oracle::is_replaced(self, &cookie)? {
@@ -228,9 +224,8 @@ impl<'a> Flow<'a> {
                 answer = self.userinfo().await?;
             }
         }
-        let openid = self.stack.simulator().openid(PEOPLE[0], OFFICIAL_ACCOUNT);
         let shown = answer.json().ok().and_then(|shown| shown.get("openid").cloned());
-        let is_right = answer.status == 200 && shown.is_some_and(|shown| shown == openid);
+        let is_right = answer.status == 200 && shown == Some(self.visitor.openid().into());
         self.require(is_right, || format!("nobody is logged in at the end: {}", told(&answer)));
         Ok(())
     }
@@ -239,13 +234,13 @@ impl<'a> Flow<'a> {
     async fn open(&self, link: &str) -> Result<Answer> {
         let mut link = link.to_owned();
         for _ in 0..MOST_HOPS {
-            let is_callback = link.starts_with("https://login.example.com/callback?");
-            let answer = if is_callback && self.awaits_companion.swap(false, Ordering::SeqCst) {
-                *lock(&self.callback) = Some(link.clone());
+            let is_callback = link.starts_with(&format!("{CALLBACK}?"));
+            let answer = if is_callback && self.awaits_companion.take() {
+                self.callback.replace(Some(link.clone()));
                 self.accompanied(&link).await?
             } else {
                 if is_callback && !self.case.has_second_tab {
-                    *lock(&self.callback) = Some(link.clone());
+                    self.callback.replace(Some(link.clone()));
                 }
                 self.get(&link).await?
             };
@@ -266,19 +261,19 @@ impl<'a> Flow<'a> {
                 if copies > 1 {
                     answers.push(self.get(callback).await?);
                 }
-                let seen = lock(&self.random).usize(..answers.len());
+                let seen = self.random.borrow_mut().usize(..answers.len());
                 Ok(answers.swap_remove(seen))
             }
             Companion::Foreign => {
-                let foreigner = self.stack.browser();
-                if lock(&self.random).bool() {
+                let foreigner = self.visitor.elsewhere();
+                if self.random.borrow_mut().bool() {
                     // With a browser cookie of their own.
-                    self.check(&foreigner.get(self.case.authorize).await?, true)?;
+                    self.check(&foreigner.browser.get(self.case.authorize).await?, true)?;
                 }
-                let (ours, theirs) = tokio::join!(self.get(callback), foreigner.get(callback));
+                let (ours, theirs) = tokio::join!(self.get(callback), foreigner.browser.get(callback));
                 let theirs = theirs?;
                 self.check(&theirs, true)?;
-                self.require(foreigner.cookie(SESSION_COOKIE).is_none(), || {
+                self.require(foreigner.session().is_none(), || {
                     format!("a foreigner got a session: {}", told(&theirs))
                 });
                 ours
@@ -289,7 +284,7 @@ impl<'a> Flow<'a> {
 
     /// The callback once more; where it ends.
     async fn repeat(&self) -> Result<Option<Answer>> {
-        let callback = lock(&self.callback).clone();
+        let callback = self.callback.borrow().clone();
         match callback {
             Some(callback) => self.open(&callback).await.map(Some),
             None => Ok(None),
@@ -301,7 +296,7 @@ impl<'a> Flow<'a> {
         if self.is_in(&ended) {
             return Ok(());
         }
-        let Some(button) = oracle::button(&ended) else {
+        let Some(button) = button(&ended) else {
             self.violated(format!("no way on from {}", told(&ended)));
             return Ok(());
         };
@@ -314,7 +309,7 @@ impl<'a> Flow<'a> {
     fn is_in(&self, ended: &Answer) -> bool {
         ended.url.as_str().starts_with(PAGE_ORIGIN)
             && !ended.url.query_pairs().any(|(name, _)| name == "error")
-            && self.browser.cookie(SESSION_COOKIE).is_some()
+            && self.visitor.session().is_some()
     }
 
     /// A fault that the SDK's repetitions overcome has cost the visitor nothing so far.
@@ -323,7 +318,7 @@ impl<'a> Flow<'a> {
     /// showed first is a second one, whoever was quicker, and for two there is a page.
     fn unnoticed(&self, what: &str) -> Result<()> {
         let has_two_reasons = self.case.call == Kind::FailCode && oracle::is_code_spent(self.stack)?;
-        let errors = lock(&self.errors).join(", ");
+        let errors = self.errors.borrow().join(", ");
         self.require(errors.is_empty() || !self.case.is_unnoticed() || has_two_reasons, || {
             format!("errors during {what}, though the fault was a short one: {errors}")
         });
@@ -331,37 +326,36 @@ impl<'a> Flow<'a> {
     }
 
     async fn get(&self, url: &str) -> Result<Answer> {
-        self.answered(self.browser.get(url).await?)
+        self.answered(self.visitor.browser.get(url).await?)
     }
 
     /// Asks who is logged in: a person sometimes, whose page is looked at for errors only; then a script.
     async fn userinfo(&self) -> Result<Answer> {
-        let is_a_person = lock(&self.random).u8(..) < 64;
+        let is_a_person = self.random.borrow_mut().u8(..) < 64;
         if is_a_person {
-            let page = self.get(USERINFO).await?;
+            let page = self.answered(self.visitor.userinfo_page().await?)?;
             if page.status != 200 {
                 return Ok(page);
             }
         }
-        self.answered(self.browser.fetch(USERINFO, PAGE_ORIGIN).await?)
+        self.answered(self.visitor.userinfo().await?)
     }
 
     async fn post_logout(&self) -> Result<Answer> {
-        let form = Visit::form(LOGOUT, PUBLIC_URL, &[]);
-        self.answered(self.browser.send(form).await?)
+        self.answered(self.visitor.browser.post_form(LOGOUT, PUBLIC_URL).await?)
     }
 
     fn answered(&self, answer: Answer) -> Result<Answer> {
         self.check(&answer, false)?;
         if answer.status >= 400 {
-            lock(&self.errors).push(told(&answer));
+            self.errors.borrow_mut().push(told(&answer));
         }
         Ok(answer)
     }
 
     fn check(&self, answer: &Answer, is_foreign: bool) -> Result<()> {
-        let ours = Url::parse(PUBLIC_URL)?.origin();
-        if answer.url.origin() == ours { oracle::answer(self, answer, is_foreign) } else { Ok(()) }
+        let is_ours = answer.url.origin().ascii_serialization() == PUBLIC_URL;
+        if is_ours { oracle::answer(self, answer, is_foreign) } else { Ok(()) }
     }
 }
 
@@ -369,8 +363,4 @@ impl<'a> Flow<'a> {
 pub fn told(answer: &Answer) -> String {
     let Answer { url, status, .. } = answer;
     format!("{status} from {url} to {:?}", answer.location())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

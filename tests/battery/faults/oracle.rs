@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use harness::{
     Answer, Result, Stack,
+    database::attribute,
     proxy::{Call, Fault, Kind, Throttle},
 };
 use login::pending::State;
-use login::session::SessionToken;
 use serde_json::Value;
 
 use super::flow::{Flow, told};
-use crate::visitors;
+use crate::oracle::{button, exchanges, is_stored, session_id, session_tokens};
 
 /// How often the SDK makes a call in all.
 const ATTEMPTS: usize = 4;
@@ -53,41 +53,24 @@ pub fn answer(flow: &Flow<'_>, answer: &Answer, is_foreign: bool) -> Result<()> 
         let state = target.query_pairs().find(|(name, _)| name == "state");
         let login = state.and_then(|(_, state)| State::parse(&state)).map(|state| state.login_id());
         let is_stored = match &login {
-            Some(login) => is_in(flow.stack, "LoginsTable", login.as_str())?,
+            Some(login) => flow.stack.logins()?.iter().any(|item| attribute(item, "id") == login.as_str()),
             None => false,
         };
         flow.require(is_stored, || format!("to WeChat without a stored login: {}", told(answer)));
     }
-    for cookie in answer.set_cookies() {
-        let value = cookie.strip_prefix("__Host-session=").and_then(|rest| rest.split(';').next());
-        let Some(token) = value.filter(|value| !value.is_empty()) else { continue };
+    for token in session_tokens(answer) {
         flow.require(!is_foreign, || format!("a session for a foreigner: {}", told(answer)));
-        if !is_stored(flow.stack, token)? {
-            flow.unstored(token, told(answer));
+        if !is_stored(flow.stack, &token)? {
+            flow.unstored(&token, told(answer));
         }
     }
     Ok(())
 }
 
-/// The link of the button on a page.
-pub fn button(page: &Answer) -> Option<String> {
-    let text = page.text();
-    let (_, rest) = text.split_once(r#"class="button" href=""#)?;
-    let (href, _) = rest.split_once('"')?;
-    Some(href.replace("&#38;", "&").replace("&amp;", "&"))
-}
-
-/// Whether the session of a cookie is stored.
-pub fn is_stored(stack: &Stack, cookie: &str) -> Result<bool> {
-    let token = SessionToken::parse(cookie);
-    token.map_or(Ok(false), |token| is_in(stack, "SessionsTable", token.session_id().as_str()))
-}
-
 /// Whether the session of a cookie was stored until another tab replaced it. No call may be under way: it
 /// could be the one.
 pub fn is_replaced(flow: &Flow<'_>, cookie: &str) -> Result<bool> {
-    let Some(token) = SessionToken::parse(cookie) else { return Ok(false) };
-    let id = token.session_id();
+    let id = session_id(cookie);
     let calls = flow.stack.proxy()?.calls();
     let did = |action: &str| {
         calls
@@ -104,14 +87,10 @@ pub fn is_code_spent(stack: &Stack) -> Result<bool> {
     Ok(stack.proxy()?.calls().iter().any(|call| call.kind == Kind::SpendCode && call.is_applied))
 }
 
-fn is_in(stack: &Stack, table: &str, id: &str) -> Result<bool> {
-    Ok(stack.database().items(stack.table(table)?)?.iter().any(|item| item["id"]["S"] == id))
-}
-
 /// Holds what a flow has left behind against what was promised.
 pub fn afterwards(flow: &Flow<'_>) -> Result<()> {
     let stack = flow.stack;
-    let sent = visitors::exchanges(stack);
+    let sent = exchanges(stack);
     flow.require(sent.values().all(|times| *times == 1), || format!("codes reached WeChat {sent:?} times"));
 
     for (cookie, answer) in flow.unstored_cookies() {
@@ -120,21 +99,20 @@ pub fn afterwards(flow: &Flow<'_>) -> Result<()> {
 
     let calls = stack.proxy()?.calls();
     repeated_with_their_tokens(flow, &calls);
-    let mut sessions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut sessions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for call in calls.iter().filter(|call| call.kind == Kind::Finish && call.is_applied) {
         let session = &call.request["TransactItems"][0]["Put"]["Item"];
-        let (login, id) = (text(session, "login"), text(session, "id"));
-        sessions.entry(login).or_default().insert(id);
+        sessions.entry(attribute(session, "login")).or_default().insert(attribute(session, "id"));
     }
     flow.require(sessions.values().all(|of_one| of_one.len() == 1), || {
         format!("one state gave several sessions: {sessions:?}")
     });
 
-    let logins = stack.database().items(stack.table("LoginsTable")?)?;
+    let logins = stack.logins()?;
     for call in calls.iter().filter(|call| call.kind == Kind::Claim && call.is_applied) {
         let claimed = call.items.first().and_then(|item| item.id.as_deref());
-        let login = logins.iter().find(|login| login["id"]["S"].as_str() == claimed);
-        let is_claimed = login.is_some_and(|login| !login["claimed_code"].is_null());
+        let login = logins.iter().find(|login| Some(attribute(login, "id")) == claimed);
+        let is_claimed = login.is_some_and(|login| !attribute(login, "claimed_code").is_empty());
         flow.require(is_claimed, || format!("the claim of {claimed:?} was undone: {login:?}"));
     }
     Ok(())
@@ -148,7 +126,7 @@ pub fn leave_nothing(stack: &Stack) -> Result<()> {
             if let Some(watch) = stack.watch() {
                 watch.item(&table, &item);
             }
-            stack.database().delete(&table, item["id"]["S"].as_str().unwrap_or_default())?;
+            stack.database().delete(&table, attribute(&item, "id"))?;
         }
     }
     stack.simulator().clear_ledger();
@@ -192,8 +170,4 @@ fn is_brief(call: &Call) -> bool {
         call.fault,
         None | Some(Fault::Delay(_) | Fault::Conflict | Fault::Throttle(Throttle::Cancelled) | Fault::Lie)
     )
-}
-
-fn text(item: &Value, name: &str) -> String {
-    item[name]["S"].as_str().unwrap_or_default().to_owned()
 }

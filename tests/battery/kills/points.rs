@@ -2,15 +2,10 @@
 
 use std::fmt;
 
-use harness::proxy::{Call, Kind};
-
-/// WeChat's endpoints, as far as the functions call them.
-pub const EXCHANGE: &str = "/sns/oauth2/access_token";
-pub const PROFILE: &str = "/sns/userinfo";
-const REFRESH: &str = "/sns/oauth2/refresh_token";
-const AUTH: &str = "/sns/auth";
-pub const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
-const FOLLOWER: &str = "/cgi-bin/user/info";
+use harness::{
+    places::{AUTH, EXCHANGE, FOLLOWER, PROFILE, REFRESH, STABLE_TOKEN},
+    proxy::{Call, Kind},
+};
 
 /// What a function waits for.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -59,137 +54,67 @@ pub enum Visit {
     Erase,
 }
 
-/// What is to happen to a visitor: what he does, and where a process is killed each time.
+/// What is to happen to a visitor: what they do, and where a process is killed each time.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What he does.
+    /// What they do.
     pub visit: Visit,
-    /// Where he loses a process: nowhere, once, or twice.
+    /// Where they lose a process: nowhere, once, or twice.
     pub deaths: Vec<Point>,
 }
 
 use Awaited::{Answer, Table, Wechat};
 
-/// What one function awaits.
-type Calls = (&'static str, &'static [Awaited]);
-
 /// All that is awaited in each visit, by function, in order but for the login, which is read beside the
 /// claim.
-const VISITS: &[(Visit, &[Calls])] = &[
-    (
-        Visit::Login,
-        &[
-            ("authorize", &[Table(Kind::PutLogin), Answer]),
-            (
-                "callback",
-                &[
-                    Table(Kind::Claim),
-                    Table(Kind::Login),
-                    Wechat(EXCHANGE),
-                    Wechat(PROFILE),
-                    Table(Kind::Finish),
-                    Answer,
-                ],
-            ),
-        ],
-    ),
-    (
-        Visit::Refused,
-        &[(
-            "callback",
-            &[Table(Kind::Claim), Table(Kind::Login), Wechat(EXCHANGE), Table(Kind::FailCode), Answer],
-        )],
-    ),
-    (
-        Visit::Again,
-        &[(
-            "callback",
-            &[Table(Kind::Claim), Table(Kind::Login), Table(Kind::CodeOutcome), Table(Kind::Session), Answer],
-        )],
-    ),
-    (
-        Visit::Foreign,
-        &[("callback", &[Table(Kind::Claim), Table(Kind::Login), Table(Kind::SpendCode), Answer])],
-    ),
-    (
-        Visit::Silent,
-        &[(
-            "callback",
-            &[
-                Table(Kind::Claim),
-                Table(Kind::Login),
-                Wechat(EXCHANGE),
-                Table(Kind::AppToken),
-                Table(Kind::LeaseAppToken),
-                Wechat(STABLE_TOKEN),
-                Table(Kind::PutAppToken),
-                Wechat(FOLLOWER),
-                Table(Kind::Finish),
-                Answer,
-            ],
-        )],
-    ),
-    (
-        Visit::Tokenless,
-        &[(
-            "callback",
-            &[
-                Table(Kind::Claim),
-                Table(Kind::Login),
-                Wechat(EXCHANGE),
-                Table(Kind::AppToken),
-                Table(Kind::LeaseAppToken),
-                Wechat(STABLE_TOKEN),
-                Table(Kind::FailAppToken),
-                Table(Kind::Finish),
-                Answer,
-            ],
-        )],
-    ),
-    (
-        Visit::Show,
-        &[(
-            "userinfo",
-            &[
-                Table(Kind::Session),
-                Wechat(PROFILE),
-                Wechat(REFRESH),
-                Table(Kind::SaveSession),
-                Wechat(PROFILE),
-                Table(Kind::SaveSession),
-                Answer,
-            ],
-        )],
-    ),
-    (
-        Visit::Verify,
-        &[(
-            "userinfo",
-            &[Table(Kind::Session), Wechat(AUTH), Wechat(PROFILE), Table(Kind::SaveSession), Answer],
-        )],
-    ),
-    (Visit::Logout, &[("logout", &[Table(Kind::DeleteSession), Answer])]),
-    (Visit::Erase, &[("userinfo", &[Table(Kind::DeleteSession), Answer])]),
+const VISITS: &[(Visit, &str, &[Awaited])] = &[
+    (Visit::Login, "authorize", &[Table(Kind::PutLogin), Answer]),
+    (Visit::Login, "callback", CLAIM),
+    (Visit::Login, "callback", &[Wechat(EXCHANGE), Wechat(PROFILE), Table(Kind::Finish), Answer]),
+    (Visit::Refused, "callback", CLAIM),
+    (Visit::Refused, "callback", &[Wechat(EXCHANGE), Table(Kind::FailCode), Answer]),
+    (Visit::Again, "callback", CLAIM),
+    (Visit::Again, "callback", &[Table(Kind::CodeOutcome), Table(Kind::Session), Answer]),
+    (Visit::Foreign, "callback", CLAIM),
+    (Visit::Foreign, "callback", &[Table(Kind::SpendCode), Answer]),
+    (Visit::Silent, "callback", CLAIM),
+    (Visit::Silent, "callback", ASK_FOR_TOKEN),
+    (Visit::Silent, "callback", &[Table(Kind::PutAppToken), Wechat(FOLLOWER), Table(Kind::Finish), Answer]),
+    (Visit::Tokenless, "callback", CLAIM),
+    (Visit::Tokenless, "callback", ASK_FOR_TOKEN),
+    (Visit::Tokenless, "callback", &[Table(Kind::FailAppToken), Table(Kind::Finish), Answer]),
+    (Visit::Show, "userinfo", &[Table(Kind::Session), Wechat(PROFILE), Wechat(REFRESH)]),
+    (Visit::Show, "userinfo", &[Table(Kind::SaveSession), Wechat(PROFILE), Table(Kind::SaveSession), Answer]),
+    (Visit::Verify, "userinfo", &[Table(Kind::Session), Wechat(AUTH), Wechat(PROFILE)]),
+    (Visit::Verify, "userinfo", &[Table(Kind::SaveSession), Answer]),
+    (Visit::Logout, "logout", &[Table(Kind::DeleteSession), Answer]),
+    (Visit::Erase, "userinfo", &[Table(Kind::DeleteSession), Answer]),
 ];
+
+/// How every callback begins.
+const CLAIM: &[Awaited] = &[Table(Kind::Claim), Table(Kind::Login)];
+/// How a silent one goes on, while nobody has the app's global token.
+const ASK_FOR_TOKEN: &[Awaited] =
+    &[Wechat(EXCHANGE), Table(Kind::AppToken), Table(Kind::LeaseAppToken), Wechat(STABLE_TOKEN)];
 
 impl Visit {
     /// Every visit.
     pub fn all() -> impl Iterator<Item = Self> {
-        VISITS.iter().map(|(visit, _)| *visit)
+        let mut visits: Vec<_> = VISITS.iter().map(|(visit, ..)| *visit).collect();
+        visits.dedup();
+        visits.into_iter()
     }
 
     /// Every point at which a process can die in this visit.
     pub fn points(self) -> Vec<Point> {
         let mut points = Vec::new();
         for (function, awaited) in self.awaited() {
-            for awaited in awaited {
-                // Nobody can tell an answer that was taken from a process that nobody killed.
-                let sides: &[bool] = if *awaited == Answer { &[true] } else { &[false, true] };
-                for is_applied in sides {
-                    let point = Point { function, awaited: *awaited, is_applied: *is_applied };
-                    if !points.contains(&point) {
-                        points.push(point);
-                    }
+            // Nobody can tell an answer that was taken from a process that nobody killed.
+            let sides: &[bool] = if awaited == Answer { &[true] } else { &[false, true] };
+            for is_applied in sides {
+                let point = Point { function, awaited, is_applied: *is_applied };
+                if !points.contains(&point) {
+                    points.push(point);
                 }
             }
         }
@@ -198,22 +123,19 @@ impl Visit {
 
     /// Every call that is made in this visit when nobody dies, in order of their words.
     pub fn calls(self) -> Vec<Made> {
-        let mut calls: Vec<_> = self
-            .awaited()
-            .flat_map(|(function, awaited)| awaited.iter().map(move |awaited| (function, awaited)))
-            .filter_map(|(function, awaited)| match awaited {
-                Table(kind) => Some(Made::Table(function.to_owned(), *kind)),
-                Wechat(path) => Some(Made::Wechat((*path).to_owned())),
-                Answer => None,
-            })
-            .collect();
+        let call = |(function, awaited): (&str, Awaited)| match awaited {
+            Table(kind) => Some(Made::Table(function.to_owned(), kind)),
+            Wechat(path) => Some(Made::Wechat(path.to_owned())),
+            Answer => None,
+        };
+        let mut calls: Vec<_> = self.awaited().filter_map(call).collect();
         calls.sort_unstable();
         calls
     }
 
-    fn awaited(self) -> impl Iterator<Item = Calls> {
-        let visits = VISITS.iter().filter(move |(visit, _)| *visit == self);
-        visits.flat_map(|(_, functions)| functions.iter().copied())
+    fn awaited(self) -> impl Iterator<Item = (&'static str, Awaited)> {
+        let of_this = VISITS.iter().filter(move |(visit, ..)| *visit == self);
+        of_this.flat_map(|(_, function, awaited)| awaited.iter().map(|awaited| (*function, *awaited)))
     }
 }
 

@@ -1,21 +1,18 @@
 //! What must hold whatever was killed, read from WeChat's ledger, the tables and the visitor's browser.
 
-#![expect(clippy::indexing_slicing, reason = "only JSON is indexed, where what is missing reads as null")]
-
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
 use harness::{
     Answer, Result, Stack,
+    database::{attribute, number},
     stack::{DEFAULT_RETURN_TO, PUBLIC_URL},
     time,
 };
-use ring::digest;
 use serde_json::Value;
 
-use super::points::{EXCHANGE, Made};
+use super::points::Made;
+use crate::oracle::{exchanges, is_stored, session_tokens};
 
-/// What a session is called in the browser.
-pub const SESSION_COOKIE: &str = "__Host-session";
 /// The longest that anything is stored: a session, and an hour for clocks.
 const LONGEST: u64 = 7 * 86_400 + 3_600;
 
@@ -24,43 +21,41 @@ pub struct Remains(Vec<Value>);
 
 impl Remains {
     pub fn of(stack: &Stack) -> Result<Self> {
-        Ok(Self(stack.database().items(stack.table("LoginsTable")?)?))
+        Ok(Self(stack.logins()?))
     }
 }
 
 /// Every promise that is broken in a stack; `remains` are those of one visitor.
 pub fn broken(stack: &Stack, remains: &[Remains]) -> Result<Vec<String>> {
     let mut broken = Vec::new();
-    let ledger = stack.simulator().ledger();
-    let exchanges = ledger.iter().filter(|entry| entry.path == EXCHANGE);
-    for (code, times) in count(exchanges.filter_map(|entry| entry.code.clone())) {
-        if times > 1 {
-            broken.push(format!("{code} reached WeChat {times} times"));
-        }
+    for (code, times) in exchanges(stack).into_iter().filter(|(_, times)| *times > 1) {
+        broken.push(format!("{code} reached WeChat {times} times"));
     }
-    let logins = stack.database().items(stack.table("LoginsTable")?)?;
-    let sessions = stack.database().items(stack.table("SessionsTable")?)?;
-    for (login, times) in count(sessions.iter().filter_map(|item| text(item, "login").map(str::to_owned))) {
-        if times > 1 {
-            broken.push(format!("{login} has {times} sessions"));
-        }
+    let (logins, sessions) = (stack.logins()?, stack.sessions()?);
+    let mut sessions_of = BTreeMap::new();
+    for item in sessions.iter().filter(|item| item.get("login").is_some()) {
+        *sessions_of.entry(attribute(item, "login")).or_insert(0) += 1;
+    }
+    for (login, times) in sessions_of.into_iter().filter(|(_, times)| *times > 1) {
+        broken.push(format!("{login} has {times} sessions"));
     }
     let now = time::now_seconds();
     for item in logins.iter().chain(&sessions) {
-        let end = item["expires_at"]["N"].as_str().and_then(|end| end.parse::<u64>().ok());
+        let end = number(item, "expires_at").ok();
         if !end.is_some_and(|end| (now - 3_600..now + LONGEST).contains(&end)) {
-            broken.push(format!("{} expires at {end:?}", item["id"]));
+            broken.push(format!("{} expires at {end:?}", attribute(item, "id")));
         }
     }
     for Remains(items) in remains {
         for before in items {
-            let id = text(before, "id").unwrap_or_default();
-            let after = logins.iter().find(|item| text(item, "id") == Some(id)).unwrap_or(&Value::Null);
+            let id = attribute(before, "id");
+            let after = logins.iter().find(|item| attribute(item, "id") == id).unwrap_or(&Value::Null);
             // Whoever claimed it is dead or done, so nobody may change it any more.
             let is_kept = if id.starts_with("code#") {
                 before == after
             } else {
-                before["claimed_code"].is_null() || before["claimed_code"] == after["claimed_code"]
+                let claimed = |item| attribute(item, "claimed_code");
+                claimed(before).is_empty() || claimed(before) == claimed(after)
             };
             if !is_kept {
                 broken.push(format!("a claim was taken over: {before} became {after}"));
@@ -82,30 +77,13 @@ pub fn broken_by(stack: &Stack, answers: &[Answer]) -> Result<Vec<String>> {
             }
         }
     }
-    let cookies = answers.iter().flat_map(Answer::set_cookies);
     // The last one counts.
-    let set = cookies.filter_map(|cookie| {
-        let (name, rest) = cookie.split_once('=')?;
-        let value = rest.split(';').next().unwrap_or_default();
-        (name == SESSION_COOKIE && !value.is_empty()).then(|| value.to_owned())
-    });
-    if let Some(token) = set.reduce(|_, later| later)
+    if let Some(token) = answers.iter().flat_map(session_tokens).last()
         && !is_stored(stack, &token)?
     {
         broken.push(format!("a cookie was set whose session is not stored: {}", places(answers)));
     }
     Ok(broken)
-}
-
-/// Whether a session cookie opens something: the key of a session is the digest of what the cookie holds.
-pub fn is_stored(stack: &Stack, token: &str) -> Result<bool> {
-    let digest = digest::digest(&digest::SHA256, token.as_bytes());
-    let mut id = String::new();
-    for byte in digest.as_ref() {
-        write!(id, "{byte:02x}")?;
-    }
-    let sessions = stack.database().items(stack.table("SessionsTable")?)?;
-    Ok(sessions.iter().any(|item| text(item, "id") == Some(&id)))
 }
 
 /// Whether a visit ended with a killed process: all that is left is the gateway's own answer.
@@ -144,16 +122,4 @@ pub fn made(stack: &Stack, requests: usize) -> Result<Vec<Made>> {
 pub fn places(answers: &[Answer]) -> String {
     let places: Vec<_> = answers.iter().map(|answer| format!("{} {}", answer.status, answer.url)).collect();
     places.join(", ")
-}
-
-fn count(keys: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for key in keys {
-        *counts.entry(key).or_default() += 1;
-    }
-    counts
-}
-
-fn text<'a>(item: &'a Value, name: &str) -> Option<&'a str> {
-    item[name]["S"].as_str()
 }

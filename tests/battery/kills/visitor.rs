@@ -1,40 +1,28 @@
-//! One visitor: what he came for, whom he loses on the way, and how he goes on.
-
-#![expect(clippy::indexing_slicing, reason = "only JSON is indexed, where what is missing reads as null")]
+//! One visitor: what they came for, which processes they lose on the way, and how they go on.
 
 use fastrand::Rng;
 use harness::{
-    Answer, Browser, Failure, Result, Stack,
+    Answer, Failure, Result, Stack, Visitor,
     browser::Visit as Request,
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, LOGOUT, PEOPLE, STABLE_TOKEN, USERINFO, VERIFY},
     proxy::Proxy,
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
+    stack::{PAGE_ORIGIN, PUBLIC_URL},
+    visitor::callback_of,
 };
 use http::Method;
-use simulator::{Action, Entry, Fault, Scripted};
+use simulator::{Action, Fault};
 
 use super::{
-    points::{EXCHANGE, Made, Plan, Point, STABLE_TOKEN, Visit},
-    promises::{self, Remains, SESSION_COOKIE},
+    points::{Made, Plan, Point, Visit},
+    promises::{self, Remains},
     trap,
 };
+use crate::oracle::{button, is_stored};
 
-const LINK: &str = "https://login.example.com/authorize?scope=snsapi_userinfo";
-const SILENT_LINK: &str = "https://login.example.com/authorize";
-const USERINFO: &str = "https://login.example.com/userinfo";
-const VERIFY: &str = "https://login.example.com/userinfo?verify=true";
-const LOGOUT: &str = "https://login.example.com/logout";
-/// How often a visitor comes back until a process dies under him for the second time.
+/// How often a visitor comes back until a process dies under them for the second time.
 const MOST_VISITS: usize = 3;
 
-/// A visitor who is to come.
-pub struct Job {
-    /// What is to happen to him.
-    pub plan: Plan,
-    /// What he leaves to chance.
-    pub random: Rng,
-}
-
-/// What became of him.
+/// What became of a visitor.
 pub struct Report {
     /// Every promise that was broken.
     pub broken: Vec<String>,
@@ -42,43 +30,36 @@ pub struct Report {
     pub made: Vec<Made>,
 }
 
-impl Job {
-    /// Does it, in a stack that nobody else visits at the time.
-    pub async fn run(self, stack: &Stack) -> Report {
-        let Self { plan, mut random } = self;
-        let mut visitor = Visitor {
-            stack,
-            browser: stack.browser(),
-            person: random.choice(["lin", "zhou", "mallory"]).unwrap_or("lin"),
-            random,
-            remains: Vec::new(),
-            broken: Vec::new(),
-        };
-        let requests = stack.simulator().ledger().len();
-        let made = visitor.all_of(&plan, requests).await.unwrap_or_else(|failure| {
-            visitor.broken.push(failure.to_string());
-            // The next one finds everything as it should be.
-            stack.simulator().act(&Action::Release);
-            stack.proxy().into_iter().for_each(Proxy::heal);
-            Vec::new()
-        });
-        let deaths: Vec<_> = plan.deaths.iter().map(ToString::to_string).collect();
-        let about = format!("{:?} ({})", plan.visit, deaths.join(", then "));
-        let broken = visitor.broken.into_iter().map(|broken| format!("{about}: {broken}")).collect();
-        Report { broken, made }
-    }
+/// Lets a visitor come, to a stack that nobody else visits at the time.
+pub async fn visit(stack: &Stack, plan: Plan, mut random: Rng) -> Report {
+    let person = random.choice(PEOPLE).unwrap_or("lin");
+    let visitor = stack.visitor(person);
+    let mut story = Story { stack, visitor, random, remains: Vec::new(), broken: Vec::new() };
+    let requests = stack.simulator().ledger().len();
+    let made = story.all_of(&plan, requests).await.unwrap_or_else(|failure| {
+        story.broken.push(failure.to_string());
+        // The next one finds everything as it should be.
+        stack.simulator().act(&Action::Release);
+        stack.proxy().into_iter().for_each(Proxy::heal);
+        Vec::new()
+    });
+    let deaths: Vec<_> = plan.deaths.iter().map(ToString::to_string).collect();
+    let about = format!("{:?} ({})", plan.visit, deaths.join(", then "));
+    let broken = story.broken.into_iter().map(|broken| format!("{about}: {broken}")).collect();
+    Report { broken, made }
 }
 
-struct Visitor<'a> {
+/// What happens to one visitor.
+struct Story<'a> {
     stack: &'a Stack,
-    browser: Browser,
-    person: &'static str,
+    visitor: Visitor,
+    /// What is left to chance.
     random: Rng,
     remains: Vec<Remains>,
     broken: Vec<String>,
 }
 
-impl Visitor<'_> {
+impl Story<'_> {
     /// The visit, and what is left of it: every call that was made.
     async fn all_of(&mut self, plan: &Plan, requests: usize) -> Result<Vec<Made>> {
         self.stack.proxy()?.forget();
@@ -92,38 +73,35 @@ impl Visitor<'_> {
         let wechat = self.stack.simulator();
         let rotates = self.random.bool();
         wechat.knobs(|knobs| {
-            knobs.current_person = Some(self.person.to_owned());
             knobs.refresh_rotates_refresh_token = rotates;
             knobs.next.clear();
         });
         // Half of them have been here before, so that there is a session to be replaced.
         let is_known = matches!(plan.visit, Visit::Show | Visit::Verify | Visit::Logout | Visit::Erase);
         if self.random.bool() || is_known {
-            self.log_in(LINK).await?;
+            self.log_in(AUTHORIZE_PROFILE).await?;
         }
         match plan.visit {
-            Visit::Login => self.lose_and_log_in(plan, LINK, LINK).await,
+            Visit::Login => self.lose_and_log_in(plan, AUTHORIZE_PROFILE, AUTHORIZE_PROFILE).await,
             Visit::Refused => {
-                let callback = self.begin(LINK).await?;
+                let callback = self.visitor.come_back(AUTHORIZE_PROFILE).await?;
                 self.script(EXCHANGE, 40029);
-                self.lose_and_log_in(plan, &callback, LINK).await
+                self.lose_and_log_in(plan, &callback, AUTHORIZE_PROFILE).await
             }
             Visit::Silent => {
-                self.forget_app_token()?;
-                let callback = self.begin(SILENT_LINK).await?;
-                self.lose_and_log_in(plan, &callback, SILENT_LINK).await
+                self.stack.forget_app_tokens()?;
+                let callback = self.visitor.come_back(AUTHORIZE).await?;
+                self.lose_and_log_in(plan, &callback, AUTHORIZE).await
             }
             Visit::Tokenless => {
-                self.forget_app_token()?;
-                let callback = self.begin(SILENT_LINK).await?;
+                self.stack.forget_app_tokens()?;
+                let callback = self.visitor.come_back(AUTHORIZE).await?;
                 self.script(STABLE_TOKEN, 40164);
-                self.lose_and_log_in(plan, &callback, SILENT_LINK).await
+                self.lose_and_log_in(plan, &callback, AUTHORIZE).await
             }
             Visit::Again => {
-                let answers = self.log_in(LINK).await?;
-                let callback = answers.iter().find(|answer| answer.url.path() == "/callback");
-                let callback = callback.ok_or_else(|| Failure::new("nobody called back"))?.url.to_string();
-                self.lose_and_log_in(plan, &callback, LINK).await
+                let callback = callback_of(&self.log_in(AUTHORIZE_PROFILE).await?)?;
+                self.lose_and_log_in(plan, &callback, AUTHORIZE_PROFILE).await
             }
             Visit::Foreign => self.lose_a_foreigner(plan).await,
             Visit::Show => {
@@ -141,12 +119,12 @@ impl Visitor<'_> {
 
     /// Loses a process, perhaps two, and is logged in all the same.
     async fn lose_and_log_in(&mut self, plan: &Plan, address: &str, link: &str) -> Result<()> {
-        let browser = self.browser.clone();
+        let visitor = self.visitor.clone();
         let visit = async {
             if address == link {
-                browser.follow(address).await
+                visitor.follow(address).await
             } else {
-                Ok(vec![browser.get(address).await?])
+                Ok(vec![visitor.browser.get(address).await?])
             }
         };
         let Some(answers) = self.lose_first(plan, visit).await? else { return Ok(()) };
@@ -159,7 +137,7 @@ impl Visitor<'_> {
             loop {
                 visits.next().ok_or_else(|| Failure::new("no process came to the second point"))?;
                 let again = if self.random.bool() { dead.clone() } else { link.to_owned() };
-                let answers = trap::kill(self.stack, *second, browser.follow(&again)).await?;
+                let answers = trap::kill(self.stack, *second, visitor.follow(&again)).await?;
                 self.look(&answers)?;
                 if promises::has_died(&answers) {
                     dead = last_address(&answers);
@@ -178,11 +156,12 @@ impl Visitor<'_> {
     async fn go_on(&mut self, dead: &str, link: &str, was_fresh: bool) -> Result<()> {
         let is_reload = self.random.bool();
         let answers = self.walk(if is_reload { dead } else { link }).await?;
-        let page = answers.last().filter(|last| last.url.path() == "/error").map(Answer::text);
+        let page = answers.last().filter(|last| last.url.path() == "/error");
         if let Some(page) = page.filter(|_| is_reload && was_fresh) {
             // The login that died was the automatic one; the page that follows has a button.
+            let button = button(page).filter(|button| button.starts_with("/authorize"));
             let button =
-                button(&page).ok_or_else(|| Failure::new(format!("a page without a way on: {page}")))?;
+                button.ok_or_else(|| Failure::new(format!("a page without a way on: {}", page.text())))?;
             self.log_in(&format!("{PUBLIC_URL}{button}")).await?;
             return Ok(());
         }
@@ -191,49 +170,48 @@ impl Visitor<'_> {
 
     /// Another visitor opens the callback of this one, and loses the process.
     async fn lose_a_foreigner(&mut self, plan: &Plan) -> Result<()> {
-        let callback = self.begin(LINK).await?;
-        let foreigner = self.browser.another();
-        foreigner.get(LINK).await?;
-        let exchanges = |ledger: Vec<Entry>| ledger.iter().filter(|entry| entry.path == EXCHANGE).count();
-        let before = exchanges(self.stack.simulator().ledger());
-        let visit = async { Ok(vec![foreigner.get(&callback).await?]) };
+        let callback = self.visitor.come_back(AUTHORIZE_PROFILE).await?;
+        let foreigner = self.visitor.elsewhere();
+        foreigner.browser.get(AUTHORIZE_PROFILE).await?;
+        let before = self.stack.requests(EXCHANGE).len();
+        let visit = async { Ok(vec![foreigner.browser.get(&callback).await?]) };
         let died = self.lose_first(plan, visit).await?.is_some();
-        if exchanges(self.stack.simulator().ledger()) != before {
+        if self.stack.requests(EXCHANGE).len() != before {
             self.broken.push("the code of another browser's login was exchanged".to_owned());
         }
-        if foreigner.cookie(SESSION_COOKIE).is_some() {
+        if foreigner.session().is_some() {
             self.broken.push("a foreigner was logged in".to_owned());
         }
-        if died { self.go_on(&callback, LINK, false).await } else { Ok(()) }
+        if died { self.go_on(&callback, AUTHORIZE_PROFILE, false).await } else { Ok(()) }
     }
 
-    /// Loses a process while he asks who he is, and asks again.
+    /// Loses a process over the question who is logged in, and asks again.
     async fn lose_and_ask(&mut self, plan: &Plan, address: &str, rotates: bool) -> Result<()> {
-        let browser = self.browser.clone();
+        let browser = self.visitor.browser.clone();
         let visit = async { Ok(vec![browser.fetch(address, PAGE_ORIGIN).await?]) };
         if self.lose_first(plan, visit).await?.is_none() {
             return Ok(());
         }
-        let answer = self.browser.fetch(address, PAGE_ORIGIN).await?;
+        let answer = self.visitor.browser.fetch(address, PAGE_ORIGIN).await?;
         if rotates && answer.status == 401 && plan.deaths.first().is_some_and(Point::loses_refresh_token) {
             // WeChat had replaced the refresh token, and nobody lives who knows the new one.
-            return self.log_in(LINK).await.map(drop);
+            return self.log_in(AUTHORIZE_PROFILE).await.map(drop);
         }
         self.require_shown(&answer)
     }
 
-    /// Loses a process while he logs out, and logs out again.
+    /// Loses a process over a logout, and logs out again.
     async fn lose_and_leave(&mut self, plan: &Plan, request: Request) -> Result<()> {
-        let token = self.browser.cookie(SESSION_COOKIE).unwrap_or_default();
-        let browser = self.browser.clone();
+        let token = self.visitor.session().unwrap_or_default();
+        let browser = self.visitor.browser.clone();
         let visit = async { Ok(vec![browser.send(request.clone()).await?]) };
         if self.lose_first(plan, visit).await?.is_none() {
             return Ok(());
         }
-        let answers = self.browser.walk(request).await?;
+        let answers = self.visitor.browser.walk(request).await?;
         self.look(&answers)?;
-        if self.browser.cookie(SESSION_COOKIE).is_some() || promises::is_stored(self.stack, &token)? {
-            self.broken.push(format!("he could not leave: {}", promises::places(&answers)));
+        if self.visitor.session().is_some() || is_stored(self.stack, &token)? {
+            self.broken.push(format!("the visitor could not leave: {}", promises::places(&answers)));
         }
         Ok(())
     }
@@ -264,16 +242,8 @@ impl Visitor<'_> {
         Err(Failure::new(format!("no process came to the point: {}", promises::places(&answers))))
     }
 
-    /// Begins a login and comes back from WeChat: the address of the callback, not opened yet.
-    async fn begin(&mut self, link: &str) -> Result<String> {
-        let began = self.browser.get(link).await?;
-        let wechat = began.redirect()?.ok_or_else(|| Failure::new("no login begins"))?;
-        let back = self.browser.get(wechat.as_str()).await?;
-        Ok(back.redirect()?.ok_or_else(|| Failure::new("WeChat does not call back"))?.into())
-    }
-
     async fn walk(&mut self, address: &str) -> Result<Vec<Answer>> {
-        let answers = self.browser.follow(address).await?;
+        let answers = self.visitor.follow(address).await?;
         self.look(&answers)?;
         Ok(answers)
     }
@@ -294,7 +264,7 @@ impl Visitor<'_> {
         Ok(())
     }
 
-    /// Logged in as who he is, after no more than so many fresh logins.
+    /// Logged in as who they are, after no more than so many fresh logins.
     async fn require_login(&mut self, answers: &[Answer], fresh_logins: usize) -> Result<()> {
         let begun = promises::fresh_logins(answers);
         if !promises::has_arrived(answers) || begun > fresh_logins {
@@ -303,17 +273,16 @@ impl Visitor<'_> {
                 promises::places(answers)
             )));
         }
-        let token = self.browser.cookie(SESSION_COOKIE).unwrap_or_default();
-        if !promises::is_stored(self.stack, &token)? {
+        let token = self.visitor.session().unwrap_or_default();
+        if !is_stored(self.stack, &token)? {
             self.broken.push(format!("logged in without a session: {}", promises::places(answers)));
         }
-        let shown = self.browser.fetch(USERINFO, PAGE_ORIGIN).await?;
+        let shown = self.visitor.userinfo().await?;
         self.require_shown(&shown)
     }
 
     fn require_shown(&mut self, answer: &Answer) -> Result<()> {
-        let openid = self.stack.simulator().openid(self.person, OFFICIAL_ACCOUNT);
-        if answer.status != 200 || answer.json()?["openid"] != openid {
+        if answer.status != 200 || answer.json()?.get("openid") != Some(&self.visitor.openid().into()) {
             return Err(Failure::new(format!("{} for who is logged in: {}", answer.status, answer.text())));
         }
         Ok(())
@@ -321,29 +290,10 @@ impl Visitor<'_> {
 
     /// WeChat refuses the next call of this endpoint.
     fn script(&self, path: &str, errcode: i64) {
-        let refusal = Scripted::from(Fault::Errcode { errcode, errmsg: None });
-        self.stack.simulator().knobs(|knobs| knobs.next.insert(path.to_owned(), [refusal].into()));
-    }
-
-    /// Removes the app's global token, and the lease of whoever died over it.
-    fn forget_app_token(&self) -> Result<()> {
-        let (database, table) = (self.stack.database(), self.stack.table("SessionsTable")?);
-        for item in database.items(table)? {
-            if let Some(id) = item["id"]["S"].as_str().filter(|id| id.starts_with("app-token#")) {
-                database.delete(table, id)?;
-            }
-        }
-        Ok(())
+        self.stack.simulator().knobs(|knobs| knobs.script(path, Fault::Errcode { errcode, errmsg: None }));
     }
 }
 
 fn last_address(answers: &[Answer]) -> String {
     answers.last().map(|last| last.url.to_string()).unwrap_or_default()
-}
-
-/// Where the button of a page leads, on our own origin.
-fn button(page: &str) -> Option<String> {
-    let (_, rest) = page.split_once("class=\"button\" href=\"")?;
-    let (address, _) = rest.split_once('"')?;
-    address.starts_with("/authorize").then(|| address.replace("&#38;", "&").replace("&amp;", "&"))
 }

@@ -3,36 +3,35 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use harness::{
     Answer, Browser, Failure, Result, Stack,
     browser::{DESKTOP_USER_AGENT, Visit},
-    stack::{PAGE_ORIGIN, PUBLIC_URL, WECHAT_OPEN_URL},
+    database::{self, attribute, number},
+    places::{
+        AUTH, AUTHORIZE, BROWSER_COOKIE, CALLBACK, CONSENT_PAGE, EXCHANGE, PROFILE, QR_PAGE, REFRESH,
+        SESSION_CLEARED, SESSION_COOKIE, parameter,
+    },
+    stack::{PAGE_ORIGIN, WECHAT_OPEN_URL},
     time,
 };
 use serde_json::{Value, json};
-use simulator::{Action as Happening, Denial};
-use url::Url;
+use simulator::Denial;
 
-use crate::wechat::pages;
+use crate::oracle::exchanges;
 
 use super::{
-    steps::{BROWSERS, Consent, Step, Twist},
+    steps::{BROWSERS, Consent, MADE_UP, Step, Twist},
     visits::{SPOILED, asking, leaving, lose},
-    words::{App, Change, Counts, Details, Person, Place, Scope, Seen, Shown, Wrong},
+    words::{App, Change, Counts, Details, Person, Place, Scope, Seen, Shown, Word, Wrong},
     world::{Action, Code, UNIT},
 };
 
-const CALLBACK: &str = "https://login.example.com/callback";
-pub const BROWSER_COOKIE: &str = "__Host-browser";
-pub const SESSION_COOKIE: &str = "__Host-session";
-const CLEARED: &str = "; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
 const SESSION_LIFETIME: u64 = 604_800;
 
 /// One sequence, as it is played.
 pub struct Player<'a> {
     stack: &'a Stack,
-    logins: &'a str,
-    sessions: &'a str,
     browsers: [Browser; BROWSERS],
     /// WeChat's page for each login, in the order in which they began.
     wechat: Vec<String>,
@@ -53,21 +52,12 @@ fn number_of(known: &mut Vec<String>, text: &str) -> usize {
 impl<'a> Player<'a> {
     /// A world in which nothing has happened yet.
     pub fn new(stack: &'a Stack) -> Result<Self> {
-        let (logins, sessions) = (stack.table("LoginsTable")?, stack.table("SessionsTable")?);
-        for table in [logins, sessions] {
-            for item in stack.database().items(table)? {
-                stack.database().delete(table, text_of(&item, "id"))?;
-            }
-        }
-        stack.simulator().act(&Happening::Reset);
+        stack.forget_everything()?;
         stack.simulator().knobs(|knobs| knobs.clock_offset = 0);
-        let phone = || stack.browser();
         let desktop = stack.browser().with_user_agent(DESKTOP_USER_AGENT);
         Ok(Self {
             stack,
-            logins,
-            sessions,
-            browsers: [phone(), phone(), desktop],
+            browsers: [stack.browser(), stack.browser(), desktop],
             wechat: Vec::new(),
             states: Vec::new(),
             codes: Vec::new(),
@@ -87,14 +77,23 @@ impl<'a> Player<'a> {
                 let place = self.consent(login, person, consent).await?;
                 self.unseen(place)
             }
-            (Some(Action::Callback { browser, login, code, twist }), _) => {
-                let visit = self.callback(login, code, twist)?;
-                let answer = self.browser(browser)?.send(visit).await?;
-                self.seen(&answer)
+            (Some(Action::Callback { browser, login, code, twist, copies }), _) => {
+                let (browser, visit) = (self.browser(browser)?, self.callback(login, code, twist)?);
+                let answers = try_join_all((0..copies).map(|_| browser.send(visit.clone()))).await?;
+                let seen: Vec<_> = answers.iter().map(|answer| self.seen(answer)).collect::<Result<_>>()?;
+                match seen.as_slice() {
+                    [one, other] if one != other => {
+                        Err(Failure::new(format!("two copies at once:\n  {one:?}\n  {other:?}")))
+                    }
+                    _ => seen.into_iter().next().ok_or_else(|| Failure::new("nobody called back")),
+                }
+            }
+            (Some(Action::Pass { seconds }), _) => {
+                self.pass(seconds)?;
+                self.unseen(Place::Nowhere)
             }
             (None, Step::Refused { browser, wrong }) => {
-                let mut visit =
-                    Visit::link(&format!("{PUBLIC_URL}/authorize?{}", wrong.query()), PAGE_ORIGIN);
+                let mut visit = Visit::link(&format!("{AUTHORIZE}?{}", wrong.as_str()), PAGE_ORIGIN);
                 if *wrong == Wrong::InFrame {
                     visit = visit.header("sec-fetch-dest", "iframe");
                 }
@@ -109,8 +108,8 @@ impl<'a> Player<'a> {
                 let answer = self.browser(*browser)?.send(leaving(*way)).await?;
                 self.seen(&answer)
             }
-            (None, Step::Pass { units }) => {
-                self.pass(units * UNIT)?;
+            (None, Step::Remove) => {
+                self.remove_logins()?;
                 self.unseen(Place::Nowhere)
             }
             (None, Step::Lose { browser, what }) => {
@@ -142,17 +141,15 @@ impl<'a> Player<'a> {
             Consent::Given | Consent::GivenAgain => "allow",
             Consent::Refused | Consent::RefusedInWords => "deny",
         };
-        let location = pages::through(self.stack, &page, person.id(), word).await?;
-        let callback = Url::parse(&location)?;
-        let parameter = |name: &str| {
-            let mut pairs = callback.query_pairs();
-            pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-        };
-        let state = parameter("state").unwrap_or_default();
-        let code = parameter("code").filter(|code| code != "authdeny");
+        // By nobody in particular: WeChat knows the person, and not the browser.
+        let somebody = self.stack.visitor(person.as_str());
+        let somebody = if page.contains(QR_PAGE) { somebody.at_a_computer() } else { somebody };
+        let callback = somebody.decide(&page, word).await?;
+        let code = parameter(&callback, "code");
+        let is_one = !matches!(code.as_str(), "" | "authdeny");
         Ok(Place::Callback {
-            login: number_of(&mut self.states, &state),
-            code: code.map(|code| number_of(&mut self.codes, &code)),
+            login: number_of(&mut self.states, &parameter(&callback, "state")),
+            code: is_one.then(|| number_of(&mut self.codes, &code)),
         })
     }
 
@@ -161,7 +158,7 @@ impl<'a> Player<'a> {
         let code = match code {
             None => None,
             Some(Code::Issued(number)) => self.codes.get(number).cloned(),
-            Some(Code::MadeUp(number)) => Some(format!("0MadeUp{number}MadeUpMadeUpMadeUpMade")),
+            Some(Code::MadeUp(number)) => Some(made_up(number)),
         };
         let with_code = code.as_ref().map_or(String::new(), |code| format!("code={code}&"));
         let query = match twist {
@@ -187,16 +184,27 @@ impl<'a> Player<'a> {
         for browser in &self.browsers {
             browser.advance(Duration::from_secs(seconds));
         }
-        for table in [self.logins, self.sessions] {
+        for table in ["LoginsTable", "SessionsTable"] {
+            let table = self.stack.table(table)?;
             for mut item in self.stack.database().items(table)? {
-                let Some(attributes) = item.as_object_mut() else { continue };
                 for name in ["expires_at", "created_at", "refreshed_at"] {
-                    if let Some(value) = attributes.get_mut(name) {
-                        let then: u64 = value.get("N").and_then(Value::as_str).unwrap_or_default().parse()?;
-                        *value = json!({ "N": then.saturating_sub(seconds).to_string() });
+                    if item.get(name).is_some() {
+                        let then = number(&item, name)?.saturating_sub(seconds);
+                        item = database::with(item, name, json!({ "N": then.to_string() }));
                     }
                 }
                 self.stack.database().put(table, &item)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// DynamoDB removes every login that is past its time.
+    fn remove_logins(&self) -> Result<()> {
+        for item in self.stack.logins()? {
+            let id = attribute(&item, "id");
+            if id.starts_with("login#") && number(&item, "expires_at")? <= time::now_seconds() {
+                self.stack.database().delete(self.stack.table("LoginsTable")?, id)?;
             }
         }
         Ok(())
@@ -226,7 +234,7 @@ impl<'a> Player<'a> {
         }
         let place = match answer.location() {
             None => Place::Nowhere,
-            Some(location) if location.starts_with(WECHAT_OPEN_URL) => self.page_of_wechat(location)?,
+            Some(location) if location.starts_with(WECHAT_OPEN_URL) => self.page_of_wechat(location),
             Some(location) => Place::read(location),
         };
         if let Place::Error { .. } = place
@@ -246,26 +254,26 @@ impl<'a> Player<'a> {
     }
 
     /// Where a redirect to WeChat leads; remembered as the page of that login.
-    fn page_of_wechat(&mut self, location: &str) -> Result<Place> {
-        let url = Url::parse(location)?;
-        let pair =
-            |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    fn page_of_wechat(&mut self, location: &str) -> Place {
         let path = |app: App| match app {
-            App::OfficialAccount => "/connect/oauth2/authorize",
-            App::Website => "/connect/qrconnect",
+            App::OfficialAccount => CONSENT_PAGE,
+            App::Website => QR_PAGE,
         };
-        let app = App::ALL
-            .into_iter()
-            .find(|app| pair("appid").as_deref() == Some(app.id()) && url.path() == path(*app));
-        let scope = Scope::ALL.into_iter().find(|scope| pair("scope").as_deref() == Some(scope.as_str()));
-        let is_ours = pair("redirect_uri").as_deref() == Some(CALLBACK);
-        let (Some(app), Some(scope), Some(state), true) = (app, scope, pair("state"), is_ours) else {
-            return Ok(Place::Elsewhere(location.to_owned()));
+        let leads_to = |app: App| {
+            parameter(location, "appid") == app.id()
+                && location.starts_with(&format!("{WECHAT_OPEN_URL}{}?", path(app)))
+        };
+        let app = App::ALL.iter().copied().find(|app| leads_to(*app));
+        let scope = Scope::parse(&parameter(location, "scope"));
+        let (state, lang) = (parameter(location, "state"), parameter(location, "lang"));
+        let is_ours = parameter(location, "redirect_uri") == CALLBACK && !state.is_empty();
+        let (Some(app), Some(scope), true) = (app, scope, is_ours) else {
+            return Place::Elsewhere(location.to_owned());
         };
         let login = number_of(&mut self.states, &state);
         self.wechat.truncate(login);
         self.wechat.push(location.to_owned());
-        Ok(Place::Wechat { app, scope, lang: pair("lang"), login })
+        Place::Wechat { app, scope, lang: Some(lang).filter(|lang| !lang.is_empty()), login }
     }
 
     fn change(&mut self, cookie: &str) -> Change {
@@ -278,7 +286,7 @@ impl<'a> Player<'a> {
             Change::Browser(number_of(&mut self.secrets, &secret))
         } else if let Some(token) = value(SESSION_COOKIE, SESSION_LIFETIME) {
             Change::Session(number_of(&mut self.tokens, &token))
-        } else if cookie == format!("{SESSION_COOKIE}={CLEARED}") {
+        } else if cookie == SESSION_CLEARED {
             Change::SessionCleared
         } else {
             Change::Unknown(cookie.to_owned())
@@ -292,9 +300,9 @@ impl<'a> Player<'a> {
         }
         let text = answer.text();
         let simulator = self.stack.simulator();
-        let everybody = Person::ALL.into_iter().flat_map(|person| App::ALL.map(|app| (person, app)));
+        let everybody = Person::ALL.iter().flat_map(|person| App::ALL.iter().map(|app| (*person, *app)));
         let mut there =
-            everybody.filter(|(person, app)| text.contains(&simulator.openid(person.id(), app.id())));
+            everybody.filter(|(person, app)| text.contains(&simulator.openid(person.as_str(), app.id())));
         let (Some((person, app)), None) = (there.next(), there.next()) else {
             return Err(Failure::new(format!("it is nobody, or more than one: {text}")));
         };
@@ -314,17 +322,17 @@ impl<'a> Player<'a> {
                 .collect::<Vec<_>>()
         });
         let called = |person: &Person, name: &str| {
-            nicknames.iter().any(|(id, nickname)| id == person.id() && nickname == name)
+            nicknames.iter().any(|(id, nickname)| id == person.as_str() && nickname == name)
         };
         let whose = |found: Option<String>, is: &dyn Fn(&Person, &str) -> bool| match found {
             None => Ok(None),
             Some(found) => {
-                let person = Person::ALL.into_iter().find(|person| is(person, &found));
+                let person = Person::ALL.iter().copied().find(|person| is(person, &found));
                 person.map(Some).ok_or_else(|| Failure::new(format!("{found:?} is nobody's")))
             }
         };
         let united =
-            |person: &Person, id: &str| simulator.unionid(person.id(), app.id()).as_deref() == Some(id);
+            |person: &Person, id: &str| simulator.unionid(person.as_str(), app.id()).as_deref() == Some(id);
         let expires_at = json.get("expires_at").and_then(Value::as_u64).unwrap_or_default();
         let since = (time::now_seconds() + SESSION_LIFETIME).saturating_sub(expires_at);
         Ok(Details {
@@ -338,34 +346,40 @@ impl<'a> Player<'a> {
     }
 
     fn count(&self) -> Result<Counts> {
-        let mut counts = Counts::default();
-        for entry in self.stack.simulator().ledger() {
-            match entry.path.as_str() {
-                "/sns/oauth2/access_token" => counts.exchanges += 1,
-                "/sns/userinfo" => counts.profiles += 1,
-                "/sns/oauth2/refresh_token" => counts.refreshes += 1,
-                "/sns/auth" => counts.verifications += 1,
-                _ => {}
-            }
-        }
-        for item in self.stack.database().items(self.logins)? {
-            if text_of(&item, "id").starts_with("login#") {
-                counts.logins += 1;
-                continue;
-            }
+        let asked = |path: &str| self.stack.requests(path).len();
+        let sent = self.stack.requests(EXCHANGE).pop().and_then(|last| last.code);
+        let exchanges = exchanges(self.stack);
+        let mut counts = Counts {
+            exchanges: exchanges.values().sum(),
+            sent: sent.map(|code| self.code(&code)).transpose()?,
+            sent_twice: exchanges.values().filter(|times| **times > 1).count(),
+            profiles: asked(PROFILE),
+            refreshes: asked(REFRESH),
+            verifications: asked(AUTH),
+            sessions: self.stack.sessions()?.len(),
+            ..Counts::default()
+        };
+        for item in self.stack.logins()? {
             let [claimed, done, failed] = &mut counts.guards;
-            match text_of(&item, "outcome") {
+            match attribute(&item, "outcome") {
+                _ if attribute(&item, "id").starts_with("login#") => counts.logins += 1,
                 "claimed" => *claimed += 1,
                 "done" => *done += 1,
                 _ => *failed += 1,
             }
         }
-        counts.sessions = self.stack.database().items(self.sessions)?.len();
         Ok(counts)
+    }
+
+    /// Which code this is.
+    fn code(&self, text: &str) -> Result<Code> {
+        let issued = self.codes.iter().position(|code| code == text).map(Code::Issued);
+        let made_up = || (0..MADE_UP).find(|number| made_up(*number) == text).map(Code::MadeUp);
+        issued.or_else(made_up).ok_or_else(|| Failure::new(format!("the code {text:?} is nobody's")))
     }
 }
 
-/// The text of an attribute of an item.
-fn text_of<'a>(item: &'a Value, name: &str) -> &'a str {
-    item.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default()
+/// A code that nobody issued.
+fn made_up(number: u8) -> String {
+    format!("0MadeUp{number}MadeUpMadeUpMadeUpMade")
 }

@@ -3,8 +3,8 @@
 
 use super::{
     steps::{From, Question, Step, Twist, Way},
-    words::{App, Change, Details, Link, Place, Seen, Shown, Wrong},
-    world::{Action, Answered, Code, Cookie, Guard, Login, Profile, Session, World},
+    words::{App, Change, Details, Link, Place, Seen, Shown, Word, Wrong},
+    world::{Action, Answered, Code, Cookie, Guard, Login, Profile, Session, UNIT, World},
 };
 
 /// How often a login is begun before a person has to press a button.
@@ -32,8 +32,11 @@ impl World {
                 let answered = self.leave(browser, way);
                 self.seen(answered, None)
             }
-            Step::Pass { units } => {
-                self.clock += units;
+            Step::Remove => {
+                let is_over: Vec<_> = self.logins.iter().map(|login| self.is_expired(login)).collect();
+                for (login, is_over) in self.logins.iter_mut().zip(is_over) {
+                    login.is_removed |= is_over;
+                }
                 self.unseen(Place::Nowhere)
             }
             Step::Lose { browser, what } => {
@@ -45,9 +48,11 @@ impl World {
                 self.unseen(Place::Nowhere)
             }
             // These act.
-            Step::Authorize { .. } | Step::Follow { .. } | Step::Wechat { .. } | Step::Callback { .. } => {
-                self.unseen(Place::Nowhere)
-            }
+            Step::Authorize { .. }
+            | Step::Follow { .. }
+            | Step::Wechat { .. }
+            | Step::Callback { .. }
+            | Step::Pass { .. } => self.unseen(Place::Nowhere),
         }
     }
 
@@ -61,7 +66,13 @@ impl World {
                 let place = self.consent(login, person, consent);
                 self.unseen(place.unwrap_or(Place::Nowhere))
             }
-            Action::Callback { browser, login, code, twist } => {
+            Action::Pass { seconds } => {
+                self.clock += seconds / UNIT;
+                self.moments += seconds % UNIT;
+                self.unseen(Place::Nowhere)
+            }
+            // Copies of it that come at once are answered alike.
+            Action::Callback { browser, login, code, twist, copies: _ } => {
                 let (place, changes) = self.callback(browser, login, code, twist);
                 if let (Place::Fresh(link), Some(visitor)) = (&place, self.browsers.get_mut(browser)) {
                     visitor.fresh = Some(*link);
@@ -95,6 +106,7 @@ impl World {
         let secret = self.secret_of(browser).unwrap_or(self.secrets);
         self.secrets = self.secrets.max(secret + 1);
         let (app, scope) = Self::route(&link, browser != DESKTOP);
+        let is_fresh = self.browsers.get(browser).is_some_and(|visitor| visitor.fresh == Some(link));
         self.logins.push(Login {
             secret,
             begun_in: browser,
@@ -103,7 +115,11 @@ impl World {
             link,
             begun_at: self.clock,
             claimed: None,
+            is_fresh,
+            is_removed: false,
             marks: 0,
+            meetings: 0,
+            met: None,
         });
         let lang = link.lang.filter(|_| app == App::Website).map(|lang| lang.of_the_qr_page().to_owned());
         let place = Place::Wechat { app, scope, lang, login: self.logins.len() - 1 };
@@ -133,10 +149,12 @@ impl World {
         let code = code.filter(|_| !matches!(twist, Twist::NoCode | Twist::EmptyCode | Twist::DeniedCode));
         let login = Some(login).filter(|_| twist != Twist::UnknownState);
         let begun = login.and_then(|login| self.logins.get(login).copied());
+        let begun = begun.filter(|login| !login.is_removed);
         let secret = self.secret_of(browser);
         let Some(code) = code else {
             return (self.denied(begun.as_ref(), secret), Vec::new());
         };
+        self.meet(browser, login, code);
         let link = begun.map(|begun| begun.link);
         let Some(secret) = secret else {
             return (fresh("cookie_missing", link.as_ref()), Vec::new());
@@ -158,6 +176,19 @@ impl World {
             return (self.join(browser, secret, &begun.link, guard), Vec::new());
         }
         self.exchange(browser, login, code)
+    }
+
+    /// Another browser comes with a login.
+    fn meet(&mut self, browser: usize, login: Option<usize>, code: Code) {
+        let (secret, Some(number)) = (self.secret_of(browser), login) else { return };
+        let met = match code {
+            Code::Issued(code) => self.meeting(browser, number, code),
+            Code::MadeUp(_) => None,
+        };
+        if let Some(login) = self.logins.get_mut(number).filter(|login| secret != Some(login.secret)) {
+            login.meetings += 1;
+            login.met = met;
+        }
     }
 
     /// The person declined, or it looks so.
@@ -213,6 +244,7 @@ impl World {
         begun.claimed = Some(code);
         let begun = *begun;
         self.counts.exchanges += 1;
+        self.counts.sent = Some(code);
         let number = match code {
             Code::Issued(number) => Some(number),
             Code::MadeUp(_) => None,
@@ -237,7 +269,9 @@ impl World {
             app: issued.app,
             scope: issued.scope,
             begun_at: self.clock,
+            moments: self.moments,
             is_stored: true,
+            was_left: false,
             token_at: self.clock,
             profile: if issued.scope.has_profile() {
                 Profile::Read(begun.link.lang)
@@ -308,6 +342,9 @@ impl World {
         };
         if let Some(session) = self.session_of(browser) {
             self.end_session(session);
+            if let Some(session) = self.sessions.get_mut(session) {
+                session.was_left = true;
+            }
         }
         let changes = vec![Change::SessionCleared];
         self.keep(browser, &changes);

@@ -4,12 +4,19 @@
 //! world, and a sequence from which some steps are taken away is still one: that is how a failing
 //! sequence is shortened.
 
-use proptest::{collection, option, prelude::*};
+use proptest::{collection, option, prelude::*, sample::select};
 
-use super::words::{App, Asked, Lang, Link, Person, Target, Wrong};
+use super::{
+    kinds::{Brings, Has, Occasion},
+    words::{Asked, Lang, Link, Person, Target, Word, Wrong},
+    world::UNIT,
+};
 
 /// How many browsers there are; the last one is not WeChat's.
 pub const BROWSERS: usize = 3;
+
+/// How many codes are made up.
+pub const MADE_UP: u8 = 3;
 
 /// How many steps a sequence has.
 pub const LENGTH: usize = 20;
@@ -29,9 +36,11 @@ pub enum Step {
     /// WeChat's page is opened for a login, by whichever person.
     Wechat { login: Ago, person: Person, consent: Consent },
     /// A callback is opened.
-    Callback { who: Who, arrival: Ago, code: WhichCode, twist: Twist },
-    /// Time passes.
-    Pass { units: u64 },
+    Callback { who: Who, arrival: Ago, code: WhichCode, twist: Twist, copies: usize },
+    /// Time passes: whole units of it, or a moment.
+    Pass { seconds: u64 },
+    /// DynamoDB removes every login that is past its time.
+    Remove,
     /// A script or a person asks who is logged in.
     Userinfo { browser: usize, question: Question },
     /// A session is ended.
@@ -126,25 +135,113 @@ pub enum Lost {
     SessionSpoiled,
 }
 
-/// Sequences. One step in a thousand is left out, and any may be when a sequence is shortened.
-pub fn sequences() -> impl Strategy<Value = Vec<Option<Step>>> {
-    collection::vec(option::weighted(0.999, step()), LENGTH)
+/// Sequences. One step in a thousand is left out, and any may be when a sequence is shortened. Some begin
+/// with a story that chance alone would seldom tell.
+pub fn sequences() -> impl Strategy<Value = Vec<Step>> {
+    let story = prop_oneof![1 => Just(Vec::new()), 1 => duplicate(), 2 => meeting()];
+    let steps = collection::vec(option::weighted(0.999, step()), LENGTH);
+    (story, steps).prop_map(|(story, steps)| story.into_iter().chain(steps.into_iter().flatten()).collect())
+}
+
+/// From WeChat's page to the end of the login that was begun last.
+fn arrive(person: Person) -> [Step; 2] {
+    let callback =
+        Step::Callback { who: Who::Owner, arrival: 0, code: WhichCode::Own, twist: Twist::None, copies: 1 };
+    [Step::Wechat { login: 0, person, consent: Consent::Given }, callback]
+}
+
+/// Who is logged in is asked.
+const fn ask(browser: usize) -> Step {
+    Step::Userinfo { browser, question: Question { verify: false, lang: None, from: From::Script } }
+}
+
+/// A callback that was answered comes once more: at once, later, too late, or after a logout. The browser then
+/// goes on.
+fn duplicate() -> impl Strategy<Value = Vec<Step>> {
+    (browser(), link(), word(), select(Occasion::ALL)).prop_map(|(browser, link, person, occasion)| {
+        let [consent, callback] = arrive(person);
+        let units = |units| vec![Step::Pass { seconds: units * UNIT }];
+        let between = match occasion {
+            Occasion::AtOnce => Vec::new(),
+            Occasion::Moment => vec![Step::Pass { seconds: 1 }],
+            Occasion::HalfMinute => vec![Step::Pass { seconds: 30 }],
+            Occasion::Minutes => units(1),
+            Occasion::TooLate => units(3),
+            Occasion::Removed => [units(3), vec![Step::Remove]].concat(),
+            Occasion::LoggedOut => vec![Step::Leave { browser, way: Way::Logout(From::Person) }],
+        };
+        let mut steps = vec![Step::Authorize { browser, link }, consent.clone(), callback.clone()];
+        steps.extend(between);
+        steps.extend([
+            callback.clone(),
+            ask(browser),
+            Step::Follow { browser },
+            consent,
+            callback,
+            ask(browser),
+        ]);
+        steps
+    })
+}
+
+/// Another browser comes with a living login, before its owner or after.
+fn meeting() -> impl Strategy<Value = Vec<Step>> {
+    let browsers = select(&[(0, 1), (1, 0), (0, 2), (2, 0)][..]);
+    let has = select(&[Has::Nothing, Has::Secret, Has::Session][..]);
+    let brings = select(&[Brings::Owners, Brings::Own][..]);
+    let drawn = (browsers, word(), word(), any::<bool>(), has, brings);
+    drawn.prop_map(|((owner, foreigner), person, other, is_first, has, brings)| {
+        let begin = |browser| Step::Authorize { browser, link: Link::PLAIN };
+        let [consent, arrival] = arrive(person);
+        let mut steps = vec![begin(owner), consent.clone()];
+        if has == Has::Session {
+            steps.push(begin(foreigner));
+            steps.extend(arrive(other));
+        }
+        let [others, _] = arrive(other);
+        match (brings, has) {
+            (Brings::Own, _) => steps.extend([begin(foreigner), others]),
+            (Brings::Owners, Has::Secret) => steps.push(begin(foreigner)),
+            (Brings::Owners, _) => {}
+        }
+        if has == Has::Nothing {
+            steps.push(Step::Lose { browser: foreigner, what: Lost::Both });
+        }
+        let comes = |who, code| Step::Callback {
+            who,
+            arrival: usize::from(has == Has::Session) + usize::from(brings == Brings::Own),
+            code,
+            twist: Twist::None,
+            copies: 1,
+        };
+        let code = if brings == Brings::Own { WhichCode::OfAnother(0) } else { WhichCode::Own };
+        let mut comings = [comes(Who::Browser(foreigner), code), comes(Who::Owner, WhichCode::Own)];
+        if !is_first {
+            comings.reverse();
+        }
+        steps.extend(comings);
+        if is_first && has != Has::Nothing && brings == Brings::Owners {
+            steps.extend([Step::Follow { browser: owner }, consent, arrival]);
+        }
+        steps.extend([ask(owner), ask(foreigner)]);
+        steps
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => callback(),
-        8 => (ago(), person(), consent())
+        8 => (ago(), word(), consent())
             .prop_map(|(login, person, consent)| Step::Wechat { login, person, consent }),
         8 => (browser(), link()).prop_map(|(browser, link)| Step::Authorize { browser, link }),
         6 => (browser(), question()).prop_map(|(browser, question)| Step::Userinfo { browser, question }),
         4 => browser().prop_map(|browser| Step::Follow { browser }),
-        3 => units().prop_map(|units| Step::Pass { units }),
+        3 => seconds().prop_map(|seconds| Step::Pass { seconds }),
+        1 => Just(Step::Remove),
         2 => (browser(), way()).prop_map(|(browser, way)| Step::Leave { browser, way }),
         2 => (browser(), lost()).prop_map(|(browser, what)| Step::Lose { browser, what }),
         1 => (browser(), browser()).prop_map(|(from, to)| Step::Borrow { from, to }),
-        1 => (browser(), proptest::sample::select(&Wrong::ALL[..]))
-            .prop_map(|(browser, wrong)| Step::Refused { browser, wrong }),
+        1 => (browser(), word()).prop_map(|(browser, wrong)| Step::Refused { browser, wrong }),
     ]
 }
 
@@ -153,7 +250,7 @@ fn callback() -> impl Strategy<Value = Step> {
     let code = prop_oneof![
         8 => Just(WhichCode::Own),
         2 => ago().prop_map(WhichCode::OfAnother),
-        1 => (0_u8..3).prop_map(WhichCode::MadeUp),
+        1 => (0..MADE_UP).prop_map(WhichCode::MadeUp),
     ];
     let twists = [
         Twist::Extra,
@@ -168,12 +265,14 @@ fn callback() -> impl Strategy<Value = Step> {
         Twist::UnknownState,
         Twist::InFrame,
     ];
-    let twist = prop_oneof![7 => Just(Twist::None), 1 => proptest::sample::select(twists.to_vec())];
-    (who, ago(), code, twist).prop_map(|(who, arrival, code, twist)| Step::Callback {
+    let twist = prop_oneof![7 => Just(Twist::None), 1 => select(twists.to_vec())];
+    let copies = prop_oneof![5 => Just(1_usize), 1 => Just(2)];
+    (who, ago(), code, twist, copies).prop_map(|(who, arrival, code, twist, copies)| Step::Callback {
         who,
         arrival,
         code,
         twist,
+        copies,
     })
 }
 
@@ -185,14 +284,14 @@ fn ago() -> impl Strategy<Value = Ago> {
     prop_oneof![6 => Just(0_usize), 3 => Just(1), 2 => Just(2), 1 => 3_usize..8]
 }
 
-fn person() -> impl Strategy<Value = Person> {
-    proptest::sample::select(&Person::ALL[..])
+fn word<W: Word>() -> impl Strategy<Value = W> {
+    select(W::ALL)
 }
 
 fn link() -> impl Strategy<Value = Link> {
     let target = prop_oneof![2 => Just(Target::Default), 1 => Just(Target::Cart), 1 => Just(Target::Page)];
     let asked = prop_oneof![3 => Just(Asked::Identity), 2 => Just(Asked::Profile), 1 => Just(Asked::Auto)];
-    let app = prop_oneof![6 => Just(None), 1 => proptest::sample::select(&App::ALL[..]).prop_map(Some)];
+    let app = prop_oneof![6 => Just(None), 1 => word().prop_map(Some)];
     let attempt = prop_oneof![6 => Just(1_u64), 1 => Just(2)];
     (target, asked, lang(), app, attempt).prop_map(|(target, asked, lang, app, attempt)| Link {
         target,
@@ -204,7 +303,7 @@ fn link() -> impl Strategy<Value = Link> {
 }
 
 fn lang() -> impl Strategy<Value = Option<Lang>> {
-    prop_oneof![3 => Just(None), 1 => proptest::sample::select(&Lang::ALL[..]).prop_map(Some)]
+    prop_oneof![3 => Just(None), 1 => word().prop_map(Some)]
 }
 
 fn consent() -> impl Strategy<Value = Consent> {
@@ -219,8 +318,13 @@ fn consent() -> impl Strategy<Value = Consent> {
 /// A code of an Official Account dies at the second unit, a login and a website's code at the third, an
 /// access token at the 32nd, the browser cookie and the guard of a code at the 376th, a session at the
 /// 2630th.
-fn units() -> impl Strategy<Value = u64> {
-    prop_oneof![4 => Just(1_u64), 3 => Just(2), 3 => Just(3), 2 => Just(32), 1 => Just(376), 1 => Just(2630)]
+fn seconds() -> impl Strategy<Value = u64> {
+    let units = prop_oneof![4 => Just(1_u64), 3 => Just(2), 3 => Just(3), 2 => Just(32), 1 => Just(376), 1 => Just(2630)];
+    prop_oneof![6 => units.prop_map(|units| units * UNIT), 1 => moment()]
+}
+
+fn moment() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(1_u64), Just(30)]
 }
 
 fn question() -> impl Strategy<Value = Question> {
@@ -237,11 +341,5 @@ fn way() -> impl Strategy<Value = Way> {
 }
 
 fn lost() -> impl Strategy<Value = Lost> {
-    proptest::sample::select(vec![
-        Lost::Browser,
-        Lost::Session,
-        Lost::Both,
-        Lost::BrowserSpoiled,
-        Lost::SessionSpoiled,
-    ])
+    select(vec![Lost::Browser, Lost::Session, Lost::Both, Lost::BrowserSpoiled, Lost::SessionSpoiled])
 }

@@ -4,18 +4,16 @@ use harness::{
     Browser,
     browser::Visit,
     cookies::{Cookie, SameSite},
+    places::{BROWSER_COOKIE, LOGOUT, SESSION_COOKIE, USERINFO},
     stack::PAGE_ORIGIN,
 };
 use http::Method;
 
 use super::{
-    player::{BROWSER_COOKIE, SESSION_COOKIE},
     steps::{From, Lost, Question, Way},
-    words::Lang,
+    words::Word,
 };
 
-const USERINFO: &str = "https://login.example.com/userinfo";
-const LOGOUT: &str = "https://login.example.com/logout";
 const STRANGER: &str = "https://evil.example";
 
 /// A cookie's value that is none of ours.
@@ -48,7 +46,7 @@ pub fn lose(browser: &Browser, what: Lost) {
 /// The question who is logged in.
 pub fn asking(question: Question) -> Visit {
     let mut url = format!("{USERINFO}?verify={}", question.verify);
-    if let Some(lang) = question.lang.map(Lang::as_str) {
+    if let Some(lang) = question.lang.map(Word::as_str) {
         url = format!("{url}&lang={lang}");
     }
     match question.from {

@@ -4,58 +4,86 @@
 //! States, codes, cookies are numbered in the order in which they first appear. The model knows the
 //! numbers only, and so cannot copy anything from what it is to judge.
 
+use std::fmt::Debug;
+
 use url::{Url, form_urlencoded::Serializer};
 
-use harness::stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP};
+use harness::{
+    places::AUTHORIZE,
+    stack::{OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP},
+};
 
-/// Somebody in WeChat.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Person {
-    Lin,
-    Zhou,
-    Mallory,
+use super::world::Code;
+
+/// One of a few words, each with its spelling on the wire.
+pub trait Word: Copy + Debug + PartialEq + 'static {
+    /// Every one.
+    const ALL: &'static [Self];
+
+    /// How it is spelled.
+    fn as_str(self) -> &'static str;
+
+    /// Which one is spelled so.
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|word| word.as_str() == text)
+    }
 }
 
-/// An app registered with WeChat.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum App {
-    OfficialAccount,
-    Website,
+macro_rules! words {
+    ($($(#[$about:meta])* $name:ident { $($word:ident = $spelled:literal),* $(,)? })*) => {$(
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum $name {
+            $($word),*
+        }
+
+        impl Word for $name {
+            const ALL: &'static [Self] = &[$(Self::$word),*];
+
+            fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$word => $spelled),*
+                }
+            }
+        }
+    )*};
 }
 
-/// What WeChat is asked for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Scope {
-    Base,
-    UserInfo,
-    Login,
-}
+words! {
+    /// Somebody in WeChat, by the simulator's name.
+    Person { Lin = "lin", Zhou = "zhou", Mallory = "mallory" }
 
-/// What a link asks for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Asked {
-    Identity,
-    Profile,
-    Auto,
-}
+    /// An app registered with WeChat, by the value of `app=`.
+    App { OfficialAccount = "official_account", Website = "website" }
 
-/// The language of a profile.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Lang {
-    ZhCn,
-    ZhTw,
-    En,
-}
+    /// What WeChat is asked for.
+    Scope { Base = "snsapi_base", UserInfo = "snsapi_userinfo", Login = "snsapi_login" }
 
-/// Where a login ends.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Target {
-    /// Where one ends that does not say.
-    Default,
-    /// A page on the login's own domain.
-    Cart,
-    /// A page of the team's, with a query and a fragment.
-    Page,
+    /// What a link asks for.
+    Asked { Identity = "snsapi_base", Profile = "snsapi_userinfo", Auto = "auto" }
+
+    /// The language of a profile.
+    Lang { ZhCn = "zh_CN", ZhTw = "zh_TW", En = "en" }
+
+    /// Where a login ends: where one ends that does not say, on the login's own domain, or on a page of the
+    /// team's, with a query and a fragment.
+    Target {
+        Default = "https://www.example.com/me",
+        Cart = "https://login.example.com/cart",
+        Page = "https://www.example.com/shop?item=1#/details",
+    }
+
+    /// A link that begins no login, by its query.
+    Wrong {
+        ForeignTarget = "return_to=https%3A%2F%2Fevil.example%2F",
+        OwnRoute = "return_to=%2Fcallback",
+        TwoTargets = "return_to=%2Fcart&return_to=%2Fcart",
+        Scope = "scope=snsapi_login",
+        Lang = "lang=fr",
+        App = "app=nobody",
+        Attempt = "attempt=3",
+        InFrame = "",
+    }
 }
 
 /// A link to a login.
@@ -66,19 +94,6 @@ pub struct Link {
     pub lang: Option<Lang>,
     pub app: Option<App>,
     pub attempt: u64,
-}
-
-/// A link that begins no login.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Wrong {
-    ForeignTarget,
-    OwnRoute,
-    TwoTargets,
-    Scope,
-    Lang,
-    App,
-    Attempt,
-    InFrame,
 }
 
 /// Where an answer leads.
@@ -149,6 +164,10 @@ pub struct Details {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
     pub exchanges: usize,
+    /// The code that was sent last.
+    pub sent: Option<Code>,
+    /// How many codes were sent more than once: none, ever.
+    pub sent_twice: usize,
     pub profiles: usize,
     pub refreshes: usize,
     pub verifications: usize,
@@ -171,77 +190,23 @@ pub struct Seen {
     pub oddities: Vec<String>,
 }
 
-impl Person {
-    pub const ALL: [Self; 3] = [Self::Lin, Self::Zhou, Self::Mallory];
-
-    /// The simulator's name for it.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Lin => "lin",
-            Self::Zhou => "zhou",
-            Self::Mallory => "mallory",
-        }
-    }
-}
-
 impl App {
-    pub const ALL: [Self; 2] = [Self::OfficialAccount, Self::Website];
-
+    /// Its appid.
     pub const fn id(self) -> &'static str {
         match self {
             Self::OfficialAccount => OFFICIAL_ACCOUNT,
             Self::Website => WEBSITE_APP,
         }
     }
-
-    /// The value of `app=`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OfficialAccount => "official_account",
-            Self::Website => "website",
-        }
-    }
 }
 
 impl Scope {
-    pub const ALL: [Self; 3] = [Self::Base, Self::UserInfo, Self::Login];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Base => "snsapi_base",
-            Self::UserInfo => "snsapi_userinfo",
-            Self::Login => "snsapi_login",
-        }
-    }
-
     pub const fn has_profile(self) -> bool {
         !matches!(self, Self::Base)
     }
 }
 
-impl Asked {
-    pub const ALL: [Self; 3] = [Self::Identity, Self::Profile, Self::Auto];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Identity => "snsapi_base",
-            Self::Profile => "snsapi_userinfo",
-            Self::Auto => "auto",
-        }
-    }
-}
-
 impl Lang {
-    pub const ALL: [Self; 3] = [Self::ZhCn, Self::ZhTw, Self::En];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ZhCn => "zh_CN",
-            Self::ZhTw => "zh_TW",
-            Self::En => "en",
-        }
-    }
-
     /// How the page with the QR code is asked for it.
     pub const fn of_the_qr_page(self) -> &'static str {
         match self {
@@ -252,17 +217,6 @@ impl Lang {
 }
 
 impl Target {
-    pub const ALL: [Self; 3] = [Self::Default, Self::Cart, Self::Page];
-
-    /// The absolute address.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => DEFAULT_RETURN_TO,
-            Self::Cart => "https://login.example.com/cart",
-            Self::Page => "https://www.example.com/shop?item=1#/details",
-        }
-    }
-
     /// Where a redirect to it leads, letter for letter.
     pub const fn location(self, was_denied: bool) -> &'static str {
         match (self, was_denied) {
@@ -273,10 +227,6 @@ impl Target {
             (Self::Page, false) => "https://www.example.com/shop?item=1#/details",
             (Self::Page, true) => "https://www.example.com/shop?item=1&error=access_denied#/details",
         }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|target| target.as_str() == text)
     }
 }
 
@@ -301,7 +251,7 @@ impl Link {
         if self.attempt != 1 {
             query.append_pair("attempt", &self.attempt.to_string());
         }
-        format!("{PUBLIC_URL}/authorize?{}", query.finish())
+        format!("{AUTHORIZE}?{}", query.finish())
     }
 
     /// Reads a link of the product's; `None` if it says anything that no link should say.
@@ -310,41 +260,14 @@ impl Link {
         for (name, value) in url.query_pairs() {
             match &*name {
                 "return_to" => link.target = Target::parse(&value)?,
-                "scope" => link.asked = Asked::ALL.into_iter().find(|asked| asked.as_str() == value)?,
-                "lang" => link.lang = Some(Lang::ALL.into_iter().find(|lang| lang.as_str() == value)?),
-                "app" => link.app = Some(App::ALL.into_iter().find(|app| app.as_str() == value)?),
+                "scope" => link.asked = Asked::parse(&value)?,
+                "lang" => link.lang = Some(Lang::parse(&value)?),
+                "app" => link.app = Some(App::parse(&value)?),
                 "attempt" => link.attempt = value.parse().ok()?,
                 _ => return None,
             }
         }
         Some(link)
-    }
-}
-
-impl Wrong {
-    pub const ALL: [Self; 8] = [
-        Self::ForeignTarget,
-        Self::OwnRoute,
-        Self::TwoTargets,
-        Self::Scope,
-        Self::Lang,
-        Self::App,
-        Self::Attempt,
-        Self::InFrame,
-    ];
-
-    /// Its query.
-    pub const fn query(self) -> &'static str {
-        match self {
-            Self::ForeignTarget => "return_to=https%3A%2F%2Fevil.example%2F",
-            Self::OwnRoute => "return_to=%2Fcallback",
-            Self::TwoTargets => "return_to=%2Fcart&return_to=%2Fcart",
-            Self::Scope => "scope=snsapi_login",
-            Self::Lang => "lang=fr",
-            Self::App => "app=nobody",
-            Self::Attempt => "attempt=3",
-            Self::InFrame => "",
-        }
     }
 }
 
@@ -355,7 +278,7 @@ impl Place {
         for target in Target::ALL {
             for was_denied in [false, true] {
                 if target.location(was_denied) == location {
-                    return Self::Target { target, was_denied };
+                    return Self::Target { target: *target, was_denied };
                 }
             }
         }
@@ -375,7 +298,7 @@ impl Place {
                 "reason" => reason = Some(value.into_owned()),
                 "id" => has_id = value.len() == 36,
                 "return_to" => target = Target::parse(&value)?,
-                "app" => app = Some(App::ALL.into_iter().find(|app| app.as_str() == value)?),
+                "app" => app = Some(App::parse(&value)?),
                 _ => return None,
             }
         }

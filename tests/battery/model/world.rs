@@ -6,13 +6,17 @@
 use std::collections::HashMap;
 
 use super::{
+    kinds::{Brings, Has},
     steps::{Ago, BROWSERS, Consent, Lost, Step, Twist, WhichCode, Who},
     words::{App, Asked, Counts, Lang, Link, Person, Place, Scope, Seen, Target},
 };
 
-/// How many seconds a unit of time is. No multiple of it is within 25 s of the end of anything, so that
-/// the time the sequence itself takes decides nothing.
+/// How many seconds a unit of time is. No multiple of it is within a minute of the end of anything, so that
+/// neither the moments nor the time that the sequence itself takes decide anything.
 pub const UNIT: u64 = 230;
+
+/// How many seconds may pass in moments.
+const MOST_MOMENTS: u64 = 31;
 
 const LOGIN_LIFETIME: u64 = 10 * 60;
 const BROWSER_COOKIE_LIFETIME: u64 = 24 * 3600;
@@ -23,6 +27,8 @@ const ACCESS_TOKEN_LIFETIME: u64 = 7200;
 pub struct World {
     /// Units since the beginning.
     pub clock: u64,
+    /// Seconds of moments that passed besides.
+    pub moments: u64,
     /// Whether a profile is read again on every occasion.
     pub is_always_stale: bool,
     pub browsers: [Visitor; BROWSERS],
@@ -65,8 +71,15 @@ pub struct Login {
     pub link: Link,
     pub begun_at: u64,
     pub claimed: Option<Code>,
+    /// Whether it was begun because the browser was sent there.
+    pub is_fresh: bool,
+    /// Whether it was removed from the table when it was over.
+    pub is_removed: bool,
     /// How many codes were marked spent because they came to it in another browser.
     pub marks: usize,
+    /// How often another browser came with it, and what the last one had and brought.
+    pub meetings: usize,
+    pub met: Option<(Has, Brings)>,
 }
 
 /// A code: WeChat's, or anybody's.
@@ -92,7 +105,11 @@ pub struct Session {
     pub app: App,
     pub scope: Scope,
     pub begun_at: u64,
+    /// The moments that had passed by then.
+    pub moments: u64,
     pub is_stored: bool,
+    /// Whether it was ended by the person.
+    pub was_left: bool,
     /// When its access token was issued.
     pub token_at: u64,
     pub profile: Profile,
@@ -110,6 +127,8 @@ pub enum Profile {
 /// A code at WeChat.
 #[derive(Clone, Copy)]
 pub struct Issued {
+    /// The login for which it was issued first.
+    pub login: usize,
     pub person: Person,
     pub app: App,
     pub scope: Scope,
@@ -123,7 +142,8 @@ pub struct Issued {
 pub enum Action {
     Authorize { browser: usize, link: Link },
     Wechat { login: usize, person: Person, consent: Consent },
-    Callback { browser: usize, login: usize, code: Option<Code>, twist: Twist },
+    Callback { browser: usize, login: usize, code: Option<Code>, twist: Twist, copies: usize },
+    Pass { seconds: u64 },
 }
 
 /// What came of a request, before anything is counted.
@@ -137,6 +157,7 @@ impl World {
     pub fn new(is_always_stale: bool) -> Self {
         Self {
             clock: 0,
+            moments: 0,
             is_always_stale,
             browsers: [Visitor::default(); BROWSERS],
             logins: Vec::new(),
@@ -200,7 +221,7 @@ impl World {
     pub fn count(&self) -> Counts {
         let done = self.guards.values().filter(|guard| guard.is_done).count();
         Counts {
-            logins: self.logins.len(),
+            logins: self.logins.iter().filter(|login| !login.is_removed).count(),
             guards: [0, done, self.guards.len() - done],
             sessions: self.sessions.iter().filter(|session| session.is_stored).count(),
             ..self.counts
@@ -228,34 +249,40 @@ impl World {
                 Some(login) => consent(login, person, answer),
                 None => begin(0),
             },
-            Step::Callback { who, arrival, code, twist } => match back(self.arrivals.len(), arrival) {
-                Some(arrival) => {
-                    let (login, own) = *self.arrivals.get(arrival)?;
-                    let code = match code {
-                        WhichCode::Own => own.map(Code::Issued),
-                        WhichCode::OfAnother(ago) => back(self.codes.len(), ago).map(Code::Issued),
-                        WhichCode::MadeUp(number) => Some(Code::MadeUp(number)),
-                    };
-                    let browser = match who {
-                        Who::Owner => self.owner_of(login)?,
-                        Who::Browser(browser) => browser,
-                    };
-                    Action::Callback { browser, login, code, twist }
+            Step::Pass { seconds } if seconds < UNIT => {
+                Action::Pass { seconds: seconds.min(MOST_MOMENTS - self.moments) }
+            }
+            Step::Pass { seconds } => Action::Pass { seconds },
+            Step::Callback { who, arrival, code, twist, copies } => {
+                match back(self.arrivals.len(), arrival) {
+                    Some(arrival) => {
+                        let (login, own) = *self.arrivals.get(arrival)?;
+                        let code = match code {
+                            WhichCode::Own => own.map(Code::Issued),
+                            WhichCode::OfAnother(ago) => back(self.codes.len(), ago).map(Code::Issued),
+                            WhichCode::MadeUp(number) => Some(Code::MadeUp(number)),
+                        };
+                        let browser = match who {
+                            Who::Owner => self.owner_of(login)?,
+                            Who::Browser(browser) => browser,
+                        };
+                        Action::Callback { browser, login, code, twist, copies }
+                    }
+                    None => match back(self.logins.len(), arrival) {
+                        Some(login) => consent(login, Person::Lin, Consent::Given),
+                        None => begin(match who {
+                            Who::Owner => 0,
+                            Who::Browser(browser) => browser,
+                        }),
+                    },
                 }
-                None => match back(self.logins.len(), arrival) {
-                    Some(login) => consent(login, Person::Lin, Consent::Given),
-                    None => begin(match who {
-                        Who::Owner => 0,
-                        Who::Browser(browser) => browser,
-                    }),
-                },
-            },
+            }
             Step::Refused { .. }
-            | Step::Pass { .. }
             | Step::Userinfo { .. }
             | Step::Leave { .. }
             | Step::Lose { .. }
-            | Step::Borrow { .. } => return None,
+            | Step::Borrow { .. }
+            | Step::Remove => return None,
         })
     }
 
@@ -301,7 +328,7 @@ impl World {
                 .then(|| self.silent_code(person, app))
                 .flatten();
             Some(again.unwrap_or_else(|| {
-                self.codes.push(Issued { person, app, scope, since: self.clock, is_used: false });
+                self.codes.push(Issued { login, person, app, scope, since: self.clock, is_used: false });
                 self.codes.len() - 1
             }))
         };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use harness::places;
 use simulator::Fault;
 
 use super::{
@@ -111,14 +112,14 @@ impl Endpoint {
     /// Where WeChat has it.
     pub const fn path(self) -> &'static str {
         match self {
-            Self::Exchange => "/sns/oauth2/access_token",
-            Self::ProfileAtLogin | Self::ProfileLater => "/sns/userinfo",
-            Self::Verification => "/sns/auth",
-            Self::Refresh => "/sns/oauth2/refresh_token",
-            Self::GlobalToken => "/cgi-bin/stable_token",
-            Self::Follower => "/cgi-bin/user/info",
-            Self::PlatformExchange => "/sns/oauth2/component/access_token",
-            Self::PlatformRefresh => "/sns/oauth2/component/refresh_token",
+            Self::Exchange => places::EXCHANGE,
+            Self::ProfileAtLogin | Self::ProfileLater => places::PROFILE,
+            Self::Verification => places::AUTH,
+            Self::Refresh => places::REFRESH,
+            Self::GlobalToken => places::STABLE_TOKEN,
+            Self::Follower => places::FOLLOWER,
+            Self::PlatformExchange => places::COMPONENT_EXCHANGE,
+            Self::PlatformRefresh => places::COMPONENT_REFRESH,
         }
     }
 

@@ -1,15 +1,19 @@
 //! What a visitor, and whoever reads the log, must see of one answer.
 
-use harness::{Answer, Browser, Result, stack::PUBLIC_URL};
+use harness::{
+    Answer, Result,
+    places::{SESSION_COOKIE, parameter},
+    stack::PUBLIC_URL,
+};
 use serde_json::Value;
 use url::{Url, form_urlencoded::Serializer};
 
 use super::{
     table::{End, Expected, status_of},
-    visit::{SESSION_COOKIE, Visitor},
+    visit::Visit,
 };
 
-impl Visitor<'_> {
+impl Visit<'_> {
     /// Whether the callback's answer is this end; what is wrong with it.
     pub fn leads_as(&self, answer: &Answer, end: End) -> Result<(), String> {
         let location = answer.location().unwrap_or_default();
@@ -50,15 +54,14 @@ impl Visitor<'_> {
     }
 
     /// What the page shows to which an answer leads, if it leads to one.
-    pub async fn page_of(&self, browser: &Browser, answer: &Answer) -> Result<Vec<String>> {
+    pub async fn page_of(&self, answer: &Answer) -> Result<Vec<String>> {
         let Some(url) = answer.redirect()?.filter(|url| url.path() == "/error") else {
             return Ok(Vec::new());
         };
-        let reason =
-            url.query_pairs().find(|(name, _)| name == "reason").map(|(_, value)| value.into_owned());
+        let reason = parameter(url.as_str(), "reason");
         let id = answer.header("x-correlation-id").unwrap_or_default();
-        let page = browser.get(url.as_str()).await?;
-        let status = status_of(reason.as_deref().unwrap_or_default());
+        let page = self.visitor.browser.get(url.as_str()).await?;
+        let status = status_of(&reason);
         let mut wrong = Vec::new();
         if page.status != status {
             wrong.push(format!("the page of {reason:?} has status {}, not {status}", page.status));

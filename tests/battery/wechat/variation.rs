@@ -1,7 +1,10 @@
 //! How the visits of one script differ.
 
 use fastrand::Rng;
-use harness::stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP};
+use harness::{
+    places::AUTHORIZE,
+    stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP},
+};
 use simulator::SuffixStyle;
 use url::form_urlencoded::Serializer;
 
@@ -112,7 +115,7 @@ impl Variation {
         if attempt > 1 {
             query.append_pair("attempt", &attempt.to_string());
         }
-        format!("{PUBLIC_URL}/authorize?{}", query.finish())
+        format!("{AUTHORIZE}?{}", query.finish())
     }
 
     /// Where the login ends, as an absolute address.

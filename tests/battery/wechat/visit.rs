@@ -3,71 +3,57 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
 use harness::{
-    Answer, Browser, Failure, Result, Stack,
-    browser::{DESKTOP_USER_AGENT, Visit},
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WECHAT_OPEN_URL},
+    Answer, Failure, Result, Stack, Visitor,
+    database::attribute,
+    places::{
+        AUTH, AUTHORIZE, COMPONENT_EXCHANGE, COMPONENT_REFRESH, EXCHANGE, FOLLOWER, PROFILE, REFRESH,
+        STABLE_TOKEN, USERINFO,
+    },
+    stack::PAGE_ORIGIN,
 };
 use serde_json::Value;
-use simulator::{Action, Fault, Knobs, Scripted};
+use simulator::{Fault, Knobs, Scripted};
 
 use super::{
-    bodies, pages,
+    bodies,
     scripts::{Endpoint, Meaning, Script, Sent},
     table::{Calls, Circumstances, End, Expected, expect, status_of},
     variation::{Scope, Variation},
 };
 
-const USERINFO: &str = "https://login.example.com/userinfo";
-pub const SESSION_COOKIE: &str = "__Host-session";
 /// Who the visit is about, and who was logged in before. The first follows the Official Account.
 const PERSON: &str = "lin";
 const EARLIER_PERSON: &str = "zhou";
 
 /// One visit to a stack that nobody else visits.
-pub struct Visitor<'a> {
+pub struct Visit<'a> {
     pub stack: &'a Stack,
     pub script: &'a Script,
     pub variation: &'a Variation,
+    /// Who the visit is about.
+    pub visitor: Visitor,
     /// Whether the deployment asks for the unionid of silent logins.
-    pub asks_for_unionid: bool,
+    asks_for_unionid: bool,
 }
 
-impl Visitor<'_> {
-    /// The visit, and everything in which it was not as the table says.
-    pub async fn visit(&self) -> Result<Vec<String>> {
-        self.reset()?;
-        let browser = match self.variation.scope {
-            Scope::Login => self.stack.browser().with_user_agent(DESKTOP_USER_AGENT),
-            _ => self.stack.browser(),
-        };
-        let expected = expect(
-            self.script.endpoint,
-            self.script.meaning,
-            Circumstances {
-                has_profile: self.variation.scope.has_profile(),
-                persists: self.variation.persists,
-                verifies: self.variation.verifies,
-                asks_for_unionid: self.asks_for_unionid,
-            },
-        );
-        if self.script.endpoint.is_of_the_login() {
-            self.log_in(&browser, &expected).await
-        } else {
-            self.ask(&browser, &expected).await
-        }
+impl<'a> Visit<'a> {
+    /// A visit that is still to be made.
+    pub fn new(
+        stack: &'a Stack,
+        script: &'a Script,
+        variation: &'a Variation,
+        asks_for_unionid: bool,
+    ) -> Self {
+        let visitor = stack.visitor(PERSON);
+        let visitor = if variation.scope == Scope::Login { visitor.at_a_computer() } else { visitor };
+        Self { stack, script, variation, visitor, asks_for_unionid }
     }
 
-    /// As if nothing had ever happened here.
-    fn reset(&self) -> Result<()> {
-        for table in ["LoginsTable", "SessionsTable"] {
-            let table = self.stack.table(table)?;
-            for item in self.stack.database().items(table)? {
-                let id = item.get("id").and_then(|id| id.get("S")).and_then(Value::as_str);
-                self.stack.database().delete(table, id.unwrap_or_default())?;
-            }
-        }
-        self.stack.simulator().act(&Action::Reset);
+    /// The visit, and everything in which it was not as the table says.
+    pub async fn make(&self) -> Result<Vec<String>> {
+        self.stack.forget_everything()?;
         self.stack.simulator().knobs(|knobs| {
             *knobs = Knobs {
                 suffix_style: self.variation.suffix_style,
@@ -75,29 +61,17 @@ impl Visitor<'_> {
                 ..Knobs::default()
             };
         });
-        Ok(())
-    }
-
-    /// From a link to the callback's address.
-    async fn begin(&self, browser: &Browser, link: &str, person: &str) -> Result<String> {
-        let answer = browser.get(link).await?;
-        let page = answer.redirect()?.map(String::from).ok_or_else(|| {
-            Failure::new(format!("no login begins at {link}: {} {}", answer.status, answer.text()))
-        })?;
-        pages::through(self.stack, &page, person, "allow").await
-    }
-
-    async fn arrive(browser: &Browser, callback: &str) -> Result<Answer> {
-        browser.send(Visit::link(callback, WECHAT_OPEN_URL)).await
-    }
-
-    /// Logs somebody in before anything is scripted.
-    async fn log_in_before(&self, browser: &Browser, link: &str, person: &str) -> Result<()> {
-        let callback = self.begin(browser, link, person).await?;
-        let answer = Self::arrive(browser, &callback).await?;
-        match browser.cookie(SESSION_COOKIE) {
-            Some(_) => Ok(()),
-            None => Err(Failure::new(format!("{person} is not logged in: {:?}", answer.location()))),
+        let circumstances = Circumstances {
+            has_profile: self.variation.scope.has_profile(),
+            persists: self.variation.persists,
+            verifies: self.variation.verifies,
+            asks_for_unionid: self.asks_for_unionid,
+        };
+        let expected = expect(self.script.endpoint, self.script.meaning, circumstances);
+        if self.script.endpoint.is_of_the_login() {
+            self.log_in(&expected).await
+        } else {
+            self.ask(&expected).await
         }
     }
 
@@ -177,15 +151,15 @@ impl Visitor<'_> {
         let mut codes = BTreeMap::<String, usize>::new();
         for entry in self.stack.simulator().ledger() {
             match entry.path.as_str() {
-                "/sns/oauth2/access_token" | "/sns/oauth2/component/access_token" => {
+                EXCHANGE | COMPONENT_EXCHANGE => {
                     calls.exchange += 1;
                     *codes.entry(entry.code.unwrap_or_default()).or_default() += 1;
                 }
-                "/sns/userinfo" => calls.profile += 1,
-                "/sns/oauth2/refresh_token" | "/sns/oauth2/component/refresh_token" => calls.refresh += 1,
-                "/sns/auth" => calls.verification += 1,
-                "/cgi-bin/stable_token" => calls.global_token += 1,
-                "/cgi-bin/user/info" => calls.follower += 1,
+                PROFILE => calls.profile += 1,
+                REFRESH | COMPONENT_REFRESH => calls.refresh += 1,
+                AUTH => calls.verification += 1,
+                STABLE_TOKEN => calls.global_token += 1,
+                FOLLOWER => calls.follower += 1,
                 other => return Err(Failure::new(format!("WeChat was asked for {other}"))),
             }
         }
@@ -196,22 +170,18 @@ impl Visitor<'_> {
     }
 
     /// A login whose callback meets the script.
-    async fn log_in(&self, browser: &Browser, expected: &Expected) -> Result<Vec<String>> {
-        let mut wrong = Vec::new();
+    async fn log_in(&self, expected: &Expected) -> Result<Vec<String>> {
+        let (visitor, mut wrong) = (&self.visitor, Vec::new());
         if self.variation.has_session && !matches!(self.script.sent, Sent::Nowhere { has_backup: false }) {
-            self.log_in_before(browser, &format!("{PUBLIC_URL}/authorize"), EARLIER_PERSON).await?;
-            self.forget_global_token()?;
+            visitor.hand_to(EARLIER_PERSON).log_in_at(AUTHORIZE).await?;
+            // The token that this login may have left, so that the next one has to ask for it.
+            self.stack.forget_app_tokens()?;
         }
-        let earlier = browser.cookie(SESSION_COOKIE);
-        let callback = self.begin(browser, &self.variation.link(self.variation.attempt), PERSON).await?;
+        let earlier = visitor.session();
+        let callback = visitor.come_back(&self.variation.link(self.variation.attempt)).await?;
         self.script();
-        let answers = if self.variation.arrives_twice {
-            let (one, other) =
-                tokio::join!(Self::arrive(browser, &callback), Self::arrive(browser, &callback));
-            vec![one?, other?]
-        } else {
-            vec![Self::arrive(browser, &callback).await?]
-        };
+        let arrivals = if self.variation.arrives_twice { 2 } else { 1 };
+        let answers = try_join_all((0..arrivals).map(|_| visitor.call_back(&callback))).await?;
         let calls = self.calls()?;
         self.stack.simulator().knobs(|knobs| knobs.next.clear());
         if calls != expected.calls {
@@ -228,7 +198,7 @@ impl Visitor<'_> {
             } else {
                 refused.extend(against);
             }
-            wrong.extend(self.page_of(browser, answer).await?);
+            wrong.extend(self.page_of(answer).await?);
         }
         let Some((first, answer)) = first else {
             wrong.extend(refused);
@@ -242,43 +212,31 @@ impl Visitor<'_> {
             };
             wrong.extend(self.leads_as(answer, end).err());
         }
-        wrong.extend(self.left_behind(browser, earlier.as_ref(), expected).await?);
+        wrong.extend(self.left_behind(earlier.as_ref(), expected).await?);
         if let End::FreshLogin(_) = expected.end
             && self.variation.attempt == 1
         {
-            wrong.extend(self.go_on(browser, answer).await?);
+            wrong.extend(self.go_on(answer).await?);
         }
         Ok(wrong)
     }
 
-    /// The token that an earlier login may have left, so that this one has to ask for it.
-    fn forget_global_token(&self) -> Result<()> {
-        let id = format!("app-token#{OFFICIAL_ACCOUNT}");
-        self.stack.database().delete(self.stack.table("SessionsTable")?, &id)
-    }
-
     /// Which sessions there are after a login, and whose this browser's is.
-    async fn left_behind(
-        &self,
-        browser: &Browser,
-        earlier: Option<&String>,
-        expected: &Expected,
-    ) -> Result<Vec<String>> {
+    async fn left_behind(&self, earlier: Option<&String>, expected: &Expected) -> Result<Vec<String>> {
         let mut wrong = Vec::new();
         let is_logged_in = expected.end == End::LoggedIn;
-        let items = self.stack.database().items(self.stack.table("SessionsTable")?)?;
-        let is_session = |item: &&Value| !item.to_string().contains("app-token#");
-        let sessions = items.iter().filter(is_session).count();
+        let is_session = |item: &&Value| !attribute(item, "id").starts_with("app-token#");
+        let sessions = self.stack.sessions()?.iter().filter(is_session).count();
         let should = usize::from(is_logged_in || earlier.is_some());
         if sessions != should {
             wrong.push(format!("{sessions} sessions are stored, not {should}"));
         }
-        let cookie = browser.cookie(SESSION_COOKIE);
+        let cookie = self.visitor.session();
         if (cookie.as_ref() == earlier) == is_logged_in {
             wrong.push("the browser's session is not the one it should be".to_owned());
         }
         let person = if is_logged_in { Some(PERSON) } else { earlier.map(|_| EARLIER_PERSON) };
-        let answer = browser.fetch(USERINFO, PAGE_ORIGIN).await?;
+        let answer = self.visitor.userinfo().await?;
         let shown = if answer.status == 200 { answer.json()? } else { Value::Null };
         let appid = self.variation.scope.appid();
         let should = person.map(|person| self.stack.simulator().openid(person, appid));
@@ -307,19 +265,23 @@ impl Visitor<'_> {
     }
 
     /// Follows a fresh login to its end: WeChat has nothing more to say against it.
-    async fn go_on(&self, browser: &Browser, answer: &Answer) -> Result<Vec<String>> {
+    async fn go_on(&self, answer: &Answer) -> Result<Vec<String>> {
         if let Sent::Nowhere { .. } = self.script.sent {
             return Ok(Vec::new());
         }
-        let callback = self.begin(browser, answer.location().unwrap_or_default(), PERSON).await?;
-        let answer = Self::arrive(browser, &callback).await?;
+        let callback = self.visitor.come_back(answer.location().unwrap_or_default()).await?;
+        let answer = self.visitor.call_back(&callback).await?;
         Ok(self.leads_as(&answer, End::LoggedIn).err().into_iter().collect())
     }
 
     /// A question of `/userinfo` that meets the script.
-    async fn ask(&self, browser: &Browser, expected: &Expected) -> Result<Vec<String>> {
-        let mut wrong = Vec::new();
-        self.log_in_before(browser, &self.variation.link(1), PERSON).await?;
+    async fn ask(&self, expected: &Expected) -> Result<Vec<String>> {
+        let (browser, mut wrong) = (&self.visitor.browser, Vec::new());
+        let callback = self.visitor.come_back(&self.variation.link(1)).await?;
+        let answer = self.visitor.call_back(&callback).await?;
+        if self.visitor.session().is_none() {
+            return Err(Failure::new(format!("{PERSON} is not logged in: {:?}", answer.location())));
+        }
         self.script();
         let verifies = self.variation.verifies || self.script.endpoint == Endpoint::Verification;
         let url = format!("{USERINFO}?verify={verifies}");
