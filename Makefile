@@ -11,6 +11,7 @@ PYTHON ?= python3
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_MUTANTS_VERSION := 27.1.0
+MDBOOK_VERSION := 0.5.4
 
 # The packages of the functions, which are their directories.
 FUNCTIONS := $(patsubst functions/%,--package %,$(wildcard functions/*))
@@ -94,7 +95,7 @@ mutants: .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION) ## Break the sources on p
 	@$(PYTHON) .ci/mutants $(ARGS)
 
 .PHONY: lint
-lint: lint-rust lint-dependencies lint-template purity ## Check everything that can be checked without running it
+lint: lint-rust lint-dependencies lint-template purity docs ## Check everything that can be checked without running it
 
 .PHONY: lint-rust
 lint-rust:
@@ -121,10 +122,22 @@ lint-template: .venv-lint/installed .venv-checkov/installed
 	@CKV_SKIP_PACKAGE_UPDATE_CHECK=true .venv-checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 
 .PHONY: purity
-purity: ## Check who touches the network, the clock and the environment
+purity: ## Check who waits, and who reads the clock and the environment
 	$(call say,Purity)
 	@$(PYTHON) .ci/purity --self-test
 	@$(PYTHON) .ci/purity
+	@$(PYTHON) .ci/mutants --check
+
+.PHONY: docs
+docs: .tools/mdbook-$(MDBOOK_VERSION) ## Build the documentation into target/docs, and check its links
+	$(call say,Documentation)
+	@.tools/bin/mdbook build docs
+	@$(PYTHON) .ci/links --self-test
+	@$(PYTHON) .ci/links target/docs README.md README.zh-CN.md CONTRIBUTING.md SECURITY.md CHANGELOG.md
+
+.PHONY: docs-reference
+docs-reference: ## Write the reference tables of docs/ from the code that decides
+	@cargo run --quiet --package reference
 
 .PHONY: bench
 bench: ## Print start time, size and memory of the functions beside a floor; ARGS=25 starts each 25 times
@@ -185,7 +198,7 @@ browser: ## Install the browser that the pages are tested in, if there is none; 
 define install_tool
 	@rm -f .tools/$(1)-*
 	@CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-	  cargo install $(1) --version $(2) --locked --quiet --root .tools
+	  cargo install $(1) --version $(2) $(3) --locked --quiet --root .tools
 	@touch $@
 endef
 
@@ -200,3 +213,7 @@ endef
 .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION):
 	$(call say,Building cargo-mutants; this takes a minute or two)
 	$(call install_tool,cargo-mutants,$(CARGO_MUTANTS_VERSION))
+
+.tools/mdbook-$(MDBOOK_VERSION):
+	$(call say,Building mdbook; this takes some minutes)
+	$(call install_tool,mdbook,$(MDBOOK_VERSION),--no-default-features --features search)

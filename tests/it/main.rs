@@ -11,6 +11,7 @@ mod events;
 mod guards;
 mod life;
 mod logout;
+mod marks;
 mod privacy;
 mod routing;
 mod secrets;

@@ -12,7 +12,7 @@
 )]
 
 mod operation;
-mod outcomes;
+pub mod outcomes;
 mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};

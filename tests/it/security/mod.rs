@@ -6,42 +6,24 @@ mod canaries;
 mod headers;
 mod interleaved;
 
+use std::collections::BTreeMap;
+
 use harness::{Failure, Options, Result, Stack, functions::InvocationError};
 use serde_json::{Value, json};
+use settings::Need;
 
-const FUNCTIONS: [&str; 5] = ["authorize", "callback", "userinfo", "logout", "site"];
+use crate::template::outcomes::functions;
 
-/// Every variable, and a value that is wrong for it; `None`: it is missing.
-const WRONG: [(&str, Option<&str>); 13] = [
-    ("PUBLIC_URL", Some("http://login.example.com")),
-    ("ALLOWED_ORIGINS", Some("https://www.example.com/,https://canary.example")),
-    ("DEFAULT_RETURN_TO", None),
-    ("LOGINS_TABLE", Some("logins; canary")),
-    ("SESSIONS_TABLE", None),
-    ("OFFICIAL_ACCOUNT_APP_ID", Some("wxCanary")),
-    ("SITE_VERIFICATION", Some("../canary.txt=1")),
-    ("SESSION_LIFETIME_SECONDS", Some("soon, canary")),
-    ("PROFILE_LIFETIME_SECONDS", Some("-1")),
-    ("WECHAT_OPEN_URL", Some("http://canary.example")),
-    ("WECHAT_API_URL", Some("https://api.weixin.qq.com/canary")),
-    ("WECHAT_API_BACKUP_URL", Some("canary")),
-    ("APP_SECRETS", Some("{\"wx0000000000000aaa\": canary}")),
-];
+/// What is wrong for every setting there is: none takes a blank and a semicolon.
+const WRONG: &str = "canary; wrong";
 
-/// Who reads which of them: a function is not held up by what it does not use.
-fn reads(function: &str, name: &str) -> bool {
-    match name {
-        "PUBLIC_URL" | "ALLOWED_ORIGINS" => true,
-        "DEFAULT_RETURN_TO" | "OFFICIAL_ACCOUNT_APP_ID" => function != "logout",
-        "LOGINS_TABLE" => matches!(function, "authorize" | "callback"),
-        "SESSIONS_TABLE" => matches!(function, "callback" | "userinfo" | "logout"),
-        "WECHAT_API_URL" | "WECHAT_API_BACKUP_URL" => matches!(function, "callback" | "userinfo"),
-        "WECHAT_OPEN_URL" => function == "authorize",
-        "APP_SECRETS" | "SESSION_LIFETIME_SECONDS" => function == "callback",
-        "PROFILE_LIFETIME_SECONDS" => function == "userinfo",
-        "SITE_VERIFICATION" => function == "site",
-        _ => unreachable!("{name} is not said to be read by anybody"),
-    }
+/// Every setting, and for each who reads it and whether that one cannot do without; by the names of the functions.
+fn read_by(function: &str) -> BTreeMap<&'static str, Need> {
+    let all = reference::settings().into_iter();
+    let of_function = all.flat_map(|(setting, readers)| {
+        readers.into_iter().filter(|(reader, _)| *reader == function).map(move |(_, need)| (setting.name, need))
+    });
+    of_function.collect()
 }
 
 /// What a function printed that does not start: how it ended, and its one line.
@@ -66,42 +48,75 @@ async fn failed_start(stack: &Stack, function: &str) -> Result<(String, Value)> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_configuration_is_one_line_that_names_all_that_is_wrong_and_read() {
-    let options = WRONG.into_iter().fold(Options::default(), |options, (name, value)| match value {
-        Some(value) => options.with(name, value),
-        None => options.without(name),
-    });
+    let all = || reference::settings().into_iter().map(|(setting, _)| setting.name);
+    let options = all().fold(Options::default(), |options, name| options.with(name, WRONG));
     let stack = Stack::start(options).await.unwrap();
-    for function in FUNCTIONS {
+    for function in functions() {
         let (printed, line) = failed_start(&stack, function).await.unwrap();
         assert!(printed.contains("it ended (exit status: 1)"), "{printed}");
         assert_eq!((&line["level"], &line["outcome"]), (&json!("ERROR"), &json!("wrong_configuration")));
         assert_eq!(line["function"], function);
         let cause = line["cause"].as_str().unwrap();
-        for (name, value) in WRONG {
-            let problem = if value.is_some() { "wrong" } else { "missing" };
-            let named = cause.contains(&format!("\n  {name} is {problem}; it must be "));
-            assert_eq!(named, reads(function, name), "{function}, {name}: {cause}");
+        let read = read_by(function);
+        for name in all() {
+            // Whether it is a target is judged only against origins that are right.
+            let named = cause.contains(&format!("\n  {name} is wrong; it must be "));
+            let is_judged = name != "DEFAULT_RETURN_TO" && name != "ACCOUNTS" || function == "logout";
+            assert_eq!(named, read.contains_key(name) && is_judged, "{function}, {name}: {cause}");
         }
         // What it was set to is not repeated: it may be a secret.
-        assert!(!printed.to_lowercase().contains("canary"), "{printed}");
+        assert!(!printed.contains("canary"), "{printed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_and_accounts_that_are_wrong_are_named_too() {
+    for name in ["DEFAULT_RETURN_TO", "ACCOUNTS"] {
+        let stack = Stack::start(Options::default().with(name, WRONG)).await.unwrap();
+        for function in functions().into_iter().filter(|function| read_by(function).contains_key(name)) {
+            let (_, line) = failed_start(&stack, function).await.unwrap();
+            let cause = line["cause"].as_str().unwrap();
+            assert!(cause.contains(&format!("\n  {name} is wrong; it must be ")), "{function}: {cause}");
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_any_configuration_all_that_must_be_there_is_named() {
-    let required =
-        ["PUBLIC_URL", "DEFAULT_RETURN_TO", "LOGINS_TABLE", "SESSIONS_TABLE", "OFFICIAL_ACCOUNT_APP_ID"];
-    let options = WRONG.into_iter().fold(Options::default(), |options, (name, _)| options.without(name));
+    let all = || reference::settings().into_iter().map(|(setting, _)| setting.name);
+    let options = all().fold(Options::default(), Options::without);
     let stack = Stack::start(options).await.unwrap();
-    for function in FUNCTIONS {
+    for function in functions() {
         let (_, line) = failed_start(&stack, function).await.unwrap();
         let cause = line["cause"].as_str().unwrap();
-        for (name, _) in WRONG {
-            let named = cause.contains(&format!("\n  {name} is missing"));
-            let is_required = required.contains(&name) && reads(function, name);
-            let may_be_absent = name == "APP_SECRETS";
-            assert!(named == is_required || may_be_absent, "{function}, {name}: {cause}");
+        let read = read_by(function);
+        for name in all() {
+            let named = cause.contains(&format!("\n  {name} is missing; it must be "));
+            let is_required = match read.get(name) {
+                Some(Need::Required) => true,
+                // One of the two is named, and stands for both.
+                Some(Need::OneOfTwo { is_required }) => *is_required && name.ends_with("_ARN"),
+                Some(Need::Optional) | None => false,
+            };
+            assert_eq!(named, is_required, "{function}, {name}: {cause}");
         }
+    }
+}
+
+/// What a function is not set to, it cannot reach.
+#[test]
+fn a_function_is_set_to_nothing_that_it_may_not_touch() {
+    let reads = |function: &str, part: &str| read_by(function).keys().any(|name| name.contains(part));
+    for (function, parts) in [
+        ("site", &["TABLE", "SECRET", "TOKENS", "WECHAT"][..]),
+        ("logout", &["LOGINS", "SECRET", "TOKENS", "WECHAT", "APP_ID"]),
+        ("authorize", &["SESSIONS", "SECRET", "TOKENS", "WECHAT_API"]),
+        ("userinfo", &["LOGINS", "SECRET", "WECHAT_OPEN"]),
+    ] {
+        for part in parts {
+            assert!(!reads(function, part), "{function} reads {part}");
+        }
+        assert!(reads(function, "PUBLIC_URL"), "{function}");
     }
 }
 
