@@ -19,7 +19,7 @@ async fn read(languages: &'static str, language: Language) -> Result<()> {
         return Ok(());
     };
     let tag = language.tag();
-    for reason in Reason::ALL {
+    for &reason in Reason::ALL {
         let name = reason.as_str();
         chromium.open(&format!("{}/error?reason={name}&id={ID}", stack.public_url())).await?;
         let words = reason.words(language);

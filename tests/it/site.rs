@@ -107,7 +107,7 @@ async fn every_reason_has_its_page_in_both_languages() {
     let stack = stack().await.unwrap();
     for (language, accepted) in [(Language::Chinese, "zh-CN"), (Language::English, "en")] {
         let browser = stack.browser().with_language(accepted);
-        for reason in Reason::ALL {
+        for &reason in Reason::ALL {
             let url = error_url(&[("reason", reason.as_str()), ("id", ID)]);
             let answer = browser.get(&url).await.unwrap();
             assert_eq!(answer.status, reason.status().as_u16(), "{url}");

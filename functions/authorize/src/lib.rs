@@ -20,7 +20,7 @@ use login::pending::{
 use login::random;
 use login::return_to::{ReturnTo, ReturnToError, StoredReturnTo};
 use login::time::Timestamp;
-use settings::{Setting, Settings, Wrong};
+use settings::{Settings, Wrong};
 use store::{LOGINS_TABLE, Logins};
 use thiserror::Error;
 use url::Url;
@@ -54,29 +54,10 @@ pub struct Config {
     wechat_open_url: Url,
 }
 
-/// Whether WeChat is asked not to call back twice.
-pub static CONNECT_REDIRECT: Setting = Setting {
-    name: "CONNECT_REDIRECT",
-    shape: "true or false",
-    example: "`false`",
-    default: ["`true`", "`true`"],
-    meaning: [
-        "Whether `connect_redirect=1` asks WeChat not to call back twice",
-        "是否用 `connect_redirect=1` 请微信不要回调两次",
-    ],
-};
-
-/// The origin of WeChat's pages.
-pub static WECHAT_OPEN_URL: Setting = Setting {
-    name: "WECHAT_OPEN_URL",
-    shape: settings::SERVICE_ORIGIN,
-    example: "`http://127.0.0.1:9001`",
-    default: ["`https://open.weixin.qq.com`", "`https://open.weixin.qq.com`"],
-    meaning: [
-        "WeChat's pages. `http` for loopback addresses only, as for WeChat's API",
-        "微信的页面。`http` 只限本机回环地址，微信的接口也一样",
-    ],
-};
+settings::declare! {
+    CONNECT_REDIRECT, "true or false", "`false`", ["`true`", "`true`"], ["Whether `connect_redirect=1` asks WeChat not to call back twice", "是否用 `connect_redirect=1` 请微信不要回调两次"];
+    WECHAT_OPEN_URL, settings::SERVICE_ORIGIN, "`http://127.0.0.1:9001`", ["`https://open.weixin.qq.com`", "`https://open.weixin.qq.com`"], ["WeChat's pages. `http` for loopback addresses only, as for WeChat's API", "微信的页面。`http` 只限本机回环地址，微信的接口也一样"];
+}
 
 /// Why no login begins.
 #[derive(Debug, Error)]
@@ -100,24 +81,12 @@ struct Verdict {
 }
 
 web::outcomes! {
-    LOGIN_BEGUN = Info "login_begun"
-        ["the login is stored; 302 to WeChat"]
-        ["登录已保存；302 到微信"];
-    OPEN_IN_WECHAT = Info "open_in_wechat"
-        ["no app serves this browser: the page with the QR code of the same link", "for logins on desktops, `WebsiteAppId`"]
-        ["没有应用适用于这个浏览器：显示带同一链接二维码的页面", "如需在电脑上登录，请设置 `WebsiteAppId`"];
-    NOT_A_PAGE = Info "not_a_page"
-        ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"]
-        ["在 iframe、图片或预取中打开", "请让网页以普通链接打开登录页"];
-    INVALID_REQUEST = Info "invalid_request"
-        ["a parameter is malformed, unknown or given twice", "`cause` names it: correct the link"]
-        ["参数有误、未知或重复", "`cause` 中有参数名：请改正链接"];
-    RETURN_TO_REFUSED = Info "return_to_refused"
-        ["`return_to` leads where it may not", "correct the link, or add the origin to `AllowedOrigins`"]
-        ["`return_to` 指向不允许的地方", "请改正链接，或把它的源加入 `AllowedOrigins`"];
-    STORE_UNAVAILABLE = Error "store_unavailable"
-        ["the login could not be stored, so nobody was sent to WeChat", "`cause` has DynamoDB's error"]
-        ["登录无法保存，因此没有跳转到微信", "`cause` 中有 DynamoDB 的错误"];
+    LOGIN_BEGUN = Info "login_begun" ["the login is stored; 302 to WeChat"] ["登录已保存；302 到微信"];
+    OPEN_IN_WECHAT = Info "open_in_wechat" ["no app serves this browser: the page with the QR code of the same link", "for logins on desktops, `WebsiteAppId`"] ["没有应用适用于这个浏览器：显示带同一链接二维码的页面", "如需在电脑上登录，请设置 `WebsiteAppId`"];
+    NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开登录页"];
+    INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed, unknown or given twice", "`cause` names it: correct the link"] ["参数有误、未知或重复", "`cause` 中有参数名：请改正链接"];
+    RETURN_TO_REFUSED = Info "return_to_refused" ["`return_to` leads where it may not", "correct the link, or add the origin to `AllowedOrigins`"] ["`return_to` 指向不允许的地方", "请改正链接，或把它的源加入 `AllowedOrigins`"];
+    STORE_UNAVAILABLE = Error "store_unavailable" ["the login could not be stored, so nobody was sent to WeChat", "`cause` has DynamoDB's error"] ["登录无法保存，因此没有跳转到微信", "`cause` 中有 DynamoDB 的错误"];
 }
 
 impl Refusal {

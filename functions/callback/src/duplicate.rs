@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use login::Digest;
-use login::pending::CodeId;
-use login::pending::LoginId;
-use login::pending::PendingLogin;
+use login::pending::{CodeId, LoginId, PendingLogin};
 use login::session::SessionToken;
 use login::time::Timestamp;
 use store::CodeOutcome;

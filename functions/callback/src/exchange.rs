@@ -79,7 +79,7 @@ impl Callback {
         secrets: &AppSecrets,
         now: Timestamp,
     ) -> Result<Credentials, Refusal> {
-        let account = self.deployment.accounts.of(&login.app);
+        let account = self.config.deployment.accounts.of(&login.app);
         match account.and_then(|account| account.component_for(&login.app)) {
             None => {
                 let secret = match secrets.of(&login.app) {
@@ -157,7 +157,7 @@ impl Callback {
         }
         // A website app's people, and whoever consented, come with their unionid if there is one at all.
         let Credentials::App(secret) = credentials else { return Ok(None) };
-        if !self.silent_unionid || login.scope != Scope::Base {
+        if !self.config.silent_unionid || login.scope != Scope::Base {
             return Ok(None);
         }
         let sessions = &self.store.sessions;
@@ -192,7 +192,7 @@ impl Callback {
             created_at: now,
             refreshed_at: now,
             version: 1,
-            expires_at: now.plus(self.session_lifetime),
+            expires_at: now.plus(self.config.session_lifetime),
         };
         let replaced = arrival.session.as_ref().map(SessionToken::session_id);
         let id = token.session_id();

@@ -33,7 +33,7 @@ use login::random;
 use login::session::SessionToken;
 use login::time::Timestamp;
 use secrets::{Secrets, SecretsSource};
-use settings::{Setting, Settings, Wrong};
+use settings::{Settings, Wrong};
 use store::{Claimed, LOGINS_TABLE, SESSIONS_TABLE, Store};
 use web::cookie::Cookies;
 use web::request::Request;
@@ -47,10 +47,8 @@ use refusal::{Refusal, RefusedLogin};
 /// The function.
 #[derive(Debug)]
 pub struct Callback {
-    deployment: Deployment,
+    config: Config,
     cookies: Cookies,
-    silent_unionid: bool,
-    session_lifetime: Duration,
     store: Store,
     secrets: Secrets,
     component_tokens: Option<Secrets>,
@@ -72,26 +70,10 @@ pub struct Config {
     wechat_api: Hosts,
 }
 
-/// Whether a silent login asks for the unionid too.
-pub static SILENT_UNIONID: Setting = Setting {
-    name: "SILENT_UNIONID",
-    shape: "true or false",
-    example: "`true`",
-    default: ["`false`", "`false`"],
-    meaning: [
-        "Whether a silent login asks for the [unionid](accounts.md#unionid)",
-        "静默授权时是否也查询 [unionid](accounts.md#unionid)",
-    ],
-};
-
-/// How long a session lasts, in seconds.
-pub static SESSION_LIFETIME_SECONDS: Setting = Setting {
-    name: "SESSION_LIFETIME_SECONDS",
-    shape: "a number of seconds from 60 up",
-    example: "`86400`",
-    default: ["`604800`", "`604800`"],
-    meaning: ["How long a person stays logged in; at least 60", "登录保持多久，至少 60"],
-};
+settings::declare! {
+    SILENT_UNIONID, "true or false", "`true`", ["`false`", "`false`"], ["Whether a silent login asks for the [unionid](accounts.md#unionid)", "静默授权时是否也查询 [unionid](accounts.md#unionid)"];
+    SESSION_LIFETIME_SECONDS, "a number of seconds from 60 up", "`86400`", ["`604800`", "`604800`"], ["How long a person stays logged in; at least 60", "登录保持多久，至少 60"];
+}
 
 impl Function for Callback {
     const NAME: &'static str = "callback";
@@ -121,22 +103,21 @@ impl Function for Callback {
 
     async fn start(config: Config) -> Result<Self, lambda::Error> {
         let aws = lambda::aws().await;
+        let component_tokens = config.component_tokens.clone();
         Ok(Self {
             cookies: Cookies::of(&config.deployment.public_url),
-            deployment: config.deployment,
-            silent_unionid: config.silent_unionid,
-            session_lifetime: config.session_lifetime,
-            store: Store::new(&aws, config.logins_table, config.sessions_table),
-            secrets: Secrets::of_apps(config.secrets, &aws),
-            component_tokens: config.component_tokens.map(|source| Secrets::of_components(source, &aws)),
-            wechat: Client::new(config.wechat_api, lambda::stopwatch::run)?,
+            store: Store::new(&aws, config.logins_table.clone(), config.sessions_table.clone()),
+            secrets: Secrets::of_apps(config.secrets.clone(), &aws),
+            component_tokens: component_tokens.map(|source| Secrets::of_components(source, &aws)),
+            wechat: Client::new(config.wechat_api.clone(), lambda::stopwatch::run)?,
+            config,
         })
     }
 
     async fn handle(&self, request: &Request, now: Timestamp) -> Response {
         match self.log_in(request, now).await {
             Ok(response) => response,
-            Err(refused) => refused.answer(&self.deployment, request),
+            Err(refused) => refused.answer(&self.config.deployment, request),
         }
     }
 }
@@ -184,12 +165,12 @@ impl Callback {
     }
 
     fn with_session(&self, login: &PendingLogin, token: &SessionToken) -> Response {
-        with_cookie(self.to_target(login), &self.cookies.set_session(token, self.session_lifetime))
+        with_cookie(self.to_target(login), &self.cookies.set_session(token, self.config.session_lifetime))
     }
 
     /// To where the login ends, judged by today's configuration.
     fn to_target(&self, login: &PendingLogin) -> Response {
-        let accounts = &self.deployment.accounts;
+        let accounts = &self.config.deployment.accounts;
         let account = accounts.of(&login.app).unwrap_or(&accounts.first);
         let target = account.targets.check_again(&login.return_to);
         redirect(StatusCode::SEE_OTHER, &target.as_ref().unwrap_or(&account.default_return_to).location())

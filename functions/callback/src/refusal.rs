@@ -90,90 +90,34 @@ struct Verdict {
 }
 
 web::outcomes! {
-    LOGGED_IN = ByErrcode "logged_in"
-        ["session stored, cookie set. With `cause` or `errcode`: without the profile or the unionid, which WeChat did not give. ERROR with `SILENT_UNIONID`, if the `errcode` is of *configuration*", "at level ERROR look up the `errcode`; for 40164 put the address in `cause` into the allow-list"]
-        ["会话已保存，Cookie 已设置。带有 `cause` 或 `errcode` 时：缺少微信没有给出的资料或 unionid。开启 `SILENT_UNIONID` 且 `errcode` 属于*检查配置*时为 ERROR", "级别为 ERROR 时查 `errcode`；40164 请把 `cause` 中的 IP 加入 API IP 白名单"];
-    REPEATED = Info "repeated"
-        ["the same callback again; same answer, no second exchange"]
-        ["同一回调再次到达；给出相同的响应，不再次换取"];
-    LOGGED_IN_ELSEWHERE = Info "logged_in_elsewhere"
-        ["WeChat repeated a code that this browser's session came from; sent on"]
-        ["微信重复发放了这个浏览器的会话所用的 code；直接跳转"];
-    DENIED = Info "denied"
-        ["the person declined, or WeChat sent no code; back to `return_to`"]
-        ["用户拒绝，或微信没有给 code；跳回 `return_to`"];
-    DENIED_ELSEWHERE = Info "denied_elsewhere"
-        ["the same, but in another browser or after the login was over"]
-        ["同上，但换了浏览器，或登录已过期"];
-    NOT_A_PAGE = Info "not_a_page"
-        ["opened in a frame, an image or by prefetch; the login stays usable"]
-        ["在 iframe、图片或预取中打开；登录仍可继续"];
-    INVALID_REQUEST = Info "invalid_request"
-        ["`state` or `code` is malformed or given twice; the login stays usable"]
-        ["`state` 或 `code` 有误或重复；登录仍可继续"];
-    COOKIE_MISSING = Info "cookie_missing"
-        ["no browser cookie, or two; fresh login", "if frequent: a browser that keeps no cookies, or a link opened in another one"]
-        ["没有 `browser` Cookie，或有两个；自动重新登录", "如果频繁：浏览器不保存 Cookie，或链接在另一个浏览器中打开"];
-    LOGIN_UNKNOWN = Info "login_unknown"
-        ["no such login; fresh login"]
-        ["没有这次登录；自动重新登录"];
-    LOGIN_EXPIRED = Info "login_expired"
-        ["the login is over 10 minutes old; fresh login"]
-        ["登录已超过 10 分钟；自动重新登录"];
-    FOREIGN_BROWSER = Info "foreign_browser"
-        ["the login is another browser's: not exchanged, and the code marked as spent; fresh login", "if frequent: people share the address of a callback, or an attack"]
-        ["登录属于另一个浏览器：不换取，并作废这个 code；自动重新登录", "如果频繁：有人分享了回调地址，或遭到攻击"];
-    CODE_USED_ELSEWHERE = Info "code_used_elsewhere"
-        ["the code was used for another login; fresh login", "if frequent: people share the address of a callback, or an attack"]
-        ["这个 code 已用于另一次登录；自动重新登录", "如果频繁：有人分享了回调地址，或遭到攻击"];
-    SESSION_GONE = Info "session_gone"
-        ["the callback of a finished login, after a logout or an erasure; fresh login"]
-        ["已完成的登录的回调，在退出登录或删除之后到达；自动重新登录"];
-    WINNER_FAILED = Info "winner_failed"
-        ["a duplicate, and the request that came first failed; fresh login", "see what the first came to"]
-        ["重复的回调，先到的请求失败了；自动重新登录", "查看先到的请求的结果"];
-    WINNER_SILENT = Info "winner_silent"
-        ["a duplicate, and the request that came first died or takes too long; fresh login", "see what the first came to"]
-        ["重复的回调，先到的请求意外中断或耗时过长；自动重新登录", "查看先到的请求的结果"];
-    SNAPSHOT = Info "snapshot"
-        ["WeChat shows a snapshot page; nobody can log in there", "let people tap before you ask for `snsapi_userinfo`"]
-        ["微信显示的是网页快照页，不能登录", "请让用户点击之后再请求 `snsapi_userinfo`"];
-    CODE_REFUSED = Info "code_refused"
-        ["WeChat takes the code no more, by `errcode`; fresh login"]
-        ["微信不再接受这个 code，见 `errcode`；自动重新登录"];
-    WECHAT_BUSY = Info "wechat_busy"
-        ["WeChat said to come again later; fresh login", "if it lasts: `WechatTroubleAlarm`"]
-        ["微信要求稍后重试；自动重新登录", "如果持续：见 `WechatTroubleAlarm`"];
-    EXCHANGE_IN_DOUBT = Info "exchange_in_doubt"
-        ["WeChat gave nothing that can be read, or nothing in time; fresh login", "if it lasts: `WechatTroubleAlarm`"]
-        ["微信没有及时响应，或响应无法理解；自动重新登录", "如果持续：见 `WechatTroubleAlarm`"];
-    WECHAT_UNREACHABLE = Info "wechat_unreachable"
-        ["no connection to WeChat, not even at the backup host", "with `FixedAddress`: is the NAT gateway well?"]
-        ["连接不上微信，备用域名也不行", "使用 `FixedAddress` 时：检查 NAT 网关"];
-    USER_REFUSED = Info "user_refused"
-        ["WeChat restricts this person"]
-        ["微信限制了这个用户"];
-    CREDENTIALS_ROTATED = Info "credentials_rotated"
-        ["the secret had just been changed; the fresh login uses the new one"]
-        ["AppSecret 刚被更换；重新登录会使用新的"];
-    MISCONFIGURED = Error "misconfigured"
-        ["WeChat refuses the app, its secret, its permission or a platform's token; or no request can be made of the configured address", "`errcode`, and [the list](errcodes.md)"]
-        ["微信拒绝了应用、AppSecret、接口权限或第三方平台的令牌；或所设的地址无法请求", "查看 `errcode` 和[错误码](errcodes.md)"];
-    SECRETS_WRONG = Error "secrets_wrong"
-        ["there is no secret for this appid, or the secret is not the JSON it should be", "put the secrets in, as [deploying](../guide/deploy.md) says"]
-        ["没有这个 AppID 的 AppSecret，或 Secrets Manager 密钥的内容不是应有的 JSON", "按[部署](../guide/deploy.md)写入 AppSecret"];
-    SECRETS_UNAVAILABLE = Error "secrets_unavailable"
-        ["Secrets Manager did not answer, or refused", "`cause` has its error code: for `AccessDeniedException` the role of the function"]
-        ["Secrets Manager 无响应或拒绝了请求", "`cause` 中有错误码：`AccessDeniedException` 请检查函数的角色"];
-    STORE_UNAVAILABLE = Error "store_unavailable"
-        ["DynamoDB did not answer", "`cause`"]
-        ["DynamoDB 无响应", "查看 `cause`"];
-    FOREIGN_PROFILE = Error "foreign_profile"
-        ["the profile that WeChat gave is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"]
-        ["微信给出的资料属于另一个人；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
-    UNSEALABLE = Error "unsealable"
-        ["the session could not be sealed: a defect", "report it"]
-        ["会话无法加密：程序错误", "请反馈"];
+    LOGGED_IN = ByErrcode "logged_in" ["session stored, cookie set. With `cause` or `errcode`: without the profile or the unionid, which WeChat did not give. ERROR with `SILENT_UNIONID`, if the `errcode` is of *configuration*", "at level ERROR look up the `errcode`; for 40164 put the address in `cause` into the allow-list"] ["会话已保存，Cookie 已设置。带有 `cause` 或 `errcode` 时：缺少微信没有给出的资料或 unionid。开启 `SILENT_UNIONID` 且 `errcode` 属于*检查配置*时为 ERROR", "级别为 ERROR 时查 `errcode`；40164 请把 `cause` 中的 IP 加入 API IP 白名单"];
+    REPEATED = Info "repeated" ["the same callback again; same answer, no second exchange"] ["同一回调再次到达；给出相同的响应，不再次换取"];
+    LOGGED_IN_ELSEWHERE = Info "logged_in_elsewhere" ["WeChat repeated a code that this browser's session came from; sent on"] ["微信重复发放了这个浏览器的会话所用的 code；直接跳转"];
+    DENIED = Info "denied" ["the person declined, or WeChat sent no code; back to `return_to`"] ["用户拒绝，或微信没有给 code；跳回 `return_to`"];
+    DENIED_ELSEWHERE = Info "denied_elsewhere" ["the same, but in another browser or after the login was over"] ["同上，但换了浏览器，或登录已过期"];
+    NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch; the login stays usable"] ["在 iframe、图片或预取中打开；登录仍可继续"];
+    INVALID_REQUEST = Info "invalid_request" ["`state` or `code` is malformed or given twice; the login stays usable"] ["`state` 或 `code` 有误或重复；登录仍可继续"];
+    COOKIE_MISSING = Info "cookie_missing" ["no browser cookie, or two; fresh login", "if frequent: a browser that keeps no cookies, or a link opened in another one"] ["没有 `browser` Cookie，或有两个；自动重新登录", "如果频繁：浏览器不保存 Cookie，或链接在另一个浏览器中打开"];
+    LOGIN_UNKNOWN = Info "login_unknown" ["no such login; fresh login"] ["没有这次登录；自动重新登录"];
+    LOGIN_EXPIRED = Info "login_expired" ["the login is over 10 minutes old; fresh login"] ["登录已超过 10 分钟；自动重新登录"];
+    FOREIGN_BROWSER = Info "foreign_browser" ["the login is another browser's: not exchanged, and the code marked as spent; fresh login", "if frequent: people share the address of a callback, or an attack"] ["登录属于另一个浏览器：不换取，并作废这个 code；自动重新登录", "如果频繁：有人分享了回调地址，或遭到攻击"];
+    CODE_USED_ELSEWHERE = Info "code_used_elsewhere" ["the code was used for another login; fresh login", "if frequent: people share the address of a callback, or an attack"] ["这个 code 已用于另一次登录；自动重新登录", "如果频繁：有人分享了回调地址，或遭到攻击"];
+    SESSION_GONE = Info "session_gone" ["the callback of a finished login, after a logout or an erasure; fresh login"] ["已完成的登录的回调，在退出登录或删除之后到达；自动重新登录"];
+    WINNER_FAILED = Info "winner_failed" ["a duplicate, and the request that came first failed; fresh login", "see what the first came to"] ["重复的回调，先到的请求失败了；自动重新登录", "查看先到的请求的结果"];
+    WINNER_SILENT = Info "winner_silent" ["a duplicate, and the request that came first died or takes too long; fresh login", "see what the first came to"] ["重复的回调，先到的请求意外中断或耗时过长；自动重新登录", "查看先到的请求的结果"];
+    SNAPSHOT = Info "snapshot" ["WeChat shows a snapshot page; nobody can log in there", "let people tap before you ask for `snsapi_userinfo`"] ["微信显示的是网页快照页，不能登录", "请让用户点击之后再请求 `snsapi_userinfo`"];
+    CODE_REFUSED = Info "code_refused" ["WeChat takes the code no more, by `errcode`; fresh login"] ["微信不再接受这个 code，见 `errcode`；自动重新登录"];
+    WECHAT_BUSY = Info "wechat_busy" ["WeChat said to come again later; fresh login", "if it lasts: `WechatTroubleAlarm`"] ["微信要求稍后重试；自动重新登录", "如果持续：见 `WechatTroubleAlarm`"];
+    EXCHANGE_IN_DOUBT = Info "exchange_in_doubt" ["WeChat gave nothing that can be read, or nothing in time; fresh login", "if it lasts: `WechatTroubleAlarm`"] ["微信没有及时响应，或响应无法理解；自动重新登录", "如果持续：见 `WechatTroubleAlarm`"];
+    WECHAT_UNREACHABLE = Info "wechat_unreachable" ["no connection to WeChat, not even at the backup host", "with `FixedAddress`: is the NAT gateway well?"] ["连接不上微信，备用域名也不行", "使用 `FixedAddress` 时：检查 NAT 网关"];
+    USER_REFUSED = Info "user_refused" ["WeChat restricts this person"] ["微信限制了这个用户"];
+    CREDENTIALS_ROTATED = Info "credentials_rotated" ["the secret had just been changed; the fresh login uses the new one"] ["AppSecret 刚被更换；重新登录会使用新的"];
+    MISCONFIGURED = Error "misconfigured" ["WeChat refuses the app, its secret, its permission or a platform's token; or no request can be made of the configured address", "`errcode`, and [the list](errcodes.md)"] ["微信拒绝了应用、AppSecret、接口权限或第三方平台的令牌；或所设的地址无法请求", "查看 `errcode` 和[错误码](errcodes.md)"];
+    SECRETS_WRONG = Error "secrets_wrong" ["there is no secret for this appid, or the secret is not the JSON it should be", "put the secrets in, as [deploying](../guide/deploy.md) says"] ["没有这个 AppID 的 AppSecret，或 Secrets Manager 密钥的内容不是应有的 JSON", "按[部署](../guide/deploy.md)写入 AppSecret"];
+    SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["Secrets Manager did not answer, or refused", "`cause` has its error code: for `AccessDeniedException` the role of the function"] ["Secrets Manager 无响应或拒绝了请求", "`cause` 中有错误码：`AccessDeniedException` 请检查函数的角色"];
+    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
+    FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料属于另一个人；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
+    UNSEALABLE = Error "unsealable" ["the session could not be sealed: a defect", "report it"] ["会话无法加密：程序错误", "请反馈"];
 }
 
 /// How a visitor goes on.

@@ -7,19 +7,14 @@
 
 use std::time::Duration;
 
-use login::app_token::AppTokenId;
-use login::app_token::StoredAppToken;
+use login::app_token::{AppTokenId, StoredAppToken};
 use login::random;
 use login::time::Timestamp;
 use store::{Lease, Sessions};
 use thiserror::Error;
 use web::outcome::Report;
-use wechat::AppId;
-use wechat::AppSecret;
-use wechat::GlobalToken;
-use wechat::OpenId;
-use wechat::UnionId;
 use wechat::errcode::Reaction;
+use wechat::{AppId, AppSecret, GlobalToken, OpenId, UnionId};
 use wechat_api::Client;
 
 /// How a process waits for the token that another one fetches; up to twice as long each, by chance.

@@ -33,9 +33,7 @@ pub struct Config {
 }
 
 web::outcomes! {
-    LOGGED_OUT = Info "logged_out"
-        ["the session is deleted, or there was none"]
-        ["会话已删除，或本来就没有"];
+    LOGGED_OUT = Info "logged_out" ["the session is deleted, or there was none"] ["会话已删除，或本来就没有"];
 }
 
 impl Function for Logout {

@@ -8,7 +8,7 @@ use login::account::Choice;
 use login::deployment::Deployment;
 use login::pending::LoginRequest;
 use login::time::Timestamp;
-use settings::{Setting, Settings, Wrong};
+use settings::{Settings, Wrong};
 use web::cookie::Cookies;
 use web::language::Language;
 use web::page;
@@ -32,17 +32,9 @@ pub struct Config {
     verification: Vec<VerificationFile>,
 }
 
-/// The files that prove to WeChat whose domain this is.
-pub static SITE_VERIFICATION: Setting = Setting {
-    name: "SITE_VERIFICATION",
-    shape: "file=content pairs separated by commas, such as MP_verify_0123456789abcdef.txt=0123456789abcdef",
-    example: "`MP_verify_0a1B2c3D.txt=0a1B2c3D`",
-    default: ["none", "无"],
-    meaning: [
-        "Files of WeChat's console, `name=content`, separated by commas",
-        "微信公众平台要求的校验文件，`文件名=内容`，逗号分隔",
-    ],
-};
+settings::declare! {
+    SITE_VERIFICATION, "file=content pairs separated by commas, such as MP_verify_0123456789abcdef.txt=0123456789abcdef", "`MP_verify_0a1B2c3D.txt=0a1B2c3D`", ["none", "无"], ["Files of WeChat's console, `name=content`, separated by commas", "微信公众平台要求的校验文件，`文件名=内容`，逗号分隔"];
+}
 
 /// A file that proves to WeChat's console whose domain this is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +47,7 @@ web::outcomes! {
     HOME = Info "home" ["the front page was shown"] ["显示了首页"];
     ERROR_PAGE = Info "error_page" ["the page of a reason was shown"] ["显示了说明原因的页面"];
     VERIFIED = Info "site_verification" ["a file of WeChat's console was given"] ["返回了微信的校验文件"];
-    NOT_FOUND = Info "not_found"
-        ["there is no such page or file", "for a file of WeChat's: `SiteVerification`"]
-        ["没有这个页面或文件", "如果是微信的校验文件：设置 `SiteVerification`"];
+    NOT_FOUND = Info "not_found" ["there is no such page or file", "for a file of WeChat's: `SiteVerification`"] ["没有这个页面或文件", "如果是微信的校验文件：设置 `SiteVerification`"];
 }
 
 impl Function for Site {

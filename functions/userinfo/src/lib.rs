@@ -28,19 +28,18 @@ use login::session::Session;
 use login::time::Timestamp;
 use secrets::{Secrets, SecretsError, SecretsSource};
 use serde::Serialize;
-use settings::{Setting, Settings, Wrong};
+use settings::{Settings, Wrong};
 use store::{SESSIONS_TABLE, Sessions};
 use thiserror::Error;
 use web::cookie::Cookies;
 use web::cors::Caller;
-use web::end_session;
 use web::language::Language;
 use web::outcome::{Outcome, Report};
-use web::page;
 use web::query::{Query, QueryError};
 use web::reason::Reason;
 use web::request::{CorrelationId, Request, wants_page};
 use web::response::{self, Response};
+use web::{end_session, page};
 use wechat::Lang;
 use wechat::body::UserInfo;
 use wechat::errcode::Reaction;
@@ -70,14 +69,9 @@ pub struct Config {
     wechat_api: Hosts,
 }
 
-/// How long a profile is served before it is read again, in seconds.
-pub static PROFILE_LIFETIME_SECONDS: Setting = Setting {
-    name: "PROFILE_LIFETIME_SECONDS",
-    shape: "a number of seconds",
-    example: "`60`",
-    default: ["`600`", "`600`"],
-    meaning: ["How old a profile may be before it is read again", "资料多久之后重新读取"],
-};
+settings::declare! {
+    PROFILE_LIFETIME_SECONDS, "a number of seconds", "`60`", ["`600`", "`600`"], ["How old a profile may be before it is read again", "资料多久之后重新读取"];
+}
 
 /// Why nobody is shown.
 #[derive(Debug, Error)]
@@ -117,48 +111,20 @@ struct Verdict {
 }
 
 web::outcomes! {
-    SHOWN = Info "shown"
-        ["who is logged in, from the session or read again"]
-        ["返回登录的用户，来自会话或重新读取"];
-    SHOWN_STALE = ByErrcode "shown_stale"
-        ["what was read before, since WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"]
-        ["微信暂时无响应，返回上次读取的资料。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
-    UNVERIFIED = ByErrcode "unverified"
-        ["with `verify=true`: WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"]
-        ["使用 `verify=true` 时：微信暂时无响应。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
-    ERASED = Info "erased"
-        ["`DELETE /userinfo`: the session is deleted"]
-        ["`DELETE /userinfo`：会话已删除"];
-    NO_COOKIE = Info "no_cookie"
-        ["nobody is logged in: there is no session cookie"]
-        ["没有登录：没有会话 Cookie"];
-    NO_SESSION = Info "no_session"
-        ["nobody is logged in: the session is over, or was ended"]
-        ["没有登录：会话已过期或已结束"];
-    GRANT_GONE = Info "grant_gone"
-        ["the person withdrew the grant, or it ran out; log in again"]
-        ["用户取消了授权，或授权已过期；需要重新登录"];
-    USER_REFUSED = Info "user_refused"
-        ["WeChat restricts this person"]
-        ["微信限制了这个用户"];
-    FOREIGN_ACCOUNT = Info "foreign_account"
-        ["the page belongs to another account than the session", "`app=…` in that page's link"]
-        ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
-    INVALID_REQUEST = Info "invalid_request"
-        ["`lang` or `verify` is malformed or given twice", "`cause`"]
-        ["`lang` 或 `verify` 有误或重复", "查看 `cause`"];
-    STORE_UNAVAILABLE = Error "store_unavailable"
-        ["DynamoDB did not answer", "`cause`"]
-        ["DynamoDB 无响应", "查看 `cause`"];
-    SECRETS_UNAVAILABLE = Error "secrets_unavailable"
-        ["the token of the third-party platform could not be read, or there is none", "`cause`"]
-        ["第三方平台的令牌无法读取，或不存在", "查看 `cause`"];
-    FOREIGN_PROFILE = Error "foreign_profile"
-        ["the profile that WeChat gave, or the renewed token, is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"]
-        ["微信给出的资料或刷新后的令牌属于另一个人；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
-    UNSEALABLE = Error "unsealable"
-        ["the session could not be sealed: a defect", "report it"]
-        ["会话无法加密：程序错误", "请反馈"];
+    SHOWN = Info "shown" ["who is logged in, from the session or read again"] ["返回登录的用户，来自会话或重新读取"];
+    SHOWN_STALE = ByErrcode "shown_stale" ["what was read before, since WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["微信暂时无响应，返回上次读取的资料。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
+    UNVERIFIED = ByErrcode "unverified" ["with `verify=true`: WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["使用 `verify=true` 时：微信暂时无响应。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
+    ERASED = Info "erased" ["`DELETE /userinfo`: the session is deleted"] ["`DELETE /userinfo`：会话已删除"];
+    NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
+    NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];
+    GRANT_GONE = Info "grant_gone" ["the person withdrew the grant, or it ran out; log in again"] ["用户取消了授权，或授权已过期；需要重新登录"];
+    USER_REFUSED = Info "user_refused" ["WeChat restricts this person"] ["微信限制了这个用户"];
+    FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
+    INVALID_REQUEST = Info "invalid_request" ["`lang` or `verify` is malformed or given twice", "`cause`"] ["`lang` 或 `verify` 有误或重复", "查看 `cause`"];
+    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
+    SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["the token of the third-party platform could not be read, or there is none", "`cause`"] ["第三方平台的令牌无法读取，或不存在", "查看 `cause`"];
+    FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave, or the renewed token, is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料或刷新后的令牌属于另一个人；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
+    UNSEALABLE = Error "unsealable" ["the session could not be sealed: a defect", "report it"] ["会话无法加密：程序错误", "请反馈"];
 }
 
 impl Refusal {

@@ -14,19 +14,13 @@
 use std::time::Duration;
 
 use login::random;
-use login::session::Profile;
-use login::session::Session;
-use login::session::SessionToken;
-use login::session::StoredSession;
+use login::session::{Profile, Session, SessionToken, StoredSession};
 use login::time::Timestamp;
 use secrets::SecretsError;
 use store::{Saved, Sessions};
-use wechat::AppId;
-use wechat::ComponentAccessToken;
-use wechat::Lang;
 use wechat::body::Refresh;
-use wechat::errcode::Errcode;
-use wechat::errcode::Reaction;
+use wechat::errcode::{Errcode, Reaction};
+use wechat::{AppId, ComponentAccessToken, Lang};
 
 use crate::{Refusal, Userinfo};
 

@@ -28,17 +28,14 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::{Body, LambdaEvent, service_fn};
 use serde_json::Value;
 
-use crate::stopwatch::OF_THIS_REQUEST;
-use crate::stopwatch::Stopwatch;
+use crate::stopwatch::{OF_THIS_REQUEST, Stopwatch};
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use web::language::Language;
 use web::page;
 use web::reason::Reason;
-use web::request::CorrelationId;
-use web::request::Request;
-use web::response;
-use web::response::Response;
+use web::request::{CorrelationId, Request};
+use web::response::{self, Response};
 
 /// How long before Lambda's own deadline the outer layer answers in a function's stead.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(1500);
@@ -47,24 +44,12 @@ const DEADLINE_MARGIN: Duration = Duration::from_millis(1500);
 const NO_DEADLINE: Duration = Duration::from_mins(1);
 
 web::outcomes! {
-    EVENT_UNREADABLE = Info "event_unreadable"
-        ["any: what arrived is no HTTP request, or one with raw control bytes; 400. Strangers send such things"]
-        ["任何函数：收到的不是 HTTP 请求，或带有原始控制字符；返回 400。陌生人会发送这类请求"];
-    ANSWERED = Info "answered"
-        ["any: an answer that nobody gave a name. There is none", "report it"]
-        ["任何函数：没有名称的响应。不应出现", "请反馈"];
-    DEADLINE = Error "deadline"
-        ["any: no answer in time; 503", "`wechat_ms`, and `cause` of the lines around"]
-        ["任何函数：没有及时响应；返回 503", "查看 `wechat_ms` 和前后各行的 `cause`"];
-    PANIC = Error "panic"
-        ["any: a defect, answered 500. A line of its own before says where (`place`)", "report it"]
-        ["任何函数：程序错误，返回 500。前面另有一行说明位置（`place`）", "请反馈"];
-    WRONG_CONFIGURATION = Error "wrong_configuration"
-        ["any, at start: names every setting that is wrong", "`cause`"]
-        ["任何函数，启动时：列出所有写错的设置", "查看 `cause`"];
-    NOT_STARTED = Error "not_started"
-        ["any, at start: what the function needs could not be made, or Lambda's runtime interface failed", "`cause`"]
-        ["任何函数，启动时：函数所需的组件无法建立，或 Lambda 的运行时接口出错", "查看 `cause`"];
+    EVENT_UNREADABLE = Info "event_unreadable" ["any: what arrived is no HTTP request, or one with raw control bytes; 400. Strangers send such things"] ["任何函数：收到的不是 HTTP 请求，或带有原始控制字符；返回 400。陌生人会发送这类请求"];
+    ANSWERED = Info "answered" ["any: an answer that nobody gave a name. There is none", "report it"] ["任何函数：没有名称的响应。不应出现", "请反馈"];
+    DEADLINE = Error "deadline" ["any: no answer in time; 503", "`wechat_ms`, and `cause` of the lines around"] ["任何函数：没有及时响应；返回 503", "查看 `wechat_ms` 和前后各行的 `cause`"];
+    PANIC = Error "panic" ["any: a defect, answered 500. A line of its own before says where (`place`)", "report it"] ["任何函数：程序错误，返回 500。前面另有一行说明位置（`place`）", "请反馈"];
+    WRONG_CONFIGURATION = Error "wrong_configuration" ["any, at start: names every setting that is wrong", "`cause`"] ["任何函数，启动时：列出所有写错的设置", "查看 `cause`"];
+    NOT_STARTED = Error "not_started" ["any, at start: what the function needs could not be made, or Lambda's runtime interface failed", "`cause`"] ["任何函数，启动时：函数所需的组件无法建立，或 Lambda 的运行时接口出错", "查看 `cause`"];
 }
 
 /// Why a function does not start.

@@ -8,8 +8,7 @@
 //! The appid travels with the stored login: a code of one app is never exchanged with another's
 //! secret, whatever the callback's query says.
 
-use crate::return_to::ReturnTo;
-use crate::return_to::Targets;
+use crate::return_to::{ReturnTo, Targets};
 use wechat::AppId;
 
 /// The apps of one brand.

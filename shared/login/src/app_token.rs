@@ -18,12 +18,9 @@
 
 use std::time::Duration;
 
-use crate::seal;
-use crate::seal::{NonceBytes, Sealed};
+use crate::seal::{self, NonceBytes, Sealed};
 use crate::time::Timestamp;
-use wechat::AppId;
-use wechat::AppSecret;
-use wechat::GlobalToken;
+use wechat::{AppId, AppSecret, GlobalToken};
 
 /// How long a process may take to fetch a token, and how long a failure is not repeated.
 pub const LEASE: Duration = Duration::from_mins(1);

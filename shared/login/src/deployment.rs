@@ -6,95 +6,22 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use settings::{Setting, Settings, Wrong};
+use settings::{Settings, Wrong};
 
-use crate::account;
-use crate::account::Account;
-use crate::account::Accounts;
+use crate::account::{self, Account, Accounts};
 use crate::origin::Origin;
 use crate::return_to::Targets;
 use wechat::AppId;
 
-/// The origin that visitors reach this stack under.
-pub static PUBLIC_URL: Setting = Setting {
-    name: "PUBLIC_URL",
-    shape: "an https origin without a path, such as https://auth.example.com (http only for localhost)",
-    example: "`https://auth.example.com`",
-    default: ["", ""],
-    meaning: [
-        "The origin of the stack, and the only source of absolute URLs. `http` for `localhost` only; the cookies \
-         then lose `Secure` and `__Host-`",
-        "本服务的源（origin），也是所有绝对网址的唯一依据。只有 `localhost` 可以用 `http`，此时 Cookie 不带 `Secure` \
-         和 `__Host-`",
-    ],
-};
-
-/// The origins of the team's pages.
-pub static ALLOWED_ORIGINS: Setting = Setting {
-    name: "ALLOWED_ORIGINS",
-    shape: "origins separated by commas, each such as https://www.example.com, without a trailing slash",
-    example: "`https://www.example.com,https://shop.example.com`",
-    default: ["its own origin only", "仅自身"],
-    meaning: [
-        "Where a login may end, and whose scripts may ask `/userinfo` and `/logout`. Exact, without a trailing \
-         slash",
-        "登录可以返回到哪里，哪些网页的脚本可以访问 `/userinfo` 和 `/logout`。逐字节比较，末尾不带斜杠",
-    ],
-};
-
-/// Where a login ends whose link does not say.
-pub static DEFAULT_RETURN_TO: Setting = Setting {
-    name: "DEFAULT_RETURN_TO",
-    shape: "a path, or a URL on one of ALLOWED_ORIGINS, in canonical form",
-    example: "`https://www.example.com/me`",
-    default: ["", ""],
-    meaning: [
-        "Where a login ends whose link has no `return_to`; the rules are those of `return_to`",
-        "链接里没有 `return_to` 时返回到哪里，规则与 `return_to` 相同",
-    ],
-};
-
-/// The app that logs people in inside WeChat.
-pub static OFFICIAL_ACCOUNT_APP_ID: Setting = Setting {
-    name: "OFFICIAL_ACCOUNT_APP_ID",
-    shape: APP_ID,
-    example: "`wx0123456789abcdef`",
-    default: ["", ""],
-    meaning: ["The Official Account's appid", "服务号的 AppID"],
-};
-
-/// The app that logs people in by QR code.
-pub static WEBSITE_APP_ID: Setting = Setting {
-    name: "WEBSITE_APP_ID",
-    shape: APP_ID,
-    example: "`wxfedcba9876543210`",
-    default: ["none: the page \"open in WeChat\"", "无：提示在微信里打开"],
-    meaning: ["The website app's appid, for every other browser", "网站应用的 AppID，供其他浏览器使用"],
-};
-
-/// The third-party platform that acts for the Official Account.
-pub static COMPONENT_APP_ID: Setting = Setting {
-    name: "COMPONENT_APP_ID",
-    shape: APP_ID,
-    example: "`wx00112233445566ff`",
-    default: ["none", "无"],
-    meaning: [
-        "The [third-party platform](accounts.md#third-party-platform) that acts for the Official Account",
-        "代服务号调用接口的[第三方平台](accounts.md#第三方平台)",
-    ],
-};
-
-/// Further accounts.
-pub static ACCOUNTS: Setting = Setting {
-    name: "ACCOUNTS",
-    shape: r#"a JSON object of accounts by name, such as {"shop":{"official_account":"wx…","website":"wx…"}}"#,
-    example: "`{\"shop\":{\"website\":\"wx…\"}}`",
-    default: ["none", "无"],
-    meaning: [
-        "Further accounts, JSON: [several accounts](accounts.md#several-accounts)",
-        "其他账号，JSON：[多个账号](accounts.md#多个账号)",
-    ],
-};
+settings::declare! {
+    PUBLIC_URL, "an https origin without a path, such as https://auth.example.com (http only for localhost)", "`https://auth.example.com`", ["", ""], ["The origin of the stack, and the only source of absolute URLs. `http` for `localhost` only; the cookies then lose `Secure` and `__Host-`", "本服务的源（origin），也是所有绝对网址的唯一依据。只有 `localhost` 可以用 `http`，此时 Cookie 不带 `Secure` 和 `__Host-`"];
+    ALLOWED_ORIGINS, "origins separated by commas, each such as https://www.example.com, without a trailing slash", "`https://www.example.com,https://shop.example.com`", ["its own origin only", "仅自身"], ["Where a login may end, and whose scripts may ask `/userinfo` and `/logout`. Exact, without a trailing slash", "登录可以返回到哪里，哪些网页的脚本可以访问 `/userinfo` 和 `/logout`。逐字节比较，末尾不带斜杠"];
+    DEFAULT_RETURN_TO, "a path, or a URL on one of ALLOWED_ORIGINS, in canonical form", "`https://www.example.com/me`", ["", ""], ["Where a login ends whose link has no `return_to`; the rules are those of `return_to`", "链接里没有 `return_to` 时返回到哪里，规则与 `return_to` 相同"];
+    OFFICIAL_ACCOUNT_APP_ID, APP_ID, "`wx0123456789abcdef`", ["", ""], ["The Official Account's appid", "服务号的 AppID"];
+    WEBSITE_APP_ID, APP_ID, "`wxfedcba9876543210`", ["none: the page \"open in WeChat\"", "无：提示在微信里打开"], ["The website app's appid, for every other browser", "网站应用的 AppID，供其他浏览器使用"];
+    COMPONENT_APP_ID, APP_ID, "`wx00112233445566ff`", ["none", "无"], ["The [third-party platform](accounts.md#third-party-platform) that acts for the Official Account", "代服务号调用接口的[第三方平台](accounts.md#第三方平台)"];
+    ACCOUNTS, r#"a JSON object of accounts by name, such as {"shop":{"official_account":"wx…","website":"wx…"}}"#, "`{\"shop\":{\"website\":\"wx…\"}}`", ["none", "无"], ["Further accounts, JSON: [several accounts](accounts.md#several-accounts)", "其他账号，JSON：[多个账号](accounts.md#多个账号)"];
+}
 
 const APP_ID: &str = "an appid, such as wx0123456789abcdef";
 

@@ -9,14 +9,9 @@
 use std::time::Duration;
 
 use crate::return_to::StoredReturnTo;
-use crate::secret::Digest;
-use crate::secret::random_secret;
-use crate::secret::to_hex;
+use crate::secret::{Digest, random_secret, to_hex};
 use crate::time::Timestamp;
-use wechat::AppId;
-use wechat::AuthorizationCode;
-use wechat::Lang;
-use wechat::Scope;
+use wechat::{AppId, AuthorizationCode, Lang, Scope};
 
 /// How long a person has from the link to the callback.
 pub const LOGIN_LIFETIME: Duration = Duration::from_mins(10);

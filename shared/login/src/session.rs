@@ -18,22 +18,12 @@
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-use crate::pending::BrowserSecret;
-use crate::pending::LoginId;
-use crate::pending::State;
-use crate::seal;
-use crate::seal::{NonceBytes, Sealed};
-use crate::secret::Digest;
-use crate::secret::random_secret;
+use crate::pending::{BrowserSecret, LoginId, State};
+use crate::seal::{self, NonceBytes, Sealed};
+use crate::secret::{Digest, random_secret};
 use crate::time::Timestamp;
-use wechat::AccessToken;
-use wechat::AppId;
-use wechat::GrantedScope;
-use wechat::Lang;
-use wechat::OpenId;
-use wechat::RefreshToken;
-use wechat::UnionId;
 use wechat::body::UserInfo;
+use wechat::{AccessToken, AppId, GrantedScope, Lang, OpenId, RefreshToken, UnionId};
 
 const INFO: &str = "seal of a session";
 

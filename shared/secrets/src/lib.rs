@@ -14,13 +14,11 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use settings::{Setting, Settings, Wrong};
+use settings::{Settings, Wrong};
 use thiserror::Error;
 
 use login::time::Timestamp;
-use wechat::AppId;
-use wechat::AppSecret;
-use wechat::ComponentAccessToken;
+use wechat::{AppId, AppSecret, ComponentAccessToken};
 
 /// How long app secrets are kept in memory.
 const SECRETS_KEPT: Duration = Duration::from_mins(15);
@@ -60,51 +58,12 @@ pub enum SecretsError {
     Missing,
 }
 
-/// Where the app secrets are.
-pub static APP_SECRETS_ARN: Setting = Setting {
-    name: "APP_SECRETS_ARN",
-    shape: ARN,
-    example: "`arn:aws:secretsmanager:…`",
-    default: ["", ""],
-    meaning: [
-        "Secrets Manager secret, JSON `{\"appid\":\"secret\"}`. Read when first needed, kept for 15 minutes",
-        "Secrets Manager 密钥，内容为 JSON `{\"appid\":\"AppSecret\"}`。首次用到时读取，在内存中保留 15 分钟",
-    ],
-};
-
-/// The app secrets themselves.
-pub static APP_SECRETS: Setting = Setting {
-    name: "APP_SECRETS",
-    shape: BY_APPID,
-    example: "`{\"wx0123456789abcdef\":\"…\"}`",
-    default: ["", ""],
-    meaning: [
-        "The same JSON itself, for a machine without AWS. Setting both is an error",
-        "直接写 JSON，供没有 AWS 的环境使用。两项不可同时设置",
-    ],
-};
-
-/// Where the tokens of third-party platforms are.
-pub static COMPONENT_TOKENS_ARN: Setting = Setting {
-    name: "COMPONENT_TOKENS_ARN",
-    shape: ARN,
-    example: "`arn:aws:secretsmanager:…`",
-    default: ["none", "无"],
-    meaning: [
-        "With a third-party platform: Secrets Manager secret, JSON `{\"appid\":\"component_access_token\"}`. Kept \
-         for 2 minutes",
-        "有第三方平台时：Secrets Manager 密钥，内容为 JSON `{\"appid\":\"component_access_token\"}`，在内存中保留 2 分钟",
-    ],
-};
-
-/// The tokens of third-party platforms themselves.
-pub static COMPONENT_TOKENS: Setting = Setting {
-    name: "COMPONENT_TOKENS",
-    shape: BY_APPID,
-    example: "`{\"wx00112233445566ff\":\"…\"}`",
-    default: ["none", "无"],
-    meaning: ["The same JSON itself. Setting both is an error", "直接写 JSON。两项不可同时设置"],
-};
+settings::declare! {
+    APP_SECRETS_ARN, ARN, "`arn:aws:secretsmanager:…`", ["", ""], ["Secrets Manager secret, JSON `{\"appid\":\"secret\"}`. Read when first needed, kept for 15 minutes", "Secrets Manager 密钥，内容为 JSON `{\"appid\":\"AppSecret\"}`。首次用到时读取，在内存中保留 15 分钟"];
+    APP_SECRETS, BY_APPID, "`{\"wx0123456789abcdef\":\"…\"}`", ["", ""], ["The same JSON itself, for a machine without AWS. Setting both is an error", "直接写 JSON，供没有 AWS 的环境使用。两项不可同时设置"];
+    COMPONENT_TOKENS_ARN, ARN, "`arn:aws:secretsmanager:…`", ["none", "无"], ["With a third-party platform: Secrets Manager secret, JSON `{\"appid\":\"component_access_token\"}`. Kept for 2 minutes", "有第三方平台时：Secrets Manager 密钥，内容为 JSON `{\"appid\":\"component_access_token\"}`，在内存中保留 2 分钟"];
+    COMPONENT_TOKENS, BY_APPID, "`{\"wx00112233445566ff\":\"…\"}`", ["none", "无"], ["The same JSON itself. Setting both is an error", "直接写 JSON。两项不可同时设置"];
+}
 
 const ARN: &str = "the ARN of a Secrets Manager secret";
 const BY_APPID: &str = "a JSON object of secrets by appid";
@@ -209,7 +168,7 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// [`SecretsError`].
+    /// [`SecretsError`] if they cannot be read, or are not the JSON that they should be.
     pub async fn get(&self, now: Timestamp) -> Result<AppSecrets, SecretsError> {
         let kept = self.lock().clone();
         match kept {
@@ -226,7 +185,7 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// [`SecretsError`].
+    /// [`SecretsError`] if they cannot be read, or are not the JSON that they should be.
     pub async fn read(&self, now: Timestamp) -> Result<AppSecrets, SecretsError> {
         let secrets = match (&self.source, &self.client) {
             (SecretsSource::Inline(secrets), _) => secrets.clone(),

@@ -28,6 +28,23 @@ pub struct Setting {
     pub meaning: [&'static str; 2],
 }
 
+/// Declares settings, a row each: name, shape, example, and in English and in Chinese the default and the meaning.
+#[macro_export]
+macro_rules! declare {
+    ($($name:ident, $shape:expr, $example:literal, $default:expr, [$english:literal, $chinese:literal];)*) => {
+        $(
+            #[doc = $english]
+            pub static $name: $crate::Setting = $crate::Setting {
+                name: stringify!($name),
+                shape: $shape,
+                example: $example,
+                default: $default,
+                meaning: [$english, $chinese],
+            };
+        )*
+    };
+}
+
 /// How a setting was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {

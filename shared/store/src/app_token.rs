@@ -7,9 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use super::item::{moment, number, text};
 use super::{Error, Sessions, unavailable};
 use login::Sealed;
-use login::app_token::AppTokenId;
-use login::app_token::LEASE;
-use login::app_token::StoredAppToken;
+use login::app_token::{AppTokenId, LEASE, StoredAppToken};
 use login::time::Timestamp;
 
 /// What asking for the lease on an app's token came to.
@@ -28,9 +26,9 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn app_token(&self, id: &AppTokenId) -> Result<Option<StoredAppToken>, Error> {
-        let Some(item) = self.get(id.as_str()).await? else { return Ok(None) };
+        let Some(item) = self.0.get(id.as_str()).await? else { return Ok(None) };
         let Some(sealed) = item.get("sealed").and_then(|sealed| sealed.as_b().ok()) else { return Ok(None) };
         Ok(Some(StoredAppToken {
             sealed: Sealed::stored(sealed.as_ref().to_vec()),
@@ -42,7 +40,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn lease_app_token(
         &self,
         id: &AppTokenId,
@@ -51,10 +49,10 @@ impl Sessions {
     ) -> Result<Lease, Error> {
         let is_as_seen = if seen.is_some() { "sealed = :seen" } else { "attribute_not_exists(sealed)" };
         let mut update = self
-            .connection
+            .0
             .client
             .update_item()
-            .table_name(&self.table)
+            .table_name(&self.0.name)
             .key("id", text(id.as_str()))
             // A lease alone must not be kept for ever either.
             .update_expression("SET lease = :until, expires_at = if_not_exists(expires_at, :until)")
@@ -82,10 +80,10 @@ impl Sessions {
     ///
     /// [`Error`]; others then wait in vain, and nothing else changes.
     pub async fn fail_app_token(&self, id: &AppTokenId, now: Timestamp) -> Result<(), Error> {
-        self.connection
+        self.0
             .client
             .update_item()
-            .table_name(&self.table)
+            .table_name(&self.0.name)
             .key("id", text(id.as_str()))
             .update_expression("SET failed_lease = :lease")
             .condition_expression("lease = :lease")
@@ -100,12 +98,12 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn put_app_token(&self, id: &AppTokenId, token: &StoredAppToken) -> Result<(), Error> {
-        self.connection
+        self.0
             .client
             .put_item()
-            .table_name(&self.table)
+            .table_name(&self.0.name)
             .item("id", text(id.as_str()))
             .item("sealed", AttributeValue::B(Blob::new(token.sealed.as_bytes())))
             .item("expires_at", number(token.expires_at.epoch_seconds()))

@@ -37,13 +37,8 @@ use aws_sdk_dynamodb::types::{
 use super::item::{Item, attribute, login_from_item, login_to_item, number, session_to_item, text};
 use super::{Error, Logins, Store, Written, built, past_conflicts, unavailable};
 use login::Digest;
-use login::pending::CODE_LIFETIME;
-use login::pending::ClaimId;
-use login::pending::CodeId;
-use login::pending::LoginId;
-use login::pending::PendingLogin;
-use login::session::SessionId;
-use login::session::StoredSession;
+use login::pending::{CODE_LIFETIME, ClaimId, CodeId, LoginId, PendingLogin};
+use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
 
 /// How many codes one login may mark as spent that came with another browser than its own.
@@ -104,10 +99,10 @@ impl Logins {
     /// [`Error::Unavailable`]. The visitor must then not be sent to WeChat.
     pub async fn put_login(&self, id: &LoginId, login: &PendingLogin) -> Result<(), Error> {
         let answer = self
-            .connection
+            .0
             .client
             .put_item()
-            .table_name(&self.table)
+            .table_name(&self.0.name)
             .set_item(Some(login_to_item(id, login)))
             .condition_expression("attribute_not_exists(id)")
             .send()
@@ -123,9 +118,9 @@ impl Logins {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn login(&self, id: &LoginId) -> Result<Option<PendingLogin>, Error> {
-        self.get(id.as_str()).await?.as_ref().map(login_from_item).transpose()
+        self.0.get(id.as_str()).await?.as_ref().map(login_from_item).transpose()
     }
 
     /// Claims a login and its code for this process, both or neither. See the top of this file.
@@ -145,7 +140,7 @@ impl Logins {
         now: Timestamp,
     ) -> Result<Claimed, Error> {
         let claim_login = Update::builder()
-            .table_name(&self.table)
+            .table_name(&self.0.name)
             .key("id", text(id.as_str()))
             .update_expression("SET claimed_code = :code")
             .condition_expression(
@@ -157,15 +152,14 @@ impl Logins {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let guard_code = guard(id, code, browser, claim_id, CodeOutcome::Claimed, now)
-            .table_name(&self.table)
+            .table_name(&self.0.name)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let items = vec![
             TransactWriteItem::builder().update(built("Update", claim_login)?).build(),
             TransactWriteItem::builder().put(built("Put", guard_code)?).build(),
         ];
-        let (written, login) =
-            tokio::join!(self.connection.transact(items, claim_id.as_str()), self.login(id));
+        let (written, login) = tokio::join!(self.0.transact(items, claim_id.as_str()), self.login(id));
         let (login_before, code_before) = match written? {
             Written::Now => return Ok(Claimed::Now(login?.ok_or(Error::LoginVanished)?)),
             Written::Cancelled(reasons) => (failed(&reasons, 0), failed(&reasons, 1)),
@@ -203,9 +197,9 @@ impl Logins {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn code_outcome(&self, code: &CodeId) -> Result<Option<CodeOutcome>, Error> {
-        let Some(guard) = self.get(code.as_str()).await? else {
+        let Some(guard) = self.0.get(code.as_str()).await? else {
             return Ok(None);
         };
         match attribute(&guard, "outcome")? {
@@ -223,10 +217,10 @@ impl Logins {
     /// [`Error`]; duplicates then wait in vain, and nothing else changes.
     pub async fn fail_code(&self, code: &CodeId, claim_id: &ClaimId) -> Result<(), Error> {
         let update = self
-            .connection
+            .0
             .client
             .update_item()
-            .table_name(&self.table)
+            .table_name(&self.0.name)
             .key("id", text(code.as_str()))
             .update_expression("SET outcome = :failed")
             .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
@@ -255,7 +249,7 @@ impl Logins {
         now: Timestamp,
     ) -> Result<(), Error> {
         let count_mark = Update::builder()
-            .table_name(&self.table)
+            .table_name(&self.0.name)
             .key("id", text(id.as_str()))
             .update_expression("ADD spent_codes :one")
             .condition_expression(
@@ -267,13 +261,13 @@ impl Logins {
             .expression_attribute_values(":most", number(MOST_SPENT_CODES))
             .build();
         let mark_code =
-            guard(id, code, browser, claim_id, CodeOutcome::Failed, now).table_name(&self.table).build();
+            guard(id, code, browser, claim_id, CodeOutcome::Failed, now).table_name(&self.0.name).build();
         let items = vec![
             TransactWriteItem::builder().update(built("Update", count_mark)?).build(),
             TransactWriteItem::builder().put(built("Put", mark_code)?).build(),
         ];
         // A condition that fails says that the code was used or marked before, or that the login is over.
-        self.connection.transact(items, &format!("{}mark", claim_id.as_str())).await.map(drop)
+        self.0.transact(items, &format!("{}mark", claim_id.as_str())).await.map(drop)
     }
 }
 
@@ -292,12 +286,12 @@ impl Store {
         replaced: Option<&SessionId>,
     ) -> Result<(), Error> {
         let put_session = Put::builder()
-            .table_name(&self.sessions.table)
+            .table_name(&self.sessions.0.name)
             .set_item(Some(session_to_item(id, session)))
             .condition_expression("attribute_not_exists(id)")
             .build();
         let mark_done = Update::builder()
-            .table_name(&self.logins.table)
+            .table_name(&self.logins.0.name)
             .key("id", text(code.as_str()))
             .update_expression("SET outcome = :done")
             .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
@@ -311,12 +305,14 @@ impl Store {
             TransactWriteItem::builder().update(built("Update", mark_done)?).build(),
         ];
         if let Some(replaced) = replaced.filter(|replaced| *replaced != id) {
-            let delete =
-                Delete::builder().table_name(&self.sessions.table).key("id", text(replaced.as_str())).build();
+            let delete = Delete::builder()
+                .table_name(&self.sessions.0.name)
+                .key("id", text(replaced.as_str()))
+                .build();
             items.push(TransactWriteItem::builder().delete(built("Delete", delete)?).build());
         }
         // The claim's own token would be taken for a repetition of the claim with other parameters.
-        match self.logins.connection.transact(items, &format!("{}done", claim_id.as_str())).await? {
+        match self.logins.0.transact(items, &format!("{}done", claim_id.as_str())).await? {
             Written::Now => Ok(()),
             Written::Cancelled(reasons) => match failed(&reasons, 1).item() {
                 // The answer to our own write was lost, and this is the repetition of it.

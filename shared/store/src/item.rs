@@ -6,19 +6,12 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Error;
-use login::Digest;
-use login::Sealed;
-use login::pending::LoginId;
-use login::pending::LoginRequest;
-use login::pending::PendingLogin;
-use login::pending::RequestedScope;
+use login::pending::{LoginId, LoginRequest, PendingLogin, RequestedScope};
 use login::return_to::StoredReturnTo;
-use login::session::SessionId;
-use login::session::StoredSession;
+use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
-use wechat::AppId;
-use wechat::Lang;
-use wechat::Scope;
+use login::{Digest, Sealed};
+use wechat::{AppId, Lang, Scope};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 

@@ -30,7 +30,6 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 
 use self::item::{Item, text};
-use settings::Setting;
 
 /// How long one operation may take, the SDK's own retries included.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,17 +46,11 @@ const CONFLICT_PAUSES: [Duration; 5] = [
 
 /// The table of logins under way and of codes that were used.
 #[derive(Debug, Clone)]
-pub struct Logins {
-    connection: Connection,
-    table: String,
-}
+pub struct Logins(Table);
 
 /// The table of sessions, and of the tokens of apps.
 #[derive(Debug, Clone)]
-pub struct Sessions {
-    connection: Connection,
-    table: String,
-}
+pub struct Sessions(Table);
 
 /// Both tables, for who turns a login into a session. A function that needs one of them is given that one.
 #[derive(Debug, Clone)]
@@ -68,26 +61,10 @@ pub struct Store {
     pub sessions: Sessions,
 }
 
-/// The name of the table of logins.
-pub static LOGINS_TABLE: Setting = Setting {
-    name: "LOGINS_TABLE",
-    shape: TABLE_NAME,
-    example: "`wechat-login-LoginsTable-1A2B`",
-    default: ["", ""],
-    meaning: [
-        "DynamoDB table, key `id` (string), TTL `expires_at`",
-        "DynamoDB 表，主键 `id`（字符串），TTL 属性 `expires_at`",
-    ],
-};
-
-/// The name of the table of sessions.
-pub static SESSIONS_TABLE: Setting = Setting {
-    name: "SESSIONS_TABLE",
-    shape: TABLE_NAME,
-    example: "`wechat-login-SessionsTable-3C4D`",
-    default: ["", ""],
-    meaning: ["DynamoDB table, the same shape", "DynamoDB 表，结构同上"],
-};
+settings::declare! {
+    LOGINS_TABLE, TABLE_NAME, "`wechat-login-LoginsTable-1A2B`", ["", ""], ["DynamoDB table, key `id` (string), TTL `expires_at`", "DynamoDB 表，主键 `id`（字符串），TTL 属性 `expires_at`"];
+    SESSIONS_TABLE, TABLE_NAME, "`wechat-login-SessionsTable-3C4D`", ["", ""], ["DynamoDB table, the same shape", "DynamoDB 表，结构同上"];
+}
 
 const TABLE_NAME: &str = "the name of a DynamoDB table";
 
@@ -121,24 +98,16 @@ pub enum Error {
 impl Logins {
     /// The table of this name, reached as `aws` says.
     #[must_use]
-    pub fn new(aws: &SdkConfig, table: String) -> Self {
-        Self { connection: Connection::new(aws), table }
-    }
-
-    async fn get(&self, id: &str) -> Result<Option<Item>, Error> {
-        self.connection.get(&self.table, id).await
+    pub fn new(aws: &SdkConfig, name: String) -> Self {
+        Self(Table { client: client(aws), name })
     }
 }
 
 impl Sessions {
     /// The table of this name, reached as `aws` says.
     #[must_use]
-    pub fn new(aws: &SdkConfig, table: String) -> Self {
-        Self { connection: Connection::new(aws), table }
-    }
-
-    async fn get(&self, id: &str) -> Result<Option<Item>, Error> {
-        self.connection.get(&self.table, id).await
+    pub fn new(aws: &SdkConfig, name: String) -> Self {
+        Self(Table { client: client(aws), name })
     }
 }
 
@@ -146,37 +115,36 @@ impl Store {
     /// The tables of these names, reached as `aws` says.
     #[must_use]
     pub fn new(aws: &SdkConfig, logins: String, sessions: String) -> Self {
-        let connection = Connection::new(aws);
-        Self {
-            logins: Logins { connection: connection.clone(), table: logins },
-            sessions: Sessions { connection, table: sessions },
-        }
+        let client = client(aws);
+        let logins = Logins(Table { client: client.clone(), name: logins });
+        Self { logins, sessions: Sessions(Table { client, name: sessions }) }
     }
 }
 
-/// The way to DynamoDB.
+fn client(aws: &SdkConfig) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .operation_timeout(OPERATION_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
+    let retries =
+        RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50));
+    let settings =
+        aws_sdk_dynamodb::config::Builder::from(aws).timeout_config(timeouts).retry_config(retries);
+    Client::from_conf(settings.build())
+}
+
+/// One table, and the way to it.
 #[derive(Debug, Clone)]
-struct Connection {
+struct Table {
     client: Client,
+    name: String,
 }
 
-impl Connection {
-    fn new(aws: &SdkConfig) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_timeout(OPERATION_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .build();
-        let retries =
-            RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50));
-        let settings =
-            aws_sdk_dynamodb::config::Builder::from(aws).timeout_config(timeouts).retry_config(retries);
-        Self { client: Client::from_conf(settings.build()) }
-    }
-
-    async fn get(&self, table: &str, id: &str) -> Result<Option<Item>, Error> {
+impl Table {
+    async fn get(&self, id: &str) -> Result<Option<Item>, Error> {
         self.client
             .get_item()
-            .table_name(table)
+            .table_name(&self.name)
             .key("id", text(id))
             .consistent_read(true)
             .send()

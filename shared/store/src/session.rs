@@ -7,9 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::item::{number, session_from_item, text};
 use super::{Error, Sessions, past_conflicts, unavailable};
 use login::Sealed;
-use login::session::SessionId;
-use login::session::SessionToken;
-use login::session::StoredSession;
+use login::session::{SessionId, SessionToken, StoredSession};
 use login::time::Timestamp;
 
 /// What saving a changed session came to.
@@ -26,9 +24,9 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn session(&self, id: &SessionId, now: Timestamp) -> Result<Option<StoredSession>, Error> {
-        let item = self.get(id.as_str()).await?;
+        let item = self.0.get(id.as_str()).await?;
         let session = item.as_ref().map(session_from_item).transpose()?;
         Ok(session.filter(|session| session.expires_at > now))
     }
@@ -37,7 +35,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn save_session(
         &self,
         id: &SessionId,
@@ -46,10 +44,10 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Saved, Error> {
         let update = self
-            .connection
+            .0
             .client
             .update_item()
-            .table_name(&self.table)
+            .table_name(&self.0.name)
             .key("id", text(id.as_str()))
             .update_expression("SET sealed = :sealed, refreshed_at = :now, version = :next")
             .condition_expression("version = :version AND expires_at > :now")
@@ -68,7 +66,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn end_session(&self, token: Option<&SessionToken>) -> Result<(), Error> {
         match token {
             Some(token) => self.delete_session(&token.session_id()).await,
@@ -80,10 +78,9 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn delete_session(&self, id: &SessionId) -> Result<(), Error> {
-        let delete =
-            self.connection.client.delete_item().table_name(&self.table).key("id", text(id.as_str()));
+        let delete = self.0.client.delete_item().table_name(&self.0.name).key("id", text(id.as_str()));
         past_conflicts(|| delete.clone().send())
             .await
             .map(drop)

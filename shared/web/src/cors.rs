@@ -9,16 +9,12 @@
 use http::{HeaderMap, StatusCode, header};
 
 use crate::reason::Reason;
-use crate::request::CorrelationId;
-use crate::request::Request;
-use crate::response;
-use crate::response::Response;
+use crate::request::{CorrelationId, Request};
+use crate::response::{self, Response};
 
 crate::outcomes! {
     PREFLIGHT = Info "preflight" ["an allowed page may ask"] ["允许的网页可以请求"];
-    FOREIGN_ORIGIN = Info "foreign_origin"
-        ["a page that is not in `AllowedOrigins`", "add its origin, if it is yours"]
-        ["网页的源不在 `AllowedOrigins` 中", "如果是你的网页，请加入它的源"];
+    FOREIGN_ORIGIN = Info "foreign_origin" ["a page that is not in `AllowedOrigins`", "add its origin, if it is yours"] ["网页的源不在 `AllowedOrigins` 中", "如果是你的网页，请加入它的源"];
 }
 
 /// The page whose script asks.

@@ -10,15 +10,11 @@ use std::fmt::Display;
 
 use crate::cookie::Cookies;
 use crate::reason::Reason;
-use crate::request::CorrelationId;
-use crate::request::Request;
-use crate::response;
-use crate::response::Response;
+use crate::request::{CorrelationId, Request};
+use crate::response::{self, Response};
 
 crate::outcomes! {
-    STORE_UNAVAILABLE = Error "store_unavailable"
-        ["DynamoDB did not answer, so the session may still be there", "`cause` has DynamoDB's error"]
-        ["DynamoDB 无响应，会话可能仍在", "`cause` 中有 DynamoDB 的错误"];
+    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer, so the session may still be there", "`cause` has DynamoDB's error"] ["DynamoDB 无响应，会话可能仍在", "`cause` 中有 DynamoDB 的错误"];
 }
 
 /// Answers whoever asked for the end of a session with `response` and a cleared cookie, if the session

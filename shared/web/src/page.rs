@@ -15,11 +15,9 @@ use url::Url;
 use crate::language::Language;
 use crate::reason::Reason;
 use crate::request::CorrelationId;
-use crate::response;
-use crate::response::Response;
+use crate::response::{self, Response};
 use crate::words::{Labels, Words};
-use login::pending::LoginRequest;
-use login::pending::RequestedScope;
+use login::pending::{LoginRequest, RequestedScope};
 use login::return_to::ReturnTo;
 use wechat::Lang;
 use wechat::body::UserInfo;
@@ -55,7 +53,7 @@ pub fn notice(reason: Reason, language: Language, correlation_id: &CorrelationId
     struct Notice<'a> {
         style: &'static str,
         language: Language,
-        labels: &'static Labels,
+        labels: Labels,
         words: Words,
         href: &'a str,
         leaves_frame: bool,
@@ -84,7 +82,7 @@ pub fn open_in_wechat(language: Language, link: &str) -> Response {
     struct OpenInWechat<'a> {
         style: &'static str,
         language: Language,
-        labels: &'static Labels,
+        labels: Labels,
         code: Option<String>,
         link: &'a str,
     }
@@ -107,7 +105,7 @@ pub fn home(language: Language, has_session: bool, was_denied: bool) -> Response
     struct Home {
         style: &'static str,
         language: Language,
-        labels: &'static Labels,
+        labels: Labels,
         has_session: bool,
         was_denied: bool,
     }
@@ -128,7 +126,7 @@ pub fn profile(
     struct Page<'a> {
         style: &'static str,
         language: Language,
-        labels: &'static Labels,
+        labels: Labels,
         name: &'a str,
         initial: String,
         avatar: Option<&'a str>,

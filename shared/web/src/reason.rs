@@ -8,113 +8,78 @@
 use http::StatusCode;
 use wechat::errcode::Reaction;
 
-/// Why there is a page instead of a login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+/// Declares [`Reason`], a row each: what it means, its name, and its status.
+macro_rules! reasons {
+    ($($(#[$meaning:meta])* $reason:ident = $name:literal, $status:ident;)*) => {
+        /// Why there is a page instead of a login.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Reason {
+            $($(#[$meaning])* $reason,)*
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$reason),*];
+
+            /// The reason's name in URLs, problem documents and logs.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $name,)*
+                }
+            }
+
+            /// The status of the page.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$reason => StatusCode::$status,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
     /// The request is malformed.
-    InvalidRequest,
+    InvalidRequest = "invalid_request", BAD_REQUEST;
     /// The page to return to is not an allowed one.
-    ReturnToRefused,
+    ReturnToRefused = "return_to_refused", BAD_REQUEST;
     /// The address was not opened as a page of its own.
-    NotAPage,
+    NotAPage = "not_a_page", FORBIDDEN;
     /// The visitor declined.
-    AccessDenied,
+    AccessDenied = "access_denied", FORBIDDEN;
     /// The login is over, unknown or already used, and an automatic fresh one did not help.
-    LoginExpired,
+    LoginExpired = "login_expired", BAD_REQUEST;
     /// The browser did not bring back its cookie, and an automatic fresh login did not help.
-    CookieMissing,
+    CookieMissing = "cookie_missing", BAD_REQUEST;
     /// The visitor is on a snapshot page.
-    Snapshot,
+    Snapshot = "snapshot", FORBIDDEN;
     /// WeChat does not answer, or not sensibly.
-    WechatUnavailable,
+    WechatUnavailable = "wechat_unavailable", SERVICE_UNAVAILABLE;
     /// WeChat does not let this person in.
-    UserRefused,
+    UserRefused = "user_refused", FORBIDDEN;
     /// This service cannot work at the moment.
-    ServiceUnavailable,
+    ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE;
     /// This service is set up wrongly.
-    Misconfigured,
+    Misconfigured = "misconfigured", SERVICE_UNAVAILABLE;
     /// The answer would have logged in somebody else.
-    LoginFailed,
+    LoginFailed = "login_failed", FORBIDDEN;
     /// The page whose script asks is not on an allowed origin.
-    OriginRefused,
+    OriginRefused = "origin_refused", FORBIDDEN;
     /// There is no session.
-    NotLoggedIn,
+    NotLoggedIn = "not_logged_in", UNAUTHORIZED;
     /// There is no such page.
-    NotFound,
+    NotFound = "not_found", NOT_FOUND;
     /// A defect of this service.
-    Unexpected,
+    Unexpected = "unexpected", INTERNAL_SERVER_ERROR;
 }
 
 impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 16] = [
-        Self::InvalidRequest,
-        Self::ReturnToRefused,
-        Self::NotAPage,
-        Self::AccessDenied,
-        Self::LoginExpired,
-        Self::CookieMissing,
-        Self::Snapshot,
-        Self::WechatUnavailable,
-        Self::UserRefused,
-        Self::ServiceUnavailable,
-        Self::Misconfigured,
-        Self::LoginFailed,
-        Self::OriginRefused,
-        Self::NotLoggedIn,
-        Self::NotFound,
-        Self::Unexpected,
-    ];
-
     /// Reads a reason from the URL of `/error`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
-    }
-
-    /// The reason's name in URLs, problem documents and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::ReturnToRefused => "return_to_refused",
-            Self::NotAPage => "not_a_page",
-            Self::AccessDenied => "access_denied",
-            Self::LoginExpired => "login_expired",
-            Self::CookieMissing => "cookie_missing",
-            Self::Snapshot => "snapshot",
-            Self::WechatUnavailable => "wechat_unavailable",
-            Self::UserRefused => "user_refused",
-            Self::ServiceUnavailable => "service_unavailable",
-            Self::Misconfigured => "misconfigured",
-            Self::LoginFailed => "login_failed",
-            Self::OriginRefused => "origin_refused",
-            Self::NotLoggedIn => "not_logged_in",
-            Self::NotFound => "not_found",
-            Self::Unexpected => "unexpected",
-        }
-    }
-
-    /// The status of the page.
-    #[must_use]
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::InvalidRequest | Self::ReturnToRefused | Self::LoginExpired | Self::CookieMissing => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
-            Self::NotAPage
-            | Self::AccessDenied
-            | Self::Snapshot
-            | Self::UserRefused
-            | Self::LoginFailed
-            | Self::OriginRefused => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::WechatUnavailable | Self::ServiceUnavailable | Self::Misconfigured => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::Unexpected => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
     }
 }
 
@@ -137,7 +102,7 @@ mod tests {
     #[test]
     fn every_reason_is_found_by_its_name() {
         for reason in Reason::ALL {
-            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+            assert_eq!(Reason::parse(reason.as_str()), Some(*reason));
         }
         assert_eq!(Reason::parse("<script>"), None);
     }

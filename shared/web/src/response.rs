@@ -67,7 +67,7 @@ pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Op
         #[serde(skip_serializing_if = "Option::is_none")]
         authorize_url: Option<&'a str>,
     }
-    let (title, detail) = reason.problem();
+    let [title, detail] = reason.problem();
     let problem = Problem {
         kind: format!("urn:wechat-login:{}", reason.as_str()),
         title,

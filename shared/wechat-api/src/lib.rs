@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use settings::{Setting, Settings, Wrong};
+use settings::{Settings, Wrong};
 use url::Url;
 
 use wechat::body::{self, BodyError, Exchange, Refresh, StableToken, UserInfo};
@@ -58,26 +58,10 @@ pub struct Hosts {
     pub backup_url: Option<Url>,
 }
 
-/// The origin of WeChat's API.
-pub static WECHAT_API_URL: Setting = Setting {
-    name: "WECHAT_API_URL",
-    shape: settings::SERVICE_ORIGIN,
-    example: "`http://127.0.0.1:9001`",
-    default: ["`https://api.weixin.qq.com`", "`https://api.weixin.qq.com`"],
-    meaning: ["WeChat's API", "微信的接口"],
-};
-
-/// Where WeChat's API is too.
-pub static WECHAT_API_BACKUP_URL: Setting = Setting {
-    name: "WECHAT_API_BACKUP_URL",
-    shape: settings::SERVICE_ORIGIN,
-    example: "`https://sh.api.weixin.qq.com`",
-    default: [
-        "`https://api2.weixin.qq.com`, if `WECHAT_API_URL` is not set",
-        "`https://api2.weixin.qq.com`（未设 `WECHAT_API_URL` 时）",
-    ],
-    meaning: ["Where to ask when no connection could be made", "连接不上时改用的域名"],
-};
+settings::declare! {
+    WECHAT_API_URL, settings::SERVICE_ORIGIN, "`http://127.0.0.1:9001`", ["`https://api.weixin.qq.com`", "`https://api.weixin.qq.com`"], ["WeChat's API", "微信的接口"];
+    WECHAT_API_BACKUP_URL, settings::SERVICE_ORIGIN, "`https://sh.api.weixin.qq.com`", ["`https://api2.weixin.qq.com`, if `WECHAT_API_URL` is not set", "`https://api2.weixin.qq.com`（未设 `WECHAT_API_URL` 时）"], ["Where to ask when no connection could be made", "连接不上时改用的域名"];
+}
 
 impl Hosts {
     /// Reads them. A backup host is never assumed for another API than WeChat's own.
@@ -200,7 +184,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if WeChat says no, if nothing could be sent, or if no readable answer came back.
     pub async fn refresh(
         &self,
         app: &AppId,
@@ -225,7 +209,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error`].
+    /// [`Error`] if WeChat says no, if nothing could be sent, or if no readable answer came back.
     pub async fn stable_token(&self, app: &AppId, secret: &AppSecret) -> Result<StableToken, Error> {
         let request = serde_json::json!({
             "grant_type": "client_credential",

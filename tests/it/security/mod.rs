@@ -21,7 +21,10 @@ const WRONG: &str = "canary; wrong";
 fn read_by(function: &str) -> BTreeMap<&'static str, Need> {
     let all = reference::settings().into_iter();
     let of_function = all.flat_map(|(setting, readers)| {
-        readers.into_iter().filter(|(reader, _)| *reader == function).map(move |(_, need)| (setting.name, need))
+        readers
+            .into_iter()
+            .filter(|(reader, _)| *reader == function)
+            .map(move |(_, need)| (setting.name, need))
     });
     of_function.collect()
 }
