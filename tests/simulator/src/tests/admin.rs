@@ -173,11 +173,7 @@ async fn the_page_saves_what_it_shows() {
 #[tokio::test]
 async fn qr_codes_are_listed_and_decided() {
     let simulator = wechat();
-    let redirect_uri = encode("https://login.example.com/callback");
-    let url = format!(
-        "/connect/qrconnect?appid={WEBSITE_APPID}&redirect_uri={redirect_uri}&response_type=code&scope=snsapi_login&state=s"
-    );
-    get(&simulator, &url).await;
+    get(&simulator, &qr_url(WEBSITE_APPID)).await;
     let listed = look(&simulator, "qrcodes").await.json();
     assert_eq!(listed[0]["progress"], json!({ "progress": "waiting" }));
     let uuid = &listed[0]["uuid"];
@@ -194,9 +190,11 @@ async fn qr_codes_are_listed_and_decided() {
 }
 
 #[tokio::test]
-async fn settings_are_replaced() {
+async fn settings_are_shown_and_replaced_and_strangers_turned_away() {
     let simulator = wechat();
     let mut settings = look(&simulator, "settings").await.json();
+    assert_eq!(settings["apps"][0]["secret"], SECRET);
+    assert_eq!(settings["people"].as_array().unwrap().len(), 4);
     settings["apps"][0]["name"] = json!("青禾");
     let replaced = call(&simulator, "PUT", "settings", &settings).await;
     assert_eq!(replaced.json()["apps"][0]["name"], "青禾");
@@ -207,13 +205,5 @@ async fn settings_are_replaced() {
         (StatusCode::BAD_REQUEST, "there has to be somebody in \"people\"".to_owned())
     );
     assert_eq!(simulator.settings(|settings| settings.people.len()), 4);
-}
-
-#[tokio::test]
-async fn settings_are_shown_and_strangers_turned_away() {
-    let simulator = wechat();
-    let settings = look(&simulator, "settings").await.json();
-    assert_eq!(settings["apps"][0]["secret"], SECRET);
-    assert_eq!(settings["people"].as_array().unwrap().len(), 4);
     assert_eq!(look(&simulator, "nothing").await.status, StatusCode::NOT_FOUND);
 }

@@ -240,11 +240,8 @@ async fn a14_a_page_that_visits_the_callback_twice() {
     assert_eq!(reply.status, StatusCode::OK);
     assert!(reply.text().contains(&format!("callback?code={code}&#38;state=abc123")), "{}", reply.text());
     assert!(matches!(last(&simulator).outcome, Outcome::Redirect { location } if location.contains(&code)));
-}
-
-#[tokio::test]
-async fn a14_a_second_client_comes_first() {
-    let simulator = wechat_with(|knobs| knobs.duplicate_callback = DuplicateCallback::OtherClient);
+    // A second client comes first.
+    simulator.knobs(|knobs| knobs.duplicate_callback = DuplicateCallback::OtherClient);
     let reply = get(&simulator, &base()).await;
     assert!(reply.text().contains("data-parallel=\"false\" data-credentials=\"omit\""), "{}", reply.text());
 }

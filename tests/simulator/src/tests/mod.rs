@@ -134,6 +134,14 @@ fn authorize_url(redirect_uri: &str, scope: &str, state: &str) -> String {
     )
 }
 
+/// V3.
+fn qr_url(appid: &str) -> String {
+    let redirect_uri = encode("https://login.example.com/callback");
+    format!(
+        "/connect/qrconnect?appid={appid}&redirect_uri={redirect_uri}&response_type=code&scope=snsapi_login&state=abc123"
+    )
+}
+
 fn exchange_url(code: &str) -> String {
     format!("{EXCHANGE}?appid={APPID}&secret={SECRET}&code={code}&grant_type=authorization_code")
 }

@@ -22,20 +22,23 @@ async fn u1_ok() {
 }
 
 #[tokio::test]
-async fn u2_base_scope() {
+async fn u2_u3_u4_base_scope_unknown_and_expired() {
+    type Happening = fn(&Simulator);
+    const UNKNOWN: Failure = (40001, "invalid credential, access_token is invalid or not latest,");
+    const EXPIRED: Failure = (42001, "access_token expired,");
+    let cases: [(&str, Happening, Failure); 4] = [
+        ("snsapi_base", |_| {}, (48001, "api unauthorized,")),
+        ("snsapi_userinfo", |simulator| simulator.act(&Action::ForgetAccessTokens), UNKNOWN),
+        ("snsapi_userinfo", |simulator| simulator.advance(7200), EXPIRED),
+        ("snsapi_userinfo", |simulator| simulator.act(&Action::ExpireAccessTokens), EXPIRED),
+    ];
     let simulator = wechat();
-    let url = fresh_profile(&simulator, "snsapi_base").await;
-    assert_error(&get(&simulator, &url).await, (48001, "api unauthorized,"));
-}
-
-#[tokio::test]
-async fn u3_bad_token() {
-    const BAD: Failure = (40001, "invalid credential, access_token is invalid or not latest,");
-    let simulator = wechat();
-    assert_error(&get(&simulator, &userinfo_url("90_x", "oX")).await, BAD);
-    let url = fresh_profile(&simulator, "snsapi_userinfo").await;
-    simulator.act(&Action::ForgetAccessTokens);
-    assert_error(&get(&simulator, &url).await, BAD);
+    assert_error(&get(&simulator, &userinfo_url("90_x", "oX")).await, UNKNOWN);
+    for (scope, happens, failure) in cases {
+        let url = fresh_profile(&simulator, scope).await;
+        happens(&simulator);
+        assert_error(&get(&simulator, &url).await, failure);
+    }
 }
 
 #[tokio::test]
@@ -54,18 +57,6 @@ async fn u3_a_newer_exchange_may_supersede_a_token() {
         assert_eq!(ask(&other_person).await, None);
         assert_eq!(ask(&newer).await, None);
     }
-}
-
-#[tokio::test]
-async fn u4_expired() {
-    const EXPIRED: Failure = (42001, "access_token expired,");
-    let simulator = wechat();
-    let url = fresh_profile(&simulator, "snsapi_userinfo").await;
-    simulator.advance(7200);
-    assert_error(&get(&simulator, &url).await, EXPIRED);
-    let url = fresh_profile(&simulator, "snsapi_userinfo").await;
-    simulator.act(&Action::ExpireAccessTokens);
-    assert_error(&get(&simulator, &url).await, EXPIRED);
 }
 
 #[tokio::test]
