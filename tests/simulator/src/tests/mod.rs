@@ -1,4 +1,5 @@
-//! The conformance vectors, one test each, under their own names; and the interface of the simulator itself.
+//! The conformance vectors under their own names, those that differ in one value as one table; and the interface of the
+//! simulator itself.
 
 mod admin;
 mod authorize;

@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::QrProgress;
 
-/// A text in Chinese and in English; on a page, one after the other.
+/// A text in Chinese and in English, as HTML; on a page, one after the other.
 pub(crate) struct Both(pub(crate) &'static str, pub(crate) &'static str);
 
 impl Both {
@@ -30,7 +30,6 @@ impl fmt::Display for Both {
     }
 }
 
-/// Nothing in this module has to be escaped.
 impl askama::filters::HtmlSafe for Both {}
 
 /// What a page is called that has no name of its own.
