@@ -4,19 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
 use harness::{
-    Browser, Options, Stack,
+    Options, Stack, Visitor,
     browser::Visit,
+    database::attribute,
     functions::InvocationError,
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
+    places::{AUTHORIZE, EXCHANGE, LOGOUT, USERINFO, authorize_to},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP, errcode},
 };
 use http::Method;
 use serde_json::Value;
-use simulator::{App, AppKind, Fault, Settings, Simulator};
+use simulator::{App, AppKind, Settings, Simulator};
 
-use crate::desktop::{desktop, log_in_by_qr};
-use crate::support::{
-    AUTHORIZE, EXCHANGE, LOGOUT, USERINFO, allow, attribute, authorize_to, log_in, logins, requests, sessions,
-};
+use crate::desktop::desktop;
+use crate::support::allow;
 
 const SHOP: &str = "https://shop.example.com";
 const SHOP_ACCOUNT: &str = "wx0000000000000aa2";
@@ -61,27 +61,32 @@ async fn stack() -> Stack {
     stack
 }
 
-/// A phone that knows where the shop is.
-fn phone(stack: &Stack) -> Browser {
-    stack.browser().with_elsewhere(SHOP)
+/// A visitor whose browser knows where the shop is.
+fn at_the_shop(mut visitor: Visitor) -> Visitor {
+    visitor.browser = visitor.browser.with_elsewhere(SHOP);
+    visitor
+}
+
+fn phone(stack: &Stack) -> Visitor {
+    at_the_shop(stack.visitor("lin"))
 }
 
 /// Who is logged in, as a script of this origin is told.
-async fn shown(browser: &Browser, origin: &str) -> Value {
-    let answer = browser.fetch(USERINFO, origin).await.unwrap();
+async fn shown(visitor: &Visitor, origin: &str) -> Value {
+    let answer = visitor.browser.fetch(USERINFO, origin).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json().unwrap()
 }
 
 /// Where a login ended.
-async fn end_of(browser: &Browser, link: &str) -> String {
-    browser.follow(link).await.unwrap().pop().unwrap().url.into()
+async fn end_of(visitor: &Visitor, link: &str) -> String {
+    visitor.browser.follow(link).await.unwrap().pop().unwrap().url.into()
 }
 
 /// The apps that exchanges were made for, each with the secret it showed.
 fn exchanges(stack: &Stack) -> Vec<(String, String)> {
     let of = |name: &str, entry: &simulator::Entry| entry.parameter(name).unwrap_or_default().to_owned();
-    requests(stack, EXCHANGE).iter().map(|entry| (of("appid", entry), of("secret", entry))).collect()
+    stack.requests(EXCHANGE).iter().map(|entry| (of("appid", entry), of("secret", entry))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,12 +105,12 @@ async fn the_name_chooses_the_apps_the_secret_and_where_it_ends() {
         ("?app=shop&return_to=%2Fown", SHOP_ACCOUNT, "5ec2e7aa2", "https://login.example.com/own#"),
         ("?app=kiosk", KIOSK_ACCOUNT, "5ec2e7aa3", "https://www.example.com/me#"),
     ] {
-        let browser = phone(&stack);
-        assert_eq!(end_of(&browser, &format!("{AUTHORIZE}{query}")).await, end, "{query}");
+        let visitor = phone(&stack);
+        assert_eq!(end_of(&visitor, &format!("{AUTHORIZE}{query}")).await, end, "{query}");
         let exchanged = exchanges(&stack).pop().unwrap();
         assert_eq!(exchanged, (appid.to_owned(), secret.to_owned()), "{query}");
         let origin = if query.contains("shop") { SHOP } else { PAGE_ORIGIN };
-        let openid = shown(&browser, origin).await["openid"].clone();
+        let openid = shown(&visitor, origin).await["openid"].clone();
         assert_eq!(openid, stack.simulator().openid("lin", appid), "{query}");
     }
     for (query, appid, secret) in [
@@ -113,11 +118,11 @@ async fn the_name_chooses_the_apps_the_secret_and_where_it_ends() {
         ("?app=shop", SHOP_WEBSITE, "5ec2e7bb2"),
         ("?app=shop:website", SHOP_WEBSITE, "5ec2e7bb2"),
     ] {
-        let browser = desktop(&stack).with_elsewhere(SHOP);
-        log_in_by_qr(&stack, &browser, &format!("{AUTHORIZE}{query}"), "zhou").await.unwrap();
+        let visitor = at_the_shop(desktop(&stack)).hand_to("zhou");
+        visitor.follow(&format!("{AUTHORIZE}{query}")).await.unwrap();
         assert_eq!(exchanges(&stack).pop().unwrap(), (appid.to_owned(), secret.to_owned()), "{query}");
         let origin = if query.is_empty() { PAGE_ORIGIN } else { SHOP };
-        let unionid = shown(&browser, origin).await["unionid"].clone();
+        let unionid = shown(&visitor, origin).await["unionid"].clone();
         assert_eq!(unionid, stack.simulator().unionid("zhou", appid).unwrap(), "{query}");
     }
     // The brands share no Open Platform account, so they do not know each other's people.
@@ -129,12 +134,12 @@ async fn the_name_chooses_the_apps_the_secret_and_where_it_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_without_a_website_app_shows_its_own_link() {
     let stack = stack().await;
-    let page = desktop(&stack).get(&format!("{AUTHORIZE}?app=kiosk&scope=auto")).await.unwrap();
+    let page = desktop(&stack).open(&format!("{AUTHORIZE}?app=kiosk&scope=auto")).await.unwrap();
     assert_eq!(page.status, 200);
     let link = "https://login.example.com/authorize?scope=auto&#38;app=kiosk\"";
     assert!(page.text().contains(link) && page.text().contains("<svg"), "{}", page.text());
-    assert_eq!(desktop(&stack).get(&format!("{AUTHORIZE}?app=kiosk:website")).await.unwrap().status, 400);
-    assert!(logins(&stack).unwrap().is_empty());
+    assert_eq!(desktop(&stack).open(&format!("{AUTHORIZE}?app=kiosk:website")).await.unwrap().status, 400);
+    assert!(stack.logins().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,13 +148,13 @@ async fn a_name_that_nobody_has_is_refused() {
     for app in ["unknown", "SHOP", "shop:", "shop:phone", ":website", "unknown:website", "wx0000000000000aa2"]
     {
         let url = format!("{AUTHORIZE}?app={app}");
-        for browser in [stack.browser(), desktop(&stack)] {
-            let answer = browser.get(&url).await.unwrap();
+        for visitor in [stack.visitor("lin"), desktop(&stack)] {
+            let answer = visitor.open(&url).await.unwrap();
             assert_eq!(answer.status, 400, "{app}");
             assert!(answer.text().contains("请求不正确"), "{app}: {}", answer.text());
         }
     }
-    assert!(logins(&stack).unwrap().is_empty() && stack.simulator().ledger().is_empty());
+    assert!(stack.logins().unwrap().is_empty() && stack.simulator().ledger().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,31 +171,31 @@ async fn a_login_ends_only_where_its_account_is_at_home() {
         ("&app=kiosk", "https://www.example.com/a", 302),
         ("&app=kiosk", "https://shop.example.com/a", 400),
     ] {
-        let answer = stack.browser().get(&format!("{}{app}", authorize_to(target))).await.unwrap();
+        let answer = stack.visitor("lin").open(&format!("{}{app}", authorize_to(target))).await.unwrap();
         assert_eq!(answer.status, status, "{app} {target}: {}", answer.text());
         assert_eq!(answer.text().contains("返回地址不被允许"), status == 400, "{app} {target}");
     }
-    assert_eq!(logins(&stack).unwrap().len(), 4);
+    assert_eq!(stack.logins().unwrap().len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_told_to_pages_of_its_own_account_only() {
     let stack = stack().await;
     for (query, home, foreign) in [("", PAGE_ORIGIN, SHOP), ("?app=shop", SHOP, PAGE_ORIGIN)] {
-        let browser = phone(&stack);
-        browser.follow(&format!("{AUTHORIZE}{query}")).await.unwrap();
-        shown(&browser, home).await;
-        shown(&browser, PUBLIC_URL).await;
+        let visitor = phone(&stack);
+        visitor.browser.follow(&format!("{AUTHORIZE}{query}")).await.unwrap();
+        shown(&visitor, home).await;
+        shown(&visitor, PUBLIC_URL).await;
         for url in [USERINFO.to_owned(), format!("{USERINFO}?verify=true")] {
-            let refused = browser.fetch(&url, foreign).await.unwrap();
+            let refused = visitor.browser.fetch(&url, foreign).await.unwrap();
             assert_eq!(refused.status, 403, "{query}: {}", refused.text());
             assert_eq!(refused.json().unwrap()["type"], "urn:wechat-login:origin_refused");
             let openid = ["lin"].map(|person| stack.simulator().openid(person, OFFICIAL_ACCOUNT));
             assert!(!openid.iter().any(|openid| refused.text().contains(openid)));
         }
         // The session is untouched by it, and its own page still reads it.
-        shown(&browser, home).await;
-        let evil = browser.fetch(USERINFO, "https://evil.example").await.unwrap();
+        shown(&visitor, home).await;
+        let evil = visitor.browser.fetch(USERINFO, "https://evil.example").await.unwrap();
         assert_eq!((evil.status, evil.header("access-control-allow-origin")), (403, None));
     }
     assert!(stack.stop().await.text().contains(r#""outcome":"foreign_account""#));
@@ -200,35 +205,34 @@ async fn a_session_is_told_to_pages_of_its_own_account_only() {
 async fn every_account_s_pages_may_ask_and_log_out() {
     let stack = stack().await;
     for origin in [PAGE_ORIGIN, SHOP] {
-        let browser = phone(&stack);
+        let visitor = phone(&stack);
         let preflight =
             Visit::fetch(Method::OPTIONS, USERINFO, origin).header("access-control-request-method", "GET");
-        let answer = browser.send(preflight).await.unwrap();
+        let answer = visitor.send(preflight).await.unwrap();
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, Some(origin)));
-        assert_eq!(browser.fetch(USERINFO, origin).await.unwrap().status, 401);
+        assert_eq!(visitor.browser.fetch(USERINFO, origin).await.unwrap().status, 401);
     }
-    let browser = phone(&stack);
-    browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
+    let visitor = phone(&stack);
+    visitor.browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
     let logout = Visit::fetch(Method::POST, LOGOUT, SHOP);
-    assert_eq!(browser.send(logout).await.unwrap().status, 204);
-    assert!(sessions(&stack).unwrap().is_empty());
+    assert_eq!(visitor.send(logout).await.unwrap().status, 204);
+    assert!(stack.sessions().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_login_and_an_upgrade_stay_with_the_account() {
     let stack = stack().await;
-    let browser = phone(&stack);
-    let fault = Fault::Errcode { errcode: 40029, errmsg: None };
-    stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, fault));
-    let hops = browser.follow(&format!("{AUTHORIZE}?app=shop&scope=auto")).await.unwrap();
+    let visitor = phone(&stack);
+    stack.script(EXCHANGE, errcode(40029), 1);
+    let hops = visitor.browser.follow(&format!("{AUTHORIZE}?app=shop&scope=auto")).await.unwrap();
     let fresh = hops.iter().find(|hop| hop.status == 303).unwrap().location().unwrap();
     assert_eq!(fresh, format!("{AUTHORIZE}?scope=auto&app=shop&attempt=2"));
     assert_eq!(hops.last().unwrap().url.as_str(), "https://shop.example.com/me#");
-    let before = shown(&browser, SHOP).await;
+    let before = shown(&visitor, SHOP).await;
     let upgrade = before["upgrade_url"].as_str().unwrap();
     assert_eq!(upgrade, format!("{AUTHORIZE}?scope=snsapi_userinfo&app=shop"));
-    assert_eq!(end_of(&browser, upgrade).await, "https://shop.example.com/me#");
-    let after = shown(&browser, SHOP).await;
+    assert_eq!(end_of(&visitor, upgrade).await, "https://shop.example.com/me#");
+    let after = shown(&visitor, SHOP).await;
     assert_eq!((&after["openid"], &after["nickname"]), (&before["openid"], &"小满🌾".into()));
     assert!(exchanges(&stack).iter().all(|(appid, _)| appid == SHOP_ACCOUNT));
 }
@@ -236,49 +240,48 @@ async fn a_fresh_login_and_an_upgrade_stay_with_the_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_log_in_again_stays_with_the_account() {
     let stack = stack().await;
-    let browser = phone(&stack);
+    let visitor = phone(&stack);
     // A login that fails: the button of the page begins the same one again.
-    let fault = Fault::Errcode { errcode: 50002, errmsg: None };
     for query in ["?app=shop", "?app=shop&return_to=https%3A%2F%2Fshop.example.com%2Fcart"] {
-        stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, fault.clone()));
-        let page = browser.follow(&format!("{AUTHORIZE}{query}")).await.unwrap().pop().unwrap();
+        stack.script(EXCHANGE, errcode(50002), 1);
+        let page = visitor.browser.follow(&format!("{AUTHORIZE}{query}")).await.unwrap().pop().unwrap();
         assert_eq!(page.url.path(), "/error");
         let page = page.text();
         let (_, rest) = page.split_once("class=\"button\" href=\"").unwrap();
         let (link, _) = rest.split_once('"').unwrap();
         let link = format!("{PUBLIC_URL}{}", link.replace("&#38;", "&"));
-        let end = end_of(&browser, &link).await;
+        let end = end_of(&visitor, &link).await;
         assert!(end.starts_with(SHOP), "{query}: {link} ends at {end}");
     }
     // A script of the shop's page is told where the shop's people log in.
-    let told = phone(&stack).fetch(USERINFO, SHOP).await.unwrap().json().unwrap();
+    let told = phone(&stack).browser.fetch(USERINFO, SHOP).await.unwrap().json().unwrap();
     assert_eq!(told["authorize_url"], format!("{AUTHORIZE}?app=shop"));
     // And the profile page's own button adds the profile to this session.
-    browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
-    let page = browser.get(USERINFO).await.unwrap().text();
+    visitor.browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
+    let page = visitor.userinfo_page().await.unwrap().text();
     assert!(page.contains("href=\"/authorize?scope=snsapi_userinfo&#38;app=shop\""), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denial_returns_to_the_account_s_page() {
     let stack = stack().await;
-    let browser = phone(&stack);
+    let visitor = phone(&stack);
     stack.simulator().knobs(|knobs| {
         (knobs.consent, knobs.denial) = (simulator::Consent::Deny, simulator::Denial::Authdeny);
     });
-    let end = end_of(&browser, &format!("{AUTHORIZE}?app=shop&scope=snsapi_userinfo")).await;
+    let end = end_of(&visitor, &format!("{AUTHORIZE}?app=shop&scope=snsapi_userinfo")).await;
     assert_eq!(end, "https://shop.example.com/me?error=access_denied#");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_has_one_session_whichever_account_it_is_of() {
     let stack = stack().await;
-    let browser = phone(&stack);
-    log_in(&browser).await.unwrap();
-    browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
-    assert_eq!(sessions(&stack).unwrap().len(), 1);
-    assert_eq!(shown(&browser, SHOP).await["openid"], stack.simulator().openid("lin", SHOP_ACCOUNT));
-    assert_eq!(browser.fetch(USERINFO, PAGE_ORIGIN).await.unwrap().status, 403);
+    let visitor = phone(&stack);
+    visitor.log_in().await.unwrap();
+    visitor.browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
+    assert_eq!(stack.sessions().unwrap().len(), 1);
+    assert_eq!(shown(&visitor, SHOP).await["openid"], stack.simulator().openid("lin", SHOP_ACCOUNT));
+    assert_eq!(visitor.userinfo().await.unwrap().status, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,29 +290,29 @@ async fn each_account_has_a_global_token_of_its_own() {
     let stack = Stack::start(options.simulator(simulator())).await.unwrap();
     stack.simulator().settings(|settings| settings.people[0].follows.push(SHOP_ACCOUNT.to_owned()));
     for (query, app, origin) in [("", OFFICIAL_ACCOUNT, PAGE_ORIGIN), ("?app=shop", SHOP_ACCOUNT, SHOP)] {
-        let browser = phone(&stack);
-        browser.follow(&format!("{AUTHORIZE}{query}")).await.unwrap();
+        let visitor = phone(&stack);
+        visitor.browser.follow(&format!("{AUTHORIZE}{query}")).await.unwrap();
         let unionid = stack.simulator().unionid("lin", app).unwrap();
-        assert_eq!(shown(&browser, origin).await["unionid"], unionid, "{query}");
+        assert_eq!(shown(&visitor, origin).await["unionid"], unionid, "{query}");
     }
-    let stored = sessions(&stack).unwrap();
+    let stored = stack.sessions().unwrap();
     let tokens: Vec<_> =
         stored.iter().map(|item| attribute(item, "id")).filter(|id| id.starts_with("app-token#")).collect();
     assert_eq!(tokens, ["app-token#wx0000000000000aa2", "app-token#wx0000000000000aaa"]);
-    assert_eq!(requests(&stack, "/cgi-bin/stable_token").len(), 2);
+    assert_eq!(stack.requests("/cgi-bin/stable_token").len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_no_longer_configured_shows_nobody_to_other_pages() {
     let stack = stack().await;
-    let browser = phone(&stack);
-    browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
-    let cookie = format!("__Host-session={}", browser.cookie("__Host-session").unwrap());
+    let visitor = phone(&stack);
+    visitor.browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
+    let cookie = format!("__Host-session={}", visitor.session().unwrap());
     // The same tables under a deployment that has given the shop up.
     let options = Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", &stack.database().url());
     let later = Stack::start(options).await.unwrap();
     let visit = Visit::fetch(Method::GET, USERINFO, PAGE_ORIGIN).header("cookie", &cookie);
-    assert_eq!(later.browser().send(visit).await.unwrap().status, 403);
+    assert_eq!(later.visitor("lin").send(visit).await.unwrap().status, 403);
 }
 
 /// What is wrong with a variable is said when a function starts, by name.

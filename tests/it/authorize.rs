@@ -3,19 +3,17 @@
 use std::collections::BTreeSet;
 
 use harness::{
-    Answer, Browser, Failure, Options, Result, Stack,
+    Answer, Failure, Options, Result, Stack, Visitor,
     browser::Visit,
+    database::{attribute, number},
+    places::{AUTHORIZE, authorize_to},
     stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN},
     time,
 };
 use login::Digest;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use crate::support::{
-    AUTHORIZE, BROWSER_COOKIE, assert_secured, attribute, authorize_to, log_in_at, logins, number, sessions,
-    stack,
-};
+use crate::support::{assert_secured, stack, visited, without_tables};
 
 /// `/authorize` on WeChat's page host, in the documented order.
 const LOCATION: &str = "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx0000000000000aaa\
@@ -38,13 +36,13 @@ fn is_secret(text: &str) -> bool {
 }
 
 /// Opens the link with these parameters and asserts that it is refused, with nothing stored.
-async fn assert_refused(stack: &Stack, browser: &Browser, url: &str, title: &str) -> Result<()> {
-    let answer = browser.get(url).await?;
+async fn assert_refused(stack: &Stack, visitor: &Visitor, url: &str, title: &str) -> Result<()> {
+    let answer = visitor.open(url).await?;
     assert_eq!((answer.status, answer.location()), (400, None), "{url}");
     assert!(answer.text().contains(&format!("<h1>{title}</h1>")), "{url}: {}", answer.text());
     assert!(answer.set_cookies().is_empty(), "{url}");
     assert_secured(&answer.headers, url);
-    assert!(logins(stack)?.is_empty(), "{url}");
+    assert!(stack.logins()?.is_empty(), "{url}");
     Ok(())
 }
 
@@ -58,7 +56,7 @@ async fn a_visitor_is_sent_to_wechat_in_the_documented_order() {
         ("?attempt=1", "snsapi_base"),
         ("?attempt=2", "snsapi_base"),
     ] {
-        let answer = stack.browser().get(&format!("{AUTHORIZE}{query}")).await.unwrap();
+        let answer = stack.visitor("lin").open(&format!("{AUTHORIZE}{query}")).await.unwrap();
         assert_eq!(answer.status, 302, "{query}");
         let state = state(&answer).unwrap();
         assert!(is_secret(&state), "{state}");
@@ -71,17 +69,16 @@ async fn a_visitor_is_sent_to_wechat_in_the_documented_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_browser_cookie_carries_every_attribute() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    let answer = browser.get(AUTHORIZE).await.unwrap();
-    let secret = browser.cookie(BROWSER_COOKIE).unwrap();
+    let (_stack, visitor) = visited().await.unwrap();
+    let answer = visitor.open(AUTHORIZE).await.unwrap();
+    let secret = visitor.secret().unwrap();
     assert!(is_secret(&secret), "{secret}");
     assert_ne!(secret, state(&answer).unwrap());
     assert_eq!(
         answer.set_cookies(),
         [format!("__Host-browser={secret}; Path=/; Max-Age=86400; Secure; HttpOnly; SameSite=Lax")]
     );
-    assert!(browser.rejected_cookies().is_empty());
+    assert!(visitor.browser.rejected_cookies().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,38 +86,37 @@ async fn on_localhost_the_cookies_lose_what_needs_tls() {
     let options =
         Options::default().with("PUBLIC_URL", "http://localhost:9000").with("DEFAULT_RETURN_TO", "/me");
     let stack = Stack::start(options).await.unwrap();
-    let browser = stack.browser();
-    let hops = browser.follow("http://localhost:9000/authorize").await.unwrap();
+    let visitor = stack.visitor("lin");
+    let hops = visitor.browser.follow("http://localhost:9000/authorize").await.unwrap();
     assert_eq!(hops[hops.len() - 2].location(), Some("http://localhost:9000/me#"));
-    let names: Vec<_> = browser.cookies().into_iter().map(|cookie| cookie.name).collect();
+    let names: Vec<_> = visitor.browser.cookies().into_iter().map(|cookie| cookie.name).collect();
     assert!(names.contains(&"browser".to_owned()) && names.contains(&"session".to_owned()), "{names:?}");
     let cookies: Vec<_> = hops.iter().flat_map(Answer::set_cookies).collect();
     assert!(cookies.iter().all(|cookie| !cookie.contains("Secure") && !cookie.contains("__Host-")));
-    assert!(browser.rejected_cookies().is_empty());
-    let answer = browser.get("http://localhost:9000/userinfo").await.unwrap();
+    assert!(visitor.browser.rejected_cookies().is_empty());
+    let answer = visitor.open("http://localhost:9000/userinfo").await.unwrap();
     assert_eq!(answer.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_browser_cookie_is_kept_while_it_is_well_formed() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
+    let (stack, visitor) = visited().await.unwrap();
     let mut states = BTreeSet::new();
     let mut cookies = BTreeSet::new();
     for _ in 0..3 {
-        let answer = browser.get(AUTHORIZE).await.unwrap();
+        let answer = visitor.open(AUTHORIZE).await.unwrap();
         states.insert(state(&answer).unwrap());
         cookies.extend(answer.set_cookies());
     }
     assert_eq!((states.len(), cookies.len()), (3, 1));
     let browsers: BTreeSet<_> =
-        logins(&stack).unwrap().iter().map(|login| attribute(login, "browser").to_owned()).collect();
-    let secret = browser.cookie(BROWSER_COOKIE).unwrap();
+        stack.logins().unwrap().iter().map(|login| attribute(login, "browser").to_owned()).collect();
+    let secret = visitor.secret().unwrap();
     assert_eq!(browsers, [Digest::of(secret.as_bytes()).as_str().to_owned()].into());
     // Another browser gets another one.
-    let other = stack.browser();
-    other.get(AUTHORIZE).await.unwrap();
-    assert_ne!(other.cookie(BROWSER_COOKIE).unwrap(), secret);
+    let other = stack.visitor("lin");
+    other.open(AUTHORIZE).await.unwrap();
+    assert_ne!(other.secret().unwrap(), secret);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,31 +134,30 @@ async fn a_browser_cookie_that_is_not_exactly_ours_is_replaced() {
         format!("__Secure-browser={SECRET}"),
         format!("browser={SECRET}"),
     ] {
-        let browser = stack.browser();
-        let answer = browser.send(Visit::open(AUTHORIZE).header("cookie", &cookie)).await.unwrap();
+        let visitor = stack.visitor("lin");
+        let answer = visitor.send(Visit::open(AUTHORIZE).header("cookie", &cookie)).await.unwrap();
         assert_eq!(answer.status, 302, "{cookie}");
-        let fresh = browser.cookie(BROWSER_COOKIE).unwrap();
+        let fresh = visitor.secret().unwrap();
         assert!(is_secret(&fresh) && !fresh.eq_ignore_ascii_case(SECRET), "{cookie} gave {fresh}");
     }
     // The one that is ours is kept among others.
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     let cookie = format!("a=b; __Host-browser={SECRET}; __Host-browserx=1");
-    browser.send(Visit::open(AUTHORIZE).header("cookie", &cookie)).await.unwrap();
-    assert_eq!(browser.cookie(BROWSER_COOKIE).as_deref(), Some(SECRET));
+    visitor.send(Visit::open(AUTHORIZE).header("cookie", &cookie)).await.unwrap();
+    assert_eq!(visitor.secret().as_deref(), Some(SECRET));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_is_one_small_item_of_digests() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
+    let (stack, visitor) = visited().await.unwrap();
     let before = time::now_seconds();
     let target = "https://www.example.com/orders/7?from=wechat";
     let url = format!("{}&scope=snsapi_userinfo&lang=zh_TW", authorize_to(target));
-    let answer = browser.get(&url).await.unwrap();
+    let answer = visitor.open(&url).await.unwrap();
     let after = time::now_seconds();
-    let (state, secret) = (state(&answer).unwrap(), browser.cookie(BROWSER_COOKIE).unwrap());
+    let (state, secret) = (state(&answer).unwrap(), visitor.secret().unwrap());
 
-    let stored = logins(&stack).unwrap();
+    let stored = stack.logins().unwrap();
     let expires_at = number(&stored[0], "expires_at").unwrap();
     assert!((before + LOGIN_LIFETIME..=after + LOGIN_LIFETIME).contains(&expires_at), "{expires_at}");
     assert_eq!(
@@ -182,14 +177,14 @@ async fn a_login_is_one_small_item_of_digests() {
     let dump = serde_json::to_string(&stack.database().dump().unwrap()).unwrap();
     assert!(!dump.contains(&state) && !dump.contains(&secret), "{dump}");
     assert!(dump.len() < 1024, "{} bytes", dump.len());
-    assert!(sessions(&stack).unwrap().is_empty());
+    assert!(stack.sessions().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_names_no_target_ends_at_the_default() {
     let stack = stack().await.unwrap();
-    stack.browser().get(AUTHORIZE).await.unwrap();
-    assert_eq!(attribute(&logins(&stack).unwrap()[0], "return_to"), DEFAULT_RETURN_TO);
+    stack.visitor("lin").open(AUTHORIZE).await.unwrap();
+    assert_eq!(attribute(&stack.logins().unwrap()[0], "return_to"), DEFAULT_RETURN_TO);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,7 +204,7 @@ async fn a_login_ends_exactly_where_it_was_told_to() {
         "https://www.example.com/callback",
         long.as_str(),
     ] {
-        let hops = log_in_at(&stack.browser(), &authorize_to(target)).await.unwrap();
+        let hops = stack.visitor("lin").log_in_at(&authorize_to(target)).await.unwrap();
         // An empty fragment keeps the browser from inheriting WeChat's `#wechat_redirect`.
         let end = if target.contains('#') { target.to_owned() } else { format!("{target}#") };
         assert_eq!(hops[hops.len() - 2].location(), Some(end.as_str()));
@@ -219,17 +214,16 @@ async fn a_login_ends_exactly_where_it_was_told_to() {
         ("/shop?a=%2F#b", "https://login.example.com/shop?a=%2F#b"),
         ("https://login.example.com/shop", "https://login.example.com/shop#"),
     ] {
-        let hops = stack.browser().follow(&authorize_to(target)).await.unwrap();
+        let hops = stack.visitor("lin").browser.follow(&authorize_to(target)).await.unwrap();
         assert_eq!(hops[hops.len() - 2].location(), Some(url));
     }
-    let hops = stack.browser().follow(&authorize_to(PAGE_ORIGIN)).await.unwrap();
+    let hops = stack.visitor("lin").browser.follow(&authorize_to(PAGE_ORIGIN)).await.unwrap();
     assert_eq!(hops[hops.len() - 2].location(), Some("https://www.example.com/#"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_could_lead_elsewhere_is_refused() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
+    let (stack, visitor) = visited().await.unwrap();
     let long = format!("https://www.example.com/{}", "a".repeat(1024));
     for target in [
         "https://evil.example/",
@@ -284,14 +278,13 @@ async fn a_target_that_could_lead_elsewhere_is_refused() {
         "/userinfo/x",
         long.as_str(),
     ] {
-        assert_refused(&stack, &browser, &authorize_to(target), "返回地址不被允许").await.unwrap();
+        assert_refused(&stack, &visitor, &authorize_to(target), "返回地址不被允许").await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parameter_that_is_wrong_or_doubled_is_refused() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
+    let (stack, visitor) = visited().await.unwrap();
     for query in [
         "return_to=%2Fa&return_to=%2Fb",
         "return_to=%2Fa&return_to=%2Fa",
@@ -319,14 +312,13 @@ async fn a_parameter_that_is_wrong_or_doubled_is_refused() {
         "attempt=1&attempt=2",
     ] {
         let url = format!("{AUTHORIZE}?{query}");
-        assert_refused(&stack, &browser, &url, "请求不正确").await.unwrap();
+        assert_refused(&stack, &visitor, &url, "请求不正确").await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_page_of_its_own_begins_a_login() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
+    let (stack, visitor) = visited().await.unwrap();
     for (header, value) in [
         ("sec-fetch-dest", "image"),
         ("sec-fetch-dest", "iframe"),
@@ -339,14 +331,14 @@ async fn only_a_page_of_its_own_begins_a_login() {
         ("sec-purpose", "prefetch;prerender"),
         ("purpose", "prefetch"),
     ] {
-        let answer = browser.send(Visit::open(AUTHORIZE).header(header, value)).await.unwrap();
+        let answer = visitor.send(Visit::open(AUTHORIZE).header(header, value)).await.unwrap();
         assert_eq!((answer.status, answer.location()), (403, None), "{header}: {value}");
         assert!(answer.set_cookies().is_empty(), "{header}: {value}");
         assert_secured(&answer.headers, value);
     }
-    assert!(logins(&stack).unwrap().is_empty());
+    assert!(stack.logins().unwrap().is_empty());
     // A link on a foreign page does: it logs the visitor in as nobody but himself.
-    let answer = browser.send(Visit::link(AUTHORIZE, "https://evil.example")).await.unwrap();
+    let answer = visitor.send(Visit::link(AUTHORIZE, "https://evil.example")).await.unwrap();
     assert_eq!(answer.status, 302);
 }
 
@@ -360,8 +352,8 @@ async fn pages_are_in_the_visitors_language() {
         ("en", "en", "This return address is not allowed"),
         ("en-GB,en;q=0.9,zh;q=0.8", "en", "This return address is not allowed"),
     ] {
-        let browser = stack.browser().with_language(accepted);
-        let answer = browser.get(&authorize_to("//evil.example")).await.unwrap();
+        let visitor = stack.visitor("lin").reading(accepted);
+        let answer = visitor.open(&authorize_to("//evil.example")).await.unwrap();
         let page = answer.text();
         assert!(page.contains(&format!("<html lang=\"{tag}\">")), "{accepted}: {page}");
         assert!(page.contains(&format!("<h1>{title}</h1>")), "{accepted}: {page}");
@@ -378,7 +370,7 @@ async fn the_host_of_a_request_decides_nothing() {
         .header("host", "evil.example")
         .header("x-forwarded-host", "evil.example")
         .header("forwarded", "host=evil.example;proto=http");
-    let answer = stack.browser().send(visit).await.unwrap();
+    let answer = stack.visitor("lin").send(visit).await.unwrap();
     let location = LOCATION.replace("[SCOPE]", "snsapi_base").replace("[STATE]", &state(&answer).unwrap());
     assert_eq!(answer.location(), Some(location.as_str()));
     assert!(!answer.headers.values().any(|value| value.as_bytes().windows(4).any(|part| part == b"evil")));
@@ -386,17 +378,15 @@ async fn the_host_of_a_request_decides_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_stored_login_nobody_is_sent_to_wechat() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let options = Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", &format!("http://{closed}"));
-    let stack = Stack::start(options).await.unwrap();
-    let browser = stack.browser();
-    let answer = browser.get(AUTHORIZE).await.unwrap();
+    let stack = Stack::start(without_tables(Options::default())).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let answer = visitor.open(AUTHORIZE).await.unwrap();
     assert_eq!((answer.status, answer.location()), (503, None));
     assert_eq!(answer.header("retry-after"), Some("10"));
     assert_secured(&answer.headers, "503");
     assert!(answer.text().contains("<h1>服务暂时不可用</h1>"), "{}", answer.text());
     assert!(answer.text().contains("href=\"/authorize\""), "{}", answer.text());
-    assert!(browser.cookies().is_empty());
+    assert!(visitor.browser.cookies().is_empty());
     let logs = stack.stop().await.lines();
     let line = logs.iter().find(|line| line.text.contains("store_unavailable")).unwrap();
     assert!(line.text.contains("\"level\":\"ERROR\""), "{}", line.text);

@@ -4,24 +4,23 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
 use harness::{
-    Browser, Options, Result, Stack,
+    Options, Result, Stack,
+    places::{
+        AUTHORIZE, COMPONENT_EXCHANGE, COMPONENT_REFRESH, EXCHANGE, FRESH_LOGIN, PROFILE, REFRESH, parameter,
+    },
     secrets_manager::SecretsManager,
-    stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
+    stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, errcode},
+    visitor::callback_of,
 };
 use serde_json::Value;
-use simulator::{Action, Entry, Fault, Scripted, Snapshot};
+use simulator::{Action, Entry, Snapshot};
 
-use crate::desktop::{desktop, log_in_by_qr, parameter};
-use crate::support::{
-    AUTHORIZE, EXCHANGE, PROFILE, REFRESH, SESSION_COOKIE, allow, callback_of, log_in, log_in_with_profile,
-    requests, sessions, userinfo,
-};
+use crate::desktop::desktop;
+use crate::support::{alarm, allow};
 
 const COMPONENT: &str = "wx0000000000000ddd";
 const TOKEN: &str = "90_component0000000000000000000000000000";
 const TOKENS: &str = r#"{"wx0000000000000ddd":"90_component0000000000000000000000000000"}"#;
-const COMPONENT_EXCHANGE: &str = "/sns/oauth2/component/access_token";
-const COMPONENT_REFRESH: &str = "/sns/oauth2/component/refresh_token";
 const MISCONFIGURED: &str = "https://login.example.com/error?reason=misconfigured&id=";
 
 fn options() -> Options {
@@ -38,40 +37,33 @@ async fn start(options: Options) -> Stack {
     stack
 }
 
-fn script(stack: &Stack, path: &str, errcode: i64, times: u32) {
-    let fault = Fault::Errcode { errcode, errmsg: None };
-    stack.simulator().knobs(|knobs| knobs.script(path, Scripted { times, ..fault.into() }));
-}
-
 /// The names of a request's parameters, in order.
 fn names(entry: &Entry) -> Vec<&str> {
     entry.query.iter().map(|(name, _)| name.as_str()).collect()
 }
 
-/// Where the callback of a login of this browser leads.
-async fn leads_to(browser: &Browser) -> Result<String> {
-    let began = browser.get(AUTHORIZE).await?;
-    let wechat = began.redirect()?.map(String::from).unwrap_or_default();
-    let callback = browser.get(&wechat).await?.redirect()?.map(String::from).unwrap_or_default();
-    Ok(browser.get(&callback).await?.location().unwrap_or_default().to_owned())
+/// Where the callback of a new visitor's login leads.
+async fn leads_to(stack: &Stack) -> Result<String> {
+    let visitor = stack.visitor("lin");
+    let answer = visitor.open(&visitor.come_back(AUTHORIZE).await?).await?;
+    Ok(answer.location().unwrap_or_default().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platform_is_named_last_and_exchanges_without_a_secret() {
     let stack = stack().await;
-    let browser = stack.browser();
-    let hops = log_in_with_profile(&browser).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let hops = visitor.log_in_with_profile().await.unwrap();
     let location = hops[0].location().unwrap();
     assert!(
         location.ends_with("&connect_redirect=1&component_appid=wx0000000000000ddd#wechat_redirect"),
         "{location}"
     );
     // WeChat says whose person it is; nobody has to.
-    let callback = url::Url::parse(&callback_of(&hops).unwrap()).unwrap();
-    assert_eq!(parameter(&callback, "appid").unwrap(), OFFICIAL_ACCOUNT);
+    assert_eq!(parameter(&callback_of(&hops).unwrap(), "appid"), OFFICIAL_ACCOUNT);
 
-    assert!(requests(&stack, EXCHANGE).is_empty());
-    let [exchange] = requests(&stack, COMPONENT_EXCHANGE).try_into().unwrap();
+    assert!(stack.requests(EXCHANGE).is_empty());
+    let [exchange] = stack.requests(COMPONENT_EXCHANGE).try_into().unwrap();
     assert_eq!(
         names(&exchange),
         ["appid", "code", "grant_type", "component_appid", "component_access_token"]
@@ -84,10 +76,10 @@ async fn the_platform_is_named_last_and_exchanges_without_a_secret() {
     ] {
         assert_eq!(exchange.parameter(name), Some(value));
     }
-    let shown = userinfo(&browser).await.unwrap().json().unwrap();
+    let shown = visitor.userinfo().await.unwrap().json().unwrap();
     assert_eq!(shown["openid"], stack.simulator().openid("lin", OFFICIAL_ACCOUNT));
     assert_eq!(shown["unionid"], stack.simulator().unionid("lin", OFFICIAL_ACCOUNT).unwrap());
-    assert_eq!((&shown["nickname"], requests(&stack, PROFILE).len()), (&Value::from("小满🌾"), 1));
+    assert_eq!((&shown["nickname"], stack.requests(PROFILE).len()), (&Value::from("小满🌾"), 1));
 
     let dump = format!("{:?}", stack.database().dump().unwrap());
     assert!(!dump.contains(TOKEN));
@@ -98,7 +90,7 @@ async fn the_platform_is_named_last_and_exchanges_without_a_secret() {
 async fn the_switches_stand_before_the_platform() {
     let stack = stack().await;
     let query = "?scope=snsapi_userinfo&forceSnapShot=true&forcePopup=true";
-    let answer = stack.browser().get(&format!("{AUTHORIZE}{query}")).await.unwrap();
+    let answer = stack.visitor("lin").open(&format!("{AUTHORIZE}{query}")).await.unwrap();
     let location = answer.location().unwrap();
     let end = "&forcePopup=true&forceSnapShot=true&connect_redirect=1&component_appid=wx0000000000000ddd\
         #wechat_redirect";
@@ -109,15 +101,13 @@ async fn the_switches_stand_before_the_platform() {
 async fn what_the_callback_says_of_the_app_decides_nothing() {
     let stack = stack().await;
     for appid in ["", WEBSITE_APP, COMPONENT, "wx0000000000000fff"] {
-        let browser = stack.browser();
-        let began = browser.get(AUTHORIZE).await.unwrap();
-        let wechat = began.redirect().unwrap().unwrap();
-        let callback = browser.get(wechat.as_str()).await.unwrap().redirect().unwrap().unwrap();
+        let visitor = stack.visitor("lin");
+        let callback = visitor.come_back(AUTHORIZE).await.unwrap();
         let callback = callback.as_str().replace(OFFICIAL_ACCOUNT, appid);
-        browser.follow(&callback).await.unwrap();
-        assert!(browser.cookie(SESSION_COOKIE).is_some(), "{appid:?}");
+        visitor.browser.follow(&callback).await.unwrap();
+        assert!(visitor.session().is_some(), "{appid:?}");
     }
-    let exchanges = requests(&stack, COMPONENT_EXCHANGE);
+    let exchanges = stack.requests(COMPONENT_EXCHANGE);
     assert_eq!(exchanges.len(), 4);
     assert!(exchanges.iter().all(|entry| entry.appid.as_deref() == Some(OFFICIAL_ACCOUNT)));
 }
@@ -125,12 +115,12 @@ async fn what_the_callback_says_of_the_app_decides_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_website_app_acts_for_itself() {
     let stack = stack().await;
-    let browser = desktop(&stack);
-    log_in_by_qr(&stack, &browser, AUTHORIZE, "lin").await.unwrap();
-    assert!(requests(&stack, COMPONENT_EXCHANGE).is_empty());
-    let [exchange] = requests(&stack, EXCHANGE).try_into().unwrap();
+    let visitor = desktop(&stack);
+    visitor.log_in_at(AUTHORIZE).await.unwrap();
+    assert!(stack.requests(COMPONENT_EXCHANGE).is_empty());
+    let [exchange] = stack.requests(EXCHANGE).try_into().unwrap();
     assert_eq!(names(&exchange), ["appid", "secret", "code", "grant_type"]);
-    assert_eq!(requests(&stack, "/connect/qrconnect")[0].parameter("component_appid"), None);
+    assert_eq!(stack.requests("/connect/qrconnect")[0].parameter("component_appid"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,19 +128,19 @@ async fn a_platform_is_nobodys_unless_it_is_configured() {
     // A token alone names no platform.
     for options in [Options::default(), Options::default().with("COMPONENT_TOKENS", TOKENS)] {
         let stack = start(options).await;
-        let hops = log_in(&stack.browser()).await.unwrap();
+        let hops = stack.visitor("lin").log_in().await.unwrap();
         assert!(!hops[0].location().unwrap().contains("component"));
-        assert!(requests(&stack, COMPONENT_EXCHANGE).is_empty());
-        assert_eq!(requests(&stack, EXCHANGE).len(), 1);
+        assert!(stack.requests(COMPONENT_EXCHANGE).is_empty());
+        assert_eq!(stack.requests(EXCHANGE).len(), 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_login_of_a_platform_does_without_the_unionid() {
     let stack = start(options().with("SILENT_UNIONID", "true")).await;
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
-    assert_eq!(userinfo(&browser).await.unwrap().json().unwrap().get("unionid"), None);
+    let visitor = stack.visitor("lin");
+    visitor.log_in().await.unwrap();
+    assert_eq!(visitor.userinfo().await.unwrap().json().unwrap().get("unionid"), None);
     let ledger = stack.simulator().ledger();
     assert!(ledger.iter().all(|entry| !entry.path.starts_with("/cgi-bin/")));
 }
@@ -159,40 +149,38 @@ async fn a_silent_login_of_a_platform_does_without_the_unionid() {
 async fn a_snapshot_visitor_gets_no_session_here_either() {
     let stack = stack().await;
     stack.simulator().knobs(|knobs| knobs.snapshot = Snapshot::On);
-    let browser = stack.browser();
-    let hops = browser.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let hops = visitor.browser.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await.unwrap();
     assert!(hops.last().unwrap().text().contains("使用完整服务"));
-    assert!(sessions(&stack).unwrap().is_empty());
+    assert!(stack.sessions().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_of_the_platform_ends_where_it_can_be_mended() {
     let stack = stack().await;
-    for errcode in [61003, 61004, 61007, 61011, 61014, 61005, 61006, 41021] {
-        script(&stack, COMPONENT_EXCHANGE, errcode, 1);
-        let page = leads_to(&stack.browser()).await.unwrap();
-        assert!(page.starts_with(MISCONFIGURED), "{errcode}: {page}");
-        let line = stack.logs().wait_for(&format!(r#""errcode":{errcode}"#)).await.unwrap().text;
-        assert!(line.contains(r#""level":"ERROR""#) && line.contains("misconfigured"), "{line}");
+    for code in [61003, 61004, 61007, 61011, 61014, 61005, 61006, 41021] {
+        stack.script(COMPONENT_EXCHANGE, errcode(code), 1);
+        let page = leads_to(&stack).await.unwrap();
+        assert!(page.starts_with(MISCONFIGURED), "{code}: {page}");
+        let line = alarm(&stack, &format!(r#""errcode":{code}"#)).await.unwrap().text;
+        assert!(line.contains("misconfigured"), "{line}");
     }
-    for errcode in [61009, 61010, 61023, 40029, 40163] {
-        script(&stack, COMPONENT_EXCHANGE, errcode, 1);
-        let fresh = leads_to(&stack.browser()).await.unwrap();
-        assert_eq!(fresh, format!("{AUTHORIZE}?attempt=2"), "{errcode}");
+    for code in [61009, 61010, 61023, 40029, 40163] {
+        stack.script(COMPONENT_EXCHANGE, errcode(code), 1);
+        let fresh = leads_to(&stack).await.unwrap();
+        assert_eq!(fresh, FRESH_LOGIN, "{code}");
     }
-    assert!(sessions(&stack).unwrap().is_empty());
+    assert!(stack.sessions().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_withdrew_from_the_platform_is_no_visitors_fault() {
     let stack = stack().await;
     // Between the page and the callback.
-    let browser = stack.browser();
-    let began = browser.get(AUTHORIZE).await.unwrap();
-    let wechat = began.redirect().unwrap().unwrap();
-    let callback = browser.get(wechat.as_str()).await.unwrap().redirect().unwrap().unwrap();
+    let visitor = stack.visitor("lin");
+    let callback = visitor.come_back(AUTHORIZE).await.unwrap();
     stack.simulator().settings(|settings| settings.components[0].authorizers.clear());
-    let page = browser.get(callback.as_str()).await.unwrap();
+    let page = visitor.open(callback.as_str()).await.unwrap();
     assert!(page.location().unwrap().starts_with(MISCONFIGURED));
     assert!(stack.stop().await.text().contains(r#""errcode":61003"#));
 }
@@ -206,10 +194,10 @@ async fn a_token_that_is_missing_is_a_wrong_configuration() {
         options().with("COMPONENT_TOKENS", r#"{"wx0000000000000eee":"90_other"}"#),
     ] {
         let stack = start(options).await;
-        let page = leads_to(&stack.browser()).await.unwrap();
+        let page = leads_to(&stack).await.unwrap();
         assert!(page.starts_with(MISCONFIGURED), "{page}");
         // Nothing was sent without it, and not with the secret of the account instead.
-        assert!(requests(&stack, COMPONENT_EXCHANGE).is_empty() && requests(&stack, EXCHANGE).is_empty());
+        assert!(stack.requests(COMPONENT_EXCHANGE).is_empty() && stack.requests(EXCHANGE).is_empty());
         assert!(stack.stop().await.text().contains(r#""outcome":"secrets_wrong""#));
     }
 }
@@ -217,62 +205,61 @@ async fn a_token_that_is_missing_is_a_wrong_configuration() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_wechat_refuses_is_a_wrong_configuration() {
     let stack = start(options().with("COMPONENT_TOKENS", r#"{"wx0000000000000ddd":"90_stale"}"#)).await;
-    let page = leads_to(&stack.browser()).await.unwrap();
+    let page = leads_to(&stack).await.unwrap();
     assert!(page.starts_with(MISCONFIGURED), "{page}");
-    assert_eq!(requests(&stack, COMPONENT_EXCHANGE).len(), 1);
-    let line = stack.logs().wait_for(r#""errcode":40001"#).await.unwrap().text;
-    assert!(line.contains(r#""level":"ERROR""#), "{line}");
+    assert_eq!(stack.requests(COMPONENT_EXCHANGE).len(), 1);
+    alarm(&stack, r#""errcode":40001"#).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_renewed_through_the_platform() {
     let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
+    let visitor = stack.visitor("lin");
+    visitor.log_in_with_profile().await.unwrap();
     stack.simulator().clear_ledger();
     stack.simulator().act(&Action::ExpireAccessTokens);
-    let shown = userinfo(&browser).await.unwrap().json().unwrap();
+    let shown = visitor.userinfo().await.unwrap().json().unwrap();
     assert_eq!((&shown["nickname"], &shown["scope"]), (&"小满🌾".into(), &"snsapi_userinfo".into()));
-    assert!(requests(&stack, REFRESH).is_empty());
-    let [refresh] = requests(&stack, COMPONENT_REFRESH).try_into().unwrap();
+    assert!(stack.requests(REFRESH).is_empty());
+    let [refresh] = stack.requests(COMPONENT_REFRESH).try_into().unwrap();
     assert_eq!(
         names(&refresh),
         ["appid", "grant_type", "component_appid", "component_access_token", "refresh_token"]
     );
     assert_eq!(refresh.parameter("appid"), Some(OFFICIAL_ACCOUNT));
     assert_eq!(refresh.parameter("component_access_token"), Some(TOKEN));
-    assert_eq!(requests(&stack, PROFILE).len(), 2);
+    assert_eq!(stack.requests(PROFILE).len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_that_the_platform_cannot_make_costs_nobody_the_session() {
     let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
-    for errcode in [61003, 61004, 61014] {
+    let visitor = stack.visitor("lin");
+    visitor.log_in_with_profile().await.unwrap();
+    for code in [61003, 61004, 61014] {
         stack.simulator().act(&Action::ExpireAccessTokens);
-        script(&stack, COMPONENT_REFRESH, errcode, 1);
+        stack.script(COMPONENT_REFRESH, errcode(code), 1);
         // What was read before is shown, and an operator is told.
-        let answer = userinfo(&browser).await.unwrap();
-        assert_eq!(answer.status, 200, "{errcode}: {}", answer.text());
-        assert_eq!(answer.json().unwrap()["nickname"], "小满🌾", "{errcode}");
-        let line = stack.logs().wait_for(&format!(r#""errcode":{errcode}"#)).await.unwrap().text;
-        assert!(line.contains(r#""level":"ERROR""#) && line.contains("shown_stale"), "{line}");
+        let answer = visitor.userinfo().await.unwrap();
+        assert_eq!(answer.status, 200, "{code}: {}", answer.text());
+        assert_eq!(answer.json().unwrap()["nickname"], "小满🌾", "{code}");
+        let line = alarm(&stack, &format!(r#""errcode":{code}"#)).await.unwrap().text;
+        assert!(line.contains("shown_stale"), "{line}");
     }
     // But a grant that is gone is gone.
-    script(&stack, COMPONENT_REFRESH, 61023, 1);
-    assert_eq!(userinfo(&browser).await.unwrap().status, 401);
+    stack.script(COMPONENT_REFRESH, errcode(61023), 1);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platforms_stale_token_costs_nobody_the_session() {
     let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
+    let visitor = stack.visitor("lin");
+    visitor.log_in_with_profile().await.unwrap();
     stack.simulator().act(&Action::ExpireAccessTokens);
     // The other system has replaced the token, and ours is the one before.
     stack.simulator().settings(|settings| settings.components[0].access_token = "90_newer".to_owned());
-    let answer = userinfo(&browser).await.unwrap();
+    let answer = visitor.userinfo().await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json().unwrap()["nickname"], "小满🌾");
 }
@@ -283,8 +270,8 @@ async fn a_token_that_the_platform_replaced_is_read_again() {
     let secrets = SecretsManager::start().await.unwrap();
     secrets.put(r#"{"wx0000000000000ddd":"90_of_two_hours_ago"}"#);
     let stack = start(secrets.hold(options(), "COMPONENT_TOKENS")).await;
-    assert!(leads_to(&stack.browser()).await.unwrap().starts_with(MISCONFIGURED));
+    assert!(leads_to(&stack).await.unwrap().starts_with(MISCONFIGURED));
     secrets.put(TOKENS);
-    log_in(&stack.browser()).await.unwrap();
+    stack.visitor("lin").log_in().await.unwrap();
     assert!(stack.stop().await.text().contains(r#""outcome":"credentials_rotated""#));
 }

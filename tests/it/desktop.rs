@@ -1,44 +1,34 @@
 //! Login by QR code, in any browser but WeChat's: `snsapi_login` with the website app.
 
 use harness::{
-    Answer, Browser, Failure, Options, Result, Stack,
-    browser::{DESKTOP_USER_AGENT, Visit},
+    Answer, Failure, Options, Result, Stack, Visitor,
+    browser::Visit,
+    database::attribute,
+    places::{ARRIVAL, AUTHORIZE, EXCHANGE, FRESH_LOGIN, PROFILE, callback, parameter},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, WECHAT_OPEN_URL},
 };
 use simulator::{Action, QrCode, QrProgress};
-use url::Url;
 
-use crate::support::{
-    AUTHORIZE, EXCHANGE, NOT_A_PAGE_FRAMES, PROFILE, SESSION_COOKIE, allow, assert_secured, attribute,
-    logins, requests, sessions, stack, userinfo,
-};
+use crate::support::{NOT_A_PAGE_FRAMES, assert_secured, stack};
 
 /// WeChat's page with a QR code, in the documented order.
 const LOCATION: &str = "https://open.weixin.qq.com/connect/qrconnect?appid=wx0000000000000bbb\
     &redirect_uri=https%3A%2F%2Flogin.example.com%2Fcallback&response_type=code&scope=snsapi_login\
     &state=[STATE][LANG]#wechat_redirect";
-const ME: &str = "https://www.example.com/me#";
-const FRESH: &str = "https://login.example.com/authorize?attempt=2";
 
-/// A browser on a desktop.
-pub fn desktop(stack: &Stack) -> Browser {
-    stack.browser().with_user_agent(DESKTOP_USER_AGENT)
-}
-
-/// The value of a parameter of an address.
-pub fn parameter(url: &Url, name: &str) -> Result<String> {
-    let found = url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-    found.ok_or_else(|| Failure::new(format!("no {name} in {url}")))
+/// Somebody with a browser on a desktop.
+pub fn desktop(stack: &Stack) -> Visitor {
+    stack.visitor("lin").at_a_computer()
 }
 
 /// Opens a link as far as the page with the QR code.
-pub async fn show(stack: &Stack, browser: &Browser, link: &str) -> Result<QrCode> {
-    let hops = browser.follow(link).await?;
+pub async fn show(stack: &Stack, visitor: &Visitor, link: &str) -> Result<QrCode> {
+    let hops = visitor.browser.follow(link).await?;
     let page = hops.last().ok_or_else(|| Failure::new("no answer"))?;
     if page.url.path() != "/connect/qrconnect" || page.status != 200 {
         return Err(Failure::new(format!("no QR code: {} {}", page.status, page.url)));
     }
-    let state = parameter(&page.url, "state")?;
+    let state = parameter(page.url.as_str(), "state");
     let shown = stack.simulator().qr_codes().into_iter().find(|code| code.state == state);
     shown.ok_or_else(|| Failure::new(format!("no QR code: {}", page.text())))
 }
@@ -57,35 +47,14 @@ fn scanned_by(stack: &Stack, code: &QrCode, person: &str) -> Result<()> {
     act(stack, &Action::Scan { uuid: Some(code.uuid.clone()), person: Some(person.to_owned()) })
 }
 
-/// Opens a link, and somebody scans the QR code and confirms; the callback, not opened yet.
-pub async fn scan(stack: &Stack, browser: &Browser, link: &str, person: &str) -> Result<String> {
-    let code = show(stack, browser, link).await?;
-    scanned_by(stack, &code, person)?;
-    act(stack, &Action::Confirm { uuid: Some(code.uuid.clone()) })?;
-    match progress(stack, &code)? {
-        QrProgress::Confirmed { location, .. } => Ok(location),
-        other => Err(Failure::new(format!("not confirmed: {other:?}"))),
-    }
-}
-
-/// WeChat's page goes to a callback, as its script does.
-pub async fn arrive(browser: &Browser, callback: &str) -> Result<Vec<Answer>> {
-    browser.walk(Visit::link(callback, WECHAT_OPEN_URL)).await
-}
-
-/// Logs this browser in by QR code; the answers from the callback on.
-pub async fn log_in_by_qr(stack: &Stack, browser: &Browser, link: &str, person: &str) -> Result<Vec<Answer>> {
-    let callback = scan(stack, browser, link, person).await?;
-    let hops = arrive(browser, &callback).await?;
-    if browser.cookie(SESSION_COOKIE).is_none() {
-        return Err(Failure::new(format!("no login: {:?}", hops.first().and_then(Answer::location))));
-    }
-    Ok(hops)
+/// WeChat's page goes to a callback, as its script does; the answers, hop by hop.
+pub async fn arrive(visitor: &Visitor, callback: &str) -> Result<Vec<Answer>> {
+    visitor.browser.walk(Visit::link(callback, WECHAT_OPEN_URL)).await
 }
 
 /// Where the callback leads, opened as WeChat's page does.
-async fn leads_to(browser: &Browser, callback: &str) -> Result<String> {
-    let answer = browser.send(Visit::link(callback, WECHAT_OPEN_URL)).await?;
+async fn leads_to(visitor: &Visitor, callback: &str) -> Result<String> {
+    let answer = visitor.call_back(callback).await?;
     if answer.status != 303 {
         return Err(Failure::new(format!("{}: {}", answer.status, answer.text())));
     }
@@ -103,30 +72,31 @@ async fn a_desktop_is_sent_to_the_qr_code_in_the_documented_order() {
         ("?lang=zh_TW", "&lang=cn"),
         ("?lang=en", "&lang=en"),
     ] {
-        let answer = desktop(&stack).get(&format!("{AUTHORIZE}{query}")).await.unwrap();
+        let answer = desktop(&stack).open(&format!("{AUTHORIZE}{query}")).await.unwrap();
         assert_eq!(answer.status, 302, "{query}");
-        let state = parameter(&answer.redirect().unwrap().unwrap(), "state").unwrap();
+        let state = parameter(answer.location().unwrap(), "state");
         let expected = LOCATION.replace("[STATE]", &state).replace("[LANG]", lang);
         assert_eq!(answer.location(), Some(expected.as_str()), "{query}");
         assert_secured(&answer.headers, query);
     }
-    for login in logins(&stack).unwrap() {
+    for login in stack.logins().unwrap() {
         assert_eq!((attribute(&login, "app"), attribute(&login, "scope")), (WEBSITE_APP, "snsapi_login"));
     }
-    let page = desktop(&stack).follow(&format!("{AUTHORIZE}?lang=en")).await.unwrap().pop().unwrap();
+    let page = desktop(&stack).browser.follow(&format!("{AUTHORIZE}?lang=en")).await.unwrap().pop().unwrap();
     assert!(page.text().contains("<html lang=\"en\""), "{}", page.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_scans_and_confirms_is_logged_in_with_profile_and_unionid() {
     let stack = stack().await.unwrap();
-    let browser = desktop(&stack);
-    let hops = log_in_by_qr(&stack, &browser, AUTHORIZE, "zhou").await.unwrap();
+    let visitor = desktop(&stack);
+    let callback = visitor.hand_to("zhou").come_back(AUTHORIZE).await.unwrap();
+    let hops = arrive(&visitor, &callback).await.unwrap();
     let places: Vec<_> = hops.iter().map(|hop| (hop.status, hop.url.path())).collect();
     assert_eq!(places, [(303, "/callback"), (200, "/me")]);
-    assert_eq!(hops[0].location(), Some(ME));
+    assert_eq!(hops[0].location(), Some(ARRIVAL));
 
-    let shown = userinfo(&browser).await.unwrap().json().unwrap();
+    let shown = visitor.userinfo().await.unwrap().json().unwrap();
     let simulator = stack.simulator();
     assert_eq!(shown["openid"], simulator.openid("zhou", WEBSITE_APP));
     assert_eq!(shown["unionid"], simulator.unionid("zhou", WEBSITE_APP).unwrap());
@@ -134,85 +104,85 @@ async fn whoever_scans_and_confirms_is_logged_in_with_profile_and_unionid() {
 
     let asked: Vec<_> = simulator.ledger().into_iter().map(|entry| entry.path).collect();
     assert_eq!(asked, ["/connect/qrconnect", EXCHANGE, PROFILE]);
-    assert_eq!(requests(&stack, EXCHANGE)[0].appid.as_deref(), Some(WEBSITE_APP));
-    assert_eq!(sessions(&stack).unwrap().len(), 1);
-    assert!(browser.rejected_cookies().is_empty(), "{:?}", browser.rejected_cookies());
+    assert_eq!(stack.requests(EXCHANGE)[0].appid.as_deref(), Some(WEBSITE_APP));
+    assert_eq!(stack.sessions().unwrap().len(), 1);
+    assert!(visitor.browser.rejected_cookies().is_empty(), "{:?}", visitor.browser.rejected_cookies());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_scans_decides_and_not_whoever_looks() {
     let stack = stack().await.unwrap();
     let (one, other) = (desktop(&stack), desktop(&stack));
-    let callback = scan(&stack, &one, AUTHORIZE, "lin").await.unwrap();
+    let callback = one.come_back(AUTHORIZE).await.unwrap();
     // The link with the code, in another browser: nobody is logged in there, and the code is worth nothing
     // to anybody any more. The login is; it is scanned once more.
     show(&stack, &other, AUTHORIZE).await.unwrap();
-    assert_eq!(leads_to(&other, &callback).await.unwrap(), FRESH);
-    assert!(requests(&stack, EXCHANGE).is_empty() && sessions(&stack).unwrap().is_empty());
-    assert_eq!(leads_to(&one, &callback).await.unwrap(), FRESH);
-    let again = scan(&stack, &one, FRESH, "lin").await.unwrap();
+    assert_eq!(leads_to(&other, &callback).await.unwrap(), FRESH_LOGIN);
+    assert!(stack.requests(EXCHANGE).is_empty() && stack.sessions().unwrap().is_empty());
+    assert_eq!(leads_to(&one, &callback).await.unwrap(), FRESH_LOGIN);
+    let again = one.come_back(FRESH_LOGIN).await.unwrap();
     arrive(&one, &again).await.unwrap();
-    let shown = userinfo(&one).await.unwrap().json().unwrap();
+    let shown = one.userinfo().await.unwrap().json().unwrap();
     assert_eq!(shown["openid"], stack.simulator().openid("lin", WEBSITE_APP));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_cancels_or_waits_too_long_is_not_called_back() {
     let stack = stack().await.unwrap();
-    let browser = desktop(&stack);
-    let cancelled = show(&stack, &browser, AUTHORIZE).await.unwrap();
+    let visitor = desktop(&stack);
+    let cancelled = show(&stack, &visitor, AUTHORIZE).await.unwrap();
     scanned_by(&stack, &cancelled, "lin").unwrap();
     act(&stack, &Action::Cancel { uuid: Some(cancelled.uuid.clone()) }).unwrap();
     assert!(matches!(progress(&stack, &cancelled).unwrap(), QrProgress::Cancelled { .. }));
 
-    let expired = show(&stack, &browser, AUTHORIZE).await.unwrap();
+    let expired = show(&stack, &visitor, AUTHORIZE).await.unwrap();
     act(&stack, &Action::ExpireQrCodes).unwrap();
     assert!(scanned_by(&stack, &expired, "lin").is_err());
 
-    assert!(requests(&stack, EXCHANGE).is_empty());
-    assert!(sessions(&stack).unwrap().is_empty() && browser.cookie(SESSION_COOKIE).is_none());
-    assert!(logins(&stack).unwrap().iter().all(|login| login.get("claimed_code").is_none()));
+    assert!(stack.requests(EXCHANGE).is_empty());
+    assert!(stack.sessions().unwrap().is_empty() && visitor.session().is_none());
+    assert!(stack.logins().unwrap().iter().all(|login| login.get("claimed_code").is_none()));
     // The same browser logs in all the same.
-    log_in_by_qr(&stack, &browser, AUTHORIZE, "lin").await.unwrap();
+    visitor.log_in_at(AUTHORIZE).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_that_calls_back_returns_to_the_page() {
     let stack = stack().await.unwrap();
-    let browser = desktop(&stack);
+    let visitor = desktop(&stack);
     for denial in ["", "code=&", "code=authdeny&"] {
-        let code = show(&stack, &browser, AUTHORIZE).await.unwrap();
+        let code = show(&stack, &visitor, AUTHORIZE).await.unwrap();
         let callback = format!("{}?{denial}state={}", code.redirect_uri, code.state);
         let denied = "https://www.example.com/me?error=access_denied#";
-        assert_eq!(leads_to(&browser, &callback).await.unwrap(), denied, "{denial}");
+        assert_eq!(leads_to(&visitor, &callback).await.unwrap(), denied, "{denial}");
     }
-    assert!(requests(&stack, EXCHANGE).is_empty());
+    assert!(stack.requests(EXCHANGE).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_of_the_website_app_lives_ten_minutes() {
     let stack = stack().await.unwrap();
-    for (age, expected) in [(599, ME), (601, FRESH)] {
-        let browser = desktop(&stack);
-        let callback = scan(&stack, &browser, AUTHORIZE, "lin").await.unwrap();
+    for (age, expected) in [(599, ARRIVAL), (601, FRESH_LOGIN)] {
+        let visitor = desktop(&stack);
+        let callback = visitor.come_back(AUTHORIZE).await.unwrap();
         stack.simulator().advance(age);
-        assert_eq!(leads_to(&browser, &callback).await.unwrap(), expected, "{age}");
+        assert_eq!(leads_to(&visitor, &callback).await.unwrap(), expected, "{age}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_in_a_frame_says_so_and_the_button_leaves_the_frame() {
     let stack = stack().await.unwrap();
-    let browser = desktop(&stack);
-    let callback = scan(&stack, &browser, AUTHORIZE, "lin").await.unwrap();
+    let visitor = desktop(&stack);
+    let callback = visitor.come_back(AUTHORIZE).await.unwrap();
     for kind in ["iframe", "frame"] {
         let framed = |url: &str| Visit::link(url, WECHAT_OPEN_URL).header("sec-fetch-dest", kind);
-        let answer = browser.send(framed(&callback)).await.unwrap();
+        let answer = visitor.send(framed(&callback)).await.unwrap();
         let location = answer.location().unwrap().to_owned();
         assert_eq!(answer.status, 303);
         assert!(location.starts_with("https://login.example.com/error?reason=not_a_page&id="), "{location}");
 
-        let page = browser.send(framed(&location)).await.unwrap();
+        let page = visitor.send(framed(&location)).await.unwrap();
         assert_eq!(page.status, 403, "{}", page.text());
         assert_secured(&page.headers, kind);
         let policy = page.header("content-security-policy").unwrap();
@@ -220,22 +190,20 @@ async fn a_callback_in_a_frame_says_so_and_the_button_leaves_the_frame() {
         assert_eq!(page.header("x-frame-options"), None);
         assert!(page.text().contains("href=\"/authorize\" target=\"_top\""), "{}", page.text());
     }
-    assert!(requests(&stack, EXCHANGE).is_empty() && sessions(&stack).unwrap().is_empty());
+    assert!(stack.requests(EXCHANGE).is_empty() && stack.sessions().unwrap().is_empty());
     // Nothing was claimed: as a page of its own, the callback is as good as before.
-    assert_eq!(leads_to(&browser, &callback).await.unwrap(), ME);
+    assert_eq!(leads_to(&visitor, &callback).await.unwrap(), ARRIVAL);
     // Any other page of ours stays out of frames.
-    let other = browser.get("https://login.example.com/error?reason=login_expired").await.unwrap();
+    let other = visitor.open("https://login.example.com/error?reason=login_expired").await.unwrap();
     assert!(other.header("content-security-policy").unwrap().contains("frame-ancestors 'none'"));
 }
 
 /// A browser with a login of each app under way, and the callback of each.
-async fn two_logins(stack: &Stack) -> Result<(Browser, [String; 2])> {
-    let phone = stack.browser();
-    let began = phone.get(AUTHORIZE).await?;
-    let wechat = began.redirect()?.ok_or_else(|| Failure::new("no redirect"))?;
-    let of_account = phone.get(wechat.as_str()).await?.location().unwrap_or_default().to_owned();
-    let desk = phone.clone().with_user_agent(DESKTOP_USER_AGENT);
-    let of_website = scan(stack, &desk, AUTHORIZE, "lin").await?;
+async fn two_logins(stack: &Stack) -> Result<(Visitor, [String; 2])> {
+    let phone = stack.visitor("lin");
+    let of_account = phone.come_back(AUTHORIZE).await?;
+    let desk = phone.at_a_computer();
+    let of_website = desk.come_back(AUTHORIZE).await?;
     Ok((desk, [of_account, of_website]))
 }
 
@@ -249,18 +217,17 @@ async fn a_code_of_one_app_never_meets_the_secret_of_the_other() {
     for (login, code) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
         for claimed in ["", "&appid=wx0000000000000aaa", "&appid=wx0000000000000bbb"] {
             let stack = stack().await.unwrap();
-            let (browser, callbacks) = two_logins(&stack).await.unwrap();
-            let parsed = [&callbacks[login], &callbacks[code]].map(|url| Url::parse(url).unwrap());
+            let (visitor, callbacks) = two_logins(&stack).await.unwrap();
             let (state, bearer) =
-                (parameter(&parsed[0], "state").unwrap(), parameter(&parsed[1], "code").unwrap());
-            let callback = format!("https://login.example.com/callback?code={bearer}&state={state}{claimed}");
+                (parameter(&callbacks[login], "state"), parameter(&callbacks[code], "code"));
+            let callback = format!("{}{claimed}", callback(&bearer, &state));
             let told = format!("login {login}, code {code}, {claimed:?}");
-            let expected = if login == code { ME } else { FRESH };
-            assert_eq!(leads_to(&browser, &callback).await.unwrap(), expected, "{told}");
-            assert_eq!(sessions(&stack).unwrap().len(), usize::from(login == code), "{told}");
+            let expected = if login == code { ARRIVAL } else { FRESH_LOGIN };
+            assert_eq!(leads_to(&visitor, &callback).await.unwrap(), expected, "{told}");
+            assert_eq!(stack.sessions().unwrap().len(), usize::from(login == code), "{told}");
 
             // The stored login decides, and the app goes with its own secret.
-            let exchanges = requests(&stack, EXCHANGE);
+            let exchanges = stack.requests(EXCHANGE);
             assert_eq!(exchanges.len(), 1, "{told}");
             let sent = exchanges[0].appid.as_deref().unwrap();
             assert_eq!((sent, exchanges[0].parameter("secret").unwrap()), secrets[login], "{told}");
@@ -273,12 +240,11 @@ async fn a_code_of_one_app_never_meets_the_secret_of_the_other() {
 async fn the_stored_login_decides_even_when_the_link_would_go_another_way() {
     // Begun by QR code; the browser says it is WeChat's by the time it is called back, and the other way.
     let stack = stack().await.unwrap();
-    allow(&stack);
     let (desk, [of_account, of_website]) = two_logins(&stack).await.unwrap();
     let phone = desk.clone().with_user_agent(harness::browser::WECHAT_USER_AGENT);
-    assert_eq!(leads_to(&phone, &of_website).await.unwrap(), ME);
-    assert_eq!(leads_to(&desk, &of_account).await.unwrap(), ME);
-    let apps: Vec<_> = requests(&stack, EXCHANGE).into_iter().filter_map(|entry| entry.appid).collect();
+    assert_eq!(leads_to(&phone, &of_website).await.unwrap(), ARRIVAL);
+    assert_eq!(leads_to(&desk, &of_account).await.unwrap(), ARRIVAL);
+    let apps: Vec<_> = stack.requests(EXCHANGE).into_iter().filter_map(|entry| entry.appid).collect();
     assert_eq!(apps, [WEBSITE_APP, OFFICIAL_ACCOUNT]);
 }
 
@@ -286,10 +252,10 @@ async fn the_stored_login_decides_even_when_the_link_would_go_another_way() {
 async fn a_missing_secret_of_the_website_app_costs_no_login_in_wechat() {
     let secrets = r#"{"wx0000000000000aaa":"5ec2e7aaaaaaaaaaaaaaaaaaaaaaaaaa"}"#;
     let stack = Stack::start(Options::default().with("APP_SECRETS", secrets)).await.unwrap();
-    let browser = desktop(&stack);
-    let callback = scan(&stack, &browser, AUTHORIZE, "lin").await.unwrap();
-    let page = leads_to(&browser, &callback).await.unwrap();
+    let visitor = desktop(&stack);
+    let callback = visitor.come_back(AUTHORIZE).await.unwrap();
+    let page = leads_to(&visitor, &callback).await.unwrap();
     assert!(page.starts_with("https://login.example.com/error?reason=misconfigured&id="), "{page}");
-    assert!(requests(&stack, EXCHANGE).is_empty());
-    crate::support::log_in(&stack.browser()).await.unwrap();
+    assert!(stack.requests(EXCHANGE).is_empty());
+    stack.visitor("lin").log_in().await.unwrap();
 }

@@ -7,11 +7,17 @@
 
 use std::collections::BTreeSet;
 
-use harness::{Failure, Options, Result, Stack, event::to_response, events::Event};
+use harness::{
+    Failure, Options, Result, Stack,
+    database::attribute,
+    event::to_response,
+    events::Event,
+    places::{EXCHANGE, SESSION_CLEARED},
+};
 use serde_json::Value;
 use simulator::Fault;
 
-use crate::support::{EXCHANGE, assert_secured, attribute, logins, requests, sessions, text};
+use crate::support::{assert_secured, text};
 
 use Answer::{Empty, Fresh, Json, Page, QrCode, Redirect, Text, Wechat};
 
@@ -274,7 +280,7 @@ async fn every_event_is_answered_as_its_row_says() {
         event.check(&answer).unwrap();
 
         // A login that begins leaves one item and the cookie; everything else leaves nothing.
-        let stored = logins(&stack).unwrap();
+        let stored = stack.logins().unwrap();
         let fresh: Vec<_> =
             stored.iter().filter(|item| !begun.contains(attribute(item, "id"))).cloned().collect();
         let cookies = answer["cookies"].as_array().cloned().unwrap_or_default();
@@ -289,12 +295,12 @@ async fn every_event_is_answered_as_its_row_says() {
                 if (event.function == "logout" || event.name.starts_with("userinfo-delete"))
                     && !event.name.contains("preflight") =>
             {
-                assert_eq!(cookies, [crate::support::SESSION_CLEARED], "{}", event.name);
+                assert_eq!(cookies, [SESSION_CLEARED], "{}", event.name);
                 assert!(fresh.is_empty(), "{}", event.name);
             }
             _ => assert!(fresh.is_empty() && cookies.is_empty(), "{}: {answer}", event.name),
         }
-        assert!(sessions(&stack).unwrap().is_empty(), "{}", event.name);
+        assert!(stack.sessions().unwrap().is_empty(), "{}", event.name);
     }
     assert!(stack.simulator().ledger().is_empty());
     assert!(stack.functions().names().iter().all(|name| stack.functions().cold_starts(name) == 1));
@@ -336,8 +342,8 @@ async fn the_callback_events_that_are_well_formed_log_in_once_their_login_is_sto
         assert_eq!(answer["statusCode"], 303, "{answer}");
         assert_eq!(answer["headers"]["location"], "https://www.example.com/#/orders/7", "{answer}");
         assert!(answer["cookies"][0].as_str().unwrap().starts_with("__Host-session="), "{answer}");
-        assert_eq!(requests(&stack, EXCHANGE).len(), 1);
-        assert_eq!(sessions(&stack).unwrap().len(), 1);
+        assert_eq!(stack.requests(EXCHANGE).len(), 1);
+        assert_eq!(stack.sessions().unwrap().len(), 1);
     }
 }
 

@@ -3,17 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
 use harness::{
-    Browser, Options, Result, Stack,
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP},
+    Options, Result, Stack, Visitor,
+    places::{AUTH, AUTHORIZE, AUTHORIZE_PROFILE, PROFILE, REFRESH, USERINFO},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP, raw},
 };
 use serde_json::{Value, json};
-use simulator::{Action, Fault, ProfileEra};
+use simulator::{Action, ProfileEra};
 
-use crate::desktop::{desktop, log_in_by_qr};
-use crate::support::{
-    AUTH, AUTHORIZE, PROFILE, REFRESH, USERINFO, allow, log_in_at, log_in_with_profile, requests,
-    stack_that_reads_again, userinfo,
-};
+use crate::support::stack_that_reads_again;
 
 /// A stack with today's profiles read again on every occasion, and everybody willing.
 async fn stack() -> Stack {
@@ -27,28 +24,22 @@ async fn legacy() -> Stack {
 }
 
 /// Logs somebody in by either app, with the profile.
-async fn log_in_by(stack: &Stack, app: &str, query: &str, person: &str) -> Result<Browser> {
-    let link = format!("{AUTHORIZE}?scope=snsapi_userinfo{query}");
-    if app == WEBSITE_APP {
-        let browser = desktop(stack);
-        log_in_by_qr(stack, &browser, &link, person).await?;
-        return Ok(browser);
-    }
-    stack.simulator().knobs(|knobs| knobs.current_person = Some(person.to_owned()));
-    let browser = stack.browser();
-    log_in_at(&browser, &link).await?;
-    Ok(browser)
+async fn log_in_by(stack: &Stack, app: &str, query: &str, person: &str) -> Result<Visitor> {
+    let visitor = stack.visitor(person);
+    let visitor = if app == WEBSITE_APP { visitor.at_a_computer() } else { visitor };
+    visitor.log_in_at(&format!("{AUTHORIZE_PROFILE}{query}")).await?;
+    Ok(visitor)
 }
 
-async fn shown(browser: &Browser) -> Value {
-    let answer = userinfo(browser).await.unwrap();
+async fn shown(visitor: &Visitor) -> Value {
+    let answer = visitor.userinfo().await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json().unwrap()
 }
 
 /// The languages that profiles were asked for in, in order.
 fn langs(stack: &Stack) -> Vec<Option<String>> {
-    let entries = requests(stack, PROFILE);
+    let entries = stack.requests(PROFILE);
     entries.iter().map(|entry| entry.parameter("lang").map(str::to_owned)).collect()
 }
 
@@ -64,16 +55,16 @@ async fn a_login_s_language_is_its_profile_s() {
             ("en", ["CN", "Guangdong", "Shenzhen"]),
         ] {
             stack.simulator().clear_ledger();
-            let browser = log_in_by(&stack, app, &format!("&lang={lang}"), "lin").await.unwrap();
-            let profile = shown(&browser).await;
+            let visitor = log_in_by(&stack, app, &format!("&lang={lang}"), "lin").await.unwrap();
+            let profile = shown(&visitor).await;
             let told = [&profile["country"], &profile["province"], &profile["city"]];
             assert_eq!(told, places.map(Value::from).each_ref(), "{app} {lang}");
             // At the callback and when the page asked.
             assert_eq!(langs(&stack), [Some(lang.to_owned()), Some(lang.to_owned())], "{app}");
         }
         stack.simulator().clear_ledger();
-        let browser = log_in_by(&stack, app, "", "lin").await.unwrap();
-        let english = browser.fetch(&format!("{USERINFO}?lang=en"), PAGE_ORIGIN).await.unwrap();
+        let visitor = log_in_by(&stack, app, "", "lin").await.unwrap();
+        let english = visitor.browser.fetch(&format!("{USERINFO}?lang=en"), PAGE_ORIGIN).await.unwrap();
         assert_eq!(english.json().unwrap()["province"], "Guangdong");
         assert_eq!(langs(&stack), [None, Some("en".to_owned())], "{app}");
     }
@@ -94,8 +85,8 @@ async fn every_shape_of_a_profile_is_read() {
                 knobs.sex_as_string = sex_as_string;
                 knobs.unicode_escapes = unicode_escapes;
             });
-            let browser = log_in_by(&stack, app, "&lang=zh_CN", "lin").await.unwrap();
-            let profile = shown(&browser).await;
+            let visitor = log_in_by(&stack, app, "&lang=zh_CN", "lin").await.unwrap();
+            let profile = shown(&visitor).await;
             let is_legacy = era == ProfileEra::Legacy;
             let told = format!("{app} {era:?} {sex_as_string}");
             assert_eq!(profile["nickname"], "小满🌾", "{told}");
@@ -118,11 +109,11 @@ async fn who_has_no_picture_and_who_has_gone_are_people_all_the_same() {
         for era in [ProfileEra::Current, ProfileEra::Legacy] {
             stack.simulator().knobs(|knobs| knobs.user_profile_era = era);
             for (person, nickname) in [("zhou", "周远"), ("gone", "用户已经注销")] {
-                let browser = log_in_by(&stack, app, "", person).await.unwrap();
-                let profile = shown(&browser).await;
+                let visitor = log_in_by(&stack, app, "", person).await.unwrap();
+                let profile = shown(&visitor).await;
                 assert_eq!((&profile["nickname"], &profile["headimgurl"]), (&nickname.into(), &"".into()));
                 assert_eq!(profile["openid"], stack.simulator().openid(person, app));
-                let page = browser.get(USERINFO).await.unwrap().text();
+                let page = visitor.userinfo_page().await.unwrap().text();
                 assert!(page.contains(nickname) && !page.contains("<img"), "{page}");
             }
         }
@@ -132,13 +123,13 @@ async fn who_has_no_picture_and_who_has_gone_are_people_all_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_follows_the_person_who_changes_it() {
     let stack = stack().await;
-    let browser = log_in_by(&stack, WEBSITE_APP, "", "lin").await.unwrap();
-    assert_eq!(shown(&browser).await["nickname"], "小满🌾");
+    let visitor = log_in_by(&stack, WEBSITE_APP, "", "lin").await.unwrap();
+    assert_eq!(shown(&visitor).await["nickname"], "小满🌾");
     stack.simulator().settings(|settings| {
         let person = &mut settings.people[0];
         (person.nickname, person.avatar) = ("小满".to_owned(), None);
     });
-    let after = shown(&browser).await;
+    let after = shown(&visitor).await;
     assert_eq!((&after["nickname"], &after["headimgurl"]), (&"小满".into(), &"".into()));
 }
 
@@ -148,21 +139,21 @@ async fn a_token_of_either_app_is_renewed_with_its_own_appid() {
         for rotates in [false, true] {
             let stack = stack().await;
             stack.simulator().knobs(|knobs| knobs.refresh_rotates_refresh_token = rotates);
-            let browser = log_in_by(&stack, app, "", "lin").await.unwrap();
+            let visitor = log_in_by(&stack, app, "", "lin").await.unwrap();
             for renewed in 1..=2 {
                 stack.simulator().act(&Action::ExpireAccessTokens);
-                let profile = shown(&browser).await;
+                let profile = shown(&visitor).await;
                 // WeChat lists the scopes with a comma at the end; the session's is what was granted.
                 assert_eq!((&profile["nickname"], &profile["scope"]), (&"小满🌾".into(), &scope.into()));
-                let refreshes = requests(&stack, REFRESH);
+                let refreshes = stack.requests(REFRESH);
                 assert_eq!(refreshes.len(), renewed, "{app}");
                 let names: Vec<_> = refreshes[0].query.iter().map(|(name, _)| name.as_str()).collect();
                 assert_eq!(names, ["appid", "grant_type", "refresh_token"], "no secret, for {app}");
                 assert!(refreshes.iter().all(|entry| entry.appid.as_deref() == Some(app)), "{app}");
             }
             // And the renewed one stands.
-            let verified = browser.fetch(&format!("{USERINFO}?verify=true"), PAGE_ORIGIN).await.unwrap();
-            assert_eq!((verified.status, requests(&stack, AUTH).len()), (200, 1), "{app}");
+            let verified = visitor.verify().await.unwrap();
+            assert_eq!((verified.status, stack.requests(AUTH).len()), (200, 1), "{app}");
         }
     }
 }
@@ -171,7 +162,7 @@ async fn a_token_of_either_app_is_renewed_with_its_own_appid() {
 async fn a_grant_of_a_scan_ends_as_any_other() {
     for cause in [40030, 42002, 42007] {
         let stack = stack().await;
-        let browser = log_in_by(&stack, WEBSITE_APP, "", "lin").await.unwrap();
+        let visitor = log_in_by(&stack, WEBSITE_APP, "", "lin").await.unwrap();
         stack.simulator().act(&Action::ExpireAccessTokens);
         match cause {
             40030 => stack.simulator().act(&Action::RevokeRefreshTokens),
@@ -181,12 +172,12 @@ async fn a_grant_of_a_scan_ends_as_any_other() {
             }
             _ => stack.simulator().act(&Action::ChangePassword { person: "lin".to_owned() }),
         }
-        let answer = userinfo(&browser).await.unwrap();
+        let answer = visitor.userinfo().await.unwrap();
         assert_eq!(answer.status, 401, "{cause}: {}", answer.text());
         assert_eq!(answer.json().unwrap()["authorize_url"], AUTHORIZE);
         // The link leads back to a session.
-        log_in_by_qr(&stack, &browser, AUTHORIZE, "lin").await.unwrap();
-        assert_eq!(shown(&browser).await["nickname"], "小满🌾", "{cause}");
+        visitor.log_in_at(AUTHORIZE).await.unwrap();
+        assert_eq!(shown(&visitor).await["nickname"], "小满🌾", "{cause}");
     }
 }
 
@@ -195,18 +186,17 @@ async fn a_newer_login_elsewhere_ends_no_session() {
     // One living token a person: not documented, and reported.
     let stack = stack().await;
     stack.simulator().knobs(|knobs| knobs.sns_single_live_token = true);
-    let (one, other) = (stack.browser(), stack.browser());
-    log_in_with_profile(&one).await.unwrap();
-    log_in_with_profile(&other).await.unwrap();
-    for browser in [&one, &other, &one] {
-        assert_eq!(shown(browser).await["nickname"], "小满🌾");
+    let (one, other) = (stack.visitor("lin"), stack.visitor("lin"));
+    one.log_in_with_profile().await.unwrap();
+    other.log_in_with_profile().await.unwrap();
+    for visitor in [&one, &other, &one] {
+        assert_eq!(shown(visitor).await["nickname"], "小满🌾");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_on_any_of_wechats_hosts_is_fetched_with_tls() {
     let stack = Stack::start(Options::default()).await.unwrap();
-    allow(&stack);
     let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
     for (told, expected) in [
         ("http://wx.qlogo.cn/mmopen/x/46", "https://wx.qlogo.cn/mmopen/x/46"),
@@ -215,14 +205,11 @@ async fn a_picture_on_any_of_wechats_hosts_is_fetched_with_tls() {
         ("", ""),
     ] {
         let body = json!({ "openid": openid, "nickname": "小满", "headimgurl": told }).to_string();
-        stack.simulator().knobs(|knobs| {
-            let (status, content_type) = (200, "text/plain".to_owned());
-            knobs.script(PROFILE, Fault::Raw { status, content_type, body, latin1: false });
-        });
-        let browser = stack.browser();
-        log_in_with_profile(&browser).await.unwrap();
-        assert_eq!(shown(&browser).await["headimgurl"], expected);
-        let page = browser.get(USERINFO).await.unwrap().text();
+        stack.script(PROFILE, raw(200, &body), 1);
+        let visitor = stack.visitor("lin");
+        visitor.log_in_with_profile().await.unwrap();
+        assert_eq!(shown(&visitor).await["headimgurl"], expected);
+        let page = visitor.userinfo_page().await.unwrap().text();
         assert_eq!(page.contains(&format!("<img src=\"{expected}\"")), !expected.is_empty(), "{page}");
     }
 }

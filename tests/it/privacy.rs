@@ -11,18 +11,18 @@ use std::collections::BTreeSet;
 use harness::{
     Options, Result, Stack,
     browser::Visit,
+    database::{attribute, number},
+    places::{AUTHORIZE, USERINFO},
     stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP},
     time,
+    visitor::callback_of,
 };
 use http::Method;
 use serde_json::Value;
 use simulator::Action;
 
-use crate::desktop::{desktop, log_in_by_qr};
-use crate::support::{
-    AUTHORIZE, USERINFO, allow, attribute, callback_of, log_in, log_in_with_profile, logins, number,
-    only_session, sessions, userinfo,
-};
+use crate::desktop::desktop;
+use crate::support::only_session;
 
 /// How an attribute's value reads.
 #[derive(Clone, Copy)]
@@ -147,8 +147,8 @@ fn ends_in(item: &Value) -> u64 {
 }
 
 fn stored(stack: &Stack) -> Result<Vec<Value>> {
-    let mut items = logins(stack)?;
-    items.extend(sessions(stack)?);
+    let mut items = stack.logins()?;
+    items.extend(stack.sessions()?);
     Ok(items)
 }
 
@@ -163,23 +163,22 @@ async fn live(stack: &Stack) -> Result<BTreeSet<&'static str>> {
         }
         Ok(())
     };
-    allow(stack);
-    let browser = stack.browser();
-    browser.get(&format!("{AUTHORIZE}?lang=zh_TW&scope=auto&return_to={PAGE_ORIGIN}/orders")).await?;
+    let visitor = stack.visitor("lin");
+    visitor.open(&format!("{AUTHORIZE}?lang=zh_TW&scope=auto&return_to={PAGE_ORIGIN}/orders")).await?;
     look()?;
-    let hops = log_in(&browser).await?;
+    let hops = visitor.log_in().await?;
     look()?;
     // Once more, and by somebody else.
-    browser.get(&callback_of(&hops)?).await?;
-    stack.browser().get(&callback_of(&hops)?).await?;
+    visitor.open(&callback_of(&hops)?).await?;
+    stack.visitor("lin").open(&callback_of(&hops)?).await?;
     look()?;
-    log_in_with_profile(&browser).await?;
+    visitor.log_in_with_profile().await?;
     look()?;
     stack.simulator().act(&Action::ExpireAccessTokens);
-    userinfo(&browser).await?;
+    visitor.userinfo().await?;
     look()?;
-    let browser = desktop(stack);
-    log_in_by_qr(stack, &browser, &format!("{AUTHORIZE}?app=website"), "lin").await?;
+    let visitor = desktop(stack);
+    visitor.log_in_at(&format!("{AUTHORIZE}?app=website")).await?;
     look()?;
     Ok(kinds)
 }
@@ -197,9 +196,8 @@ async fn nothing_of_a_person_outlives_the_session() {
     const MINUTE: u64 = 60;
     let options = Options::default().with("SESSION_LIFETIME_SECONDS", "3600");
     let stack = Stack::start(options.with("PROFILE_LIFETIME_SECONDS", "0")).await.unwrap();
-    allow(&stack);
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
+    let visitor = stack.visitor("lin");
+    visitor.log_in_with_profile().await.unwrap();
     let before = only_session(&stack).unwrap();
     assert_eq!(
         number(&before, "expires_at").unwrap() - number(&before, "created_at").unwrap(),
@@ -208,7 +206,7 @@ async fn nothing_of_a_person_outlives_the_session() {
     );
     // Neither a use nor a renewal of its tokens puts its end off.
     stack.simulator().act(&Action::ExpireAccessTokens);
-    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
     let after = only_session(&stack).unwrap();
     assert!(number(&after, "version").unwrap() > number(&before, "version").unwrap(), "{after}");
     assert_eq!(after["expires_at"], before["expires_at"]);
@@ -229,7 +227,7 @@ async fn nothing_of_a_person_outlives_the_session() {
 
     // At its owner's wish it ends now, and leaves digests.
     let visit = Visit::fetch(Method::DELETE, USERINFO, PAGE_ORIGIN);
-    assert_eq!(browser.send(visit).await.unwrap().status, 204);
+    assert_eq!(visitor.send(visit).await.unwrap().status, 204);
     let left = stored(&stack).unwrap();
     assert_eq!(left.len(), 2);
     for item in left {

@@ -5,17 +5,16 @@
 
 use fast_qr::{ECL, QRBuilder, convert::Builder as _, convert::svg::SvgBuilder};
 use harness::{
-    Answer, Browser, Options, Stack,
+    Answer, Options, Stack, Visitor,
     browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
+    database::attribute,
+    places::{AUTHORIZE, EXCHANGE},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
 };
 use simulator::Outcome;
 
-use crate::desktop::{arrive, desktop, scan};
-use crate::support::{
-    AUTHORIZE, EXCHANGE, SESSION_COOKIE, allow, assert_secured, attribute, log_in, log_in_at, logins,
-    requests, stack, userinfo,
-};
+use crate::desktop::{arrive, desktop};
+use crate::support::{allow, assert_secured, stack};
 
 pub const DESKTOP_WECHAT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like \
     Gecko) Chrome/132.0.0.0 Safari/537.36 NetType/WIFI MicroMessenger/7.0.20.1781(0x6700143B) \
@@ -80,20 +79,20 @@ async fn the_browser_the_apps_and_the_wish_decide_the_way() {
             (&account_only, "?app=unknown", Refused),
         ] {
             let told = format!("{agent:?} {wish}");
-            let before = logins(stack).unwrap().len();
-            let browser = stack.browser().with_user_agent(agent);
-            let answer = browser.get(&format!("{AUTHORIZE}{wish}")).await.unwrap();
+            let before = stack.logins().unwrap().len();
+            let visitor = stack.visitor("lin").with_user_agent(agent);
+            let answer = visitor.open(&format!("{AUTHORIZE}{wish}")).await.unwrap();
             assert_secured(&answer.headers, &told);
             assert_eq!(way(&answer), expected, "{told}");
             // A login is stored, and tied to the browser, only if somebody was sent to WeChat.
             let begun = usize::from(matches!(expected, Account | QrCode));
-            assert_eq!(logins(stack).unwrap().len() - before, begun, "{told}");
+            assert_eq!(stack.logins().unwrap().len() - before, begun, "{told}");
             assert_eq!(answer.set_cookies().len(), begun, "{told}");
         }
     }
-    let apps = |stack| {
+    let apps = |stack: &Stack| {
         let mut apps: Vec<_> =
-            logins(stack).unwrap().iter().map(|login| attribute(login, "app").to_owned()).collect();
+            stack.logins().unwrap().iter().map(|login| attribute(login, "app").to_owned()).collect();
         apps.sort();
         apps.dedup();
         apps
@@ -106,22 +105,22 @@ async fn the_browser_the_apps_and_the_wish_decide_the_way() {
 async fn desktop_wechat_logs_in_as_a_phone_does() {
     let stack = stack().await.unwrap();
     for agent in [DESKTOP_WECHAT, MAC_WECHAT] {
-        let browser = stack.browser().with_user_agent(agent);
-        log_in(&browser).await.unwrap();
+        let visitor = stack.visitor("lin").with_user_agent(agent);
+        visitor.log_in().await.unwrap();
         let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
-        assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["openid"], openid);
+        assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["openid"], openid);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_pretends_to_be_wechat_meets_wechats_own_refusal() {
     let stack = stack().await.unwrap();
-    let browser = desktop(&stack);
-    let hops = browser.follow(&format!("{AUTHORIZE}?app=official_account")).await.unwrap();
+    let visitor = desktop(&stack);
+    let hops = visitor.browser.follow(&format!("{AUTHORIZE}?app=official_account")).await.unwrap();
     let last = hops.last().unwrap();
     assert_eq!(last.url.path(), "/connect/oauth2/authorize");
     assert!(last.text().contains("请在微信客户端打开链接"), "{}", last.text());
-    assert!(requests(&stack, EXCHANGE).is_empty());
+    assert!(stack.requests(EXCHANGE).is_empty());
 }
 
 /// The page's link, as the reader sees it and as a browser follows it.
@@ -153,7 +152,7 @@ async fn without_a_website_app_the_same_link_is_shown_to_a_phone() {
         ),
         ("?return_to=%2Fcart", "?return_to=https%3A%2F%2Flogin.example.com%2Fcart"),
     ] {
-        let answer = desktop(&stack).get(&format!("{AUTHORIZE}{query}")).await.unwrap();
+        let answer = desktop(&stack).open(&format!("{AUTHORIZE}{query}")).await.unwrap();
         let page = answer.text();
         assert_eq!(answer.status, 200, "{page}");
         assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
@@ -162,18 +161,18 @@ async fn without_a_website_app_the_same_link_is_shown_to_a_phone() {
         assert_eq!(link, format!("{AUTHORIZE}{expected}"), "{query}");
         assert!(page.contains("<svg") && page.contains(&code_of(&link)), "{page}");
         assert!(!page.contains("<script"), "{page}");
-        assert!(logins(&stack).unwrap().is_empty() && stack.simulator().ledger().is_empty());
+        assert!(stack.logins().unwrap().is_empty() && stack.simulator().ledger().is_empty());
 
         // A phone opens what the page shows, and ends where the desktop's visitor wanted to go.
-        let phone = stack.browser();
-        let hops = phone.follow(&link).await.unwrap();
+        let phone = stack.visitor("lin");
+        let hops = phone.browser.follow(&link).await.unwrap();
         let last = &hops[hops.len() - 1].url;
         let wanted = if query.contains("%2Fc") { "/" } else { "/me" };
         let wanted = if query.contains("cart") { "/cart" } else { wanted };
         assert_eq!(last.path(), wanted, "{query}");
-        let profile = userinfo(&phone).await.unwrap().json().unwrap();
+        let profile = phone.userinfo().await.unwrap().json().unwrap();
         assert_eq!(profile["nickname"].is_string(), query.contains("snsapi_userinfo"), "{query}");
-        for item in logins(&stack).unwrap() {
+        for item in stack.logins().unwrap() {
             stack.database().delete(stack.table("LoginsTable").unwrap(), attribute(&item, "id")).unwrap();
         }
         stack.simulator().clear_ledger();
@@ -183,20 +182,20 @@ async fn without_a_website_app_the_same_link_is_shown_to_a_phone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_is_in_the_visitors_language_and_hostile_targets_stay_text() {
     let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
-    let english = desktop(&stack).with_language("en-GB,en").get(AUTHORIZE).await.unwrap().text();
+    let english = desktop(&stack).reading("en-GB,en").open(AUTHORIZE).await.unwrap().text();
     assert!(english.contains("<h1>Please open this in WeChat</h1>"), "{english}");
     let target = "return_to=https%3A%2F%2Fwww.example.com%2F%3Fq%3D%2522%253E%253Cscript%253E";
-    let page = desktop(&stack).get(&format!("{AUTHORIZE}?{target}")).await.unwrap().text();
+    let page = desktop(&stack).open(&format!("{AUTHORIZE}?{target}")).await.unwrap().text();
     assert_eq!(link_of(&page), format!("{AUTHORIZE}?{target}"));
     assert!(!page.contains("<script"), "{page}");
     // A foreign target is refused here as anywhere.
     let foreign = "return_to=https%3A%2F%2Fevil.example%2F";
-    assert_eq!(desktop(&stack).get(&format!("{AUTHORIZE}?{foreign}")).await.unwrap().status, 400);
+    assert_eq!(desktop(&stack).open(&format!("{AUTHORIZE}?{foreign}")).await.unwrap().status, 400);
 }
 
 /// What stands behind the state in the address that this link leads to.
-async fn switches(browser: &Browser, query: &str) -> String {
-    let answer = browser.get(&format!("{AUTHORIZE}?{query}")).await.unwrap();
+async fn switches(visitor: &Visitor, query: &str) -> String {
+    let answer = visitor.open(&format!("{AUTHORIZE}?{query}")).await.unwrap();
     assert_eq!(answer.status, 302, "{query}: {}", answer.text());
     let location = answer.location().unwrap();
     let (_, rest) = location.split_once("&state=").unwrap();
@@ -214,15 +213,19 @@ async fn the_switches_stand_behind_the_state_in_the_documented_order() {
         ("forceSnapShot=true&forcePopup=true", "&forcePopup=true&forceSnapShot=true"),
         ("forcePopup=false&forceSnapShot=false", ""),
     ] {
-        let phone = usual.browser();
+        let phone = usual.visitor("lin");
         assert_eq!(
             switches(&phone, query).await,
             format!("{expected}&connect_redirect=1#wechat_redirect"),
             "{query}"
         );
-        assert_eq!(switches(&plain.browser(), query).await, format!("{expected}#wechat_redirect"), "{query}");
+        assert_eq!(
+            switches(&plain.visitor("lin"), query).await,
+            format!("{expected}#wechat_redirect"),
+            "{query}"
+        );
         // WeChat takes them there, and logs in.
-        log_in_at(&phone, &format!("{AUTHORIZE}?{query}")).await.unwrap();
+        phone.log_in_at(&format!("{AUTHORIZE}?{query}")).await.unwrap();
         // They are an Official Account's; the page with the QR code knows none.
         assert_eq!(switches(&desktop(&usual), query).await, "#wechat_redirect", "{query}");
     }
@@ -238,34 +241,34 @@ async fn a_switch_is_true_or_false_and_set_once() {
             format!("{name}=TRUE"),
             format!("{name}=true&{name}=true"),
         ] {
-            for browser in [stack.browser(), desktop(&stack)] {
-                let answer = browser.get(&format!("{AUTHORIZE}?{query}")).await.unwrap();
+            for visitor in [stack.visitor("lin"), desktop(&stack)] {
+                let answer = visitor.open(&format!("{AUTHORIZE}?{query}")).await.unwrap();
                 assert_eq!(way(&answer), Refused, "{query}");
             }
         }
     }
-    assert!(logins(&stack).unwrap().is_empty());
+    assert!(stack.logins().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switch_has_its_effect_at_wechat() {
     let stack = stack().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.consent_remembered = true);
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     allow(&stack);
     let consent = format!("{AUTHORIZE}?scope=snsapi_userinfo");
-    log_in_at(&browser, &consent).await.unwrap();
+    visitor.log_in_at(&consent).await.unwrap();
     // Whoever agreed before is asked again only on request.
     stack.simulator().knobs(|knobs| knobs.consent = simulator::Consent::Ask);
-    log_in_at(&browser, &consent).await.unwrap();
-    browser.follow(&format!("{consent}&forcePopup=true")).await.unwrap();
+    visitor.log_in_at(&consent).await.unwrap();
+    visitor.browser.follow(&format!("{consent}&forcePopup=true")).await.unwrap();
     assert_eq!(stack.simulator().ledger().last().unwrap().outcome, Outcome::Consent);
     // And the snapshot page can be tried out; it logs nobody in.
-    let visitor = stack.browser();
-    let hops = visitor.follow(&format!("{consent}&forceSnapShot=true")).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let hops = visitor.browser.follow(&format!("{consent}&forceSnapShot=true")).await.unwrap();
     let last = hops.last().unwrap();
     assert_eq!((last.status, last.url.path()), (403, "/error"), "{}", last.text());
-    assert!(last.text().contains("使用完整服务") && visitor.cookie(SESSION_COOKIE).is_none());
+    assert!(last.text().contains("使用完整服务") && visitor.session().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,16 +278,16 @@ async fn one_link_logs_the_same_person_in_everywhere_with_one_unionid() {
     let link = format!("{AUTHORIZE}?scope=snsapi_userinfo&return_to=https%3A%2F%2Fwww.example.com%2Forders");
     let orders = "https://www.example.com/orders";
     let (phone, windows, mac, chrome) = (
-        stack.browser(),
-        stack.browser().with_user_agent(DESKTOP_WECHAT),
-        stack.browser().with_user_agent(MAC_WECHAT),
+        stack.visitor("lin"),
+        stack.visitor("lin").with_user_agent(DESKTOP_WECHAT),
+        stack.visitor("lin").with_user_agent(MAC_WECHAT),
         desktop(&stack),
     );
-    for browser in [&phone, &windows, &mac] {
-        let hops = log_in_at(browser, &link).await.unwrap();
+    for visitor in [&phone, &windows, &mac] {
+        let hops = visitor.log_in_at(&link).await.unwrap();
         assert!(hops.last().unwrap().url.as_str().starts_with(orders));
     }
-    let callback = scan(&stack, &chrome, &link, "lin").await.unwrap();
+    let callback = chrome.come_back(&link).await.unwrap();
     let hops = arrive(&chrome, &callback).await.unwrap();
     assert!(hops.last().unwrap().url.as_str().starts_with(orders));
 
@@ -293,10 +296,10 @@ async fn one_link_logs_the_same_person_in_everywhere_with_one_unionid() {
     let by_account = simulator.openid("lin", OFFICIAL_ACCOUNT);
     let by_website = simulator.openid("lin", WEBSITE_APP);
     assert_ne!(by_account, by_website);
-    for (browser, openid) in
+    for (visitor, openid) in
         [(&phone, &by_account), (&windows, &by_account), (&mac, &by_account), (&chrome, &by_website)]
     {
-        let shown = userinfo(browser).await.unwrap().json().unwrap();
+        let shown = visitor.userinfo().await.unwrap().json().unwrap();
         assert_eq!(shown["unionid"], unionid);
         assert_eq!((&shown["openid"], &shown["nickname"]), (&(*openid).clone().into(), &"小满🌾".into()));
     }

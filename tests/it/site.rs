@@ -7,7 +7,7 @@ use login::Digest;
 use web::language::Language;
 use web::reason::Reason;
 
-use crate::support::{SESSION_COOKIE, assert_secured, log_in, stack};
+use crate::support::{assert_secured, logged_in, stack, visited};
 
 const HOME: &str = "https://login.example.com/";
 const ERROR: &str = "https://login.example.com/error";
@@ -50,7 +50,7 @@ async fn the_front_page_links_to_the_login() {
     for (language, title, tag) in
         [("zh-CN", "<h1>微信登录</h1>", "zh-CN"), ("en", "<h1>Log in with WeChat</h1>", "en")]
     {
-        let answer = stack.browser().with_language(language).get(HOME).await.unwrap();
+        let answer = stack.visitor("lin").reading(language).open(HOME).await.unwrap();
         assert_eq!(answer.status, 200);
         assert_page(&answer);
         let page = answer.text();
@@ -64,10 +64,8 @@ async fn the_front_page_links_to_the_login() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_front_page_offers_the_way_out_to_who_has_logged_in() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
-    let answer = browser.get(HOME).await.unwrap();
+    let (_stack, visitor) = logged_in().await.unwrap();
+    let answer = visitor.open(HOME).await.unwrap();
     assert_page(&answer);
     let page = answer.text();
     assert!(
@@ -78,10 +76,13 @@ async fn the_front_page_offers_the_way_out_to_who_has_logged_in() {
     // Without it the browser would send `Origin: null` along with the form, and the logout refuse it.
     assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
     // The form does what it says.
-    let out =
-        browser.post_form("https://login.example.com/logout", "https://login.example.com").await.unwrap();
+    let out = visitor
+        .browser
+        .post_form("https://login.example.com/logout", "https://login.example.com")
+        .await
+        .unwrap();
     assert_eq!((out.status, out.location()), (303, Some(HOME)));
-    assert_eq!(browser.cookie(SESSION_COOKIE), None);
+    assert_eq!(visitor.session(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +96,7 @@ async fn the_front_page_says_that_the_visitor_declined() {
         ("?error=access_denied&error=access_denied", false),
         ("?error=<b>", false),
     ] {
-        let answer = stack.browser().get(&format!("{HOME}{query}")).await.unwrap();
+        let answer = stack.visitor("lin").open(&format!("{HOME}{query}")).await.unwrap();
         assert_eq!(answer.status, 200, "{query}");
         assert_eq!(answer.text().contains(note), is_noted, "{query}");
         assert_page(&answer);
@@ -106,10 +107,10 @@ async fn the_front_page_says_that_the_visitor_declined() {
 async fn every_reason_has_its_page_in_both_languages() {
     let stack = stack().await.unwrap();
     for (language, accepted) in [(Language::Chinese, "zh-CN"), (Language::English, "en")] {
-        let browser = stack.browser().with_language(accepted);
+        let visitor = stack.visitor("lin").reading(accepted);
         for &reason in Reason::ALL {
             let url = error_url(&[("reason", reason.as_str()), ("id", ID)]);
-            let answer = browser.get(&url).await.unwrap();
+            let answer = visitor.open(&url).await.unwrap();
             assert_eq!(answer.status, reason.status().as_u16(), "{url}");
             assert_page(&answer);
             let (page, words) = (answer.text().replace("&#39;", "'"), reason.words(language));
@@ -136,8 +137,7 @@ async fn every_reason_has_its_page_in_both_languages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_button_leads_back_to_the_same_login() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
+    let (_stack, visitor) = visited().await.unwrap();
     for (return_to, href) in [
         (
             "https://www.example.com/#/orders/7?a=1&b=2",
@@ -152,21 +152,20 @@ async fn the_button_leads_back_to_the_same_login() {
         ("/callback", "/authorize"),
     ] {
         let url = error_url(&[("reason", "login_expired"), ("id", ID), ("return_to", return_to)]);
-        let answer = browser.get(&url).await.unwrap();
+        let answer = visitor.open(&url).await.unwrap();
         assert_page(&answer);
         let button = format!("<a class=\"button\" href=\"{href}\">");
         assert!(answer.text().contains(&button), "{button} is not in {}", answer.text());
         assert!(!answer.text().contains("evil"), "{}", answer.text());
         // And that is a link that works.
-        let next = browser.get(&format!("https://login.example.com{href}")).await.unwrap();
+        let next = visitor.open(&format!("https://login.example.com{href}")).await.unwrap();
         assert_eq!(next.status, 302, "{href}: {}", next.text());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_query_says_is_never_repeated() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
+    let (_stack, visitor) = visited().await.unwrap();
     let hostile = "\"><script>alert(1)</script>evil";
     for parameters in [
         &[("reason", hostile), ("id", ID)][..],
@@ -178,7 +177,7 @@ async fn what_the_query_says_is_never_repeated() {
         &[("reason", "login_expired"), ("reason", "evil")],
         &[],
     ] {
-        let answer = browser.get(&error_url(parameters)).await.unwrap();
+        let answer = visitor.open(&error_url(parameters)).await.unwrap();
         assert_eq!(answer.status, 400, "{parameters:?}");
         assert_page(&answer);
         assert!(!answer.text().contains("evil"), "{parameters:?}: {}", answer.text());
@@ -194,9 +193,9 @@ async fn what_the_query_says_is_never_repeated() {
 async fn wechats_console_finds_its_files_and_nothing_else() {
     let options = Options::default().with("SITE_VERIFICATION", SITE_VERIFICATION);
     let stack = Stack::start(options).await.unwrap();
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     for content in ["0123456789abcdef", "a1B2c3D4e5F6g7H8"] {
-        let answer = browser.get(&format!("{HOME}MP_verify_{content}.txt")).await.unwrap();
+        let answer = visitor.open(&format!("{HOME}MP_verify_{content}.txt")).await.unwrap();
         assert_eq!((answer.status, answer.text().as_str()), (200, content));
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
         assert_secured(&answer.headers, content);
@@ -212,7 +211,7 @@ async fn wechats_console_finds_its_files_and_nothing_else() {
         "error.txt",
         "%E4%BD%A0",
     ] {
-        let answer = browser.get(&format!("{HOME}{file}")).await.unwrap();
+        let answer = visitor.open(&format!("{HOME}{file}")).await.unwrap();
         assert_eq!(answer.status, 404, "{file}");
         assert_page(&answer);
         assert!(answer.text().contains("href=\"/\"") && !answer.text().contains("0123"), "{file}");
@@ -221,13 +220,12 @@ async fn wechats_console_finds_its_files_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_site_touches_nothing() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
+    let (stack, visitor) = visited().await.unwrap();
     for url in [HOME.to_owned(), error_url(&[("reason", "snapshot")]), format!("{HOME}favicon.ico")] {
-        browser.get(&url).await.unwrap();
-        browser.fetch(&url, PAGE_ORIGIN).await.unwrap();
+        visitor.open(&url).await.unwrap();
+        visitor.browser.fetch(&url, PAGE_ORIGIN).await.unwrap();
     }
-    assert!(browser.cookies().is_empty());
+    assert!(visitor.browser.cookies().is_empty());
     assert!(stack.simulator().ledger().is_empty());
     assert!(stack.database().dump().unwrap().values().all(Vec::is_empty));
 }

@@ -1,29 +1,15 @@
 //! What the tests of several routes share.
 
 use harness::{
-    Answer, Browser, Failure, Options, Result, Stack,
-    stack::{PAGE_ORIGIN, PUBLIC_URL},
+    Answer, Browser, Failure, Options, Result, Stack, Visitor,
+    browser::Visit,
+    logs::Line,
+    places::{AUTHORIZE_PROFILE, BROWSER_COOKIE, SESSION_COOKIE},
+    stack::PAGE_ORIGIN,
 };
 use http::HeaderMap;
 use serde_json::Value;
 use simulator::{Consent, Entry};
-
-/// Where a login begins.
-pub const AUTHORIZE: &str = "https://login.example.com/authorize";
-/// Where a script asks who is logged in.
-pub const USERINFO: &str = "https://login.example.com/userinfo";
-/// Where a session ends.
-pub const LOGOUT: &str = "https://login.example.com/logout";
-/// WeChat's endpoints, by the paths under which the ledger has them.
-pub const EXCHANGE: &str = "/sns/oauth2/access_token";
-pub const REFRESH: &str = "/sns/oauth2/refresh_token";
-pub const PROFILE: &str = "/sns/userinfo";
-pub const AUTH: &str = "/sns/auth";
-/// The two cookies.
-pub const BROWSER_COOKIE: &str = "__Host-browser";
-pub const SESSION_COOKIE: &str = "__Host-session";
-/// What is sent for a cookie of these names that goes: the same attributes it was set with.
-pub const SESSION_CLEARED: &str = "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
 
 /// What every answer carries, whatever it is; the three that a page may choose are not among them.
 pub const ALWAYS: [(&str, &str); 6] = [
@@ -40,6 +26,27 @@ pub async fn stack() -> Result<Stack> {
     Stack::start(Options::default()).await
 }
 
+/// The usual stack, and somebody in WeChat who has not been there.
+pub async fn visited() -> Result<(Stack, Visitor)> {
+    let stack = stack().await?;
+    let visitor = stack.visitor("lin");
+    Ok((stack, visitor))
+}
+
+/// The usual stack, and somebody who has logged in silently.
+pub async fn logged_in() -> Result<(Stack, Visitor)> {
+    let (stack, visitor) = visited().await?;
+    visitor.log_in().await?;
+    Ok((stack, visitor))
+}
+
+/// The usual stack, and somebody who has logged in with the profile.
+pub async fn logged_in_with_profile() -> Result<(Stack, Visitor)> {
+    let (stack, visitor) = visited().await?;
+    visitor.log_in_with_profile().await?;
+    Ok((stack, visitor))
+}
+
 /// A stack whose people allow everything at once, and profiles are read again on every occasion.
 pub async fn stack_that_reads_again() -> Result<Stack> {
     let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await?;
@@ -47,86 +54,41 @@ pub async fn stack_that_reads_again() -> Result<Stack> {
     Ok(stack)
 }
 
+/// The same with a DynamoDB that is away.
+pub fn without_tables(options: Options) -> Options {
+    // A port that no program is given.
+    options.with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+}
+
 /// Lets everybody agree without being asked.
 pub fn allow(stack: &Stack) {
     stack.simulator().knobs(|knobs| knobs.consent = Consent::Allow);
 }
 
-/// Logs this browser in, silently.
-pub async fn log_in(browser: &Browser) -> Result<Vec<Answer>> {
-    log_in_at(browser, AUTHORIZE).await
+/// A request that says it comes from here and brings this browser's cookies, whatever a browser's own rules
+/// would be.
+pub fn forged(visitor: &Visitor, visit: Visit, origin: &str) -> Visit {
+    let cookies = [(BROWSER_COOKIE, visitor.secret()), (SESSION_COOKIE, visitor.session())];
+    let cookies = cookies.map(|(name, value)| format!("{name}={}", value.unwrap_or_default()));
+    visit.header("origin", origin).header("cookie", &cookies.join("; "))
 }
 
-/// Logs this browser in with its profile; the stack has to [`allow`] it.
-pub async fn log_in_with_profile(browser: &Browser) -> Result<Vec<Answer>> {
-    log_in_at(browser, "https://login.example.com/authorize?scope=snsapi_userinfo").await
-}
+/// How every header begins that lets a script of another page do something.
+pub const ALLOWED: &str = "access-control-";
 
-/// Logs this browser in by this link; the answers, hop by hop.
-pub async fn log_in_at(browser: &Browser, url: &str) -> Result<Vec<Answer>> {
-    let hops = browser.follow(url).await?;
-    let places: Vec<_> = hops.iter().map(|hop| format!("{} {}", hop.status, hop.url)).collect();
-    let is_there = hops.last().is_some_and(|hop| hop.url.as_str().starts_with(PAGE_ORIGIN));
-    if !is_there || browser.cookie(SESSION_COOKIE).is_none() {
-        return Err(Failure::new(format!("no login:\n{}", places.join("\n"))));
-    }
-    Ok(hops)
-}
-
-/// Asks who is logged in, as a script on the team's page does.
-pub async fn userinfo(browser: &Browser) -> Result<Answer> {
-    browser.fetch(USERINFO, PAGE_ORIGIN).await
-}
-
-/// The address under which WeChat called back in this login.
-pub fn callback_of(hops: &[Answer]) -> Result<String> {
-    let callback = hops.iter().find(|hop| hop.url.path() == "/callback");
-    let callback = callback.ok_or_else(|| Failure::new("nobody called back"))?;
-    Ok(callback.url.to_string())
-}
-
-/// The requests to one of WeChat's endpoints, in order.
-pub fn requests(stack: &Stack, path: &str) -> Vec<Entry> {
-    stack.simulator().ledger().into_iter().filter(|entry| entry.path == path).collect()
-}
-
-/// The items of the table of logins.
-pub fn logins(stack: &Stack) -> Result<Vec<Value>> {
-    stack.database().items(stack.table("LoginsTable")?)
-}
-
-/// The items of the table of sessions.
-pub fn sessions(stack: &Stack) -> Result<Vec<Value>> {
-    stack.database().items(stack.table("SessionsTable")?)
+/// Waits for a line in the log that holds this, and is an alarm.
+pub async fn alarm(stack: &Stack, text: &str) -> Result<Line> {
+    let line = stack.logs().wait_for(text).await?;
+    if line.text.contains(r#""level":"ERROR""#) { Ok(line) } else { Err(Failure::new(line.text)) }
 }
 
 /// The one session there is.
 pub fn only_session(stack: &Stack) -> Result<Value> {
-    let mut sessions = sessions(stack)?;
+    let mut sessions = stack.sessions()?;
     match (sessions.pop(), sessions.len()) {
         (Some(session), 0) => Ok(session),
         (_, more) => Err(Failure::new(format!("{more} more sessions than one"))),
     }
-}
-
-/// The text of an attribute of an item, whatever its type.
-pub fn attribute<'a>(item: &'a Value, name: &str) -> &'a str {
-    let value = item.get(name).and_then(Value::as_object).and_then(|value| value.values().next());
-    value.and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The number of an attribute of an item.
-pub fn number(item: &Value, name: &str) -> Result<u64> {
-    let text = attribute(item, name);
-    text.parse().map_err(|error| Failure::from(error).during(format!("{name} is {text:?}")))
-}
-
-/// The item with another value of one attribute.
-pub fn with(mut item: Value, name: &str, value: Value) -> Value {
-    if let Some(attributes) = item.as_object_mut() {
-        attributes.insert(name.to_owned(), value);
-    }
-    item
 }
 
 /// Held by tests that start many processes at once: two such crowds on one small machine would time out
@@ -157,12 +119,6 @@ pub fn assert_secured(headers: &HeaderMap, what: &str) {
 /// A header's value.
 pub fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// The link to a login that ends here.
-pub fn authorize_to(return_to: &str) -> String {
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to).finish();
-    format!("{PUBLIC_URL}/authorize?{query}")
 }
 
 /// Origins that no page of the team's has, however much some of them look like it.
@@ -202,4 +158,36 @@ pub fn event_without_origin(browser: &Browser, method: &str, path: &str) -> Valu
         },
         "isBase64Encoded": false,
     })
+}
+
+// What tests share that have no visitor yet.
+pub use harness::{
+    database::attribute,
+    places::{AUTHORIZE, EXCHANGE, LOGOUT, USERINFO},
+    visitor::callback_of,
+};
+
+/// Logs this browser in, silently.
+pub async fn log_in(browser: &Browser) -> Result<Vec<Answer>> {
+    browser.follow(AUTHORIZE).await
+}
+
+/// Logs this browser in with its profile; the stack has to [`allow`] it.
+pub async fn log_in_with_profile(browser: &Browser) -> Result<Vec<Answer>> {
+    browser.follow(AUTHORIZE_PROFILE).await
+}
+
+/// Asks who is logged in, as a script on the team's page does.
+pub async fn userinfo(browser: &Browser) -> Result<Answer> {
+    browser.fetch(USERINFO, PAGE_ORIGIN).await
+}
+
+/// The requests to one of WeChat's endpoints, in order.
+pub fn requests(stack: &Stack, path: &str) -> Vec<Entry> {
+    stack.requests(path)
+}
+
+/// The items of the table of sessions.
+pub fn sessions(stack: &Stack) -> Result<Vec<Value>> {
+    stack.sessions()
 }

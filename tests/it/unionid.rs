@@ -13,22 +13,16 @@ mod token;
 mod trouble;
 
 use harness::{
-    Answer, Browser, Options, Result, Stack,
-    browser::Visit,
+    Options, Stack, Visitor,
+    database::attribute,
+    places::{AUTHORIZE, FOLLOWER, STABLE_TOKEN},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
 };
 use serde_json::Value;
 use simulator::{NonFollower, Settings, Simulator, UnionidInExchange};
 
-use crate::desktop::{desktop, log_in_by_qr};
-use crate::support::{
-    AUTHORIZE, SESSION_COOKIE, allow, attribute, log_in, log_in_with_profile, requests, sessions, stack,
-    userinfo,
-};
-
-/// WeChat's endpoints, by the paths under which the ledger has them.
-const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
-const USER_INFO: &str = "/cgi-bin/user/info";
+use crate::desktop::desktop;
+use crate::support::stack;
 
 async fn silent_unionid() -> Stack {
     Stack::start(Options::default().with("SILENT_UNIONID", "true")).await.unwrap()
@@ -36,22 +30,15 @@ async fn silent_unionid() -> Stack {
 
 /// How often the token was fetched, and how often a person was asked for.
 fn calls(stack: &Stack) -> (usize, usize) {
-    (requests(stack, STABLE_TOKEN).len(), requests(stack, USER_INFO).len())
-}
-
-/// Logs a person in silently, with a browser of their own; the callback's answer, and who that is.
-async fn log_in_as(stack: &Stack, person: &str) -> Result<(Answer, Value)> {
-    let browser = stack.browser();
-    let hops = browser.walk(Visit::open(AUTHORIZE).header("x-simulator-person", person)).await?;
-    let callback = hops.into_iter().find(|hop| hop.url.path() == "/callback");
-    assert!(browser.cookie(SESSION_COOKIE).is_some(), "{person} is not logged in: {callback:?}");
-    Ok((callback.unwrap(), userinfo(&browser).await?.json()?))
+    (stack.requests(STABLE_TOKEN).len(), stack.requests(FOLLOWER).len())
 }
 
 /// The unionid that a silent login of a person brings.
 async fn unionid_of(stack: &Stack, person: &str) -> Option<String> {
-    let (_, shown) = log_in_as(stack, person).await.unwrap();
-    assert_eq!(shown["openid"], stack.simulator().openid(person, OFFICIAL_ACCOUNT));
+    let visitor = stack.visitor(person);
+    visitor.log_in().await.unwrap();
+    let shown = visitor.userinfo().await.unwrap().json().unwrap();
+    assert_eq!(shown["openid"], visitor.openid());
     assert_eq!(shown["scope"], "snsapi_base");
     shown["unionid"].as_str().map(str::to_owned)
 }
@@ -63,7 +50,7 @@ fn right(stack: &Stack, person: &str) -> Option<String> {
 
 /// The app's token as it is stored.
 fn stored(stack: &Stack) -> Option<Value> {
-    let items = sessions(stack).unwrap();
+    let items = stack.sessions().unwrap();
     items.into_iter().find(|item| attribute(item, "id").starts_with("app-token#"))
 }
 
@@ -77,8 +64,8 @@ async fn a_follower_is_known_by_unionid_without_being_asked() {
     let stack = silent_unionid().await;
     assert_eq!(unionid_of(&stack, "lin").await, right(&stack, "lin"));
     let paths: Vec<_> = stack.simulator().ledger().into_iter().map(|entry| entry.path).collect();
-    assert_eq!(paths, ["/connect/oauth2/authorize", "/sns/oauth2/access_token", STABLE_TOKEN, USER_INFO]);
-    let fetched = &requests(&stack, STABLE_TOKEN)[0];
+    assert_eq!(paths, ["/connect/oauth2/authorize", "/sns/oauth2/access_token", STABLE_TOKEN, FOLLOWER]);
+    let fetched = &stack.requests(STABLE_TOKEN)[0];
     assert_eq!((fetched.method.as_str(), fetched.query.len()), ("POST", 0));
     for (name, value) in [
         ("grant_type", "client_credential"),
@@ -95,8 +82,8 @@ async fn the_unionid_is_the_one_that_a_desktop_brings() {
     let stack = silent_unionid().await;
     let phone = unionid_of(&stack, "lin").await.unwrap();
     let desk = desktop(&stack);
-    log_in_by_qr(&stack, &desk, AUTHORIZE, "lin").await.unwrap();
-    let shown = userinfo(&desk).await.unwrap().json().unwrap();
+    desk.log_in_at(AUTHORIZE).await.unwrap();
+    let shown = desk.userinfo().await.unwrap().json().unwrap();
     assert_eq!(shown["unionid"], phone);
     assert_eq!(shown["openid"], stack.simulator().openid("lin", WEBSITE_APP));
 }
@@ -140,26 +127,24 @@ async fn nothing_is_asked_unless_it_is_switched_on() {
         assert_untouched(&stack);
     }
     let stack = stack().await.unwrap();
-    log_in(&stack.browser()).await.unwrap();
+    stack.visitor("lin").log_in().await.unwrap();
     assert_untouched(&stack);
 }
 
-async fn unionid(browser: &Browser) -> Value {
-    userinfo(browser).await.unwrap().json().unwrap()["unionid"].clone()
+async fn unionid(visitor: &Visitor) -> Value {
+    visitor.userinfo().await.unwrap().json().unwrap()["unionid"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_agreed_or_scanned_brings_it_along() {
     let stack = silent_unionid().await;
-    allow(&stack);
-    let (phone, desk) = (stack.browser(), desktop(&stack));
+    let (phone, desk) = (stack.visitor("lin"), desktop(&stack));
     // Even if the exchange leaves it out, the profile has it.
     stack.simulator().knobs(|knobs| knobs.unionid_in_userinfo_exchange = UnionidInExchange::FollowersOnly);
     for person in ["lin", "zhou"] {
-        stack.simulator().knobs(|knobs| knobs.current_person = Some(person.to_owned()));
-        log_in_with_profile(&phone).await.unwrap();
+        phone.hand_to(person).log_in_with_profile().await.unwrap();
         assert_eq!(unionid(&phone).await, right(&stack, person).unwrap(), "{person}");
-        log_in_by_qr(&stack, &desk, AUTHORIZE, person).await.unwrap();
+        desk.hand_to(person).log_in_at(AUTHORIZE).await.unwrap();
         assert_eq!(unionid(&desk).await, right(&stack, person).unwrap(), "{person}");
     }
     assert_untouched(&stack);
@@ -169,8 +154,8 @@ async fn whoever_agreed_or_scanned_brings_it_along() {
             app.open_account = None;
         }
     });
-    log_in_with_profile(&phone).await.unwrap();
-    log_in_by_qr(&stack, &desk, AUTHORIZE, "lin").await.unwrap();
+    phone.log_in_with_profile().await.unwrap();
+    desk.log_in_at(AUTHORIZE).await.unwrap();
     assert_eq!((unionid(&phone).await, unionid(&desk).await), (Value::Null, Value::Null));
     assert_untouched(&stack);
 }
@@ -178,11 +163,10 @@ async fn whoever_agreed_or_scanned_brings_it_along() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_unionid_that_comes_with_the_exchange_is_not_asked_for() {
     let stack = silent_unionid().await;
-    allow(&stack);
     stack.simulator().knobs(|knobs| knobs.base_exchange_unionid_after_prior_grant = true);
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
-    log_in(&browser).await.unwrap();
-    assert_eq!(unionid(&browser).await, right(&stack, "lin").unwrap());
+    let visitor = stack.visitor("lin");
+    visitor.log_in_with_profile().await.unwrap();
+    visitor.log_in().await.unwrap();
+    assert_eq!(unionid(&visitor).await, right(&stack, "lin").unwrap());
     assert_untouched(&stack);
 }

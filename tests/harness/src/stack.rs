@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde_json::Value;
-use simulator::{Action, Entry, Settings, Simulator};
+use simulator::{Action, Entry, Fault, Scripted, Settings, Simulator};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
@@ -233,6 +233,11 @@ impl Stack {
         &self.simulator
     }
 
+    /// Makes WeChat answer so many requests to an endpoint in this way.
+    pub fn script(&self, path: &str, fault: Fault, times: u32) {
+        self.simulator.knobs(|knobs| knobs.script(path, Scripted { times, ..fault.into() }));
+    }
+
     /// The requests to one of WeChat's endpoints, in order.
     #[must_use]
     pub fn requests(&self, path: &str) -> Vec<Entry> {
@@ -358,6 +363,18 @@ impl Stack {
         self.functions.stop().await;
         self.logs()
     }
+}
+
+/// WeChat's refusal with this number.
+#[must_use]
+pub fn errcode(errcode: i64) -> Fault {
+    Fault::Errcode { errcode, errmsg: None }
+}
+
+/// This body in place of WeChat's.
+#[must_use]
+pub fn raw(status: u16, body: &str) -> Fault {
+    Fault::Raw { status, content_type: "text/plain".to_owned(), body: body.to_owned(), latin1: false }
 }
 
 async fn serve(simulator: &Simulator) -> Result<(SocketAddr, oneshot::Sender<()>)> {

@@ -1,7 +1,10 @@
 //! A visitor: a browser, and the person for whom WeChat takes whoever uses it.
 //!
-//! Every verb goes one way through the login as people go it. What a test looks at on the way it opens with the
-//! visitor's own [`Browser`].
+//! Every verb goes one way through the login as people go it, and fails when there is no answer, or another than its
+//! name promises; the failure says which. What a test looks at on the way it opens with the visitor's own
+//! [`Browser`].
+
+#![expect(clippy::missing_errors_doc, reason = "said above, once for all")]
 
 use http::Method;
 use serde_json::Value;
@@ -11,7 +14,10 @@ use url::Url;
 use crate::{
     Answer, Browser, Failure, Result, Stack,
     browser::{DESKTOP_USER_AGENT, Visit},
-    places::{AUTHORIZE, AUTHORIZE_PROFILE, LOGOUT, QR_PAGE, SESSION_COOKIE, USERINFO, VERIFY, parameter},
+    places::{
+        AUTHORIZE, AUTHORIZE_PROFILE, BROWSER_COOKIE, LOGOUT, QR_PAGE, SESSION_COOKIE, USERINFO, VERIFY,
+        parameter,
+    },
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WECHAT_OPEN_URL},
 };
 
@@ -39,8 +45,21 @@ impl Visitor {
 
     /// The same person with a browser on a desktop.
     #[must_use]
-    pub fn at_a_computer(mut self) -> Self {
-        self.browser = self.browser.with_user_agent(DESKTOP_USER_AGENT);
+    pub fn at_a_computer(self) -> Self {
+        self.with_user_agent(DESKTOP_USER_AGENT)
+    }
+
+    /// The same person with a browser of another name.
+    #[must_use]
+    pub fn with_user_agent(mut self, user_agent: &str) -> Self {
+        self.browser = self.browser.with_user_agent(user_agent);
+        self
+    }
+
+    /// The same person, reading other languages.
+    #[must_use]
+    pub fn reading(mut self, accept_language: &str) -> Self {
+        self.browser = self.browser.with_language(accept_language);
         self
     }
 
@@ -64,11 +83,17 @@ impl Visitor {
         }
     }
 
+    /// Opens an address and stays on the first answer.
+    pub async fn open(&self, url: &str) -> Result<Answer> {
+        self.browser.get(url).await
+    }
+
+    /// Makes a request of any kind; one answer.
+    pub async fn send(&self, visit: Visit) -> Result<Answer> {
+        self.browser.send(visit).await
+    }
+
     /// Opens a link to a login; the address of WeChat's page, to which it led.
-    ///
-    /// # Errors
-    ///
-    /// When no login begins there.
     pub async fn begin(&self, link: &str) -> Result<String> {
         let began = self.browser.get(link).await?;
         match began.redirect()? {
@@ -79,19 +104,11 @@ impl Visitor {
 
     /// Goes through WeChat's page and agrees, or scans its QR code and confirms; the address of the callback, not
     /// opened yet.
-    ///
-    /// # Errors
-    ///
-    /// When WeChat sends nobody back.
     pub async fn agree(&self, page: &str) -> Result<String> {
         self.decide(page, "allow").await
     }
 
     /// The same with another answer to WeChat's question: `allow` or `deny`.
-    ///
-    /// # Errors
-    ///
-    /// When WeChat sends nobody back.
     pub async fn decide(&self, page: &str, consent: &str) -> Result<String> {
         let answer = self.browser.send(Visit::open(page).header(CONSENT, consent)).await?;
         match answer.redirect()? {
@@ -121,28 +138,16 @@ impl Visitor {
     }
 
     /// Begins a login by a link and comes back through WeChat; the address of the callback, not opened yet.
-    ///
-    /// # Errors
-    ///
-    /// When no login begins, or WeChat sends nobody back.
     pub async fn come_back(&self, link: &str) -> Result<String> {
         self.agree(&self.begin(link).await?).await
     }
 
     /// Opens the address of a callback as WeChat's page does, for the first time or once more.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn call_back(&self, callback: &str) -> Result<Answer> {
         self.browser.send(Visit::link(callback, WECHAT_OPEN_URL)).await
     }
 
     /// Goes where an answer leads, to the end, and agrees on the way; the answers from there on, hop by hop.
-    ///
-    /// # Errors
-    ///
-    /// When a hop has no answer, or there are more than a browser follows.
     pub async fn go_on(&self, from: &Answer) -> Result<Vec<Answer>> {
         match from.redirect()? {
             Some(target) => self.follow(target.as_str()).await,
@@ -151,12 +156,13 @@ impl Visitor {
     }
 
     /// Opens an address and goes on to the end, as above; the answers, hop by hop.
-    ///
-    /// # Errors
-    ///
-    /// As above.
     pub async fn follow(&self, url: &str) -> Result<Vec<Answer>> {
-        let mut hops = self.browser.walk(Visit::open(url).header(CONSENT, "allow")).await?;
+        self.walk(Visit::open(url).header(CONSENT, "allow")).await
+    }
+
+    /// Goes to the end, and scans the QR code if there is one on the way.
+    async fn walk(&self, visit: Visit) -> Result<Vec<Answer>> {
+        let mut hops = self.browser.walk(visit).await?;
         let page = hops.last().filter(|last| last.url.path() == QR_PAGE && last.status == 200);
         if let Some(callback) = page.map(|page| self.scan(&page.url)).transpose()? {
             hops.extend(self.browser.walk(Visit::link(&callback, WECHAT_OPEN_URL)).await?);
@@ -164,31 +170,22 @@ impl Visitor {
         Ok(hops)
     }
 
-    /// Logs in without being asked.
-    ///
-    /// # Errors
-    ///
-    /// When it ends anywhere but on the team's page, or without a session.
+    /// Logs in silently.
     pub async fn log_in(&self) -> Result<Vec<Answer>> {
         self.log_in_at(AUTHORIZE).await
     }
 
-    /// Logs in and lets the login have the profile.
-    ///
-    /// # Errors
-    ///
-    /// As above.
-    pub async fn log_in_with_profile(&self) -> Result<Vec<Answer>> {
-        self.log_in_at(AUTHORIZE_PROFILE).await
+    /// Logs in by this link; the answers, hop by hop. If WeChat asks, the simulator's settings decide.
+    pub async fn log_in_at(&self, link: &str) -> Result<Vec<Answer>> {
+        self.require_login(self.walk(Visit::open(link)).await?)
     }
 
-    /// Logs in by this link; the answers, hop by hop.
-    ///
-    /// # Errors
-    ///
-    /// As above.
-    pub async fn log_in_at(&self, link: &str) -> Result<Vec<Answer>> {
-        let hops = self.follow(link).await?;
+    /// Logs in and lets the login have the profile.
+    pub async fn log_in_with_profile(&self) -> Result<Vec<Answer>> {
+        self.require_login(self.follow(AUTHORIZE_PROFILE).await?)
+    }
+
+    fn require_login(&self, hops: Vec<Answer>) -> Result<Vec<Answer>> {
         let is_there = hops.last().is_some_and(|hop| hop.url.as_str().starts_with(PAGE_ORIGIN));
         if is_there && self.session().is_some() {
             return Ok(hops);
@@ -198,55 +195,31 @@ impl Visitor {
     }
 
     /// Asks who is logged in, as a script on the team's page does.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn userinfo(&self) -> Result<Answer> {
         self.browser.fetch(USERINFO, PAGE_ORIGIN).await
     }
 
     /// The same, and WeChat is asked too.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn verify(&self) -> Result<Answer> {
         self.browser.fetch(VERIFY, PAGE_ORIGIN).await
     }
 
     /// Opens the page that says who is logged in.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn userinfo_page(&self) -> Result<Answer> {
         self.browser.get(USERINFO).await
     }
 
     /// Logs out by the form on the team's page.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn log_out(&self) -> Result<Answer> {
         self.browser.post_form(LOGOUT, PAGE_ORIGIN).await
     }
 
     /// Has everything erased, as a script on the team's page does.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn erase(&self) -> Result<Answer> {
         self.browser.send(Visit::fetch(Method::DELETE, USERINFO, PAGE_ORIGIN)).await
     }
 
     /// As whom the login knows this browser: an openid, or nobody.
-    ///
-    /// # Errors
-    ///
-    /// When the question is answered in any other way.
     pub async fn logged_in_as(&self) -> Result<Option<String>> {
         let answer = self.userinfo().await?;
         match answer.status {
@@ -273,13 +246,23 @@ impl Visitor {
     pub fn session(&self) -> Option<String> {
         self.browser.cookie(SESSION_COOKIE)
     }
+
+    /// The value of the cookie that ties logins to the browser, if it has one.
+    #[must_use]
+    pub fn secret(&self) -> Option<String> {
+        self.browser.cookie(BROWSER_COOKIE)
+    }
+
+    /// Whoever has got hold of every cookie of this browser.
+    #[must_use]
+    pub fn thief(&self) -> Self {
+        let thief = self.elsewhere();
+        self.browser.cookies().into_iter().for_each(|cookie| thief.browser.insert_cookie(cookie));
+        thief
+    }
 }
 
 /// The address under which WeChat called back in a login.
-///
-/// # Errors
-///
-/// When nobody called back.
 pub fn callback_of(hops: &[Answer]) -> Result<String> {
     let callback = hops.iter().find(|hop| hop.url.path() == "/callback");
     callback.map(|hop| hop.url.to_string()).ok_or_else(|| Failure::new("nobody called back"))

@@ -2,53 +2,53 @@
 
 use std::time::Duration;
 
-use harness::proxy::{Fault, Kind, Rule};
-use harness::stack::{OFFICIAL_ACCOUNT, Options, Stack};
+use harness::{
+    Options, Stack,
+    places::{ARRIVAL, AUTHORIZE, EXCHANGE, FRESH_LOGIN},
+    proxy::{Fault, Kind, Rule},
+    stack::OFFICIAL_ACCOUNT,
+};
 use simulator::Action;
 
-use super::{AUTHORIZE, EXCHANGE, ME, arrive, begin, exchanged, guards, location, openid, sessions};
+use super::{arrive, begin, begun, exchanged, guards, location, openid, sessions};
+
+use crate::support::{stack, visited};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_is_answered_alike() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    let first = browser.get(&callback).await.unwrap();
-    let second = browser.get(&callback).await.unwrap();
-    assert_eq!(location(&first), ME);
-    assert_eq!(location(&second), ME);
+    let (stack, visitor, callback) = begun("").await;
+    let first = visitor.open(&callback).await.unwrap();
+    let second = visitor.open(&callback).await.unwrap();
+    assert_eq!(location(&first), ARRIVAL);
+    assert_eq!(location(&second), ARRIVAL);
     assert_eq!(first.set_cookies(), second.set_cookies());
     assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_code_for_the_same_state_is_answered_alike() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    let first = browser.get(&callback).await.unwrap();
+    let (stack, visitor, callback) = begun("").await;
+    let first = visitor.open(&callback).await.unwrap();
     let code = stack.simulator().issue_code("zhou", OFFICIAL_ACCOUNT, "snsapi_base").unwrap();
     let (address, state) = callback.split_once("&state=").unwrap();
     let (address, _) = address.split_once("code=").unwrap();
-    let second = browser.get(&format!("{address}code={code}&state={state}")).await.unwrap();
-    assert_eq!(location(&second), ME);
+    let second = visitor.open(&format!("{address}code={code}&state={state}")).await.unwrap();
+    assert_eq!(location(&second), ARRIVAL);
     assert_eq!(first.set_cookies(), second.set_cookies());
     assert_eq!(exchanged(&stack).len(), 1);
-    assert_eq!(openid(&browser).await, Some(stack.simulator().openid("lin", OFFICIAL_ACCOUNT)));
+    assert_eq!(openid(&visitor).await, Some(stack.simulator().openid("lin", OFFICIAL_ACCOUNT)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_waits_for_the_one_at_work() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
+    let (stack, visitor, callback) = begun("").await;
     stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
-    let (winner, duplicate) = tokio::join!(async { browser.get(&callback).await.unwrap() }, async {
+    let (winner, duplicate) = tokio::join!(async { visitor.open(&callback).await.unwrap() }, async {
         // The first one holds the claim as soon as WeChat has been asked.
         stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await.unwrap();
         let waiting = tokio::spawn({
-            let (browser, callback) = (browser.clone(), callback.clone());
-            async move { browser.get(&callback).await.unwrap() }
+            let (visitor, callback) = (visitor.clone(), callback.clone());
+            async move { visitor.open(&callback).await.unwrap() }
         });
         while stack.functions().busy("callback") < 2 {
             tokio::task::yield_now().await;
@@ -56,18 +56,16 @@ async fn a_duplicate_waits_for_the_one_at_work() {
         stack.simulator().act(&Action::Release);
         waiting.await.unwrap()
     });
-    assert_eq!((location(&winner), location(&duplicate)), (ME.to_owned(), ME.to_owned()));
+    assert_eq!((location(&winner), location(&duplicate)), (ARRIVAL.to_owned(), ARRIVAL.to_owned()));
     assert_eq!(winner.set_cookies(), duplicate.set_cookies());
     assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_whose_owner_died_is_never_taken_over() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "return_to=%2Fcart").await;
+    let (stack, visitor, callback) = begun("return_to=%2Fcart").await;
     stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
-    let (winner, ()) = tokio::join!(browser.get(&callback), async {
+    let (winner, ()) = tokio::join!(visitor.open(&callback), async {
         stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await.unwrap();
         assert_eq!(stack.functions().kill_busy("callback").await, 1);
     });
@@ -76,11 +74,11 @@ async fn a_claim_whose_owner_died_is_never_taken_over() {
     stack.simulator().act(&Action::Release);
 
     // Waits in vain, then begins anew; the fresh login succeeds with a code of its own.
-    let fresh = arrive(&browser, &callback).await;
+    let fresh = arrive(&visitor, &callback).await;
     assert_eq!(fresh, format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2Fcart&attempt=2"));
-    let hops = browser.follow(&fresh).await.unwrap();
+    let hops = visitor.browser.follow(&fresh).await.unwrap();
     assert_eq!(hops.last().unwrap().url.path(), "/cart");
-    assert!(openid(&browser).await.is_some());
+    assert!(openid(&visitor).await.is_some());
     let mut codes = exchanged(&stack);
     codes.dedup();
     assert_eq!((codes.len(), exchanged(&stack).len()), (2, 2));
@@ -91,73 +89,56 @@ async fn a_claim_whose_owner_died_is_never_taken_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_does_not_wait_longer_because_the_table_is_slow() {
     let stack = Stack::start(Options::default().proxied()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "").await;
     stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
-    let (winner, ()) = tokio::join!(browser.get(&callback), async {
+    let (winner, ()) = tokio::join!(visitor.open(&callback), async {
         stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == EXCHANGE)).await.unwrap();
         assert_eq!(stack.functions().kill_busy("callback").await, 1);
     });
     assert_eq!(winner.unwrap().status, 500);
     let slow = Fault::Delay(Duration::from_millis(700));
     let looks = stack.proxy().unwrap().inject(Rule::at(Kind::CodeOutcome, slow));
-    assert_eq!(arrive(&browser, &callback).await, format!("{AUTHORIZE}?attempt=2"));
+    assert_eq!(arrive(&visitor, &callback).await, FRESH_LOGIN);
     assert!((3..=8).contains(&looks.struck()), "{} looks", looks.struck());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_of_a_failed_callback_begins_anew_at_once() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, simulator::Fault::DropAfter));
-    let fresh = format!("{AUTHORIZE}?attempt=2");
-    assert_eq!(arrive(&browser, &callback).await, fresh);
+    let (stack, visitor, callback) = begun("").await;
+    stack.script(EXCHANGE, simulator::Fault::DropAfter, 1);
+    let fresh = FRESH_LOGIN;
+    assert_eq!(arrive(&visitor, &callback).await, fresh);
     assert_eq!(guards(&stack)[0]["outcome"]["S"], "failed");
-    assert_eq!(arrive(&browser, &callback).await, fresh);
+    assert_eq!(arrive(&visitor, &callback).await, fresh);
     assert_eq!(exchanged(&stack).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_logout_is_not_undone() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    arrive(&browser, &callback).await;
-    let out = browser.post_form("https://login.example.com/logout", "https://www.example.com").await.unwrap();
-    assert_eq!((out.status, out.location()), (303, Some("https://login.example.com/")));
-    let again = browser.get(&callback).await.unwrap();
-    assert_eq!(location(&again), format!("{AUTHORIZE}?attempt=2"));
-    assert!(again.set_cookies().is_empty());
-    assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 0));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn one_code_for_two_logins_is_used_once() {
-    let stack = Stack::start(Options::default()).await.unwrap();
+    let stack = stack().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.reissue_code_seconds = 60);
-    let browser = stack.browser();
-    let one = begin(&browser, "return_to=%2Fone").await;
-    let other = begin(&browser, "return_to=%2Fother").await;
-    assert_eq!(arrive(&browser, &one).await, "https://login.example.com/one#");
+    let visitor = stack.visitor("lin");
+    let one = begin(&visitor, "return_to=%2Fone").await;
+    let other = begin(&visitor, "return_to=%2Fother").await;
+    assert_eq!(arrive(&visitor, &one).await, "https://login.example.com/one#");
     // The other login has the same code; the session it led to is at hand.
-    let answer = browser.get(&other).await.unwrap();
+    let answer = visitor.open(&other).await.unwrap();
     assert_eq!(location(&answer), "https://login.example.com/other#");
     assert!(answer.set_cookies().is_empty());
     assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
 
     // Without it, there is nothing to go by.
-    browser.forget_cookie("__Host-session");
+    visitor.browser.forget_cookie("__Host-session");
     let fresh = format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2Fother&attempt=2");
-    assert_eq!(arrive(&browser, &other).await, fresh);
+    assert_eq!(arrive(&visitor, &other).await, fresh);
     assert_eq!(exchanged(&stack).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_session_does_not_stand_in_for_a_login_that_failed() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    browser.follow(AUTHORIZE).await.unwrap();
+    let (stack, visitor) = visited().await.unwrap();
+    visitor.browser.follow(AUTHORIZE).await.unwrap();
     stack.simulator().knobs(|knobs| {
         knobs.reissue_code_seconds = 60;
         knobs.script(EXCHANGE, simulator::Fault::DropAfter);
@@ -165,26 +146,26 @@ async fn an_older_session_does_not_stand_in_for_a_login_that_failed() {
     // The first login's code is not given out again.
     stack.simulator().advance(120);
     // One code for both; the login it was used for gave no session.
-    let one = begin(&browser, "return_to=%2Fone").await;
-    let other = begin(&browser, "return_to=%2Fother").await;
+    let one = begin(&visitor, "return_to=%2Fone").await;
+    let other = begin(&visitor, "return_to=%2Fother").await;
     let fresh =
         |target| format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2F{target}&attempt=2");
-    assert_eq!(arrive(&browser, &one).await, fresh("one"));
-    assert_eq!(arrive(&browser, &other).await, fresh("other"));
+    assert_eq!(arrive(&visitor, &one).await, fresh("one"));
+    assert_eq!(arrive(&visitor, &other).await, fresh("other"));
     assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_code_in_two_browsers_gives_the_second_nothing() {
-    let stack = Stack::start(Options::default()).await.unwrap();
+    let stack = stack().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.reissue_code_seconds = 60);
-    let (victim, attacker) = (stack.browser(), stack.browser());
+    let (victim, attacker) = (stack.visitor("lin"), stack.visitor("lin"));
     let callback = begin(&victim, "").await;
     let own = begin(&attacker, "").await;
     arrive(&victim, &callback).await;
     // The attacker's own state, the victim's code.
-    let answer = attacker.get(&own).await.unwrap();
-    assert_eq!(location(&answer), format!("{AUTHORIZE}?attempt=2"));
+    let answer = attacker.open(&own).await.unwrap();
+    assert_eq!(location(&answer), FRESH_LOGIN);
     assert!(answer.set_cookies().is_empty());
     assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
     assert_eq!(openid(&attacker).await, None);

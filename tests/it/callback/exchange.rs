@@ -1,32 +1,26 @@
 //! What WeChat may answer to an exchange, and what follows. A code is sent at most once, whatever
 //! happens to it.
 
-use harness::stack::{Options, Stack};
+use harness::{
+    Options, Stack,
+    places::{ARRIVAL, AUTHORIZE, EXCHANGE, FRESH_LOGIN},
+    stack::{errcode, raw},
+};
 use simulator::{Fault, Snapshot};
 
-use super::{AUTHORIZE, EXCHANGE, ME, arrive, begin, exchanged, guards, openid, sessions};
+use super::{arrive, begin, begun, exchanged, guards, openid, sessions};
 
-const FRESH: &str = "https://login.example.com/authorize?attempt=2";
-
-fn errcode(errcode: i64) -> Fault {
-    Fault::Errcode { errcode, errmsg: None }
-}
-
-fn raw(status: u16, body: &str) -> Fault {
-    Fault::Raw { status, content_type: "text/plain".to_owned(), body: body.to_owned(), latin1: false }
-}
+use crate::support::{stack, visited};
 
 /// One login whose exchange goes wrong as scripted; where its callback leads.
 async fn login_with(fault: Fault) -> (Stack, String) {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, fault));
-    let location = arrive(&browser, &callback).await;
+    let (stack, visitor, callback) = begun("").await;
+    stack.script(EXCHANGE, fault, 1);
+    let location = arrive(&visitor, &callback).await;
     assert_eq!(exchanged(&stack).len(), 1);
     assert_eq!(guards(&stack)[0]["outcome"]["S"], "failed");
     assert!(sessions(&stack).is_empty());
-    assert_eq!(browser.cookie("__Host-session"), None);
+    assert_eq!(visitor.session(), None);
     (stack, location)
 }
 
@@ -34,19 +28,18 @@ async fn login_with(fault: Fault) -> (Stack, String) {
 async fn a_code_that_wechat_refuses_costs_one_fresh_login() {
     for code in [40029, 40163, 42003] {
         let (stack, location) = login_with(errcode(code)).await;
-        assert_eq!(location, FRESH, "{code}");
+        assert_eq!(location, FRESH_LOGIN, "{code}");
         assert!(stack.stop().await.text().contains(&format!(r#""errcode":{code}"#)));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_wechat_refuses_twice_ends_on_a_page() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
+    let (stack, visitor) = visited().await.unwrap();
     for _ in ["the login", "the fresh one"] {
-        stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, errcode(40029)));
+        stack.script(EXCHANGE, errcode(40029), 1);
     }
-    let hops = browser.follow(&format!("{AUTHORIZE}?return_to=%2Fcart")).await.unwrap();
+    let hops = visitor.browser.follow(&format!("{AUTHORIZE}?return_to=%2Fcart")).await.unwrap();
     let last = hops.last().unwrap();
     assert_eq!((last.status, last.url.path()), (400, "/error"), "{}", last.text());
     assert!(last.text().contains("/authorize?return_to=https%3A%2F%2Flogin.example.com%2Fcart"));
@@ -71,25 +64,23 @@ async fn an_exchange_in_doubt_is_never_repeated() {
         raw(200, "{}"),
     ] {
         let (_, location) = login_with(fault.clone()).await;
-        assert_eq!(location, FRESH, "{fault:?}");
+        assert_eq!(location, FRESH_LOGIN, "{fault:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_of_wechats_is_not_followed() {
     let (stack, location) = login_with(Fault::Redirect { location: "/sns/userinfo".to_owned() }).await;
-    assert_eq!(location, FRESH);
+    assert_eq!(location, FRESH_LOGIN);
     let asked: Vec<_> = stack.simulator().ledger().into_iter().map(|entry| entry.path).collect();
     assert_eq!(asked, ["/connect/oauth2/authorize", EXCHANGE]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_timeout_is_an_exchange_in_doubt() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
+    let (stack, visitor, callback) = begun("").await;
     stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
-    assert_eq!(arrive(&browser, &callback).await, FRESH);
+    assert_eq!(arrive(&visitor, &callback).await, FRESH_LOGIN);
     assert_eq!(exchanged(&stack).len(), 1);
     assert!(stack.stop().await.text().contains("timeout"));
 }
@@ -99,7 +90,7 @@ async fn our_own_mistakes_end_on_a_page_and_raise_an_alarm() {
     for code in [40013, 40125, 41002, 41004, 48001, 99999] {
         let (stack, location) = login_with(errcode(code)).await;
         assert!(location.starts_with("https://login.example.com/error?reason=misconfigured&id="), "{code}");
-        assert_eq!(stack.browser().get(&location).await.unwrap().status, 503);
+        assert_eq!(stack.visitor("lin").open(&location).await.unwrap().status, 503);
         let log = stack.stop().await.text();
         let line = log.lines().find(|line| line.contains(r#""outcome":"misconfigured""#)).unwrap();
         assert!(
@@ -117,30 +108,30 @@ async fn a_person_whom_wechat_restricts_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_visitor_never_gets_a_session() {
-    let stack = Stack::start(Options::default()).await.unwrap();
+    let stack = stack().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.snapshot = Snapshot::On);
-    let browser = stack.browser();
-    let callback = begin(&browser, "scope=snsapi_userinfo").await;
-    let page = arrive(&browser, &callback).await;
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "scope=snsapi_userinfo").await;
+    let page = arrive(&visitor, &callback).await;
     assert!(page.starts_with("https://login.example.com/error?reason=snapshot&id="), "{page}");
-    assert!(browser.get(&page).await.unwrap().text().contains("使用完整服务"));
+    assert!(visitor.open(&page).await.unwrap().text().contains("使用完整服务"));
     assert!(sessions(&stack).is_empty());
-    assert_eq!(openid(&browser).await, None);
+    assert_eq!(openid(&visitor).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_wechat_writes_differently_is_understood() {
-    let stack = Stack::start(Options::default()).await.unwrap();
+    let stack = stack().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.scope_in_exchange = false);
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    assert_eq!(arrive(&browser, &callback).await, ME);
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "").await;
+    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
     stack.simulator().knobs(|knobs| {
         knobs.errcode_as_string = true;
         knobs.script(EXCHANGE, errcode(40029));
     });
-    let callback = begin(&browser, "").await;
-    assert_eq!(arrive(&browser, &callback).await, FRESH);
+    let callback = begin(&visitor, "").await;
+    assert_eq!(arrive(&visitor, &callback).await, FRESH_LOGIN);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,9 +146,9 @@ async fn a_code_that_was_not_sent_may_go_to_the_backup_host() {
     });
     let options = Options::default().with("WECHAT_API_URL", nowhere).with("WECHAT_API_BACKUP_URL", &backup);
     let stack = Stack::start(options.simulator(simulator)).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    assert_eq!(arrive(&browser, &callback).await, ME);
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "").await;
+    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
     assert_eq!(exchanged(&stack).len(), 1);
     serving.abort();
 }
@@ -165,20 +156,20 @@ async fn a_code_that_was_not_sent_may_go_to_the_backup_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_connection_to_wechat_there_is_a_page() {
     let stack = Stack::start(Options::default().with("WECHAT_API_URL", "http://127.0.0.1:9")).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    let page = arrive(&browser, &callback).await;
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "").await;
+    let page = arrive(&visitor, &callback).await;
     assert!(page.starts_with("https://login.example.com/error?reason=wechat_unavailable&id="), "{page}");
-    assert_eq!(browser.get(&page).await.unwrap().status, 503);
+    assert_eq!(visitor.open(&page).await.unwrap().status, 503);
     assert!(exchanged(&stack).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_app_secret_claims_nothing_it_could_not_use() {
     let stack = Stack::start(Options::default().with("APP_SECRETS", "{}")).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    let page = arrive(&browser, &callback).await;
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "").await;
+    let page = arrive(&visitor, &callback).await;
     assert!(page.starts_with("https://login.example.com/error?reason=misconfigured&id="), "{page}");
     assert!(exchanged(&stack).is_empty());
 }

@@ -3,33 +3,36 @@
 use harness::{
     Options, Stack,
     binaries::workspace,
+    places::EXCHANGE,
     proxy::{Fault, Kind, Rule},
 };
 use simulator::Action;
 
-use super::{EXCHANGE, arrive, begin, exchanged, openid, sessions};
+use super::{arrive, begin, exchanged, openid, sessions};
+
+use crate::support::alarm;
 
 /// The code is spent by then, so the same address would bring nothing: the login begins afresh by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_cannot_be_stored_is_no_cookie_and_costs_one_round() {
     let stack = Stack::start(Options::default().proxied()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "return_to=%2Fcart").await;
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "return_to=%2Fcart").await;
     let fault = stack.proxy().unwrap().inject(Rule::at(Kind::Finish, Fault::InternalServerError));
-    let fresh = arrive(&browser, &callback).await;
+    let fresh = arrive(&visitor, &callback).await;
     assert_eq!(
         fresh,
         "https://login.example.com/authorize?return_to=https%3A%2F%2Flogin.example.com%2Fcart&attempt=2"
     );
-    assert_eq!(browser.cookie("__Host-session"), None);
+    assert_eq!(visitor.session(), None);
     assert!(sessions(&stack).is_empty());
     fault.remove();
-    let hops = browser.follow(&fresh).await.unwrap();
+    let hops = visitor.browser.follow(&fresh).await.unwrap();
     assert_eq!(hops.last().unwrap().url.path(), "/cart");
-    assert!(openid(&browser).await.is_some());
+    assert!(openid(&visitor).await.is_some());
     assert_eq!(exchanged(&stack).len(), 2);
-    let line = stack.logs().wait_for(r#""outcome":"store_unavailable""#).await.unwrap().text;
-    assert!(line.contains(r#""level":"ERROR""#) && line.contains("could not be stored"), "{line}");
+    let line = alarm(&stack, r#""outcome":"store_unavailable""#).await.unwrap().text;
+    assert!(line.contains("could not be stored"), "{line}");
 }
 
 /// Lambda would end the process without a word; what stands before that is ours.
@@ -42,19 +45,18 @@ async fn a_function_that_takes_too_long_says_so_before_it_is_ended() {
     let path = directory.path().join("template.yaml");
     std::fs::write(&path, hasty).unwrap();
     let stack = Stack::start(Options::default().template(path)).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "").await;
     stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
-    let answer = browser.get(&callback).await.unwrap();
+    let answer = visitor.open(&callback).await.unwrap();
     assert_eq!((answer.status, answer.set_cookies().len()), (503, 0));
     assert!(answer.text().contains(answer.header("x-correlation-id").unwrap()));
     assert!(answer.text().contains("/authorize"), "{}", answer.text());
     assert!(answer.header("retry-after").is_some());
-    let line = stack.logs().wait_for(r#""outcome":"deadline""#).await.unwrap().text;
-    assert!(line.contains(r#""level":"ERROR""#), "{line}");
+    alarm(&stack, r#""outcome":"deadline""#).await.unwrap();
     // The process lives on.
     stack.simulator().act(&Action::Release);
-    browser.follow(super::AUTHORIZE).await.unwrap();
-    assert!(openid(&browser).await.is_some());
+    visitor.browser.follow(super::AUTHORIZE).await.unwrap();
+    assert!(openid(&visitor).await.is_some());
     assert_eq!(stack.functions().cold_starts("callback"), 1);
 }

@@ -6,7 +6,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "the helpers of these tests fail as the tests do"
 )]
 
@@ -17,34 +16,28 @@ mod profile;
 mod races;
 mod refused;
 
-use harness::browser::{Answer, Browser};
-use harness::stack::Stack;
+use harness::{
+    Answer, Stack, Visitor,
+    browser::Visit,
+    database::attribute,
+    places::{ARRIVAL, AUTHORIZE, EXCHANGE, USERINFO},
+    stack::PAGE_ORIGIN,
+};
 use serde_json::Value;
 use url::Url;
 
-pub const AUTHORIZE: &str = "https://login.example.com/authorize";
-pub const USERINFO: &str = "https://login.example.com/userinfo";
-pub const PAGE: &str = "https://www.example.com";
-/// Where a login ends by default, with the fragment that keeps WeChat's own from being inherited.
-pub const ME: &str = "https://www.example.com/me#";
-pub const EXCHANGE: &str = "/sns/oauth2/access_token";
+use crate::support::{stack, visited};
 
-/// Begins a login and goes through WeChat, silently or with consent; the callback's address, not
-/// opened yet.
-pub async fn begin(browser: &Browser, query: &str) -> String {
-    let began = browser.get(&format!("{AUTHORIZE}?{query}")).await.unwrap();
-    assert_eq!(began.status, 302, "{}", began.text());
-    through_wechat(browser, &began).await
+/// The usual stack, and somebody who has come back from WeChat; the callback's address, not opened yet.
+pub async fn begun(query: &str) -> (Stack, Visitor, String) {
+    let (stack, visitor) = visited().await.unwrap();
+    let callback = begin(&visitor, query).await;
+    (stack, visitor, callback)
 }
 
-/// From the answer of `/authorize` to the callback's address.
-pub async fn through_wechat(browser: &Browser, began: &Answer) -> String {
-    let wechat = began.redirect().unwrap().unwrap();
-    let answer = browser
-        .send(harness::browser::Visit::open(wechat.as_str()).header("x-simulator-consent", "allow"))
-        .await
-        .unwrap();
-    answer.redirect().unwrap().unwrap_or_else(|| panic!("WeChat stays: {}", answer.text())).into()
+/// Begins a login and goes through WeChat, silently or with consent; the callback's address, not opened yet.
+pub async fn begin(visitor: &Visitor, query: &str) -> String {
+    visitor.come_back(&format!("{AUTHORIZE}?{query}")).await.unwrap()
 }
 
 /// Checks what every answer of the callback is: a 303 to an address without code and state.
@@ -59,28 +52,31 @@ pub fn location(answer: &Answer) -> String {
 }
 
 /// Opens a callback and says where it leads.
-pub async fn arrive(browser: &Browser, callback: &str) -> String {
-    location(&browser.get(callback).await.unwrap())
+pub async fn arrive(visitor: &Visitor, callback: &str) -> String {
+    location(&visitor.open(callback).await.unwrap())
 }
 
 /// The codes that WeChat was asked to exchange, in order.
 pub fn exchanged(stack: &Stack) -> Vec<String> {
-    let ledger = stack.simulator().ledger();
-    ledger.iter().filter(|entry| entry.path == EXCHANGE).filter_map(|entry| entry.code.clone()).collect()
+    stack.requests(EXCHANGE).into_iter().filter_map(|entry| entry.code).collect()
 }
 
 pub fn sessions(stack: &Stack) -> Vec<Value> {
-    stack.database().items(stack.table("SessionsTable").unwrap()).unwrap()
+    stack.sessions().unwrap()
+}
+
+/// The items of the table of logins whose keys begin so: logins themselves, or guards of codes.
+fn items(stack: &Stack, prefix: &str) -> Vec<Value> {
+    let items = stack.logins().unwrap();
+    items.into_iter().filter(|item| attribute(item, "id").starts_with(prefix)).collect()
 }
 
 pub fn logins(stack: &Stack) -> Vec<Value> {
-    let items = stack.database().items(stack.table("LoginsTable").unwrap()).unwrap();
-    items.into_iter().filter(|item| item["id"]["S"].as_str().unwrap().starts_with("login#")).collect()
+    items(stack, "login#")
 }
 
 pub fn guards(stack: &Stack) -> Vec<Value> {
-    let items = stack.database().items(stack.table("LoginsTable").unwrap()).unwrap();
-    items.into_iter().filter(|item| item["id"]["S"].as_str().unwrap().starts_with("code#")).collect()
+    items(stack, "code#")
 }
 
 /// Changes the one stored login.
@@ -91,46 +87,39 @@ pub fn change_login(stack: &Stack, change: impl FnOnce(&mut Value)) {
     stack.database().put(stack.table("LoginsTable").unwrap(), &login).unwrap();
 }
 
-/// Who the browser is logged in as, if anybody.
-pub async fn openid(browser: &Browser) -> Option<String> {
-    let answer = browser.fetch(USERINFO, PAGE).await.unwrap();
-    match answer.status {
-        200 => Some(answer.json().unwrap()["openid"].as_str().unwrap().to_owned()),
-        401 => None,
-        status => panic!("{status} {}", answer.text()),
-    }
+/// As whom the login knows this visitor, if as anybody.
+pub async fn openid(visitor: &Visitor) -> Option<String> {
+    visitor.logged_in_as().await.unwrap()
 }
 
 mod whole {
-    use harness::stack::{OFFICIAL_ACCOUNT, Options};
+    use harness::stack::OFFICIAL_ACCOUNT;
 
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_silent_login_takes_one_exchange_and_leaves_one_session() {
-        let stack = Stack::start(Options::default()).await.unwrap();
-        let browser = stack.browser();
-        let hops = browser.follow(AUTHORIZE).await.unwrap();
+        let (stack, visitor) = visited().await.unwrap();
+        let hops = visitor.browser.follow(AUTHORIZE).await.unwrap();
         let places: Vec<_> = hops.iter().map(|hop| (hop.status, hop.url.path())).collect();
         assert_eq!(
             places,
             [(302, "/authorize"), (302, "/connect/oauth2/authorize"), (303, "/callback"), (200, "/me")]
         );
-        assert_eq!(openid(&browser).await, Some(stack.simulator().openid("lin", OFFICIAL_ACCOUNT)));
+        assert_eq!(openid(&visitor).await, Some(stack.simulator().openid("lin", OFFICIAL_ACCOUNT)));
         assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
         assert_eq!(guards(&stack)[0]["outcome"]["S"], "done");
-        assert!(browser.rejected_cookies().is_empty(), "{:?}", browser.rejected_cookies());
+        assert!(visitor.browser.rejected_cookies().is_empty(), "{:?}", visitor.browser.rejected_cookies());
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_login_with_consent_brings_the_profile() {
-        let stack = Stack::start(Options::default()).await.unwrap();
-        let browser = stack.browser();
+        let (stack, visitor) = visited().await.unwrap();
         let target = "https://www.example.com/#/orders/7";
         let callback =
-            begin(&browser, &format!("scope=snsapi_userinfo&lang=en&return_to={}", encode(target))).await;
-        assert_eq!(arrive(&browser, &callback).await, target);
-        let profile = browser.fetch(USERINFO, PAGE).await.unwrap().json().unwrap();
+            begin(&visitor, &format!("scope=snsapi_userinfo&lang=en&return_to={}", encode(target))).await;
+        assert_eq!(arrive(&visitor, &callback).await, target);
+        let profile = visitor.userinfo().await.unwrap().json().unwrap();
         let nickname =
             stack.simulator().settings(|settings| settings.people.first().unwrap().nickname.clone());
         assert_eq!(profile["nickname"], nickname);
@@ -141,19 +130,17 @@ mod whole {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_new_login_ends_the_session_the_browser_came_with() {
-        let stack = Stack::start(Options::default()).await.unwrap();
-        let browser = stack.browser();
-        browser.follow(AUTHORIZE).await.unwrap();
-        let before = browser.cookie("__Host-session").unwrap();
-        browser.follow(AUTHORIZE).await.unwrap();
-        let after = browser.cookie("__Host-session").unwrap();
+        let (stack, visitor) = visited().await.unwrap();
+        visitor.browser.follow(AUTHORIZE).await.unwrap();
+        let before = visitor.session().unwrap();
+        visitor.browser.follow(AUTHORIZE).await.unwrap();
+        let after = visitor.session().unwrap();
         assert_ne!(before, after);
         assert_eq!(sessions(&stack).len(), 1);
 
-        let thief = stack.browser();
+        let thief = stack.visitor("lin");
         let stolen = format!("__Host-session={before}");
-        let visit =
-            harness::browser::Visit::fetch(http::Method::GET, USERINFO, PAGE).header("cookie", &stolen);
+        let visit = Visit::fetch(http::Method::GET, USERINFO, PAGE_ORIGIN).header("cookie", &stolen);
         assert_eq!(thief.send(visit).await.unwrap().status, 401);
     }
 
@@ -162,7 +149,7 @@ mod whole {
     #[tokio::test(flavor = "multi_thread")]
     async fn clocks_that_are_five_minutes_apart_cost_no_login() {
         for offset in [-300, 300] {
-            let stack = Stack::start(Options::default()).await.unwrap();
+            let stack = stack().await.unwrap();
             let shift = |table: &str, mut item: Value| {
                 for name in ["expires_at", "created_at", "refreshed_at"] {
                     if let Some(time) = item[name]["N"].as_str() {
@@ -172,61 +159,59 @@ mod whole {
                 }
                 stack.database().put(stack.table(table).unwrap(), &item).unwrap();
             };
-            let browser = stack.browser();
-            let callback = begin(&browser, "").await;
+            let visitor = stack.visitor("lin");
+            let callback = begin(&visitor, "").await;
             for login in logins(&stack) {
                 shift("LoginsTable", login);
             }
-            assert_eq!(arrive(&browser, &callback).await, ME, "{offset}");
+            assert_eq!(arrive(&visitor, &callback).await, ARRIVAL, "{offset}");
             for guard in guards(&stack) {
                 shift("LoginsTable", guard);
             }
             for session in sessions(&stack) {
                 shift("SessionsTable", session);
             }
-            assert_eq!(arrive(&browser, &callback).await, ME, "{offset}");
-            assert!(openid(&browser).await.is_some(), "{offset}");
+            assert_eq!(arrive(&visitor, &callback).await, ARRIVAL, "{offset}");
+            assert!(openid(&visitor).await.is_some(), "{offset}");
         }
     }
 
     /// A deployment in the middle of a login: the item is of the version before, or of the one after.
     #[tokio::test(flavor = "multi_thread")]
     async fn what_another_version_stored_is_read() {
-        let stack = Stack::start(Options::default()).await.unwrap();
-        let browser = stack.browser();
+        let (stack, visitor) = visited().await.unwrap();
         let put = |table: &str, mut item: Value| {
             item["later"]["S"] = "what only a later version knows".into();
             stack.database().put(stack.table(table).unwrap(), &item).unwrap();
         };
-        let callback = begin(&browser, "scope=snsapi_userinfo").await;
+        let callback = begin(&visitor, "scope=snsapi_userinfo").await;
         for mut login in logins(&stack) {
             for name in ["asked", "asked_app", "lang"] {
                 login.as_object_mut().unwrap().remove(name);
             }
             put("LoginsTable", login);
         }
-        assert_eq!(arrive(&browser, &callback).await, ME);
+        assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
         for guard in guards(&stack) {
             put("LoginsTable", guard);
         }
         for session in sessions(&stack) {
             put("SessionsTable", session);
         }
-        assert_eq!(arrive(&browser, &callback).await, ME);
-        let profile = browser.fetch(USERINFO, PAGE).await.unwrap().json().unwrap();
+        assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
+        let profile = visitor.userinfo().await.unwrap().json().unwrap();
         assert!(profile["nickname"].is_string(), "{profile}");
         assert_eq!(exchanged(&stack).len(), 1);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn tabs_that_log_in_side_by_side_do_not_break_each_other() {
-        let stack = Stack::start(Options::default()).await.unwrap();
-        let browser = stack.browser();
-        let one = begin(&browser, "return_to=%2Fone").await;
-        let other = begin(&browser, "return_to=%2Fother").await;
-        assert_eq!(arrive(&browser, &other).await, "https://login.example.com/other#");
-        assert_eq!(arrive(&browser, &one).await, "https://login.example.com/one#");
-        assert!(openid(&browser).await.is_some());
+        let (_stack, visitor) = visited().await.unwrap();
+        let one = begin(&visitor, "return_to=%2Fone").await;
+        let other = begin(&visitor, "return_to=%2Fother").await;
+        assert_eq!(arrive(&visitor, &other).await, "https://login.example.com/other#");
+        assert_eq!(arrive(&visitor, &one).await, "https://login.example.com/one#");
+        assert!(openid(&visitor).await.is_some());
     }
 }
 

@@ -1,15 +1,18 @@
 //! The profile that a login with consent brings: it costs no login, and it is the same person's.
 
-use harness::stack::{Options, Stack};
+use harness::{
+    Stack,
+    places::{ARRIVAL, PROFILE},
+    stack::errcode,
+};
 use simulator::{DirtyJson, Fault};
 
-use super::{ME, PAGE, USERINFO, arrive, begin, exchanged, sessions};
+use super::{arrive, begun, exchanged, sessions};
 
-const PROFILE: &str = "/sns/userinfo";
 const QUERY: &str = "scope=snsapi_userinfo";
 
 fn profiles_read(stack: &Stack) -> usize {
-    stack.simulator().ledger().iter().filter(|entry| entry.path == PROFILE).count()
+    stack.requests(PROFILE).len()
 }
 
 /// What is logged of the one login.
@@ -20,16 +23,14 @@ async fn logged_in_line(stack: Stack) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_out_of_reach_costs_no_login() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, QUERY).await;
+    let (stack, visitor, callback) = begun(QUERY).await;
     for _ in 0..3 {
-        stack.simulator().knobs(|knobs| knobs.script(PROFILE, Fault::DropBefore));
+        stack.script(PROFILE, Fault::DropBefore, 1);
     }
-    assert_eq!(arrive(&browser, &callback).await, ME);
+    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
     assert_eq!((profiles_read(&stack), exchanged(&stack).len(), sessions(&stack).len()), (3, 1, 1));
     // It follows as soon as somebody asks.
-    let profile = browser.fetch(USERINFO, PAGE).await.unwrap().json().unwrap();
+    let profile = visitor.userinfo().await.unwrap().json().unwrap();
     assert!(profile["nickname"].is_string(), "{profile}");
     assert_eq!(profiles_read(&stack), 4);
     let line = logged_in_line(stack).await;
@@ -38,26 +39,20 @@ async fn a_profile_out_of_reach_costs_no_login() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_that_wechat_does_not_give_now_is_named_in_the_log() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, QUERY).await;
+    let (stack, visitor, callback) = begun(QUERY).await;
     for _ in 0..3 {
-        stack
-            .simulator()
-            .knobs(|knobs| knobs.script(PROFILE, Fault::Errcode { errcode: 45011, errmsg: None }));
+        stack.simulator().knobs(|knobs| knobs.script(PROFILE, errcode(45011)));
     }
-    assert_eq!(arrive(&browser, &callback).await, ME);
+    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
     let line = logged_in_line(stack).await;
     assert!(line.contains(r#""level":"INFO""#) && line.contains(r#""errcode":45011"#), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_that_takes_too_long_costs_no_login() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, QUERY).await;
+    let (stack, visitor, callback) = begun(QUERY).await;
     stack.simulator().knobs(|knobs| knobs.hold.insert(PROFILE.to_owned()));
-    assert_eq!(arrive(&browser, &callback).await, ME);
+    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
     assert_eq!(sessions(&stack).len(), 1);
     let line = logged_in_line(stack).await;
     assert!(line.contains(r#""cause":"the profile took too long""#), "{line}");
@@ -65,21 +60,17 @@ async fn a_profile_that_takes_too_long_costs_no_login() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passing_error_is_asked_again() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, QUERY).await;
-    stack.simulator().knobs(|knobs| knobs.script(PROFILE, Fault::Errcode { errcode: -1, errmsg: None }));
-    assert_eq!(arrive(&browser, &callback).await, ME);
+    let (stack, visitor, callback) = begun(QUERY).await;
+    stack.script(PROFILE, errcode(-1), 1);
+    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
     assert_eq!(profiles_read(&stack), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_persons_profile_ends_the_login() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, QUERY).await;
+    let (stack, visitor, callback) = begun(QUERY).await;
     stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
-    let page = arrive(&browser, &callback).await;
+    let page = arrive(&visitor, &callback).await;
     assert!(page.starts_with("https://login.example.com/error?reason=login_failed&id="), "{page}");
     assert!(sessions(&stack).is_empty());
     let log = stack.stop().await.text();
@@ -90,15 +81,13 @@ async fn another_persons_profile_ends_the_login() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_body_costs_no_login() {
     for dirt in [DirtyJson::ControlByte, DirtyJson::InvalidUtf8, DirtyJson::Both] {
-        let stack = Stack::start(Options::default()).await.unwrap();
-        let browser = stack.browser();
-        let callback = begin(&browser, QUERY).await;
+        let (stack, visitor, callback) = begun(QUERY).await;
         stack.simulator().knobs(|knobs| {
             knobs.dirty_json = dirt;
             knobs.sex_as_string = true;
         });
-        assert_eq!(arrive(&browser, &callback).await, ME, "{dirt:?}");
-        let profile = browser.fetch(USERINFO, PAGE).await.unwrap().json().unwrap();
+        assert_eq!(arrive(&visitor, &callback).await, ARRIVAL, "{dirt:?}");
+        let profile = visitor.userinfo().await.unwrap().json().unwrap();
         assert!(profile["nickname"].is_string(), "{profile}");
         assert_eq!(profiles_read(&stack), 1);
     }
@@ -106,10 +95,8 @@ async fn a_hostile_body_costs_no_login() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_login_never_asks_for_a_profile() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let callback = begin(&browser, "").await;
-    arrive(&browser, &callback).await;
-    browser.fetch(USERINFO, PAGE).await.unwrap();
+    let (stack, visitor, callback) = begun("").await;
+    arrive(&visitor, &callback).await;
+    visitor.userinfo().await.unwrap();
     assert_eq!(profiles_read(&stack), 0);
 }

@@ -1,10 +1,11 @@
 //! Duplicates that arrive at once, each in a process of its own, as Lambda would run them.
 
+use harness::places::ARRIVAL;
 use std::collections::HashSet;
 
-use harness::stack::{Options, Stack};
+use super::{begin, exchanged, guards, location, openid, sessions};
 
-use super::{ME, begin, exchanged, guards, location, openid, sessions};
+use crate::support::stack;
 
 const LOGINS: usize = 50;
 const DUPLICATES: usize = 10;
@@ -12,14 +13,14 @@ const DUPLICATES: usize = 10;
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_duplicates_make_one_exchange_and_one_session() {
     let _alone = crate::support::CROWD.lock().await;
-    let stack = Stack::start(Options::default()).await.unwrap();
+    let stack = stack().await.unwrap();
     for login in 1..=LOGINS {
-        let browser = stack.browser();
-        let callback = begin(&browser, "").await;
+        let visitor = stack.visitor("lin");
+        let callback = begin(&visitor, "").await;
         let duplicates: Vec<_> = (0..DUPLICATES)
             .map(|_| {
-                let (browser, callback) = (browser.clone(), callback.clone());
-                tokio::spawn(async move { browser.get(&callback).await.unwrap() })
+                let (visitor, callback) = (visitor.clone(), callback.clone());
+                tokio::spawn(async move { visitor.open(&callback).await.unwrap() })
             })
             .collect();
         let mut answers = HashSet::new();
@@ -29,10 +30,10 @@ async fn concurrent_duplicates_make_one_exchange_and_one_session() {
         }
         assert_eq!(answers.len(), 1, "login {login}: {answers:?}");
         let (location, cookies) = answers.into_iter().next().unwrap();
-        assert_eq!((location.as_str(), cookies.len()), (ME, 1), "login {login}");
+        assert_eq!((location.as_str(), cookies.len()), (ARRIVAL, 1), "login {login}");
         assert_eq!(exchanged(&stack).len(), login, "exchanges after login {login}");
         assert_eq!(sessions(&stack).len(), login, "sessions after login {login}");
-        assert!(openid(&browser).await.is_some());
+        assert!(openid(&visitor).await.is_some());
     }
     assert!(guards(&stack).iter().all(|guard| guard["outcome"]["S"] == "done"));
     // The races were real: as many processes as duplicates.

@@ -11,16 +11,15 @@ mod permissions;
 mod repeated;
 
 use harness::{
-    Answer, Browser, Options, Result, Stack,
+    Answer, Options, Result, Stack, Visitor,
     browser::Visit,
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, LOGOUT, PROFILE, USERINFO},
     proxy::{Call, Fault, Kind, Rule},
     stack::PAGE_ORIGIN,
 };
 use http::Method;
 
-use crate::support::{
-    AUTHORIZE, EXCHANGE, LOGOUT, PROFILE, USERINFO, allow, log_in, log_in_with_profile, requests, userinfo,
-};
+use crate::support::allow;
 
 /// A stack whose calls are counted, and whose people agree without being asked.
 async fn counted(options: Options) -> Stack {
@@ -53,15 +52,8 @@ fn in_sequence(calls: &[Call]) -> usize {
     count
 }
 
-/// Begins a login; where WeChat would call back.
-async fn begin(browser: &Browser, link: &str) -> String {
-    let began = browser.get(link).await.unwrap();
-    let wechat = browser.get(began.redirect().unwrap().unwrap().as_str()).await.unwrap();
-    wechat.redirect().unwrap().unwrap().into()
-}
-
 /// A callback whose claim and reading of the login are let go only when both have come.
-async fn callback_in_step(stack: &Stack, browser: &Browser, callback: &str) -> Result<Answer> {
+async fn callback_in_step(stack: &Stack, visitor: &Visitor, callback: &str) -> Result<Answer> {
     let proxy = stack.proxy()?;
     let claim = proxy.inject(Rule::at(Kind::Claim, Fault::HoldBefore));
     let login = proxy.inject(Rule::at(Kind::Login, Fault::HoldBefore));
@@ -71,7 +63,7 @@ async fn callback_in_step(stack: &Stack, browser: &Browser, callback: &str) -> R
         held.1.release();
         Result::Ok(())
     };
-    let (answer, released) = tokio::join!(browser.get(callback), release);
+    let (answer, released) = tokio::join!(visitor.open(callback), release);
     proxy.heal();
     released.and(answer)
 }
@@ -79,23 +71,21 @@ async fn callback_in_step(stack: &Stack, browser: &Browser, callback: &str) -> R
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_takes_one_call_to_begin_and_two_in_sequence_to_finish() {
     let stack = counted(Options::default()).await;
-    for (link, of_wechat) in
-        [(AUTHORIZE, 1), ("https://login.example.com/authorize?scope=snsapi_userinfo", 2)]
-    {
-        let browser = stack.browser();
+    for (link, of_wechat) in [(AUTHORIZE, 1), (AUTHORIZE_PROFILE, 2)] {
+        let visitor = stack.visitor("lin");
         stack.simulator().clear_ledger();
-        let callback = begin(&browser, link).await;
+        let callback = visitor.come_back(link).await.unwrap();
         assert_eq!(kinds(&stack), [Kind::PutLogin]);
 
-        let answer = callback_in_step(&stack, &browser, &callback).await.unwrap();
+        let answer = callback_in_step(&stack, &visitor, &callback).await.unwrap();
         assert!(answer.location().unwrap().starts_with(PAGE_ORIGIN));
         assert_eq!(in_sequence(&stack.proxy().unwrap().calls()), 2);
         assert_eq!(kinds(&stack), [Kind::Login, Kind::Claim, Kind::Finish]);
-        assert_eq!(requests(&stack, EXCHANGE).len() + requests(&stack, PROFILE).len(), of_wechat);
+        assert_eq!(stack.requests(EXCHANGE).len() + stack.requests(PROFILE).len(), of_wechat);
 
-        assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+        assert_eq!(visitor.userinfo().await.unwrap().status, 200);
         assert_eq!(kinds(&stack), [Kind::Session]);
-        browser.post_form(LOGOUT, PAGE_ORIGIN).await.unwrap();
+        visitor.log_out().await.unwrap();
         assert_eq!(kinds(&stack), [Kind::DeleteSession]);
     }
 }
@@ -105,11 +95,11 @@ async fn the_unionid_of_a_silent_login_takes_one_more_or_three_if_the_token_is_f
     let stack = counted(Options::default().with("SILENT_UNIONID", "true")).await;
     let fetched: &[_] = &[Kind::AppToken, Kind::LeaseAppToken, Kind::PutAppToken];
     for (of_the_token, sequence, of_wechat) in [(fetched, 5, 3), (&[Kind::AppToken], 3, 2)] {
-        let browser = stack.browser();
-        let callback = begin(&browser, AUTHORIZE).await;
+        let visitor = stack.visitor("lin");
+        let callback = visitor.come_back(AUTHORIZE).await.unwrap();
         kinds(&stack);
         stack.simulator().clear_ledger();
-        callback_in_step(&stack, &browser, &callback).await.unwrap();
+        callback_in_step(&stack, &visitor, &callback).await.unwrap();
         assert_eq!(in_sequence(&stack.proxy().unwrap().calls()), sequence);
         let expected = [&[Kind::Login, Kind::Claim, Kind::Finish], of_the_token].concat();
         assert_eq!(kinds(&stack), expected);
@@ -120,33 +110,33 @@ async fn the_unionid_of_a_silent_login_takes_one_more_or_three_if_the_token_is_f
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_that_is_no_login_takes_few_calls() {
     let stack = counted(Options::default()).await;
-    let browser = stack.browser();
-    let callback = begin(&browser, AUTHORIZE).await;
-    browser.get(&callback).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let callback = visitor.come_back(AUTHORIZE).await.unwrap();
+    visitor.open(&callback).await.unwrap();
     kinds(&stack);
 
-    browser.get(&callback).await.unwrap();
+    visitor.open(&callback).await.unwrap();
     assert_eq!(kinds(&stack), [Kind::Login, Kind::Claim, Kind::CodeOutcome, Kind::Session], "a duplicate");
-    stack.browser().get(&callback).await.unwrap();
+    stack.visitor("lin").open(&callback).await.unwrap();
     assert_eq!(kinds(&stack), [Kind::Login], "without the browser cookie");
-    let (foreigner, owner) = (stack.browser(), stack.browser());
-    begin(&foreigner, AUTHORIZE).await;
-    let callback = begin(&owner, AUTHORIZE).await;
+    let (foreigner, owner) = (stack.visitor("lin"), stack.visitor("lin"));
+    foreigner.come_back(AUTHORIZE).await.unwrap();
+    let callback = owner.come_back(AUTHORIZE).await.unwrap();
     kinds(&stack);
-    foreigner.get(&callback).await.unwrap();
+    foreigner.open(&callback).await.unwrap();
     assert_eq!(kinds(&stack), [Kind::Login, Kind::Claim, Kind::SpendCode], "another browser's");
     let (denied, _) = callback.split_once("code=").unwrap();
     let (_, state) = callback.split_once("&state=").unwrap();
-    owner.get(&format!("{denied}state={state}")).await.unwrap();
+    owner.open(&format!("{denied}state={state}")).await.unwrap();
     assert_eq!(kinds(&stack), [Kind::Login], "a denial");
-    owner.get("https://login.example.com/callback?code=1&state=1").await.unwrap();
+    owner.open("https://login.example.com/callback?code=1&state=1").await.unwrap();
     assert_eq!(kinds(&stack), [], "a forged one");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_at_the_door_takes_none() {
     let stack = counted(Options::default()).await;
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     for link in [
         "https://login.example.com/",
         "https://login.example.com/error?reason=login_expired",
@@ -154,7 +144,7 @@ async fn what_is_refused_at_the_door_takes_none() {
         "https://login.example.com/authorize?scope=everything",
         USERINFO,
     ] {
-        browser.get(link).await.unwrap();
+        visitor.open(link).await.unwrap();
     }
     for visit in [
         Visit::fetch(Method::GET, USERINFO, "https://evil.example"),
@@ -162,7 +152,7 @@ async fn what_is_refused_at_the_door_takes_none() {
         Visit::form(LOGOUT, "https://evil.example", &[]),
         Visit::form(LOGOUT, PAGE_ORIGIN, &[]),
     ] {
-        browser.send(visit).await.unwrap();
+        visitor.send(visit).await.unwrap();
     }
     assert_eq!(kinds(&stack), []);
 }
@@ -170,13 +160,13 @@ async fn what_is_refused_at_the_door_takes_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_that_is_read_again_is_one_write_more() {
     let stack = counted(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await;
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
+    let visitor = stack.visitor("lin");
+    visitor.log_in().await.unwrap();
     kinds(&stack);
-    userinfo(&browser).await.unwrap();
+    visitor.userinfo().await.unwrap();
     assert_eq!(kinds(&stack), [Kind::Session], "no profile was granted");
-    log_in_with_profile(&browser).await.unwrap();
+    visitor.log_in_with_profile().await.unwrap();
     kinds(&stack);
-    userinfo(&browser).await.unwrap();
+    visitor.userinfo().await.unwrap();
     assert_eq!(kinds(&stack), [Kind::Session, Kind::SaveSession]);
 }

@@ -6,17 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use harness::{
     Options, Stack,
     binaries::workspace,
-    browser::Visit,
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE},
     proxy::{Call, Item, Kind},
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN},
+    stack::{OFFICIAL_ACCOUNT, errcode},
     template::Template,
 };
-use http::Method;
 use serde_json::{Value, json};
-use simulator::Fault;
 
-use super::{begin, counted};
-use crate::support::{AUTHORIZE, EXCHANGE, LOGOUT, USERINFO, log_in, log_in_with_profile, userinfo};
+use super::counted;
 
 /// An action, and the table it is about.
 type Permission = (String, String);
@@ -71,37 +68,36 @@ fn list(value: &Value) -> Vec<&Value> {
 async fn every_path(stack: &Stack) {
     let simulator = stack.simulator();
     let token = format!("app-token#{OFFICIAL_ACCOUNT}");
-    let errcode = |errcode| Fault::Errcode { errcode, errmsg: None };
 
     // The app's token: it cannot be had, then it can.
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     simulator.knobs(|knobs| knobs.script("/cgi-bin/stable_token", errcode(40164)));
-    log_in(&browser).await.unwrap();
+    visitor.log_in().await.unwrap();
     stack.database().delete(stack.table("SessionsTable").unwrap(), &token).unwrap();
-    log_in(&browser).await.unwrap();
+    visitor.log_in().await.unwrap();
 
     // In place of the old session, with a profile; the same once more; who is it.
-    let callback = begin(&browser, "https://login.example.com/authorize?scope=snsapi_userinfo").await;
-    browser.get(&callback).await.unwrap();
-    browser.get(&callback).await.unwrap();
-    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    let callback = visitor.come_back(AUTHORIZE_PROFILE).await.unwrap();
+    visitor.open(&callback).await.unwrap();
+    visitor.open(&callback).await.unwrap();
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
 
     // A code that WeChat refuses; an owner, a foreigner with cookie and one without; a denial.
     simulator.knobs(|knobs| knobs.script(EXCHANGE, errcode(40029)));
-    log_in(&browser).await.unwrap();
-    let callback = begin(&browser, AUTHORIZE).await;
-    let foreigner = stack.browser();
-    begin(&foreigner, AUTHORIZE).await;
-    foreigner.get(&callback).await.unwrap();
-    stack.browser().get(&callback).await.unwrap();
-    browser.get(&callback.replace("code=", "code=authdeny&was=")).await.unwrap();
+    visitor.log_in().await.unwrap();
+    let callback = visitor.come_back(AUTHORIZE).await.unwrap();
+    let foreigner = stack.visitor("lin");
+    foreigner.come_back(AUTHORIZE).await.unwrap();
+    foreigner.open(&callback).await.unwrap();
+    stack.visitor("lin").open(&callback).await.unwrap();
+    visitor.open(&callback.replace("code=", "code=authdeny&was=")).await.unwrap();
 
     // Both ends of a session.
-    browser.post_form(LOGOUT, PAGE_ORIGIN).await.unwrap();
-    log_in_with_profile(&browser).await.unwrap();
-    let erased = browser.send(Visit::fetch(Method::DELETE, USERINFO, PAGE_ORIGIN)).await.unwrap();
+    visitor.log_out().await.unwrap();
+    visitor.log_in_with_profile().await.unwrap();
+    let erased = visitor.erase().await.unwrap();
     assert_eq!(erased.status, 204);
-    browser.follow("https://login.example.com/").await.unwrap();
+    visitor.browser.follow("https://login.example.com/").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

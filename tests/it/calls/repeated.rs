@@ -4,13 +4,12 @@ use std::{collections::BTreeSet, time::Duration};
 
 use harness::{
     Options, Stack,
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE},
     proxy::{Call, Fault, Kind, Rule, Throttle},
-    stack::PAGE_ORIGIN,
+    stack::errcode,
 };
-use simulator::Fault as WechatFault;
 
-use super::{begin, counted};
-use crate::support::{AUTHORIZE, EXCHANGE, LOGOUT, SESSION_COOKIE, log_in, requests, sessions, userinfo};
+use super::counted;
 
 /// The calls of one kind.
 fn calls(stack: &Stack, kind: Kind) -> Vec<Call> {
@@ -42,21 +41,21 @@ async fn a_transaction_is_repeated_under_its_own_token() {
     ];
     let mut tokens = BTreeSet::new();
     for (logins, (fault, times)) in (1..).zip(faults) {
-        let browser = stack.browser();
+        let visitor = stack.visitor("lin");
         let proxy = stack.proxy().unwrap();
         for kind in [Kind::Claim, Kind::Finish] {
             proxy.inject(Rule::at(kind, fault).times(times));
         }
-        log_in(&browser).await.unwrap_or_else(|failure| panic!("{fault:?}: {failure}"));
+        visitor.log_in().await.unwrap_or_else(|failure| panic!("{fault:?}: {failure}"));
         proxy.until(|calls| calls.iter().all(|call| call.answered.is_some())).await.unwrap();
         for kind in [Kind::Claim, Kind::Finish] {
             let made = calls(&stack, kind);
             assert_eq!(made.len(), times + 1, "{kind} after {fault:?}");
             assert!(tokens.insert(token(&made)), "a token of another transaction at {kind} after {fault:?}");
         }
-        assert_eq!(userinfo(&browser).await.unwrap().status, 200);
-        assert_eq!(requests(&stack, EXCHANGE).len(), logins);
-        assert_eq!(sessions(&stack).unwrap().len(), logins);
+        assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+        assert_eq!(stack.requests(EXCHANGE).len(), logins);
+        assert_eq!(stack.sessions().unwrap().len(), logins);
         proxy.heal();
         proxy.forget();
     }
@@ -67,15 +66,15 @@ async fn a_transaction_is_repeated_under_its_own_token() {
 async fn a_conflict_without_end_is_given_up() {
     let stack = counted(Options::default()).await;
     stack.proxy().unwrap().inject(Rule::at(Kind::Claim, Fault::Conflict));
-    let browser = stack.browser();
-    let ended = browser.follow(AUTHORIZE).await.unwrap().pop().unwrap();
+    let visitor = stack.visitor("lin");
+    let ended = visitor.browser.follow(AUTHORIZE).await.unwrap().pop().unwrap();
     assert_eq!((ended.url.path(), ended.status), ("/error", 503));
     assert!(ended.header("retry-after").is_some() && ended.text().contains(r#"href="/authorize"#));
     let made = calls(&stack, Kind::Claim);
     assert_eq!(made.len(), 6);
     token(&made);
-    assert!(requests(&stack, EXCHANGE).is_empty());
-    assert_eq!(browser.cookie(SESSION_COOKIE), None);
+    assert!(stack.requests(EXCHANGE).is_empty());
+    assert_eq!(visitor.session(), None);
 }
 
 /// The SDK takes a conflict of a single write for final, but what the other tab's transaction is doing
@@ -87,24 +86,24 @@ async fn a_single_write_that_meets_a_transaction_is_made_again() {
     for kind in [Kind::FailCode, Kind::SaveSession, Kind::DeleteSession] {
         proxy.inject(Rule::at(kind, Fault::Conflict).times(2));
     }
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     stack.simulator().knobs(|knobs| {
-        knobs.script(EXCHANGE, WechatFault::Errcode { errcode: 40029, errmsg: None });
+        knobs.script(EXCHANGE, errcode(40029));
     });
-    browser.follow("https://login.example.com/authorize?scope=snsapi_userinfo").await.unwrap();
-    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
-    assert_eq!(browser.post_form(LOGOUT, PAGE_ORIGIN).await.unwrap().status, 303);
-    assert!(sessions(&stack).unwrap().is_empty());
+    visitor.browser.follow(AUTHORIZE_PROFILE).await.unwrap();
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+    assert_eq!(visitor.log_out().await.unwrap().status, 303);
+    assert!(stack.sessions().unwrap().is_empty());
     for kind in [Kind::FailCode, Kind::SaveSession, Kind::DeleteSession] {
         let applied: Vec<_> = calls(&stack, kind).iter().map(|call| call.is_applied).collect();
         assert_eq!(applied, [false, false, true], "{kind}");
     }
 
     let lasting = proxy.inject(Rule::at(Kind::DeleteSession, Fault::Conflict));
-    log_in(&browser).await.unwrap();
-    let answer = browser.post_form(LOGOUT, PAGE_ORIGIN).await.unwrap();
+    visitor.log_in().await.unwrap();
+    let answer = visitor.log_out().await.unwrap();
     assert_eq!((answer.status, lasting.struck()), (503, 6));
-    assert!(browser.cookie(SESSION_COOKIE).is_some());
+    assert!(visitor.session().is_some());
 }
 
 /// A login that is put again after its answer was lost is the same login; and when the first copy of the
@@ -114,10 +113,10 @@ async fn a_login_that_is_stored_late_undoes_no_claim() {
     let stack = counted(Options::default()).await;
     let proxy = stack.proxy().unwrap();
     let late = proxy.inject(Rule::at(Kind::PutLogin, Fault::HoldBefore).times(1));
-    let browser = stack.browser();
-    let callback = begin(&browser, AUTHORIZE).await;
-    browser.get(&callback).await.unwrap();
-    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    let visitor = stack.visitor("lin");
+    let callback = visitor.come_back(AUTHORIZE).await.unwrap();
+    visitor.open(&callback).await.unwrap();
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
     late.held().await.unwrap().release();
     proxy.until(|calls| calls.iter().all(|call| call.answered.is_some())).await.unwrap();
 
@@ -125,8 +124,8 @@ async fn a_login_that_is_stored_late_undoes_no_claim() {
     assert_eq!(puts.len(), 2);
     assert_eq!(puts[0].request, puts[1].request);
     let claimed = |login: &serde_json::Value| login.get("claimed_code").is_some();
-    assert!(crate::support::logins(&stack).unwrap().iter().any(claimed));
-    browser.post_form(LOGOUT, PAGE_ORIGIN).await.unwrap();
-    let again = browser.get(&callback).await.unwrap();
+    assert!(stack.logins().unwrap().iter().any(claimed));
+    visitor.log_out().await.unwrap();
+    let again = visitor.open(&callback).await.unwrap();
     assert!(again.set_cookies().is_empty(), "the login was claimed again");
 }

@@ -3,18 +3,15 @@
 //! the few places where a value may stand, are the harness's ([`harness::canaries`]).
 
 use harness::{
-    Answer, Browser, Options, Result, Stack,
+    Answer, Options, Result, Stack,
     browser::Visit,
     canaries::{Kind, Watch},
     events::Event,
+    places::{AUTHORIZE, EXCHANGE, PROFILE, REFRESH, USERINFO},
     stack::PAGE_ORIGIN,
 };
 use serde_json::Value;
 use simulator::{Action, Consent, Denial, Fault};
-
-use crate::support::{
-    AUTHORIZE, EXCHANGE, LOGOUT, PROFILE, REFRESH, USERINFO, log_in, log_in_with_profile, userinfo,
-};
 
 /// What WeChat is made to say in its messages and bodies, which are not ours to repeat either.
 const TALE: &str = "CanaryInWechatsWords";
@@ -44,13 +41,6 @@ fn look_into_the_tables(stack: &Stack, watch: &Watch) -> Result<()> {
     Ok(())
 }
 
-/// A callback that has not been opened.
-async fn begin(browser: &Browser) -> Result<String> {
-    let began = browser.get(AUTHORIZE).await?;
-    let wechat = browser.get(began.redirect()?.map(String::from).unwrap_or_default().as_str()).await?;
-    Ok(wechat.redirect()?.map(String::from).unwrap_or_default())
-}
-
 fn consent(stack: &Stack, consent: Consent) {
     stack.simulator().knobs(|knobs| {
         knobs.consent = consent;
@@ -63,43 +53,41 @@ async fn succeed(stack: &Stack) -> Result<Vec<Answer>> {
     let mut answers = Vec::new();
     consent(stack, Consent::Allow);
     for person in ["lin", "zhou", "mallory"] {
-        stack.simulator().knobs(|knobs| knobs.current_person = Some(person.to_owned()));
-        let browser = stack.browser();
-        answers.extend(log_in(&browser).await?);
-        answers.extend(log_in_with_profile(&browser).await?);
-        answers.push(userinfo(&browser).await?);
-        answers.push(browser.get(USERINFO).await?);
+        let visitor = stack.visitor(person);
+        answers.extend(visitor.log_in().await?);
+        answers.extend(visitor.log_in_with_profile().await?);
+        answers.push(visitor.userinfo().await?);
+        answers.push(visitor.userinfo_page().await?);
         stack.simulator().act(&Action::ExpireAccessTokens);
-        answers.push(browser.fetch(&format!("{USERINFO}?lang=en&verify=true"), PAGE_ORIGIN).await?);
-        answers.push(browser.get("https://login.example.com/").await?);
+        answers.push(visitor.browser.fetch(&format!("{USERINFO}?lang=en&verify=true"), PAGE_ORIGIN).await?);
+        answers.push(visitor.open("https://login.example.com/").await?);
         if person == "lin" {
-            answers.push(browser.post_form(LOGOUT, PAGE_ORIGIN).await?);
+            answers.push(visitor.log_out().await?);
         }
     }
-    stack.simulator().knobs(|knobs| knobs.current_person = None);
     Ok(answers)
 }
 
 /// Logins that are declined, refused, or fail in WeChat's hands.
 async fn fail(stack: &Stack) -> Result<Vec<Answer>> {
     let mut answers = Vec::new();
-    let declined = stack.browser();
+    let declined = stack.visitor("lin");
     consent(stack, Consent::Deny);
-    answers.extend(declined.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await?);
+    answers.extend(declined.browser.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await?);
     consent(stack, Consent::Allow);
 
     // Another browser, no cookie, a second time, a logout in between, mangled.
-    let browser = stack.browser();
-    let callback = begin(&browser).await?;
-    answers.extend(stack.browser().follow(&callback).await?);
-    let stranger = stack.browser();
-    log_in(&stranger).await?;
-    answers.push(stranger.get(&callback).await?);
-    answers.push(browser.get(&format!("{callback}&state=x")).await?);
-    answers.push(browser.get(&callback).await?);
-    answers.push(browser.get(&callback).await?);
-    browser.post_form(LOGOUT, PAGE_ORIGIN).await?;
-    answers.push(browser.get(&callback).await?);
+    let visitor = stack.visitor("lin");
+    let callback = visitor.come_back(AUTHORIZE).await?;
+    answers.extend(stack.visitor("lin").browser.follow(&callback).await?);
+    let stranger = stack.visitor("lin");
+    stranger.log_in().await?;
+    answers.push(stranger.open(&callback).await?);
+    answers.push(visitor.open(&format!("{callback}&state=x")).await?);
+    answers.push(visitor.open(&callback).await?);
+    answers.push(visitor.open(&callback).await?);
+    visitor.log_out().await?;
+    answers.push(visitor.open(&callback).await?);
 
     let refusal = |errcode| Fault::Errcode { errcode, errmsg: Some(format!("{TALE}, rid: {TALE}")) };
     let raw = |body: &str| Fault::Raw {
@@ -125,23 +113,23 @@ async fn fail(stack: &Stack) -> Result<Vec<Answer>> {
         Fault::DropAfter,
         Fault::DropHalfWay,
     ] {
-        let browser = stack.browser();
-        let callback = begin(&browser).await?;
-        stack.simulator().knobs(|knobs| knobs.script(EXCHANGE, fault));
-        answers.push(browser.get(&callback).await?);
+        let visitor = stack.visitor("lin");
+        let callback = visitor.come_back(AUTHORIZE).await?;
+        stack.script(EXCHANGE, fault, 1);
+        answers.push(visitor.open(&callback).await?);
     }
 
     // A profile of somebody else at the login, a dead token and a withdrawn grant later.
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
-    answers.extend(browser.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await?);
+    answers.extend(visitor.browser.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await?);
     stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = false);
-    log_in_with_profile(&browser).await?;
+    visitor.log_in_with_profile().await?;
     for (path, fault) in [(PROFILE, refusal(40003)), (PROFILE, refusal(40001)), (REFRESH, refusal(40030))] {
-        stack.simulator().knobs(|knobs| knobs.script(path, fault));
+        stack.script(path, fault, 1);
     }
-    answers.push(userinfo(&browser).await?);
-    answers.push(userinfo(&browser).await?);
+    answers.push(visitor.userinfo().await?);
+    answers.push(visitor.userinfo().await?);
     Ok(answers)
 }
 
@@ -159,7 +147,7 @@ async fn confuse(stack: &Stack) -> Result<()> {
         }
         stack.gateway().invoke(function, &Value::from(RAW)).await?;
     }
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     for url in [
         format!("{AUTHORIZE}?return_to=https://evil.example/{RAW}"),
         format!("{AUTHORIZE}?scope={RAW}"),
@@ -170,7 +158,7 @@ async fn confuse(stack: &Stack) -> Result<()> {
     ] {
         let visit =
             Visit::open(&url).header("cookie", &format!("__Host-session={RAW}")).header("referer", RAW);
-        browser.send(visit).await?;
+        visitor.send(visit).await?;
     }
     Ok(())
 }

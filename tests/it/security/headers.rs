@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use harness::{
-    Answer, Browser, Options, Result, Stack,
+    Answer, Options, Result, Stack, Visitor,
     browser::Visit,
+    places::{AUTHORIZE, LOGOUT, SESSION_CLEARED, USERINFO},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
+    visitor::callback_of,
 };
 use http::Method;
-use tokio::net::TcpListener;
 
-use crate::support::{
-    ALWAYS, AUTHORIZE, LOGOUT, SESSION_CLEARED, USERINFO, allow, callback_of, log_in, log_in_with_profile,
-};
+use crate::support::{ALWAYS, visited, without_tables};
 
 const HOME: &str = "https://login.example.com/";
 /// What the connection or the gateway adds.
@@ -76,8 +75,8 @@ fn redacted(value: &str) -> String {
     }
 }
 
-async fn assert_visit(browser: &Browser, visit: Visit, status: u16, extra: Extra<'_>) -> Result<()> {
-    assert_headers(&browser.send(visit).await?, status, extra);
+async fn assert_visit(visitor: &Visitor, visit: Visit, status: u16, extra: Extra<'_>) -> Result<()> {
+    assert_headers(&visitor.send(visit).await?, status, extra);
     Ok(())
 }
 
@@ -91,49 +90,47 @@ fn fetch(method: Method, url: &str, origin: &str) -> Visit {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_login_answers_with_these_headers() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
-    let stranger = stack.browser();
+    let (stack, visitor) = visited().await.unwrap();
+    let stranger = stack.visitor("lin");
     let sent_on: Extra<'_> = &[("location", ANY), ("set-cookie", ANY)];
-    assert_visit(&browser, open(AUTHORIZE), 302, sent_on).await.unwrap();
+    assert_visit(&visitor, open(AUTHORIZE), 302, sent_on).await.unwrap();
     for query in ["?return_to=//evil.example", "?scope=x", "?lang=x", "?attempt=x", "?scope=%zz"] {
-        assert_visit(&browser, open(&format!("{AUTHORIZE}{query}")), 400, PAGE).await.unwrap();
+        assert_visit(&visitor, open(&format!("{AUTHORIZE}{query}")), 400, PAGE).await.unwrap();
     }
     let picture = open(AUTHORIZE).header("sec-fetch-dest", "image");
-    assert_visit(&browser, picture, 403, FRAMED_PAGE).await.unwrap();
+    assert_visit(&visitor, picture, 403, FRAMED_PAGE).await.unwrap();
 
-    let hops = log_in(&browser).await.unwrap();
+    let hops = visitor.log_in().await.unwrap();
     let callback = callback_of(&hops).unwrap();
     let arrived = hops.iter().find(|hop| hop.url.path() == "/callback").unwrap();
     assert_headers(arrived, 303, sent_on);
-    assert_visit(&browser, open(&callback), 303, sent_on).await.unwrap();
+    assert_visit(&visitor, open(&callback), 303, sent_on).await.unwrap();
     let refused: Extra<'_> = &[("location", ANY)];
     for query in ["", "?state=1", "?code=1", &format!("?state={}", "ab".repeat(32))] {
         let url = format!("https://login.example.com/callback{query}");
-        assert_visit(&browser, open(&url), 303, refused).await.unwrap();
+        assert_visit(&visitor, open(&url), 303, refused).await.unwrap();
     }
     assert_visit(&stranger, open(&callback), 303, refused).await.unwrap();
     let framed = open(&callback).header("sec-fetch-dest", "iframe");
-    assert_visit(&browser, framed, 303, refused).await.unwrap();
+    assert_visit(&visitor, framed, 303, refused).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_userinfo_answers_with_these_headers() {
     let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await.unwrap();
-    allow(&stack);
-    let (browser, stranger) = (stack.browser(), stack.browser());
-    log_in_with_profile(&browser).await.unwrap();
+    let (visitor, stranger) = (stack.visitor("lin"), stack.visitor("lin"));
+    visitor.log_in_with_profile().await.unwrap();
     let ours: Extra<'_> = &[JSON, VARY, CREDENTIALS, ORIGIN, EXPOSED];
     let problem: Extra<'_> = &[PROBLEM, VARY, CREDENTIALS, ORIGIN, EXPOSED];
     let get = |query: &str| fetch(Method::GET, &format!("{USERINFO}{query}"), PAGE_ORIGIN);
-    assert_visit(&browser, get(""), 200, ours).await.unwrap();
-    assert_visit(&browser, get("?lang=x"), 400, problem).await.unwrap();
+    assert_visit(&visitor, get(""), 200, ours).await.unwrap();
+    assert_visit(&visitor, get("?lang=x"), 400, problem).await.unwrap();
     assert_visit(&stranger, get(""), 401, problem).await.unwrap();
     let unnamed = open(USERINFO).header("accept", "*/*");
-    assert_visit(&browser, unnamed.clone(), 200, &[JSON, VARY]).await.unwrap();
+    assert_visit(&visitor, unnamed.clone(), 200, &[JSON, VARY]).await.unwrap();
     assert_visit(&stranger, unnamed, 401, &[PROBLEM, VARY]).await.unwrap();
     let foreign = fetch(Method::GET, USERINFO, "https://evil.example");
-    assert_visit(&browser, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
+    assert_visit(&visitor, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
 
     let profile: Extra<'_> = &[
         ("content-security-policy", AVATAR),
@@ -141,7 +138,7 @@ async fn the_userinfo_answers_with_these_headers() {
         ("referrer-policy", "same-origin"),
         VARY,
     ];
-    assert_visit(&browser, open(USERINFO), 200, profile).await.unwrap();
+    assert_visit(&visitor, open(USERINFO), 200, profile).await.unwrap();
     let page: Extra<'_> = &[PAGE[0], PAGE[1], VARY];
     assert_visit(&stranger, open(USERINFO), 401, page).await.unwrap();
     assert_visit(&stranger, open(&format!("{USERINFO}?lang=x")), 400, page).await.unwrap();
@@ -149,56 +146,55 @@ async fn the_userinfo_answers_with_these_headers() {
     let methods = ("access-control-allow-methods", "GET, DELETE");
     let preflight = fetch(Method::OPTIONS, USERINFO, PAGE_ORIGIN);
     let granted: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, methods, ALLOWED_HEADERS, MAX_AGE];
-    assert_visit(&browser, preflight, 204, granted).await.unwrap();
+    assert_visit(&visitor, preflight, 204, granted).await.unwrap();
     let foreign = fetch(Method::OPTIONS, USERINFO, "https://evil.example");
-    assert_visit(&browser, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
+    assert_visit(&visitor, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
 
     stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
-    assert_visit(&browser, get(""), 403, problem).await.unwrap();
-    assert_visit(&browser, open(USERINFO), 403, page).await.unwrap();
+    assert_visit(&visitor, get(""), 403, problem).await.unwrap();
+    assert_visit(&visitor, open(USERINFO), 403, page).await.unwrap();
 
     let erased: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, ("set-cookie", SESSION_CLEARED)];
-    assert_visit(&browser, fetch(Method::DELETE, USERINFO, PAGE_ORIGIN), 204, erased).await.unwrap();
+    assert_visit(&visitor, fetch(Method::DELETE, USERINFO, PAGE_ORIGIN), 204, erased).await.unwrap();
     let foreign = fetch(Method::DELETE, USERINFO, "https://evil.example");
-    assert_visit(&browser, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
+    assert_visit(&visitor, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_logout_answers_with_these_headers() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let browser = stack.browser();
+    let (_stack, visitor) = visited().await.unwrap();
     let cleared = ("set-cookie", SESSION_CLEARED);
     let script = fetch(Method::POST, LOGOUT, PAGE_ORIGIN);
     let ours: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, cleared];
-    assert_visit(&browser, script, 204, ours).await.unwrap();
+    assert_visit(&visitor, script, 204, ours).await.unwrap();
     let form = Visit::form(LOGOUT, PUBLIC_URL, &[]);
     let own = ("access-control-allow-origin", PUBLIC_URL);
     let home = ("location", HOME);
-    assert_visit(&browser, form, 303, &[VARY, CREDENTIALS, own, EXPOSED, cleared, home]).await.unwrap();
+    assert_visit(&visitor, form, 303, &[VARY, CREDENTIALS, own, EXPOSED, cleared, home]).await.unwrap();
     for visit in [
         fetch(Method::POST, LOGOUT, "https://evil.example"),
         Visit::form(LOGOUT, "https://evil.example", &[]),
         fetch(Method::OPTIONS, LOGOUT, "https://evil.example"),
     ] {
-        assert_visit(&browser, visit, 403, &[PROBLEM, VARY]).await.unwrap();
+        assert_visit(&visitor, visit, 403, &[PROBLEM, VARY]).await.unwrap();
     }
     let methods = ("access-control-allow-methods", "POST");
     let preflight = fetch(Method::OPTIONS, LOGOUT, PAGE_ORIGIN);
     let granted: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, methods, ALLOWED_HEADERS, MAX_AGE];
-    assert_visit(&browser, preflight, 204, granted).await.unwrap();
+    assert_visit(&visitor, preflight, 204, granted).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_site_answers_with_these_headers() {
     let verification = "MP_verify_0123456789abcdef.txt=0123456789abcdef";
     let stack = Stack::start(Options::default().with("SITE_VERIFICATION", verification)).await.unwrap();
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     let home: Extra<'_> = &[
         ("content-security-policy", FORM),
         ("content-type", "text/html; charset=utf-8"),
         ("referrer-policy", "same-origin"),
     ];
-    assert_visit(&browser, open(HOME), 200, home).await.unwrap();
+    assert_visit(&visitor, open(HOME), 200, home).await.unwrap();
     for (reason, status, extra) in [
         ("login_expired", 400, PAGE),
         ("not_logged_in", 401, PAGE),
@@ -210,31 +206,29 @@ async fn the_site_answers_with_these_headers() {
         ("<script>", 400, PAGE),
     ] {
         let url = format!("{HOME}error?reason={reason}");
-        assert_visit(&browser, open(&url), status, extra).await.unwrap();
+        assert_visit(&visitor, open(&url), status, extra).await.unwrap();
     }
     let file: Extra<'_> = &[("content-type", "text/plain; charset=utf-8")];
-    assert_visit(&browser, open(&format!("{HOME}MP_verify_0123456789abcdef.txt")), 200, file).await.unwrap();
-    assert_visit(&browser, open(&format!("{HOME}favicon.ico")), 404, PAGE).await.unwrap();
+    assert_visit(&visitor, open(&format!("{HOME}MP_verify_0123456789abcdef.txt")), 200, file).await.unwrap();
+    assert_visit(&visitor, open(&format!("{HOME}favicon.ico")), 404, PAGE).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_unavailable_answers_with_these_headers() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let options = Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", &format!("http://{closed}"));
-    let stack = Stack::start(options).await.unwrap();
-    let browser = stack.browser();
-    assert_visit(&browser, open(AUTHORIZE), 503, BUSY_PAGE).await.unwrap();
+    let stack = Stack::start(without_tables(Options::default())).await.unwrap();
+    let visitor = stack.visitor("lin");
+    assert_visit(&visitor, open(AUTHORIZE), 503, BUSY_PAGE).await.unwrap();
     let secret = "5e5510fa".repeat(8);
     let cookies = format!("__Host-browser={secret}; __Host-session={secret}");
     let callback = format!("https://login.example.com/callback?code=0a&state={secret}");
     let arrival = open(&callback).header("cookie", &cookies);
-    assert_visit(&browser, arrival, 303, &[("location", ANY)]).await.unwrap();
+    assert_visit(&visitor, arrival, 303, &[("location", ANY)]).await.unwrap();
     let busy = ("retry-after", "10");
     let problem: Extra<'_> = &[PROBLEM, VARY, CREDENTIALS, ORIGIN, EXPOSED, busy];
     for (method, url) in [(Method::GET, USERINFO), (Method::POST, LOGOUT)] {
         let visit = fetch(method, url, PAGE_ORIGIN).header("cookie", &cookies);
-        assert_visit(&browser, visit, 503, problem).await.unwrap();
+        assert_visit(&visitor, visit, 503, problem).await.unwrap();
     }
     let page = open(USERINFO).header("cookie", &cookies);
-    assert_visit(&browser, page, 503, &[BUSY_PAGE[0], BUSY_PAGE[1], busy, VARY]).await.unwrap();
+    assert_visit(&visitor, page, 503, &[BUSY_PAGE[0], BUSY_PAGE[1], busy, VARY]).await.unwrap();
 }

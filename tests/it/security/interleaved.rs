@@ -7,22 +7,16 @@
 use std::mem;
 
 use fastrand::Rng;
-use harness::{
-    Answer, Browser, Failure, Options, Result, Stack,
-    browser::Visit,
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN},
-};
+use harness::{Failure, Options, Result, Stack, Visitor, places::AUTHORIZE_PROFILE, stack::OFFICIAL_ACCOUNT};
 use serde_json::Value;
-use simulator::{Consent, Person, Settings, Simulator};
-
-use crate::support::{AUTHORIZE, SESSION_COOKIE, USERINFO};
+use simulator::{Person, Settings, Simulator};
 
 const VISITORS: usize = 64;
 
 /// Somebody on the way through a login, and what they do next.
-struct Visitor {
+struct Guest {
     person: Person,
-    browser: Browser,
+    visitor: Visitor,
     next: Step,
 }
 
@@ -39,24 +33,22 @@ enum Step {
     Rest,
 }
 
-impl Visitor {
+impl Guest {
     async fn step(&mut self, stack: &Stack) -> Result<()> {
         self.next = match mem::replace(&mut self.next, Step::Rest) {
             Step::Begin => {
-                let link = format!("{AUTHORIZE}?scope=snsapi_userinfo&return_to=%2F{}", self.person.id);
-                Step::Ask(led(&self.browser.get(&link).await?)?)
+                let link = format!("{AUTHORIZE_PROFILE}&return_to=%2F{}", self.person.id);
+                Step::Ask(self.visitor.begin(&link).await?)
             }
-            Step::Ask(url) => {
-                let visit = Visit::open(&url).header("x-simulator-person", &self.person.id);
-                Step::Return(led(&self.browser.send(visit).await?)?)
-            }
+            Step::Ask(url) => Step::Return(self.visitor.agree(&url).await?),
             Step::Return(url) => {
-                let end = led(&self.browser.get(&url).await?)?;
-                self.require(end.trim_end_matches('#').ends_with(&format!("/{}", self.person.id)), &end)?;
+                let answer = self.visitor.open(&url).await?;
+                let end = answer.location().unwrap_or_default();
+                self.require(end.trim_end_matches('#').ends_with(&format!("/{}", self.person.id)), end)?;
                 Step::Look(2)
             }
             Step::Look(times) => {
-                let answer = self.browser.fetch(USERINFO, PAGE_ORIGIN).await?;
+                let answer = self.visitor.userinfo().await?;
                 self.require(self.is_shown(stack, &answer.json()?), &answer.text())?;
                 if times > 1 { Step::Look(times - 1) } else { Step::Rest }
             }
@@ -79,12 +71,6 @@ impl Visitor {
     }
 }
 
-/// Where an answer leads.
-fn led(answer: &Answer) -> Result<String> {
-    let url = answer.redirect()?.ok_or_else(|| Failure::new(format!("led nowhere: {}", answer.text())))?;
-    Ok(url.into())
-}
-
 /// People of different names, openids and pictures.
 fn people() -> Vec<Person> {
     let person = |number| {
@@ -104,27 +90,26 @@ async fn everybody_sees_himself_however_the_steps_of_all_interleave() {
     let lifetime = random.choice(["0", "600"]).unwrap();
     let options = Options::default().simulator(simulator).with("PROFILE_LIFETIME_SECONDS", lifetime);
     let stack = Stack::start(options).await.unwrap();
-    stack.simulator().knobs(|knobs| knobs.consent = Consent::Allow);
     let mut waiting: Vec<_> = people()
         .into_iter()
-        .map(|person| Visitor { person, browser: stack.browser(), next: Step::Begin })
+        .map(|person| Guest { visitor: stack.visitor(&person.id), person, next: Step::Begin })
         .collect();
     let mut done = Vec::new();
     while !waiting.is_empty() {
         let index = random.usize(..waiting.len());
-        let visitor = &mut waiting[index];
-        visitor.step(&stack).await.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
-        if matches!(visitor.next, Step::Rest) {
+        let guest = &mut waiting[index];
+        guest.step(&stack).await.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+        if matches!(guest.next, Step::Rest) {
             done.push(waiting.swap_remove(index));
         }
     }
 
     random.shuffle(&mut done);
     let mut sessions = Vec::new();
-    for visitor in &mut done {
-        visitor.next = Step::Look(1);
-        visitor.step(&stack).await.unwrap_or_else(|failure| panic!("seed {seed}, at last: {failure}"));
-        sessions.push(visitor.browser.cookie(SESSION_COOKIE).unwrap());
+    for guest in &mut done {
+        guest.next = Step::Look(1);
+        guest.step(&stack).await.unwrap_or_else(|failure| panic!("seed {seed}, at last: {failure}"));
+        sessions.push(guest.visitor.session().unwrap());
     }
     sessions.sort();
     sessions.dedup();

@@ -1,18 +1,22 @@
 //! The token that all processes share: fetched once, kept sealed, renewed when it must be.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use harness::{Stack, time};
+use harness::{
+    Stack,
+    database::{attribute, number, with},
+    places::{AUTHORIZE, FOLLOWER},
+    time,
+};
 use serde_json::json;
 use simulator::Action;
 
-use super::{USER_INFO, calls, right, silent_unionid, store, stored, unionid_of};
-use crate::support::{AUTHORIZE, SESSION_COOKIE, attribute, number, requests, sessions, userinfo, with};
+use super::{calls, right, silent_unionid, store, stored, unionid_of};
 
 const TOGETHER: usize = 20;
 
 /// The tokens that people were asked for with, in order.
 fn used(stack: &Stack) -> Vec<String> {
-    let entries = requests(stack, USER_INFO);
+    let entries = stack.requests(FOLLOWER);
     entries.iter().filter_map(|entry| entry.parameter("access_token")).map(str::to_owned).collect()
 }
 
@@ -24,30 +28,28 @@ async fn arrive_together(stack: &Stack, count: usize) {
     let _alone = crate::support::CROWD.lock().await;
     let mut callbacks = Vec::new();
     for _ in 0..count {
-        let browser = stack.browser();
-        let began = browser.get(AUTHORIZE).await.unwrap();
-        let wechat = began.redirect().unwrap().unwrap();
-        let callback = browser.get(wechat.as_str()).await.unwrap().redirect().unwrap().unwrap();
-        callbacks.push((browser, callback));
+        let visitor = stack.visitor("lin");
+        let callback = visitor.come_back(AUTHORIZE).await.unwrap();
+        callbacks.push((visitor, callback));
     }
     for _ in stack.functions().cold_starts("callback")..count as u64 {
         stack.functions().warm("callback").await.unwrap();
     }
     let arriving: Vec<_> = callbacks
         .into_iter()
-        .map(|(browser, callback)| {
-            tokio::spawn(async move { (browser.get(callback.as_str()).await.unwrap(), browser) })
+        .map(|(visitor, callback)| {
+            tokio::spawn(async move { (visitor.open(callback.as_str()).await.unwrap(), visitor) })
         })
         .collect();
     let expected = right(stack, "lin");
     let mut known = 0;
     for arrived in arriving {
-        let (answer, browser) = arrived.await.unwrap();
-        if browser.cookie(SESSION_COOKIE).is_none() {
+        let (answer, visitor) = arrived.await.unwrap();
+        if visitor.session().is_none() {
             assert!(answer.location().unwrap().contains("reason=service_unavailable"), "{answer:?}");
             continue;
         }
-        let shown = userinfo(&browser).await.unwrap().json().unwrap();
+        let shown = visitor.userinfo().await.unwrap().json().unwrap();
         if let Some(unionid) = shown["unionid"].as_str() {
             assert_eq!(Some(unionid), expected.as_deref());
             known += 1;
@@ -123,7 +125,7 @@ async fn a_token_that_does_not_open_is_fetched_anew() {
     let item = stored(&stack).unwrap();
     let mut bytes = BASE64.decode(attribute(&item, "sealed")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
-    let other = sessions(&stack).unwrap().into_iter().find(|item| item.get("login").is_some()).unwrap();
+    let other = stack.sessions().unwrap().into_iter().find(|item| item.get("login").is_some()).unwrap();
     for sealed in [
         json!({ "B": BASE64.encode(&bytes) }),
         json!({ "B": attribute(&other, "sealed") }),
@@ -154,7 +156,7 @@ async fn a_token_that_wechat_no_longer_takes_is_replaced_once() {
         let tokens = used(&stack);
         assert!(tokens[0] == tokens[1] && tokens[1] != tokens[2], "{errcode}");
         let refused = simulator::Outcome::Errcode { errcode };
-        assert_eq!(requests(&stack, USER_INFO)[1].outcome, refused);
+        assert_eq!(stack.requests(FOLLOWER)[1].outcome, refused);
         // The new one is everybody's.
         stack.functions().kill_all("callback").await;
         assert_eq!(unionid_of(&stack, "mallory").await, right(&stack, "mallory"), "{errcode}");

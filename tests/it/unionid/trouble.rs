@@ -1,20 +1,17 @@
 //! What may go wrong with the token or the question, and what it costs: never the login, and never more
 //! than a call a minute.
 
-use harness::{Options, Stack, time};
+use harness::{
+    Options, Stack,
+    database::{number, with},
+    places::{FOLLOWER, STABLE_TOKEN},
+    stack::errcode,
+    time,
+};
 use serde_json::json;
-use simulator::{Action, Fault, Scripted};
+use simulator::{Action, Fault};
 
-use super::{STABLE_TOKEN, USER_INFO, calls, right, silent_unionid, store, stored, unionid_of};
-use crate::support::{number, with};
-
-fn script(stack: &Stack, path: &str, fault: Fault, times: u32) {
-    stack.simulator().knobs(|knobs| knobs.script(path, Scripted { times, ..fault.into() }));
-}
-
-fn errcode(errcode: i64) -> Fault {
-    Fault::Errcode { errcode, errmsg: None }
-}
+use super::{calls, right, silent_unionid, store, stored, unionid_of};
 
 /// The log's line about the login that went without.
 async fn line(stack: &Stack, text: &str) -> String {
@@ -55,7 +52,7 @@ async fn the_address_that_must_be_allowed_is_the_one_that_wechat_names() {
     let stack = silent_unionid().await;
     let errmsg =
         "invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist rid: 63cf14c3-1af7da21-37efbc86";
-    script(&stack, STABLE_TOKEN, Fault::Errcode { errcode: 40164, errmsg: Some(errmsg.to_owned()) }, 1);
+    stack.script(STABLE_TOKEN, Fault::Errcode { errcode: 40164, errmsg: Some(errmsg.to_owned()) }, 1);
     assert_eq!(unionid_of(&stack, "lin").await, None);
     let line = line(&stack, r#""errcode":40164"#).await;
     for part in ["203.0.113.9", "63cf14c3-1af7da21-37efbc86"] {
@@ -74,7 +71,7 @@ async fn a_token_that_cannot_be_had_is_asked_for_once_a_minute() {
         Fault::Redirect { location: "https://evil.example/".to_owned() },
     ] {
         let stack = silent_unionid().await;
-        script(&stack, STABLE_TOKEN, fault.clone(), 1);
+        stack.script(STABLE_TOKEN, fault.clone(), 1);
         for person in ["lin", "mallory"] {
             assert_eq!(unionid_of(&stack, person).await, None, "{fault:?}");
         }
@@ -107,7 +104,7 @@ async fn an_answer_about_the_person_that_fails_costs_the_unionid_only() {
         (errcode(46004), 1),
     ] {
         let stack = silent_unionid().await;
-        script(&stack, USER_INFO, fault.clone(), asked);
+        stack.script(FOLLOWER, fault.clone(), asked);
         assert_eq!(unionid_of(&stack, "lin").await, None, "{fault:?}");
         assert_eq!(calls(&stack), (1, asked as usize), "{fault:?}");
         // The token was right, and stays.
@@ -119,7 +116,7 @@ async fn an_answer_about_the_person_that_fails_costs_the_unionid_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passing_failure_is_asked_again() {
     let stack = silent_unionid().await;
-    script(&stack, USER_INFO, errcode(-1), 1);
+    stack.script(FOLLOWER, errcode(-1), 1);
     assert_eq!(unionid_of(&stack, "lin").await, right(&stack, "lin"));
     assert_eq!(calls(&stack), (1, 2));
 }
@@ -127,7 +124,7 @@ async fn a_passing_failure_is_asked_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_refused_again_is_not_replaced_again() {
     let stack = silent_unionid().await;
-    script(&stack, USER_INFO, errcode(40001), 2);
+    stack.script(FOLLOWER, errcode(40001), 2);
     assert_eq!(unionid_of(&stack, "lin").await, None);
     assert_eq!(calls(&stack), (2, 2));
 }
@@ -136,7 +133,7 @@ async fn a_token_that_is_refused_again_is_not_replaced_again() {
 async fn a_token_that_stays_refused_is_fetched_once_a_minute() {
     let stack = silent_unionid().await;
     // WeChat has no other one to give.
-    script(&stack, USER_INFO, errcode(40001), 4);
+    stack.script(FOLLOWER, errcode(40001), 4);
     for person in ["lin", "mallory", "lin"] {
         assert_eq!(unionid_of(&stack, person).await, None, "{person}");
     }
@@ -151,7 +148,7 @@ async fn another_persons_answer_is_not_taken() {
     let stack = silent_unionid().await;
     let body = r#"{"subscribe":1,"openid":"oSomebodyElse","unionid":"uSomebodyElse"}"#.to_owned();
     let content_type = "application/json; encoding=utf-8".to_owned();
-    script(&stack, USER_INFO, Fault::Raw { status: 200, content_type, body, latin1: false }, 3);
+    stack.script(FOLLOWER, Fault::Raw { status: 200, content_type, body, latin1: false }, 3);
     assert_eq!(unionid_of(&stack, "lin").await, None);
 }
 

@@ -1,19 +1,18 @@
 //! Who may ask from another page's script.
 
 use harness::{
-    Answer, Browser,
+    Answer, Visitor,
     browser::Visit,
+    places::{BROWSER_COOKIE, SESSION_COOKIE, USERINFO},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
 use http::Method;
 
-use crate::support::{
-    BROWSER_COOKIE, FOREIGN_ORIGINS, SESSION_COOKIE, USERINFO, assert_secured, log_in, stack,
-};
+use crate::support::{FOREIGN_ORIGINS, assert_secured, logged_in, stack};
 
 /// A request with this browser's cookies and this origin, whatever a browser's own rules would be.
-fn from(browser: &Browser, method: Method, origin: &str) -> Visit {
-    let cookie = |name: &str| format!("{name}={}", browser.cookie(name).unwrap_or_default());
+fn from(visitor: &Visitor, method: Method, origin: &str) -> Visit {
+    let cookie = |name: &str| format!("{name}={}", visitor.browser.cookie(name).unwrap_or_default());
     Visit::fetch(method, USERINFO, PAGE_ORIGIN)
         .header("origin", origin)
         .header("cookie", &format!("{}; {}", cookie(BROWSER_COOKIE), cookie(SESSION_COOKIE)))
@@ -32,10 +31,10 @@ fn allowances(answer: &Answer) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trusted_page_may_read_the_answer() {
     let stack = stack().await.unwrap();
-    let (browser, stranger) = (stack.browser(), stack.browser());
-    log_in(&browser).await.unwrap();
+    let (visitor, stranger) = (stack.visitor("lin"), stack.visitor("lin"));
+    visitor.log_in().await.unwrap();
     for origin in [PAGE_ORIGIN, PUBLIC_URL] {
-        for (visitor, status) in [(&browser, 200), (&stranger, 401)] {
+        for (visitor, status) in [(&visitor, 200), (&stranger, 401)] {
             let answer = visitor.send(from(visitor, Method::GET, origin)).await.unwrap();
             assert_eq!(answer.status, status);
             assert_secured(&answer.headers, origin);
@@ -55,13 +54,11 @@ async fn a_trusted_page_may_read_the_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_page_learns_nothing() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
+    let (_stack, visitor) = logged_in().await.unwrap();
     for origin in FOREIGN_ORIGINS {
         for accept in ["*/*", "text/html"] {
-            let visit = from(&browser, Method::GET, origin).header("accept", accept);
-            let answer = browser.send(visit).await.unwrap();
+            let visit = from(&visitor, Method::GET, origin).header("accept", accept);
+            let answer = visitor.send(visit).await.unwrap();
             assert_eq!(answer.status, 403, "{origin}");
             assert_secured(&answer.headers, origin);
             assert_eq!(allowances(&answer), [], "{origin}");
@@ -72,28 +69,24 @@ async fn a_foreign_page_learns_nothing() {
         }
     }
     // Of its own accord a browser does not even bring the cookies along.
-    let answer = browser.fetch(USERINFO, "https://evil.example").await.unwrap();
+    let answer = visitor.browser.fetch(USERINFO, "https://evil.example").await.unwrap();
     assert_eq!((answer.status, allowances(&answer).len()), (403, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_names_no_origin_is_answered_without_allowances() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
-    let answer = browser.send(Visit::open(USERINFO).header("accept", "*/*")).await.unwrap();
+    let (_stack, visitor) = logged_in().await.unwrap();
+    let answer = visitor.send(Visit::open(USERINFO).header("accept", "*/*")).await.unwrap();
     assert_eq!((answer.status, allowances(&answer).len()), (200, 0));
     assert_eq!(answer.header("vary"), Some("Origin, Accept, Accept-Language"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preflight_is_answered_for_exact_origins_only() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
+    let (_stack, visitor) = logged_in().await.unwrap();
     for origin in [PAGE_ORIGIN, PUBLIC_URL] {
-        let visit = from(&browser, Method::OPTIONS, origin).header("access-control-request-method", "GET");
-        let answer = browser.send(visit).await.unwrap();
+        let visit = from(&visitor, Method::OPTIONS, origin).header("access-control-request-method", "GET");
+        let answer = visitor.send(visit).await.unwrap();
         assert_eq!((answer.status, answer.text().as_str()), (204, ""));
         assert_secured(&answer.headers, origin);
         assert_eq!(
@@ -110,8 +103,8 @@ async fn a_preflight_is_answered_for_exact_origins_only() {
         );
     }
     for origin in FOREIGN_ORIGINS {
-        let visit = from(&browser, Method::OPTIONS, origin).header("access-control-request-method", "GET");
-        let answer = browser.send(visit).await.unwrap();
+        let visit = from(&visitor, Method::OPTIONS, origin).header("access-control-request-method", "GET");
+        let answer = visitor.send(visit).await.unwrap();
         assert_eq!((answer.status, allowances(&answer).len()), (403, 0), "{origin}");
     }
 }

@@ -1,23 +1,20 @@
 //! `GET /userinfo`: what is shown, to whom, and in which form. How a session is kept up to date with
 //! WeChat is in [`refresh`], who may ask from another page in [`cors`], what opens a session and what
-//! does not in [`sessions`], and how it is erased in [`erase`].
 
 mod cors;
-mod erase;
 mod refresh;
 mod sessions;
 
 use harness::{
     browser::Visit,
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN},
+    database::number,
+    places::{AUTHORIZE_PROFILE, PROFILE, USERINFO},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, raw},
 };
 use serde_json::json;
 use simulator::{DirtyJson, ProfileEra};
 
-use crate::support::{
-    PROFILE, USERINFO, allow, assert_secured, log_in, log_in_at, log_in_with_profile, number, only_session,
-    requests, stack, userinfo,
-};
+use crate::support::{assert_secured, logged_in, logged_in_with_profile, only_session, stack, visited};
 
 /// Mallory's nickname, as she chose it.
 const HOSTILE: &str = r#"<script>alert("马洛")</script>'"&\"#;
@@ -26,10 +23,8 @@ const AVATAR: &str = "https://thirdwx.qlogo.cn/mmopen/vi_32/Q0j4TwGTfTLinXiaoMan
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_login_shows_the_openid_and_no_more() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
-    let answer = userinfo(&browser).await.unwrap();
+    let (stack, visitor) = logged_in().await.unwrap();
+    let answer = visitor.userinfo().await.unwrap();
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
     assert_secured(&answer.headers, "userinfo");
@@ -40,16 +35,13 @@ async fn a_silent_login_shows_the_openid_and_no_more() {
         json!({ "openid": openid, "scope": "snsapi_base", "expires_at": expires_at })
     );
     assert!(answer.set_cookies().is_empty());
-    assert!(requests(&stack, PROFILE).is_empty());
+    assert!(stack.requests(PROFILE).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_with_consent_shows_wechats_own_fields() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
-    let answer = userinfo(&browser).await.unwrap();
+    let (stack, visitor) = logged_in_with_profile().await.unwrap();
+    let answer = visitor.userinfo().await.unwrap();
     let expires_at = number(&only_session(&stack).unwrap(), "expires_at").unwrap();
     assert_eq!(
         answer.json().unwrap(),
@@ -71,17 +63,13 @@ async fn a_login_with_consent_shows_wechats_own_fields() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_of_before_2021_is_shown_as_it_is() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
+    let (stack, visitor) = visited().await.unwrap();
     stack.simulator().knobs(|knobs| {
         knobs.user_profile_era = ProfileEra::Legacy;
         knobs.sex_as_string = true;
     });
-    let browser = stack.browser();
-    log_in_at(&browser, "https://login.example.com/authorize?scope=snsapi_userinfo&lang=zh_TW")
-        .await
-        .unwrap();
-    let profile = userinfo(&browser).await.unwrap().json().unwrap();
+    visitor.follow(&format!("{AUTHORIZE_PROFILE}&lang=zh_TW")).await.unwrap();
+    let profile = visitor.userinfo().await.unwrap().json().unwrap();
     assert_eq!(profile["sex"], 2);
     assert_eq!((&profile["country"], &profile["province"]), (&json!("中國"), &json!("廣東")));
     // The picture is where it was, but never fetched without TLS.
@@ -91,23 +79,18 @@ async fn a_profile_of_before_2021_is_shown_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_was_deleted_is_shown_without_a_picture() {
     let stack = stack().await.unwrap();
-    allow(&stack);
-    stack.simulator().knobs(|knobs| knobs.current_person = Some("gone".to_owned()));
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
-    let profile = userinfo(&browser).await.unwrap().json().unwrap();
+    let visitor = stack.visitor("gone");
+    visitor.log_in_with_profile().await.unwrap();
+    let profile = visitor.userinfo().await.unwrap().json().unwrap();
     assert_eq!((&profile["nickname"], &profile["headimgurl"]), (&json!("用户已经注销"), &json!("")));
-    let page = browser.get(USERINFO).await.unwrap().text();
+    let page = visitor.userinfo_page().await.unwrap().text();
     assert!(page.contains("用户已经注销") && !page.contains("<img"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_is_shown_a_page() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
-    let answer = browser.get(USERINFO).await.unwrap();
+    let (stack, visitor) = logged_in_with_profile().await.unwrap();
+    let answer = visitor.userinfo_page().await.unwrap();
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     assert_secured(&answer.headers, "the page");
@@ -130,24 +113,20 @@ async fn a_browser_is_shown_a_page() {
     for part in ["default-src 'none'", "img-src https://*.qlogo.cn", "form-action 'self'"] {
         assert!(policy.contains(part), "{policy}");
     }
-    let english = browser.with_language("en-GB,en").get(USERINFO).await.unwrap().text();
+    let english = visitor.reading("en-GB,en").userinfo_page().await.unwrap().text();
     assert!(english.contains("<html lang=\"en\">") && english.contains("Log out"), "{english}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_without_a_profile_offers_to_add_one() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
-    let page = browser.get(USERINFO).await.unwrap().text();
+    let (_stack, visitor) = logged_in().await.unwrap();
+    let page = visitor.userinfo_page().await.unwrap().text();
     assert!(page.contains("href=\"/authorize?scope=snsapi_userinfo\"") && !page.contains("<img"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_accept_header_decides_between_page_and_data() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
+    let (_stack, visitor) = logged_in().await.unwrap();
     for (accept, kind) in [
         ("text/html", "text/html"),
         ("application/xhtml+xml, text/html;q=0.9", "text/html"),
@@ -158,7 +137,7 @@ async fn the_accept_header_decides_between_page_and_data() {
         ("", "application/json"),
     ] {
         let visit = Visit::fetch(http::Method::GET, USERINFO, PAGE_ORIGIN).header("accept", accept);
-        let answer = browser.send(visit).await.unwrap();
+        let answer = visitor.send(visit).await.unwrap();
         assert_eq!(answer.status, 200);
         assert_eq!(
             answer.header("content-type"),
@@ -172,14 +151,12 @@ async fn the_accept_header_decides_between_page_and_data() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_nickname_stays_text() {
     let stack = stack().await.unwrap();
-    allow(&stack);
-    stack.simulator().knobs(|knobs| knobs.current_person = Some("mallory".to_owned()));
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
-    let answer = userinfo(&browser).await.unwrap();
+    let visitor = stack.visitor("mallory");
+    visitor.log_in_with_profile().await.unwrap();
+    let answer = visitor.userinfo().await.unwrap();
     assert_eq!(answer.json().unwrap()["nickname"], HOSTILE);
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    let page = browser.get(USERINFO).await.unwrap().text();
+    let page = visitor.userinfo_page().await.unwrap().text();
     let escaped = "&#60;script&#62;alert(&#34;马洛&#34;)&#60;/script&#62;&#39;&#34;&#38;\\";
     assert!(page.contains(&format!("<h1>{escaped}</h1>")), "{page}");
     assert!(page.contains(&format!("<dd>{escaped}</dd>")), "{page}");
@@ -189,7 +166,6 @@ async fn a_hostile_nickname_stays_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_from_anywhere_else_is_not_in_the_page() {
     let stack = stack().await.unwrap();
-    allow(&stack);
     let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
     for address in [
         "https://evil.example/x.png",
@@ -198,14 +174,11 @@ async fn a_picture_from_anywhere_else_is_not_in_the_page() {
         "\" onerror=\"x",
     ] {
         let body = json!({ "openid": openid, "nickname": "小满", "headimgurl": address }).to_string();
-        stack.simulator().knobs(|knobs| {
-            let (status, content_type) = (200, "text/plain".to_owned());
-            knobs.script(PROFILE, simulator::Fault::Raw { status, content_type, body, latin1: false });
-        });
-        let browser = stack.browser();
-        log_in_with_profile(&browser).await.unwrap();
-        assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["headimgurl"], address);
-        let page = browser.get(USERINFO).await.unwrap().text();
+        stack.script(PROFILE, raw(200, &body), 1);
+        let visitor = stack.visitor("lin");
+        visitor.log_in_with_profile().await.unwrap();
+        assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["headimgurl"], address);
+        let page = visitor.userinfo_page().await.unwrap().text();
         assert!(page.contains("小满") && !page.contains("<img"), "{page}");
         assert!(!page.contains("evil") && !page.contains("onerror"), "{page}");
     }
@@ -213,14 +186,12 @@ async fn a_picture_from_anywhere_else_is_not_in_the_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_that_is_no_json_is_mended() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
+    let (stack, visitor) = visited().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.dirty_json = DirtyJson::Both);
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
-    let profile = userinfo(&browser).await.unwrap().json().unwrap();
+    visitor.log_in_with_profile().await.unwrap();
+    let profile = visitor.userinfo().await.unwrap().json().unwrap();
     assert_eq!(profile["nickname"], "小 满🌾");
     assert_eq!(profile["province"], "广\u{fffd}\u{fffd}(");
-    let page = browser.get(USERINFO).await.unwrap();
+    let page = visitor.userinfo_page().await.unwrap();
     assert!(page.text().contains("<h1>小 满🌾</h1>"), "{}", page.text());
 }

@@ -3,24 +3,36 @@
 
 use std::collections::BTreeSet;
 
-use harness::{Answer, Browser, Result, Stack, stack::PAGE_ORIGIN};
+use harness::{
+    Answer, Options, Result, Stack, Visitor,
+    database::number,
+    places::{AUTH, AUTHORIZE, PROFILE, REFRESH, USERINFO},
+    stack::{PAGE_ORIGIN, errcode, raw},
+};
 use simulator::{Action, AuthError, Fault, ProfileEra, Scripted};
 
-use crate::support::{
-    AUTH, AUTHORIZE, PROFILE, REFRESH, USERINFO, allow, log_in, log_in_with_profile, number, only_session,
-    requests, stack, stack_that_reads_again, userinfo,
-};
+use crate::support::{alarm, only_session, stack_that_reads_again, visited};
 
-/// A browser that has logged in, with nothing in the ledger yet.
-async fn logged_in(stack: &Stack) -> Result<Browser> {
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await?;
+/// A stack whose profiles last, or are read again on every occasion, and somebody who has logged in with the
+/// profile; there is nothing in the ledger yet.
+async fn kept(lifetime: &str) -> Result<(Stack, Visitor)> {
+    let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", lifetime)).await?;
+    let visitor = stack.visitor("lin");
+    visitor.log_in_with_profile().await?;
     stack.simulator().clear_ledger();
-    Ok(browser)
+    Ok((stack, visitor))
 }
 
-async fn ask(browser: &Browser, query: &str) -> Result<Answer> {
-    browser.fetch(&format!("{USERINFO}?{query}"), PAGE_ORIGIN).await
+async fn fresh() -> Result<(Stack, Visitor)> {
+    kept("600").await
+}
+
+async fn stale() -> Result<(Stack, Visitor)> {
+    kept("0").await
+}
+
+async fn ask(visitor: &Visitor, query: &str) -> Result<Answer> {
+    visitor.browser.fetch(&format!("{USERINFO}?{query}"), PAGE_ORIGIN).await
 }
 
 fn version(stack: &Stack) -> Result<u64> {
@@ -29,63 +41,52 @@ fn version(stack: &Stack) -> Result<u64> {
 
 /// How often each endpoint was called: profile, refresh, auth.
 fn calls(stack: &Stack) -> [usize; 3] {
-    [PROFILE, REFRESH, AUTH].map(|path| requests(stack, path).len())
+    [PROFILE, REFRESH, AUTH].map(|path| stack.requests(path).len())
 }
 
 /// The tokens that an endpoint was called with, in order.
 fn tokens(stack: &Stack, path: &str, name: &str) -> Vec<String> {
-    let entries = requests(stack, path);
+    let entries = stack.requests(path);
     entries.iter().filter_map(|entry| entry.parameter(name)).map(str::to_owned).collect()
-}
-
-fn script(stack: &Stack, path: &str, fault: Fault, times: u32) {
-    stack.simulator().knobs(|knobs| knobs.script(path, Scripted { times, ..fault.into() }));
-}
-
-fn errcode(errcode: i64) -> Fault {
-    Fault::Errcode { errcode, errmsg: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_profile_comes_out_of_the_session() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = fresh().await.unwrap();
     for _ in 0..3 {
-        assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["nickname"], "小满🌾");
+        assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["nickname"], "小满🌾");
     }
-    browser.get(USERINFO).await.unwrap();
+    visitor.userinfo_page().await.unwrap();
     assert!(stack.simulator().ledger().is_empty());
     assert_eq!(version(&stack).unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_profile_is_read_again_and_kept() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = stale().await.unwrap();
     stack.simulator().settings(|settings| settings.people[0].nickname = "大满".to_owned());
-    assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["nickname"], "大满");
+    assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["nickname"], "大满");
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([1, 0, 0], 2));
     // The new one is what is stored: WeChat being away, it is served.
-    script(&stack, PROFILE, Fault::Html { status: 502 }, 3);
-    assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["nickname"], "大满");
+    stack.script(PROFILE, Fault::Html { status: 502 }, 3);
+    assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["nickname"], "大满");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_login_never_asks_for_a_profile() {
     let stack = stack_that_reads_again().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
-    assert_eq!(ask(&browser, "lang=en").await.unwrap().status, 200);
+    let visitor = stack.visitor("lin");
+    visitor.log_in().await.unwrap();
+    assert_eq!(ask(&visitor, "lang=en").await.unwrap().status, 200);
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 0, 0], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_language_is_asked_for_once() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
+    let (stack, visitor) = visited().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.user_profile_era = ProfileEra::Legacy);
-    let browser = logged_in(&stack).await.unwrap();
+    visitor.log_in_with_profile().await.unwrap();
+    stack.simulator().clear_ledger();
     for (query, country, asked) in [
         ("", "CN", 0),
         ("lang=zh_CN", "中国", 1),
@@ -95,7 +96,7 @@ async fn another_language_is_asked_for_once() {
         ("lang=zh_TW", "中國", 2),
         ("lang=en", "CN", 3),
     ] {
-        assert_eq!(ask(&browser, query).await.unwrap().json().unwrap()["country"], country, "{query}");
+        assert_eq!(ask(&visitor, query).await.unwrap().json().unwrap()["country"], country, "{query}");
         assert_eq!(calls(&stack)[0], asked, "{query}");
     }
     assert_eq!(tokens(&stack, PROFILE, "lang"), ["zh_CN", "zh_TW", "en"]);
@@ -103,36 +104,32 @@ async fn another_language_is_asked_for_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wechat_is_asked_whether_the_grant_stands_on_demand() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = fresh().await.unwrap();
     for (query, asked) in [("", 0), ("verify=false", 0), ("verify=true", 1), ("verify=true", 2)] {
-        assert_eq!(ask(&browser, query).await.unwrap().status, 200, "{query}");
+        assert_eq!(ask(&visitor, query).await.unwrap().status, 200, "{query}");
         assert_eq!(calls(&stack), [0, 0, asked], "{query}");
     }
     // A dead token is renewed once, and asked about once more.
     stack.simulator().act(&Action::ForgetAccessTokens);
-    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 200);
+    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 1, 4], 2));
     // And a grant that is gone is gone, however fresh the profile is.
     stack.simulator().act(&Action::ForgetAccessTokens);
     stack.simulator().act(&Action::RevokeRefreshTokens);
-    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
-    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 401);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_token_is_renewed_whichever_number_says_so() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
+    let (stack, visitor) = fresh().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.auth_error = AuthError::InvalidOpenid);
-    let browser = logged_in(&stack).await.unwrap();
     stack.simulator().act(&Action::ExpireAccessTokens);
-    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 200);
+    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
     assert_eq!(calls(&stack), [0, 1, 2]);
     // A token that is not taken even when it is new will not get better.
-    script(&stack, AUTH, errcode(40003), 2);
-    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 401);
+    stack.script(AUTH, errcode(40003), 2);
+    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 401);
     let log = stack.stop().await.text();
     let line = log.lines().find(|line| line.contains(r#""outcome":"grant_gone""#)).unwrap();
     assert!(line.contains(r#""errcode":40003"#) && line.contains(r#""level":"INFO""#), "{line}");
@@ -140,12 +137,10 @@ async fn a_dead_token_is_renewed_whichever_number_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_that_cannot_be_verified_is_not_called_verified() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = fresh().await.unwrap();
     for fault in [Fault::Html { status: 502 }, Fault::DropAfter, errcode(-1)] {
-        script(&stack, AUTH, fault, 3);
-        let answer = ask(&browser, "verify=true").await.unwrap();
+        stack.script(AUTH, fault, 3);
+        let answer = ask(&visitor, "verify=true").await.unwrap();
         assert_eq!((answer.status, answer.header("retry-after")), (503, Some("10")));
         assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:wechat_unavailable");
     }
@@ -155,26 +150,25 @@ async fn a_grant_that_cannot_be_verified_is_not_called_verified() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_token_is_renewed_once_and_saved() {
     for (cause, rotates) in [(42001, false), (40001, false), (40014, false), (42001, true)] {
-        let stack = stack_that_reads_again().await.unwrap();
-        let browser = logged_in(&stack).await.unwrap();
+        let (stack, visitor) = stale().await.unwrap();
         stack.simulator().knobs(|knobs| knobs.refresh_rotates_refresh_token = rotates);
         match cause {
             42001 => stack.simulator().act(&Action::ExpireAccessTokens),
             40001 => stack.simulator().act(&Action::ForgetAccessTokens),
-            _ => script(&stack, PROFILE, errcode(cause), 1),
+            _ => stack.script(PROFILE, errcode(cause), 1),
         }
-        assert_eq!(userinfo(&browser).await.unwrap().json().unwrap()["nickname"], "小满🌾", "{cause}");
+        assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["nickname"], "小满🌾", "{cause}");
         // The token was renewed and saved, then the profile read and saved.
         assert_eq!((calls(&stack), version(&stack).unwrap()), ([2, 1, 0], 3), "{cause}");
         let used = tokens(&stack, PROFILE, "access_token");
         assert_eq!(used[0] == used[1], cause == 40014, "{cause}");
 
         // The saved one is what is used from now on, and can be renewed again.
-        assert_eq!(userinfo(&browser).await.unwrap().status, 200, "{cause}");
+        assert_eq!(visitor.userinfo().await.unwrap().status, 200, "{cause}");
         assert_eq!(calls(&stack), [3, 1, 0], "{cause}");
         assert_eq!(tokens(&stack, PROFILE, "access_token")[2], used[1], "{cause}");
         stack.simulator().act(&Action::ExpireAccessTokens);
-        assert_eq!(userinfo(&browser).await.unwrap().status, 200, "{cause}");
+        assert_eq!(visitor.userinfo().await.unwrap().status, 200, "{cause}");
         let renewed_with: BTreeSet<_> = tokens(&stack, REFRESH, "refresh_token").into_iter().collect();
         assert_eq!(renewed_with.len(), if rotates { 2 } else { 1 }, "{cause}");
     }
@@ -182,29 +176,26 @@ async fn a_dead_token_is_renewed_once_and_saved() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_stays_dead_is_not_renewed_for_ever() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
-    script(&stack, PROFILE, errcode(40001), 5);
-    assert_eq!(userinfo(&browser).await.unwrap().status, 401);
+    let (stack, visitor) = stale().await.unwrap();
+    stack.script(PROFILE, errcode(40001), 5);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 401);
     assert_eq!(calls(&stack), [2, 1, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_renews_at_most_once() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = stale().await.unwrap();
     // Refused on verifying, renewed, verified; then refused on reading the profile.
-    script(&stack, AUTH, errcode(40014), 1);
-    script(&stack, PROFILE, errcode(40001), 1);
-    assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 401);
+    stack.script(AUTH, errcode(40014), 1);
+    stack.script(PROFILE, errcode(40001), 1);
+    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 401);
     assert_eq!(calls(&stack), [1, 1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_that_is_gone_leads_to_the_login() {
     for cause in [40030, 42002, 42007, 50001] {
-        let stack = stack_that_reads_again().await.unwrap();
-        let browser = logged_in(&stack).await.unwrap();
+        let (stack, visitor) = stale().await.unwrap();
         stack.simulator().act(&Action::ExpireAccessTokens);
         match cause {
             40030 => stack.simulator().act(&Action::RevokeRefreshTokens),
@@ -213,9 +204,9 @@ async fn a_grant_that_is_gone_leads_to_the_login() {
                 stack.simulator().act(&Action::ExpireRefreshTokens);
             }
             42007 => stack.simulator().act(&Action::ChangePassword { person: "lin".to_owned() }),
-            _ => script(&stack, REFRESH, errcode(cause), 1),
+            _ => stack.script(REFRESH, errcode(cause), 1),
         }
-        let answer = userinfo(&browser).await.unwrap();
+        let answer = visitor.userinfo().await.unwrap();
         assert_eq!(answer.status, 401, "{cause}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json; charset=utf-8"));
         let problem = answer.json().unwrap();
@@ -226,16 +217,15 @@ async fn a_grant_that_is_gone_leads_to_the_login() {
         assert!(logs.contains("\"grant_gone\"") && logs.contains(&format!("\"errcode\":{cause}")), "{logs}");
 
         // A login mends it.
-        log_in_with_profile(&browser).await.unwrap();
-        assert_eq!(userinfo(&browser).await.unwrap().status, 200, "{cause}");
+        visitor.log_in_with_profile().await.unwrap();
+        assert_eq!(visitor.userinfo().await.unwrap().status, 200, "{cause}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_wechat_is_away_the_last_profile_is_served() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
-    let before = userinfo(&browser).await.unwrap().json().unwrap();
+    let (stack, visitor) = stale().await.unwrap();
+    let before = visitor.userinfo().await.unwrap().json().unwrap();
     stack.simulator().clear_ledger();
     // A question that changes nothing is asked three times.
     for fault in [
@@ -250,15 +240,15 @@ async fn while_wechat_is_away_the_last_profile_is_served() {
         errcode(45011),
     ] {
         let name = format!("{fault:?}");
-        script(&stack, PROFILE, fault, 3);
+        stack.script(PROFILE, fault, 3);
         stack.simulator().clear_ledger();
-        let answer = userinfo(&browser).await.unwrap();
+        let answer = visitor.userinfo().await.unwrap();
         assert_eq!((answer.status, answer.json().unwrap()), (200, before.clone()), "{name}");
         assert_eq!(calls(&stack), [3, 0, 0], "{name}");
     }
     // What an operator has to mend is served stale too, and is an alarm.
-    script(&stack, PROFILE, errcode(48001), 1);
-    assert_eq!(userinfo(&browser).await.unwrap().json().unwrap(), before);
+    stack.script(PROFILE, errcode(48001), 1);
+    assert_eq!(visitor.userinfo().await.unwrap().json().unwrap(), before);
     let logs = stack.stop().await.lines();
     let stale: Vec<_> = logs.iter().filter(|line| line.text.contains("\"shown_stale\"")).collect();
     assert_eq!(stale.len(), 10);
@@ -269,77 +259,64 @@ async fn while_wechat_is_away_the_last_profile_is_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_that_passes_costs_nothing() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
-    script(&stack, PROFILE, Fault::DropAfter, 2);
-    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    let (stack, visitor) = stale().await.unwrap();
+    stack.script(PROFILE, Fault::DropAfter, 2);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([3, 0, 0], 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_is_sent_at_most_once() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = stale().await.unwrap();
     stack.simulator().act(&Action::ExpireAccessTokens);
     for fault in [Fault::DropAfter, Fault::Html { status: 500 }, errcode(-1)] {
         stack.simulator().clear_ledger();
-        script(&stack, REFRESH, fault, 1);
+        stack.script(REFRESH, fault, 1);
         // In doubt, what was read before is served; the next request tries again.
-        let answer = userinfo(&browser).await.unwrap();
+        let answer = visitor.userinfo().await.unwrap();
         assert_eq!(answer.json().unwrap()["nickname"], "小满🌾");
-        assert_eq!(requests(&stack, REFRESH).len(), 1);
+        assert_eq!(stack.requests(REFRESH).len(), 1);
         stack.simulator().act(&Action::ExpireAccessTokens);
     }
-    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
     assert_eq!(version(&stack).unwrap(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_of_somebody_else_is_never_shown() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = stale().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
-    let answer = userinfo(&browser).await.unwrap();
+    let answer = visitor.userinfo().await.unwrap();
     assert_eq!(answer.status, 403);
     assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:login_failed");
     assert!(!answer.text().contains("小满") && !answer.text().contains("openid"), "{}", answer.text());
     assert_eq!(version(&stack).unwrap(), 1);
-    let page = browser.get(USERINFO).await.unwrap();
+    let page = visitor.userinfo_page().await.unwrap();
     assert!(page.status == 403 && !page.text().contains("小满"), "{}", page.text());
-    let line = stack.logs().wait_for("\"foreign_profile\"").await.unwrap();
-    assert!(line.text.contains("\"level\":\"ERROR\""), "{}", line.text);
+    alarm(&stack, "\"foreign_profile\"").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_somebody_else_are_not_kept() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = stale().await.unwrap();
     stack.simulator().act(&Action::ExpireAccessTokens);
     let theirs = r#"{"access_token": "theirs", "expires_in": 7200, "refresh_token": "theirs", "openid": "oSomebodyElse"}"#;
-    let fault = Fault::Raw {
-        status: 200,
-        content_type: "text/plain".to_owned(),
-        body: theirs.to_owned(),
-        latin1: false,
-    };
-    script(&stack, REFRESH, fault, 1);
-    let answer = userinfo(&browser).await.unwrap();
+    stack.script(REFRESH, raw(200, theirs), 1);
+    let answer = visitor.userinfo().await.unwrap();
     assert_eq!(answer.status, 403);
     assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:login_failed");
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([1, 1, 0], 1));
-    let line = stack.logs().wait_for("\"foreign_profile\"").await.unwrap();
-    assert!(line.text.contains("\"level\":\"ERROR\""), "{}", line.text);
+    alarm(&stack, "\"foreign_profile\"").await.unwrap();
     // The tokens that the session has are still the person's own.
-    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
     assert!(!tokens(&stack, PROFILE, "access_token").contains(&"theirs".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_whom_wechat_restricts_is_told_so() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
-    script(&stack, PROFILE, errcode(50002), 1);
-    let answer = userinfo(&browser).await.unwrap();
+    let (stack, visitor) = stale().await.unwrap();
+    stack.script(PROFILE, errcode(50002), 1);
+    let answer = visitor.userinfo().await.unwrap();
     assert_eq!(answer.status, 403);
     assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:user_refused");
 }
@@ -348,11 +325,10 @@ async fn a_person_whom_wechat_restricts_is_told_so() {
 /// for its refresh while the first one's is under way; both save, and one of them is first.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_refreshes_at_once_do_not_overwrite_each_other() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = stale().await.unwrap();
     stack.simulator().act(&Action::ExpireAccessTokens);
     stack.simulator().knobs(|knobs| knobs.hold.insert(REFRESH.to_owned()));
-    let (one, other, ()) = tokio::join!(userinfo(&browser), userinfo(&browser), async {
+    let (one, other, ()) = tokio::join!(visitor.userinfo(), visitor.userinfo(), async {
         let both =
             |ledger: &[simulator::Entry]| ledger.iter().filter(|entry| entry.path == REFRESH).count() == 2;
         stack.until_wechat(both).await.unwrap();
@@ -363,7 +339,7 @@ async fn two_refreshes_at_once_do_not_overwrite_each_other() {
     }
     assert_eq!(calls(&stack)[1], 2);
     // What is stored works.
-    assert_eq!(userinfo(&browser).await.unwrap().status, 200);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
     assert_eq!(calls(&stack)[1], 2);
 }
 
@@ -372,28 +348,26 @@ async fn two_refreshes_at_once_do_not_overwrite_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_that_was_overtaken_goes_on_with_what_was_saved() {
     for rotates in [false, true] {
-        let stack = stack().await.unwrap();
-        allow(&stack);
-        let browser = logged_in(&stack).await.unwrap();
+        let (stack, visitor) = fresh().await.unwrap();
         stack.simulator().knobs(|knobs| {
             knobs.refresh_rotates_refresh_token = rotates;
             knobs.hold.insert(PROFILE.to_owned());
         });
         stack.simulator().act(&Action::ExpireAccessTokens);
-        let (slow, ()) = tokio::join!(ask(&browser, "lang=en"), async {
+        let (slow, ()) = tokio::join!(ask(&visitor, "lang=en"), async {
             // The slow one has opened version 1 and waits to hear that its token is dead.
             stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == PROFILE)).await.unwrap();
             // Meanwhile this one has it renewed; its profile is fresh, so it is not held up.
-            assert_eq!(ask(&browser, "verify=true").await.unwrap().status, 200);
+            assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
             assert_eq!(version(&stack).unwrap(), 2);
             stack.simulator().act(&Action::Release);
         });
         assert_eq!(slow.unwrap().status, 200, "rotates: {rotates}");
-        assert_eq!(requests(&stack, REFRESH).len(), 2, "rotates: {rotates}");
+        assert_eq!(stack.requests(REFRESH).len(), 2, "rotates: {rotates}");
         assert_eq!(version(&stack).unwrap(), 3, "rotates: {rotates}");
         // Neither has cost the other its tokens: the session can be renewed once more.
         stack.simulator().act(&Action::ExpireAccessTokens);
-        assert_eq!(ask(&browser, "lang=zh_CN").await.unwrap().status, 200, "rotates: {rotates}");
+        assert_eq!(ask(&visitor, "lang=zh_CN").await.unwrap().status, 200, "rotates: {rotates}");
         let last = tokens(&stack, REFRESH, "refresh_token");
         assert_eq!(last[0] == last[2], !rotates, "rotates: {rotates}");
     }
@@ -402,28 +376,13 @@ async fn a_refresh_that_was_overtaken_goes_on_with_what_was_saved() {
 /// The session is ended while its profile is being read: what was read is not stored again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_that_was_overtaken_waits_for_what_the_other_saves() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
+    let (stack, visitor) = stale().await.unwrap();
     stack.simulator().knobs(|knobs| {
         knobs.refresh_rotates_refresh_token = true;
         // The first refresh is done at once and its answer is late.
         knobs.script(REFRESH, Scripted { delay_milliseconds: 500, ..Fault::None.into() });
     });
     stack.simulator().act(&Action::ExpireAccessTokens);
-    let (one, other) = tokio::join!(userinfo(&browser), userinfo(&browser));
+    let (one, other) = tokio::join!(visitor.userinfo(), visitor.userinfo());
     assert_eq!((one.unwrap().status, other.unwrap().status), (200, 200));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_logout_meanwhile_is_not_undone() {
-    let stack = stack_that_reads_again().await.unwrap();
-    let browser = logged_in(&stack).await.unwrap();
-    stack.simulator().knobs(|knobs| knobs.hold.insert(PROFILE.to_owned()));
-    let (slow, ()) = tokio::join!(userinfo(&browser), async {
-        stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == PROFILE)).await.unwrap();
-        browser.post_form(crate::support::LOGOUT, PAGE_ORIGIN).await.unwrap();
-        stack.simulator().act(&Action::Release);
-    });
-    assert_eq!(slow.unwrap().status, 401);
-    assert!(crate::support::sessions(&stack).unwrap().is_empty());
 }

@@ -1,32 +1,31 @@
 //! What opens a session, and what does not.
 
 use harness::{
-    Browser, Options, Stack,
+    Options, Stack, Visitor,
     browser::Visit,
-    cookies::Cookie,
+    database::{attribute, number, with},
+    places::{AUTHORIZE, BROWSER_COOKIE, LOGOUT, PROFILE, USERINFO},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
     time,
+    visitor::callback_of,
 };
 use http::Method;
 use serde_json::json;
-use tokio::net::TcpListener;
 
 use crate::support::{
-    AUTHORIZE, BROWSER_COOKIE, LOGOUT, SESSION_COOKIE, USERINFO, allow, assert_secured, attribute,
-    callback_of, log_in, log_in_with_profile, number, only_session, requests, sessions, stack, userinfo,
-    with,
+    assert_secured, logged_in, logged_in_with_profile, only_session, stack, visited, without_tables,
 };
 
 /// The status for a request with this `Cookie` header.
-async fn status(browser: &Browser, cookie: &str) -> u16 {
+async fn status(visitor: &Visitor, cookie: &str) -> u16 {
     let visit = Visit::fetch(Method::GET, USERINFO, PAGE_ORIGIN).header("cookie", cookie);
-    browser.send(visit).await.map_or(0, |answer| answer.status)
+    visitor.send(visit).await.map_or(0, |answer| answer.status)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_logged_in_is_told_where_to() {
     let stack = stack().await.unwrap();
-    let answer = userinfo(&stack.browser()).await.unwrap();
+    let answer = stack.visitor("lin").userinfo().await.unwrap();
     assert_eq!(answer.status, 401);
     assert_eq!(answer.header("content-type"), Some("application/problem+json; charset=utf-8"));
     assert_secured(&answer.headers, "401");
@@ -41,7 +40,7 @@ async fn who_is_not_logged_in_is_told_where_to() {
             "authorize_url": AUTHORIZE,
         })
     );
-    let page = stack.browser().get(USERINFO).await.unwrap();
+    let page = stack.visitor("lin").userinfo_page().await.unwrap();
     assert_eq!((page.status, page.header("content-type")), (401, Some("text/html; charset=utf-8")));
     assert!(page.text().contains("<a class=\"button\" href=\"/authorize\">"), "{}", page.text());
     assert!(stack.simulator().ledger().is_empty());
@@ -49,16 +48,15 @@ async fn who_is_not_logged_in_is_told_where_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_session_token_itself_opens_the_session() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    let callback = callback_of(&log_in(&browser).await.unwrap()).unwrap();
+    let (stack, visitor) = visited().await.unwrap();
+    let callback = callback_of(&visitor.log_in().await.unwrap()).unwrap();
     let (_, state) = callback.split_once("state=").unwrap();
     let state = state.get(..64).unwrap();
-    let token = browser.cookie(SESSION_COOKIE).unwrap();
-    let secret = browser.cookie(BROWSER_COOKIE).unwrap();
+    let token = visitor.session().unwrap();
+    let secret = visitor.secret().unwrap();
     let session = only_session(&stack).unwrap();
     let id = attribute(&session, "id");
-    assert_eq!(status(&browser, &format!("__Host-session={token}")).await, 200);
+    assert_eq!(status(&visitor, &format!("__Host-session={token}")).await, 200);
     for cookie in [
         // What a copy of the tables, an address or the other cookie would give away.
         format!("__Host-session={id}"),
@@ -78,106 +76,94 @@ async fn only_the_session_token_itself_opens_the_session() {
         "__Host-session=".to_owned(),
         String::new(),
     ] {
-        assert_eq!(status(&browser, &cookie).await, 401, "{cookie}");
+        assert_eq!(status(&visitor, &cookie).await, 401, "{cookie}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_browser_cookie_of_somebody_else_makes_no_difference() {
     let stack = stack().await.unwrap();
-    let (one, other) = (stack.browser(), stack.browser());
-    stack.simulator().knobs(|knobs| knobs.current_person = Some("lin".to_owned()));
-    log_in(&one).await.unwrap();
-    stack.simulator().knobs(|knobs| knobs.current_person = Some("zhou".to_owned()));
-    log_in(&other).await.unwrap();
-    let openid = async |browser: &Browser| {
-        userinfo(browser).await.unwrap().json().unwrap()["openid"].as_str().map(str::to_owned)
-    };
+    let (one, other) = (stack.visitor("lin"), stack.visitor("zhou"));
+    one.log_in().await.unwrap();
+    other.log_in().await.unwrap();
+    let openid = async |visitor: &Visitor| visitor.logged_in_as().await.unwrap();
     let (lin, zhou) = (openid(&one).await, openid(&other).await);
     assert!(lin.is_some() && zhou.is_some() && lin != zhou);
     // The session is the session's cookie alone; a stolen browser cookie shows nobody.
-    let thief = stack.browser();
-    let stolen = one.cookies().into_iter().find(|cookie| cookie.name == BROWSER_COOKIE).unwrap();
-    thief.insert_cookie(Cookie { ..stolen });
-    assert_eq!(userinfo(&thief).await.unwrap().status, 401);
+    let thief = stack.visitor("lin");
+    let stolen = one.browser.cookies().into_iter().find(|cookie| cookie.name == BROWSER_COOKIE).unwrap();
+    thief.browser.insert_cookie(stolen);
+    assert_eq!(thief.userinfo().await.unwrap().status, 401);
     assert_eq!((openid(&one).await, openid(&other).await), (lin, zhou));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_over_opens_nothing_though_its_item_is_there() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
+    let (stack, visitor) = logged_in().await.unwrap();
     let table = stack.table("SessionsTable").unwrap();
     let session = only_session(&stack).unwrap();
     let now = time::now_seconds();
     for (expires_at, status) in [(now - 1, 401), (now, 401), (now + 60, 200), (0, 401), (now - 86_400, 401)] {
         let item = with(session.clone(), "expires_at", json!({ "N": expires_at.to_string() }));
         stack.database().put(table, &item).unwrap();
-        assert_eq!(userinfo(&browser).await.unwrap().status, status, "{expires_at}");
+        assert_eq!(visitor.userinfo().await.unwrap().status, status, "{expires_at}");
     }
-    assert_eq!(sessions(&stack).unwrap().len(), 1);
+    assert_eq!(stack.sessions().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_lasts_as_long_as_it_is_set_to() {
     let stack = Stack::start(Options::default().with("SESSION_LIFETIME_SECONDS", "3600")).await.unwrap();
-    let browser = stack.browser();
+    let visitor = stack.visitor("lin");
     let before = time::now_seconds();
-    let hops = log_in(&browser).await.unwrap();
+    let hops = visitor.log_in().await.unwrap();
     let after = time::now_seconds();
     let session = only_session(&stack).unwrap();
     let expires_at = number(&session, "expires_at").unwrap();
     assert!((before + 3600..=after + 3600).contains(&expires_at));
-    let token = browser.cookie(SESSION_COOKIE).unwrap();
+    let token = visitor.session().unwrap();
     let cookie = format!("__Host-session={token}; Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Lax");
     assert!(hops.iter().any(|hop| hop.set_cookies().contains(&cookie)), "{cookie}");
     // The browser throws the cookie away in time.
-    browser.advance(std::time::Duration::from_secs(3601));
-    assert_eq!(browser.cookie(SESSION_COOKIE), None);
+    visitor.browser.advance(std::time::Duration::from_secs(3601));
+    assert_eq!(visitor.session(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_seal_does_not_open_on_another_item() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
-    let (lin, zhou) = (stack.browser(), stack.browser());
-    stack.simulator().knobs(|knobs| knobs.current_person = Some("lin".to_owned()));
-    log_in_with_profile(&lin).await.unwrap();
+    let (stack, lin) = logged_in_with_profile().await.unwrap();
+    let zhou = stack.visitor("zhou");
     let of_lin = only_session(&stack).unwrap();
-    stack.simulator().knobs(|knobs| knobs.current_person = Some("zhou".to_owned()));
-    log_in_with_profile(&zhou).await.unwrap();
+    zhou.log_in_with_profile().await.unwrap();
     let table = stack.table("SessionsTable").unwrap();
-    let all = sessions(&stack).unwrap();
+    let all = stack.sessions().unwrap();
     let of_zhou = all.iter().find(|session| session["id"] != of_lin["id"]).unwrap().clone();
 
     // Whoever can write to the table cannot make one person another.
     let moved = with(of_zhou.clone(), "sealed", of_lin["sealed"].clone());
     stack.database().put(table, &moved).unwrap();
-    assert_eq!(userinfo(&zhou).await.unwrap().status, 401);
+    assert_eq!(zhou.userinfo().await.unwrap().status, 401);
     let renamed = with(of_lin.clone(), "id", of_zhou["id"].clone());
     stack.database().put(table, &renamed).unwrap();
-    assert_eq!(userinfo(&zhou).await.unwrap().status, 401);
+    assert_eq!(zhou.userinfo().await.unwrap().status, 401);
     // Nor read what it cannot read, nor break it.
     for sealed in [json!({ "B": "" }), json!({ "B": "AQ==" }), json!({ "B": "AgAAAAAAAAAAAAAAAAAA" })] {
         stack.database().put(table, &with(of_zhou.clone(), "sealed", sealed)).unwrap();
-        assert_eq!(userinfo(&zhou).await.unwrap().status, 401);
+        assert_eq!(zhou.userinfo().await.unwrap().status, 401);
     }
     stack.database().put(table, &of_zhou).unwrap();
-    assert_eq!(userinfo(&zhou).await.unwrap().json().unwrap()["nickname"], "周远");
-    assert_eq!(userinfo(&lin).await.unwrap().json().unwrap()["nickname"], "小满🌾");
-    assert_eq!(requests(&stack, crate::support::PROFILE).len(), 2);
+    assert_eq!(zhou.userinfo().await.unwrap().json().unwrap()["nickname"], "周远");
+    assert_eq!(lin.userinfo().await.unwrap().json().unwrap()["nickname"], "小满🌾");
+    assert_eq!(stack.requests(PROFILE).len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_item_that_lacks_something_is_a_clear_failure() {
-    let stack = stack().await.unwrap();
-    let browser = stack.browser();
-    log_in(&browser).await.unwrap();
+    let (stack, visitor) = logged_in().await.unwrap();
     let mut session = only_session(&stack).unwrap();
     session.as_object_mut().unwrap().remove("version");
     stack.database().put(stack.table("SessionsTable").unwrap(), &session).unwrap();
-    let answer = userinfo(&browser).await.unwrap();
+    let answer = visitor.userinfo().await.unwrap();
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("10")));
     assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:service_unavailable");
     let logs = stack.stop().await.text();
@@ -187,26 +173,24 @@ async fn an_item_that_lacks_something_is_a_clear_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_tabs_share_one_browser() {
     let stack = stack().await.unwrap();
-    let tab = stack.browser();
+    let tab = stack.visitor("lin");
     let other = tab.clone();
-    log_in(&tab).await.unwrap();
-    assert_eq!(userinfo(&other).await.unwrap().status, 200);
+    tab.log_in().await.unwrap();
+    assert_eq!(other.userinfo().await.unwrap().status, 200);
     // A new login ends the session that the browser came with.
-    log_in(&other).await.unwrap();
+    other.log_in().await.unwrap();
     only_session(&stack).unwrap();
-    assert_eq!(userinfo(&tab).await.unwrap().status, 200);
-    other.post_form(LOGOUT, PUBLIC_URL).await.unwrap();
-    assert_eq!(userinfo(&tab).await.unwrap().status, 401);
+    assert_eq!(tab.userinfo().await.unwrap().status, 200);
+    other.browser.post_form(LOGOUT, PUBLIC_URL).await.unwrap();
+    assert_eq!(tab.userinfo().await.unwrap().status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_table_is_away_nobody_is_logged_out() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let options = Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", &format!("http://{closed}"));
-    let stack = Stack::start(options).await.unwrap();
+    let stack = Stack::start(without_tables(Options::default())).await.unwrap();
     let cookie = format!("__Host-session={}", "5e5510fa".repeat(8));
     let visit = Visit::fetch(Method::GET, USERINFO, PAGE_ORIGIN).header("cookie", &cookie);
-    let answer = stack.browser().send(visit).await.unwrap();
+    let answer = stack.visitor("lin").send(visit).await.unwrap();
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("10")));
     assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE_ORIGIN));
     assert!(answer.set_cookies().is_empty());
@@ -217,10 +201,7 @@ async fn while_the_table_is_away_nobody_is_logged_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parameter_that_is_wrong_is_refused_before_anything_is_read() {
-    let stack = stack().await.unwrap();
-    allow(&stack);
-    let browser = stack.browser();
-    log_in_with_profile(&browser).await.unwrap();
+    let (stack, visitor) = logged_in_with_profile().await.unwrap();
     stack.simulator().clear_ledger();
     for query in [
         "lang=",
@@ -234,13 +215,13 @@ async fn a_parameter_that_is_wrong_is_refused_before_anything_is_read() {
         "verify=yes",
         "verify=true&verify=true",
     ] {
-        let answer = browser.fetch(&format!("{USERINFO}?{query}"), PAGE_ORIGIN).await.unwrap();
+        let answer = visitor.browser.fetch(&format!("{USERINFO}?{query}"), PAGE_ORIGIN).await.unwrap();
         assert_eq!(answer.status, 400, "{query}");
         assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:invalid_request", "{query}");
     }
     assert!(stack.simulator().ledger().is_empty());
     for query in ["lang=en", "verify=true", "verify=false", "lang=zh_TW&verify=true", "unknown=%zz"] {
-        let answer = browser.fetch(&format!("{USERINFO}?{query}"), PAGE_ORIGIN).await.unwrap();
+        let answer = visitor.browser.fetch(&format!("{USERINFO}?{query}"), PAGE_ORIGIN).await.unwrap();
         assert_eq!(answer.status, 200, "{query}");
     }
 }

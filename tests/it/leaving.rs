@@ -1,0 +1,293 @@
+//! `POST /logout` and `DELETE /userinfo`: a session ends at once, at the wish of an allowed page and of no other.
+//!
+//! Both are held to the same; what only one of them does comes last.
+
+use harness::{
+    Answer, Options, Result, Stack, Visitor,
+    browser::Visit,
+    places::{EXCHANGE, FRESH_LOGIN, LOGOUT, PROFILE, SESSION_CLEARED, SESSION_COOKIE, USERINFO},
+    stack::{PAGE_ORIGIN, PUBLIC_URL},
+    visitor::callback_of,
+};
+use http::Method;
+use simulator::Action;
+
+use crate::support::{
+    ALLOWED, FOREIGN_ORIGINS, assert_secured, event_without_origin, forged, logged_in,
+    logged_in_with_profile, only_session, stack, stack_that_reads_again, without_tables,
+};
+
+/// A way to leave.
+struct Way {
+    /// The function that is asked.
+    function: &'static str,
+    method: Method,
+    url: &'static str,
+    /// What a preflight of the route allows.
+    methods: &'static str,
+    /// What the log calls it.
+    outcome: &'static str,
+}
+
+const WAYS: [Way; 2] = [
+    Way { function: "logout", method: Method::POST, url: LOGOUT, methods: "POST", outcome: "logged_out" },
+    Way {
+        function: "userinfo",
+        method: Method::DELETE,
+        url: USERINFO,
+        methods: "GET, DELETE",
+        outcome: "erased",
+    },
+];
+
+impl Way {
+    /// What a script of this origin sends.
+    fn from(&self, origin: &str) -> Visit {
+        Visit::fetch(self.method.clone(), self.url, origin)
+    }
+
+    /// Leaves as a person does on the team's page.
+    async fn leave(&self, visitor: &Visitor) -> Result<Answer> {
+        if self.method == Method::POST { visitor.log_out().await } else { visitor.erase().await }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_page_ends_the_session_at_once() {
+    for way in &WAYS {
+        let stack = stack().await.unwrap();
+        for origin in [PAGE_ORIGIN, PUBLIC_URL] {
+            let visitor = stack.visitor("lin");
+            visitor.log_in_with_profile().await.unwrap();
+            assert_eq!(stack.sessions().unwrap().len(), 1);
+            let secret = visitor.secret();
+
+            let answer = visitor.send(way.from(origin)).await.unwrap();
+            assert_eq!((answer.status, answer.text().as_str()), (204, ""));
+            assert_secured(&answer.headers, origin);
+            assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+            assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+            assert_eq!(answer.header("vary"), Some("Origin, Accept, Accept-Language"));
+            assert_eq!(answer.set_cookies(), [SESSION_CLEARED]);
+            assert_eq!((visitor.session(), visitor.secret()), (None, secret));
+            assert!(visitor.browser.rejected_cookies().is_empty());
+            assert!(stack.sessions().unwrap().is_empty());
+            assert_eq!(visitor.userinfo().await.unwrap().status, 401);
+        }
+        let outcome = format!("\"outcome\":\"{}\"", way.outcome);
+        assert!(stack.stop().await.text().contains(&outcome), "{outcome}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_the_cookie_opens_nothing_afterwards() {
+    for way in &WAYS {
+        let (_stack, visitor) = logged_in().await.unwrap();
+        let thief = visitor.thief();
+        assert_eq!(thief.userinfo().await.unwrap().status, 200);
+        way.leave(&visitor).await.unwrap();
+        assert_eq!(thief.userinfo().await.unwrap().status, 401, "{}", way.url);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_foreign_page_ends_anybodys_session() {
+    for way in &WAYS {
+        let (stack, visitor) = logged_in().await.unwrap();
+        for origin in FOREIGN_ORIGINS {
+            for accept in ["*/*", "text/html"] {
+                let visit = forged(&visitor, way.from(PUBLIC_URL), origin).header("accept", accept);
+                let answer = visitor.send(visit).await.unwrap();
+                assert_eq!(answer.status, 403, "{origin}");
+                assert!(answer.set_cookies().is_empty(), "{origin}");
+                let mut names = answer.headers.keys().map(http::HeaderName::as_str);
+                assert!(!names.any(|name| name.starts_with(ALLOWED)), "{origin}: {:?}", answer.headers);
+                assert_secured(&answer.headers, origin);
+                let kind = answer.header("content-type");
+                assert_eq!(kind, Some("application/problem+json; charset=utf-8"), "{origin}");
+                assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:origin_refused", "{origin}");
+            }
+        }
+        // No `Origin` at all, which no browser leaves out that was told to send this.
+        let path = way.url.trim_start_matches(PUBLIC_URL);
+        let event = event_without_origin(&visitor.browser, way.method.as_str(), path);
+        let answer = stack.gateway().invoke(way.function, &event).await.unwrap();
+        assert_eq!((&answer["statusCode"], &answer["cookies"]), (&403.into(), &serde_json::json!([])));
+        // A `GET` may do without.
+        let visit = Visit::open(USERINFO).header("accept", "*/*");
+        assert_eq!(visitor.send(visit).await.unwrap().status, 200);
+        assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+        only_session(&stack).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preflight_is_answered_for_exact_origins_only() {
+    let (_stack, visitor) = logged_in().await.unwrap();
+    for way in &WAYS {
+        let preflight = |origin: &str| {
+            Visit::fetch(Method::OPTIONS, way.url, PAGE_ORIGIN)
+                .header("origin", origin)
+                .header("access-control-request-method", way.method.as_str())
+                .header("access-control-request-headers", "content-type")
+        };
+        for origin in [PAGE_ORIGIN, PUBLIC_URL] {
+            let answer = visitor.send(preflight(origin)).await.unwrap();
+            assert_eq!((answer.status, answer.text().as_str()), (204, ""));
+            for (name, value) in [
+                ("access-control-allow-origin", origin),
+                ("access-control-allow-credentials", "true"),
+                ("access-control-allow-methods", way.methods),
+                ("access-control-allow-headers", "accept, content-type"),
+                ("access-control-max-age", "600"),
+            ] {
+                assert_eq!(answer.header(name), Some(value), "{name}");
+            }
+            assert!(answer.header("vary").unwrap().contains("Origin"));
+            assert!(answer.set_cookies().is_empty());
+        }
+        for origin in FOREIGN_ORIGINS {
+            let answer = visitor.send(preflight(origin)).await.unwrap();
+            assert_eq!(answer.status, 403, "{origin}");
+            let mut names = answer.headers.keys().map(http::HeaderName::as_str);
+            assert!(!names.any(|name| name.starts_with(ALLOWED)), "{origin}: {:?}", answer.headers);
+        }
+    }
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_logged_in_may_leave() {
+    for way in &WAYS {
+        let stack = stack().await.unwrap();
+        let visitor = stack.visitor("lin");
+        for cookie in ["", "__Host-session=", "__Host-session=1234", "__Host-session=%22", "session=x"] {
+            let answer = visitor.send(way.from(PAGE_ORIGIN).header("cookie", cookie)).await.unwrap();
+            assert_eq!(answer.status, 204, "{cookie}");
+            assert_eq!(answer.set_cookies(), [SESSION_CLEARED], "{cookie}");
+        }
+        assert!(stack.database().dump().unwrap().values().all(Vec::is_empty));
+
+        visitor.log_in().await.unwrap();
+        let cookie = format!("{SESSION_COOKIE}={}", visitor.session().unwrap());
+        for _ in 0..3 {
+            let visit = way.from(PAGE_ORIGIN).header("cookie", &cookie);
+            assert_eq!(visitor.send(visit).await.unwrap().status, 204);
+            assert!(stack.sessions().unwrap().is_empty());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_browsers_session_stays() {
+    for way in &WAYS {
+        let (stack, one) = logged_in().await.unwrap();
+        let other = one.elsewhere();
+        other.log_in().await.unwrap();
+        let cookie = format!("{SESSION_COOKIE}={}", other.session().unwrap());
+        way.leave(&one).await.unwrap();
+        assert_eq!(one.userinfo().await.unwrap().status, 401);
+        assert_eq!(other.userinfo().await.unwrap().status, 200);
+        only_session(&stack).unwrap();
+        // Two session cookies name nobody, so nobody's session ends.
+        let visit = forged(&one, way.from(PUBLIC_URL), PAGE_ORIGIN);
+        let visit = visit.header("cookie", &format!("{cookie}; {cookie}"));
+        assert_eq!(one.send(visit).await.unwrap().status, 204);
+        only_session(&stack).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_callback_does_not_bring_the_session_back() {
+    for way in &WAYS {
+        let stack = stack().await.unwrap();
+        let visitor = stack.visitor("lin");
+        let callback = callback_of(&visitor.log_in().await.unwrap()).unwrap();
+        let before = only_session(&stack).unwrap();
+        way.leave(&visitor).await.unwrap();
+
+        let answer = visitor.open(&callback).await.unwrap();
+        assert_eq!((answer.status, answer.location()), (303, Some(FRESH_LOGIN)));
+        assert!(answer.set_cookies().is_empty());
+        assert!(stack.sessions().unwrap().is_empty());
+        assert_eq!(stack.requests(EXCHANGE).len(), 1);
+
+        // The fresh login is another one, with a code and a session of its own.
+        visitor.follow(&callback).await.unwrap();
+        assert_ne!(only_session(&stack).unwrap()["id"], before["id"]);
+        let exchanges = stack.requests(EXCHANGE);
+        assert_eq!(exchanges.len(), 2);
+        assert_ne!(exchanges[0].code, exchanges[1].code);
+        assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_is_being_read_is_not_stored_again() {
+    for way in &WAYS {
+        let stack = stack_that_reads_again().await.unwrap();
+        let visitor = stack.visitor("lin");
+        visitor.log_in_with_profile().await.unwrap();
+        let read = stack.requests(PROFILE).len();
+        // The reading is held at WeChat until the session has ended.
+        stack.simulator().knobs(|knobs| knobs.hold.insert(PROFILE.to_owned()));
+        let (slow, ()) = tokio::join!(visitor.userinfo(), async {
+            stack
+                .until_wechat(|ledger| ledger.iter().filter(|entry| entry.path == PROFILE).count() > read)
+                .await
+                .unwrap();
+            assert!(matches!(way.leave(&visitor).await.unwrap().status, 204 | 303));
+            stack.simulator().act(&Action::Release);
+        });
+        assert_eq!(slow.unwrap().status, 401, "{}", way.url);
+        assert!(stack.sessions().unwrap().is_empty(), "{}", way.url);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_cannot_be_ended_keeps_its_cookie() {
+    let stack = Stack::start(without_tables(Options::default())).await.unwrap();
+    let cookie = format!("{SESSION_COOKIE}={}", "5e5510fa".repeat(8));
+    for way in &WAYS {
+        let visit = way.from(PAGE_ORIGIN).header("cookie", &cookie);
+        let answer = stack.visitor("lin").send(visit).await.unwrap();
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.header("retry-after"), Some("10"));
+        assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE_ORIGIN));
+        assert!(answer.set_cookies().is_empty());
+        assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:service_unavailable");
+    }
+    let lines = stack.stop().await.lines();
+    for way in &WAYS {
+        let mut alarms = lines.iter().filter(|line| line.text.contains("\"level\":\"ERROR\""));
+        assert!(alarms.any(|line| line.function == way.function), "{}", way.function);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_logs_out_is_sent_on_to_the_front_page() {
+    let stack = stack().await.unwrap();
+    for origin in [PUBLIC_URL, PAGE_ORIGIN] {
+        let visitor = stack.visitor("lin");
+        visitor.log_in().await.unwrap();
+        let answer = visitor.browser.post_form(LOGOUT, origin).await.unwrap();
+        assert_eq!((answer.status, answer.location()), (303, Some("https://login.example.com/")));
+        assert_eq!(answer.set_cookies(), [SESSION_CLEARED]);
+        assert_secured(&answer.headers, origin);
+        let home = visitor.open("https://login.example.com/").await.unwrap();
+        assert!(home.text().contains("你还没有登录"), "{}", home.text());
+    }
+    assert!(stack.sessions().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_other_method_logs_anybody_out() {
+    let (_stack, visitor) = logged_in_with_profile().await.unwrap();
+    for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::PATCH] {
+        let answer = visitor.send(Visit::fetch(method.clone(), LOGOUT, PAGE_ORIGIN)).await.unwrap();
+        assert_eq!(answer.status, 404, "{method}");
+    }
+    visitor.open(LOGOUT).await.unwrap();
+    visitor.send(Visit::fetch(Method::OPTIONS, LOGOUT, PAGE_ORIGIN)).await.unwrap();
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+}
