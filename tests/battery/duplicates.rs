@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use harness::{Options, Result, places::AUTHORIZE, stack::DEFAULT_RETURN_TO};
+use futures_util::future::try_join_all;
+use harness::{Answer, Options, Result, places::AUTHORIZE, stack::DEFAULT_RETURN_TO};
 
 use crate::{oracle::exchanges, row::Run};
 
@@ -13,17 +14,9 @@ pub async fn at_once(run: &Run) -> Result<String> {
     for login in 1..=logins {
         let visitor = stack.visitor("lin");
         let callback = visitor.come_back(AUTHORIZE).await?;
-        let duplicates: Vec<_> = (0..copies)
-            .map(|_| {
-                let (browser, callback) = (visitor.browser.clone(), callback.clone());
-                tokio::spawn(async move { browser.get(&callback).await })
-            })
-            .collect();
-        let mut answers = HashSet::new();
-        for duplicate in duplicates {
-            let answer = duplicate.await??;
-            answers.insert((answer.location().map(str::to_owned), answer.set_cookies()));
-        }
+        let duplicates = (0..copies).map(|_| visitor.browser.get(&callback));
+        let seen = |answer: &Answer| (answer.location().map(str::to_owned), answer.set_cookies());
+        let answers: HashSet<_> = try_join_all(duplicates).await?.iter().map(seen).collect();
         let is_one_login = answers.len() == 1
             && answers.iter().all(|(location, cookies)| {
                 location.as_deref().is_some_and(|location| location.starts_with(DEFAULT_RETURN_TO))

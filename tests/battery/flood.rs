@@ -20,7 +20,6 @@ use harness::{
     browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
     database::attribute,
     event::Arrival,
-    functions::Functions,
     places::{AUTHORIZE, BROWSER_COOKIE, SESSION_COOKIE, parameter},
     time,
 };
@@ -28,10 +27,13 @@ use http::Request;
 use serde_json::Value;
 use simulator::MARKER;
 
-use crate::{oracle::exchanges, row::Run};
+use crate::{
+    oracle::{exchanges, side_by_side},
+    row::Run,
+};
 
 /// How many requests are under way at once, each in a process of its own.
-const AT_ONCE: u64 = 4;
+const AT_ONCE: usize = 4;
 /// Of how many logins one has the longest target.
 const LONGEST_OF: u64 = 50;
 /// The longest target, in bytes.
@@ -152,30 +154,27 @@ async fn forge_callbacks(run: &Run, stack: &Stack, owners: &str, callbacks: u64)
 }
 
 /// Sends events, and measures the processes after the first tenth and at the end.
-async fn flood<M>(
+async fn flood(
     run: &Run,
     stack: &Stack,
-    function: &'static str,
+    function: &str,
     events: u64,
-    make: M,
+    make: impl Fn(u64) -> Result<Value>,
     is_right: fn(&Value) -> bool,
-) -> Result<()>
-where
-    M: Fn(u64) -> Result<Value> + Clone + Send + 'static,
-{
+) -> Result<()> {
     let mut early = BTreeMap::new();
     for (from, to) in [(0, events / 10), (events / 10, events)] {
-        let senders: Vec<_> = (0..AT_ONCE)
-            .map(|sender| {
-                let (functions, make) = (stack.functions().clone(), make.clone());
-                let numbers = (from..to).filter(move |number| number % AT_ONCE == sender);
-                tokio::spawn(async move { send(&functions, function, numbers, make, is_right).await })
+        let (functions, make) = (stack.functions(), &make);
+        let answers = (from..to).map(async |number| {
+            Ok(match functions.invoke(function, &make(number)?).await {
+                Ok(answer) if is_right(&answer) => None,
+                Ok(answer) => Some(answer.to_string()),
+                Err(error) => Some(error.to_string()),
             })
-            .collect();
-        for sender in senders {
-            let wrong = sender.await??;
-            run.require(wrong.is_empty(), || format!("{} wrong answers, as {}", wrong.len(), wrong.concat()));
-        }
+        });
+        let wrong: Vec<_> = side_by_side(AT_ONCE, answers).await?.into_iter().flatten().collect();
+        let first = wrong.first();
+        run.require(first.is_none(), || format!("{} wrong answers, as {first:?}", wrong.len()));
         if early.is_empty() {
             early = stack.functions().memory(function);
         }
@@ -190,28 +189,6 @@ where
         });
     }
     Ok(())
-}
-
-/// Sends some of the events one after another; the first wrong answers.
-async fn send(
-    functions: &Functions,
-    function: &str,
-    numbers: impl Iterator<Item = u64>,
-    make: impl Fn(u64) -> Result<Value>,
-    is_right: fn(&Value) -> bool,
-) -> Result<Vec<String>> {
-    let mut wrong = Vec::new();
-    for number in numbers {
-        match functions.invoke(function, &make(number)?).await {
-            Ok(answer) if is_right(&answer) => {}
-            Ok(answer) => wrong.push(answer.to_string()),
-            Err(error) => wrong.push(error.to_string()),
-        }
-        if wrong.len() > 3 {
-            break;
-        }
-    }
-    Ok(wrong)
 }
 
 /// API Gateway's event of a request.

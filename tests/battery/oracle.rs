@@ -63,10 +63,10 @@ pub fn button(page: &Answer) -> Option<String> {
 }
 
 /// Does several things, so many of them at once; their results as they finish.
-pub async fn side_by_side<T, F>(at_once: usize, jobs: Vec<F>) -> Result<Vec<T>>
-where
-    F: Future<Output = Result<T>>,
-{
+pub async fn side_by_side<T, F: Future<Output = Result<T>>>(
+    at_once: usize,
+    jobs: impl IntoIterator<Item = F>,
+) -> Result<Vec<T>> {
     let mut waiting = jobs.into_iter();
     let mut running: FuturesUnordered<F> = waiting.by_ref().take(at_once).collect();
     let mut results = Vec::new();

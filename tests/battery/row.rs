@@ -3,7 +3,6 @@
 use std::{
     borrow::Borrow,
     cell::{Cell, RefCell},
-    io::Write,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -36,15 +35,6 @@ pub struct Run {
     scans: Arc<Scans>,
     /// Stacks that were begun and have not been searched yet.
     open: Cell<usize>,
-}
-
-/// What one run of a row came to.
-pub struct Finished {
-    name: &'static str,
-    about: &'static str,
-    size: String,
-    violations: usize,
-    seconds: u64,
 }
 
 impl Run {
@@ -156,8 +146,8 @@ impl Run {
         }
     }
 
-    /// What the row came to.
-    pub fn finish(self, about: &'static str, size: Result<String>) -> Finished {
+    /// What the row came to: its line of the table, and whether no promise was broken.
+    pub fn finish(self, about: &str, size: Result<String>) -> (String, bool) {
         let size = size.unwrap_or_else(|failure| {
             self.violated(failure.to_string());
             // Whatever it left open is of no account any more.
@@ -167,25 +157,9 @@ impl Run {
         let open = self.open.get();
         self.require(open == 0, || format!("{open} stacks were never searched"));
         let (violations, seconds) = (self.violations.into_inner().len(), self.started.elapsed().as_secs());
-        Finished { name: self.name, about, size, violations, seconds }
+        let line = format!("| {} | {about} | {size} | {violations} | {seconds} | {} |", self.name, self.seed);
+        (line, violations == 0)
     }
-}
-
-impl Finished {
-    /// Whether no promise was broken.
-    pub fn is_clean(&self) -> bool {
-        self.violations == 0
-    }
-}
-
-/// Prints the table, as it may stand in a Markdown file.
-pub fn print(rows: &[Finished], seed: u64) {
-    println!("\n| Row | What | Size | Violations | Seconds | Seed |\n|---|---|---|---|---|---|");
-    for Finished { name, about, size, violations, seconds } in rows {
-        println!("| {name} | {about} | {size} | {violations} | {seconds} | {seed} |");
-    }
-    // A table that cannot be written is lost; the exit code still tells.
-    let _ = std::io::stdout().flush();
 }
 
 #[expect(clippy::disallowed_methods, reason = "seconds of a run are measured, not decided upon")]

@@ -20,7 +20,7 @@ use simulator::{Settings, Simulator};
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::row::Run;
-use scripts::{Deployment, Script, Sent};
+use scripts::{Script, Sent};
 use variation::Variation;
 use visit::Visit;
 
@@ -37,11 +37,6 @@ const VARIATIONS: usize = 20;
 /// How many scripts are tried in a sample, once each.
 const SAMPLE: usize = 120;
 
-/// A host on which nobody listens.
-const NOBODY: &str = "http://127.0.0.1:1";
-const PLATFORM: &str = "wx0000000000000ddd";
-const PLATFORM_TOKENS: &str = r#"{"wx0000000000000ddd":"90_component0000000000000000000000000000"}"#;
-
 /// One visit to be made.
 struct Job<'a> {
     script: &'a Script,
@@ -52,22 +47,27 @@ struct Job<'a> {
 pub async fn scripts(run: &Run) -> Result<String> {
     let scripts = scripts::all();
     let jobs = jobs(run, &scripts);
-    for deployment in Deployment::ALL {
+    for deployment in scripts::DEPLOYMENTS {
         let here: Vec<_> = jobs.iter().filter(|job| job.script.deployment() == deployment).collect();
         let stacks = WORKERS.min(here.len().div_ceil(VISITS_WORTH_A_STACK));
         // The backup hosts stand until these are dropped.
         let backups = RefCell::new(Vec::new());
         let open = async || {
-            let (options, backup) = options(deployment).await?;
-            backups.borrow_mut().push(backup);
+            let simulator = Simulator::new(Settings::example());
+            let mut options = Options::default().simulator(simulator.clone());
+            for (name, value) in deployment {
+                options = options.with(name, value);
+            }
+            if deployment == scripts::BACKUP {
+                let (backup, stop) = serve(simulator).await?;
+                backups.borrow_mut().push(stop);
+                options = options.with("WECHAT_API_BACKUP_URL", &backup);
+            }
             run.stack(options).await
         };
         run.share(stacks, open, here, async |stack, _, Job { script, variation }| {
-            let asks_for_unionid = deployment == Deployment::SilentUnionid;
-            let visit = Visit::new(stack, script, variation, asks_for_unionid);
-            let wrong = visit.make().await.unwrap_or_else(|failure| vec![failure.to_string()]);
-            for wrong in wrong {
-                run.violated(format!("{} at {:?}: {wrong}; {variation:?}", script.name, script.endpoint));
+            if let Err(failure) = Visit::new(run, stack, script, variation).make().await {
+                run.violated(format!("{} at {:?}: {failure}; {variation:?}", script.name, script.endpoint));
             }
             Ok(())
         })
@@ -84,7 +84,7 @@ fn jobs<'a>(run: &Run, scripts: &'a [Script]) -> Vec<Job<'a>> {
         let script = scripts.get(number)?;
         Some(Job { script, variation: Variation::draw(script, variation, &mut random) })
     };
-    if run.size(0, 1) == 1 {
+    if run.is_full() {
         let all = (0..scripts.len()).flat_map(|number| (0..VARIATIONS).map(move |it| (number, it)));
         return all.filter_map(|(number, variation)| draw(number, variation)).collect();
     }
@@ -95,34 +95,17 @@ fn jobs<'a>(run: &Run, scripts: &'a [Script]) -> Vec<Job<'a>> {
     jobs.filter(|job| !matches!(job.script.sent, Sent::Late)).take(SAMPLE).collect()
 }
 
-/// How a stack of this deployment is started. The backup host of one that has one stands until the sender is
-/// dropped.
-async fn options(deployment: Deployment) -> Result<(Options, oneshot::Sender<()>)> {
-    let simulator = Simulator::new(Settings::example());
+/// Another host of WeChat's, and what stops it when it is dropped.
+async fn serve(simulator: Simulator) -> Result<(String, oneshot::Sender<()>)> {
     let (stop, stopped) = oneshot::channel::<()>();
-    let options = Options::default().simulator(simulator.clone());
-    let platform = |options: Options| {
-        options.with("COMPONENT_APP_ID", PLATFORM).with("COMPONENT_TOKENS", PLATFORM_TOKENS)
-    };
-    let options = match deployment {
-        Deployment::Usual => options,
-        Deployment::AlwaysStale => options.with("PROFILE_LIFETIME_SECONDS", "0"),
-        Deployment::SilentUnionid => options.with("SILENT_UNIONID", "true"),
-        Deployment::Platform => platform(options),
-        Deployment::StalePlatform => platform(options).with("PROFILE_LIFETIME_SECONDS", "0"),
-        Deployment::Unreachable => options.with("WECHAT_API_URL", NOBODY),
-        Deployment::Backup => {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let backup = format!("http://{}", listener.local_addr()?);
-            tokio::spawn(async move {
-                let until = async {
-                    // Resolves when the sender is dropped, which is the signal.
-                    let _ = stopped.await;
-                };
-                simulator.serve(listener, until).await
-            });
-            options.with("WECHAT_API_URL", NOBODY).with("WECHAT_API_BACKUP_URL", &backup)
-        }
-    };
-    Ok((options, stop))
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move {
+        let until = async {
+            // Resolves when the sender is dropped, which is the signal.
+            let _ = stopped.await;
+        };
+        simulator.serve(listener, until).await
+    });
+    Ok((address, stop))
 }

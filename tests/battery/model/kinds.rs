@@ -8,7 +8,7 @@
 //! could put it into a login of its own. The owner who comes second with it is sent to one fresh login.
 
 use super::{
-    steps::Twist,
+    words::Twist,
     world::{Action, Code, Login, World},
 };
 

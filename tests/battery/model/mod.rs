@@ -121,8 +121,8 @@ async fn play(stack: &Stack, steps: &[Step], is_always_stale: bool, played: &Ref
         let action = world.resolve(step);
         let what = || format!("step {number}, {step:?}, which meant {action:?}");
         let kinds = world.kinds(action);
-        let predicted = world.step(step);
-        let observed = stage.play(step, action).await.map_err(|failure| failure.during(what()))?;
+        let predicted = world.act(action);
+        let observed = stage.play(action).await.map_err(|failure| failure.during(what()))?;
         if predicted != observed {
             return Err(Failure::new(format!(
                 "{}:\n  predicted {predicted:?}\n  observed  {observed:?}",

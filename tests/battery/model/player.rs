@@ -21,9 +21,9 @@ use simulator::Denial;
 use crate::oracle::exchanges;
 
 use super::{
-    steps::{BROWSERS, Consent, MADE_UP, Step, Twist},
+    steps::{BROWSERS, Consent, MADE_UP},
     visits::{SPOILED, asking, leaving, lose},
-    words::{App, Change, Counts, Details, Person, Place, Scope, Seen, Shown, Word, Wrong},
+    words::{App, Change, Counts, Details, Person, Place, Scope, Seen, Shown, Twist, Word, Wrong},
     world::{Action, Code, UNIT},
 };
 
@@ -66,61 +66,43 @@ impl<'a> Player<'a> {
         })
     }
 
-    /// Does a step that means this in the model's world before it; what is seen of it.
-    pub async fn play(&mut self, step: &Step, action: Option<Action>) -> Result<Seen> {
-        match (action, step) {
-            (Some(Action::Authorize { browser, link }), _) => {
-                let answer = self.browser(browser)?.get(&link.to_url()).await?;
-                self.seen(&answer)
+    /// Does this; what is seen of it.
+    pub async fn play(&mut self, action: Option<Action>) -> Result<Seen> {
+        let answers = match action {
+            Some(Action::Authorize { browser, link }) => {
+                vec![self.browser(browser)?.get(&link.to_url()).await?]
             }
-            (Some(Action::Wechat { login, person, consent }), _) => {
+            Some(Action::Refused { browser, wrong }) => {
+                let visit = Visit::link(&format!("{AUTHORIZE}?{}", wrong.as_str()), PAGE_ORIGIN);
+                vec![self.browser(browser)?.send(in_frame(visit, wrong == Wrong::InFrame)).await?]
+            }
+            Some(Action::Wechat { login, person, consent }) => {
                 let place = self.consent(login, person, consent).await?;
-                self.unseen(place)
+                return self.unseen(place);
             }
-            (Some(Action::Callback { browser, login, code, twist, copies }), _) => {
+            Some(Action::Callback { browser, login, code, twist, copies }) => {
                 let (browser, visit) = (self.browser(browser)?, self.callback(login, code, twist)?);
-                let answers = try_join_all((0..copies).map(|_| browser.send(visit.clone()))).await?;
-                let seen: Vec<_> = answers.iter().map(|answer| self.seen(answer)).collect::<Result<_>>()?;
-                match seen.as_slice() {
-                    [one, other] if one != other => {
-                        Err(Failure::new(format!("two copies at once:\n  {one:?}\n  {other:?}")))
-                    }
-                    _ => seen.into_iter().next().ok_or_else(|| Failure::new("nobody called back")),
-                }
+                try_join_all((0..copies).map(|_| browser.send(visit.clone()))).await?
             }
-            (Some(Action::Pass { seconds }), _) => {
-                self.pass(seconds)?;
-                self.unseen(Place::Nowhere)
+            Some(Action::Userinfo { browser, question }) => {
+                vec![self.browser(browser)?.send(asking(question)).await?]
             }
-            (None, Step::Refused { browser, wrong }) => {
-                let mut visit = Visit::link(&format!("{AUTHORIZE}?{}", wrong.as_str()), PAGE_ORIGIN);
-                if *wrong == Wrong::InFrame {
-                    visit = visit.header("sec-fetch-dest", "iframe");
-                }
-                let answer = self.browser(*browser)?.send(visit).await?;
-                self.seen(&answer)
+            Some(Action::Leave { browser, way }) => vec![self.browser(browser)?.send(leaving(way)).await?],
+            Some(Action::Pass { seconds }) => self.pass(seconds).map(|()| Vec::new())?,
+            Some(Action::Remove) => self.remove_logins().map(|()| Vec::new())?,
+            Some(Action::Lose { browser, what }) => {
+                lose(self.browser(browser)?, what);
+                Vec::new()
             }
-            (None, Step::Userinfo { browser, question }) => {
-                let answer = self.browser(*browser)?.send(asking(*question)).await?;
-                self.seen(&answer)
+            Some(Action::Borrow { from, to }) => self.borrow(from, to).map(|()| Vec::new())?,
+            None => Vec::new(),
+        };
+        let seen: Vec<_> = answers.iter().map(|answer| self.seen(answer)).collect::<Result<_>>()?;
+        match seen.as_slice() {
+            [one, other] if one != other => {
+                Err(Failure::new(format!("two copies at once:\n  {one:?}\n  {other:?}")))
             }
-            (None, Step::Leave { browser, way }) => {
-                let answer = self.browser(*browser)?.send(leaving(*way)).await?;
-                self.seen(&answer)
-            }
-            (None, Step::Remove) => {
-                self.remove_logins()?;
-                self.unseen(Place::Nowhere)
-            }
-            (None, Step::Lose { browser, what }) => {
-                lose(self.browser(*browser)?, *what);
-                self.unseen(Place::Nowhere)
-            }
-            (None, Step::Borrow { from, to }) => {
-                self.borrow(*from, *to)?;
-                self.unseen(Place::Nowhere)
-            }
-            (None, _) => self.unseen(Place::Nowhere),
+            _ => seen.into_iter().next().map_or_else(|| self.unseen(Place::Nowhere), Ok),
         }
     }
 
@@ -160,22 +142,19 @@ impl<'a> Player<'a> {
             Some(Code::Issued(number)) => self.codes.get(number).cloned(),
             Some(Code::MadeUp(number)) => Some(made_up(number)),
         };
-        let with_code = code.as_ref().map_or(String::new(), |code| format!("code={code}&"));
-        let query = match twist {
-            Twist::None | Twist::InFrame => format!("{with_code}state={state}"),
-            Twist::Extra => format!("nobody=%zz&{with_code}state={state}"),
-            Twist::EmptyCode => format!("code=&state={state}"),
-            Twist::DeniedCode => format!("code=authdeny&state={state}"),
-            Twist::MalformedCode if code.is_some() => format!("code=%3Cb%3E&state={state}"),
-            Twist::NoCode | Twist::MalformedCode => format!("state={state}"),
-            Twist::TwoCodes => format!("{with_code}{with_code}state={state}"),
-            Twist::NoState => with_code,
-            Twist::MalformedState => format!("{with_code}state={}x", state.get(1..).unwrap_or_default()),
-            Twist::TwoStates => format!("{with_code}state={state}&state={state}"),
-            Twist::UnknownState => format!("{with_code}state={}", state.chars().rev().collect::<String>()),
+        let with_code = if twist == Twist::MalformedCode && code.is_some() {
+            "code=%3Cb%3E&".to_owned()
+        } else {
+            code.map_or(String::new(), |code| format!("code={code}&"))
         };
+        let query = twist
+            .as_str()
+            .replace("{code}", &with_code)
+            .replace("{state}", state)
+            .replace("{state, cut}", state.get(1..).unwrap_or_default())
+            .replace("{state, reversed}", &state.chars().rev().collect::<String>());
         let visit = Visit::link(&format!("{CALLBACK}?{query}"), WECHAT_OPEN_URL);
-        Ok(if twist == Twist::InFrame { visit.header("sec-fetch-dest", "iframe") } else { visit })
+        Ok(in_frame(visit, twist == Twist::InFrame))
     }
 
     /// Time passes for WeChat, for every browser, and for what is stored.
@@ -382,4 +361,9 @@ impl<'a> Player<'a> {
 /// A code that nobody issued.
 fn made_up(number: u8) -> String {
     format!("0MadeUp{number}MadeUpMadeUpMadeUpMade")
+}
+
+/// The same visit, perhaps in a frame.
+fn in_frame(visit: Visit, is_in_frame: bool) -> Visit {
+    if is_in_frame { visit.header("sec-fetch-dest", "iframe") } else { visit }
 }

@@ -2,8 +2,8 @@
 //! the other routes need.
 
 use super::{
-    steps::{From, Question, Step, Twist, Way},
-    words::{App, Change, Details, Link, Place, Seen, Shown, Word, Wrong},
+    steps::{From, Question, Way},
+    words::{App, Change, Details, Link, Place, Seen, Shown, Twist, Word, Wrong},
     world::{Action, Answered, Code, Cookie, Guard, Login, Profile, Session, UNIT, World},
 };
 
@@ -17,59 +17,22 @@ const MOST_MARKS: usize = 3;
 const DESKTOP: usize = super::steps::BROWSERS - 1;
 
 impl World {
-    /// What is to be seen of a step.
-    pub fn step(&mut self, step: &Step) -> Seen {
-        if let Some(action) = self.resolve(step) {
-            return self.act(action);
-        }
-        match *step {
-            Step::Refused { wrong, .. } => self.seen(begun_by(wrong), None),
-            Step::Userinfo { browser, question } => {
-                let (status, shown) = self.userinfo(browser, question);
-                self.seen(Answered { status, place: Place::Nowhere, changes: Vec::new() }, shown)
-            }
-            Step::Leave { browser, way } => {
-                let answered = self.leave(browser, way);
-                self.seen(answered, None)
-            }
-            Step::Remove => {
-                let is_over: Vec<_> = self.logins.iter().map(|login| self.is_expired(login)).collect();
-                for (login, is_over) in self.logins.iter_mut().zip(is_over) {
-                    login.is_removed |= is_over;
-                }
-                self.unseen(Place::Nowhere)
-            }
-            Step::Lose { browser, what } => {
-                self.lose(browser, what);
-                self.unseen(Place::Nowhere)
-            }
-            Step::Borrow { from, to } => {
-                self.borrow(from, to);
-                self.unseen(Place::Nowhere)
-            }
-            // These act.
-            Step::Authorize { .. }
-            | Step::Follow { .. }
-            | Step::Wechat { .. }
-            | Step::Callback { .. }
-            | Step::Pass { .. } => self.unseen(Place::Nowhere),
-        }
+    /// What is to be seen of an action.
+    pub fn act(&mut self, action: Option<Action>) -> Seen {
+        let answered = action.map_or_else(|| Answered::with(0), |action| self.answer(action));
+        let Answered { status, place, changes, shown } = answered;
+        Seen { status, place, changes, shown, counts: self.count(), oddities: Vec::new() }
     }
 
-    fn act(&mut self, action: Action) -> Seen {
+    fn answer(&mut self, action: Action) -> Answered {
         match action {
-            Action::Authorize { browser, link } => {
-                let answered = self.authorize(browser, link);
-                self.seen(answered, None)
+            Action::Authorize { browser, link } => return self.authorize(browser, link),
+            Action::Refused { wrong, .. } => {
+                return Answered::with(if wrong == Wrong::InFrame { 403 } else { 400 });
             }
             Action::Wechat { login, person, consent } => {
-                let place = self.consent(login, person, consent);
-                self.unseen(place.unwrap_or(Place::Nowhere))
-            }
-            Action::Pass { seconds } => {
-                self.clock += seconds / UNIT;
-                self.moments += seconds % UNIT;
-                self.unseen(Place::Nowhere)
+                let place = self.consent(login, person, consent).unwrap_or(Place::Nowhere);
+                return Answered { place, ..Answered::with(0) };
             }
             // Copies of it that come at once are answered alike.
             Action::Callback { browser, login, code, twist, copies: _ } => {
@@ -78,14 +41,27 @@ impl World {
                     visitor.fresh = Some(*link);
                 }
                 self.keep(browser, &changes);
-                self.seen(Answered { status: 303, place, changes }, None)
+                return Answered { place, changes, ..Answered::with(303) };
             }
+            Action::Userinfo { browser, question } => {
+                let (status, shown) = self.userinfo(browser, question);
+                return Answered { shown, ..Answered::with(status) };
+            }
+            Action::Leave { browser, way } => return self.leave(browser, way),
+            Action::Pass { seconds } => {
+                self.clock += seconds / UNIT;
+                self.moments += seconds % UNIT;
+            }
+            Action::Remove => {
+                let is_over: Vec<_> = self.logins.iter().map(|login| self.is_expired(login)).collect();
+                for (login, is_over) in self.logins.iter_mut().zip(is_over) {
+                    login.is_removed |= is_over;
+                }
+            }
+            Action::Lose { browser, what } => self.lose(browser, what),
+            Action::Borrow { from, to } => self.borrow(from, to),
         }
-    }
-
-    fn seen(&self, answered: Answered, shown: Option<Shown>) -> Seen {
-        let Answered { status, place, changes } = answered;
-        Seen { status, place, changes, shown, counts: self.count(), oddities: Vec::new() }
+        Answered::with(0)
     }
 
     /// Puts what an answer sets into the browser's jar.
@@ -125,7 +101,7 @@ impl World {
         let place = Place::Wechat { app, scope, lang, login: self.logins.len() - 1 };
         let changes = vec![Change::Browser(secret)];
         self.keep(browser, &changes);
-        Answered { status: 302, place, changes }
+        Answered { place, changes, ..Answered::with(302) }
     }
 
     /// The callback, in the order of its guards.
@@ -335,7 +311,7 @@ impl World {
     fn leave(&mut self, browser: usize, way: Way) -> Answered {
         let (status, place) = match way {
             Way::Logout(From::Stranger) | Way::Erase(From::Stranger) => {
-                return Answered { status: 403, place: Place::Nowhere, changes: Vec::new() };
+                return Answered::with(403);
             }
             Way::Logout(From::Person) => (303, Place::Home),
             Way::Logout(From::Script) | Way::Erase(From::Script | From::Person) => (204, Place::Nowhere),
@@ -348,7 +324,7 @@ impl World {
         }
         let changes = vec![Change::SessionCleared];
         self.keep(browser, &changes);
-        Answered { status, place, changes }
+        Answered { place, changes, ..Answered::with(status) }
     }
 }
 
@@ -360,10 +336,4 @@ fn fresh(reason: &str, link: Option<&Link>) -> Place {
         Some(link) if link.attempt >= MOST_ATTEMPTS => World::error(reason, Some(link)),
         link => Place::Fresh(World::again(link.unwrap_or(&plain))),
     }
-}
-
-/// What a link is answered that begins no login.
-fn begun_by(wrong: Wrong) -> Answered {
-    let status = if wrong == Wrong::InFrame { 403 } else { 400 };
-    Answered { status, place: Place::Nowhere, changes: Vec::new() }
 }

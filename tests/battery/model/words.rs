@@ -73,6 +73,23 @@ words! {
         Page = "https://www.example.com/shop?item=1#/details",
     }
 
+    /// What is wrong with how a callback is opened, by its query: with a parameter that nobody asked for, and
+    /// which is broken, for one. What needs a code to be wrong about is an address without one if there is none.
+    Twist {
+        None = "{code}state={state}",
+        Extra = "nobody=%zz&{code}state={state}",
+        NoCode = "state={state}",
+        EmptyCode = "code=&state={state}",
+        DeniedCode = "code=authdeny&state={state}",
+        MalformedCode = "{code}state={state}",
+        TwoCodes = "{code}{code}state={state}",
+        NoState = "{code}",
+        MalformedState = "{code}state={state, cut}x",
+        TwoStates = "{code}state={state}&state={state}",
+        UnknownState = "{code}state={state, reversed}",
+        InFrame = "{code}state={state}",
+    }
+
     /// A link that begins no login, by its query.
     Wrong {
         ForeignTarget = "return_to=https%3A%2F%2Fevil.example%2F",

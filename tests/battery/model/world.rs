@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use super::{
     kinds::{Brings, Has},
-    steps::{Ago, BROWSERS, Consent, Lost, Step, Twist, WhichCode, Who},
-    words::{App, Asked, Counts, Lang, Link, Person, Place, Scope, Seen, Target},
+    steps::{Ago, BROWSERS, Consent, Lost, Question, Step, Way, WhichCode, Who},
+    words::{App, Asked, Counts, Lang, Link, Person, Place, Scope, Shown, Target, Twist, Wrong},
 };
 
 /// How many seconds a unit of time is. No multiple of it is within a minute of the end of anything, so that
@@ -140,17 +140,40 @@ pub struct Issued {
 /// A step, once it is known what it acts on.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
+    /// A browser opens a link to a login.
     Authorize { browser: usize, link: Link },
+    /// A browser opens a link that begins no login.
+    Refused { browser: usize, wrong: Wrong },
+    /// WeChat's page for a login is answered.
     Wechat { login: usize, person: Person, consent: Consent },
+    /// A callback is opened, by so many tabs at once.
     Callback { browser: usize, login: usize, code: Option<Code>, twist: Twist, copies: usize },
+    /// Time passes: whole units of it, or a moment.
     Pass { seconds: u64 },
+    /// DynamoDB removes every login that is past its time.
+    Remove,
+    /// A script or a person asks who is logged in.
+    Userinfo { browser: usize, question: Question },
+    /// A session is ended.
+    Leave { browser: usize, way: Way },
+    /// A cookie is lost, or spoiled.
+    Lose { browser: usize, what: Lost },
+    /// A browser presents the session of another one.
+    Borrow { from: usize, to: usize },
 }
 
-/// What came of a request, before anything is counted.
+/// What came of a request, before anything is counted; status 0 where the product answers nothing.
 pub struct Answered {
     pub status: u16,
     pub place: Place,
     pub changes: Vec<super::words::Change>,
+    pub shown: Option<Shown>,
+}
+
+impl Answered {
+    pub fn with(status: u16) -> Self {
+        Self { status, place: Place::Nowhere, changes: Vec::new(), shown: None }
+    }
 }
 
 impl World {
@@ -228,19 +251,12 @@ impl World {
         }
     }
 
-    /// What is to be seen after something that the product does not answer.
-    pub fn unseen(&self, place: Place) -> Seen {
-        let counts = self.count();
-        Seen { status: 0, place, changes: Vec::new(), shown: None, counts, oddities: Vec::new() }
-    }
-
     /// What a step acts on. A callback before there is any goes to WeChat first, and whoever wants to go to
     /// WeChat begins a login first.
     pub fn resolve(&self, step: &Step) -> Option<Action> {
         let begin = |browser| Action::Authorize { browser, link: Link::PLAIN };
         let consent = |login, person, consent| Action::Wechat { login, person, consent };
         Some(match *step {
-            Step::Authorize { browser, link } => Action::Authorize { browser, link },
             Step::Follow { browser } => {
                 let link = self.browsers.get(browser)?.fresh;
                 Action::Authorize { browser, link: link.unwrap_or(Link::PLAIN) }
@@ -249,10 +265,10 @@ impl World {
                 Some(login) => consent(login, person, answer),
                 None => begin(0),
             },
-            Step::Pass { seconds } if seconds < UNIT => {
+            Step::Do(Action::Pass { seconds }) if seconds < UNIT => {
                 Action::Pass { seconds: seconds.min(MOST_MOMENTS - self.moments) }
             }
-            Step::Pass { seconds } => Action::Pass { seconds },
+            Step::Do(action) => action,
             Step::Callback { who, arrival, code, twist, copies } => {
                 match back(self.arrivals.len(), arrival) {
                     Some(arrival) => {
@@ -277,12 +293,6 @@ impl World {
                     },
                 }
             }
-            Step::Refused { .. }
-            | Step::Userinfo { .. }
-            | Step::Leave { .. }
-            | Step::Lose { .. }
-            | Step::Borrow { .. }
-            | Step::Remove => return None,
         })
     }
 

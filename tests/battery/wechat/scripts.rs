@@ -76,24 +76,32 @@ pub struct Script {
     pub nickname: Option<&'static str>,
 }
 
-/// With which deployment a script is tried.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Deployment {
-    /// The usual one.
-    Usual,
-    /// Profiles are read again on every occasion.
-    AlwaysStale,
-    /// Silent logins ask for the unionid.
-    SilentUnionid,
-    /// A third-party platform acts for the Official Account.
-    Platform,
-    /// The same, and profiles are read again on every occasion.
-    StalePlatform,
-    /// WeChat's API is not there.
-    Unreachable,
-    /// WeChat's API is not there, and its backup host is.
-    Backup,
-}
+/// The settings of a deployment that are not the usual ones.
+pub type Deployment = &'static [(&'static str, &'static str)];
+
+const STALE: (&str, &str) = ("PROFILE_LIFETIME_SECONDS", "0");
+const COMPONENT: (&str, &str) = ("COMPONENT_APP_ID", "wx0000000000000ddd");
+const TOKENS: (&str, &str) =
+    ("COMPONENT_TOKENS", r#"{"wx0000000000000ddd":"90_component0000000000000000000000000000"}"#);
+const NOBODY: (&str, &str) = ("WECHAT_API_URL", "http://127.0.0.1:1");
+
+const USUAL: Deployment = &[];
+/// Profiles are read again on every occasion.
+const ALWAYS_STALE: Deployment = &[STALE];
+/// Silent logins ask for the unionid.
+const SILENT_UNIONID: Deployment = &[("SILENT_UNIONID", "true")];
+/// A third-party platform acts for the Official Account.
+const PLATFORM: Deployment = &[COMPONENT, TOKENS];
+/// The same, and profiles are read again on every occasion.
+const STALE_PLATFORM: Deployment = &[COMPONENT, TOKENS, STALE];
+/// WeChat's API is not there.
+const UNREACHABLE: Deployment = &[NOBODY];
+/// WeChat's API is not there, and its backup host is; where, is known when it is.
+pub const BACKUP: Deployment = &[NOBODY, ("WECHAT_API_BACKUP_URL", "")];
+
+/// Every one.
+pub const DEPLOYMENTS: [Deployment; 7] =
+    [USUAL, ALWAYS_STALE, SILENT_UNIONID, PLATFORM, STALE_PLATFORM, UNREACHABLE, BACKUP];
 
 impl Endpoint {
     /// Every one.
@@ -140,19 +148,6 @@ impl Endpoint {
     }
 }
 
-impl Deployment {
-    /// Every one.
-    pub const ALL: [Self; 7] = [
-        Self::Usual,
-        Self::AlwaysStale,
-        Self::SilentUnionid,
-        Self::Platform,
-        Self::StalePlatform,
-        Self::Unreachable,
-        Self::Backup,
-    ];
-}
-
 impl Script {
     fn new(name: impl Into<String>, endpoint: Endpoint, meaning: Meaning, sent: Sent) -> Self {
         Self { name: name.into(), endpoint, meaning, sent, nickname: None }
@@ -161,15 +156,13 @@ impl Script {
     /// With which deployment it is tried.
     pub const fn deployment(&self) -> Deployment {
         match (&self.sent, self.endpoint) {
-            (Sent::Nowhere { has_backup: true }, _) => Deployment::Backup,
-            (Sent::Nowhere { has_backup: false }, _) => Deployment::Unreachable,
-            (_, Endpoint::Exchange | Endpoint::ProfileAtLogin) => Deployment::Usual,
-            (_, Endpoint::ProfileLater | Endpoint::Verification | Endpoint::Refresh) => {
-                Deployment::AlwaysStale
-            }
-            (_, Endpoint::GlobalToken | Endpoint::Follower) => Deployment::SilentUnionid,
-            (_, Endpoint::PlatformExchange) => Deployment::Platform,
-            (_, Endpoint::PlatformRefresh) => Deployment::StalePlatform,
+            (Sent::Nowhere { has_backup: true }, _) => BACKUP,
+            (Sent::Nowhere { has_backup: false }, _) => UNREACHABLE,
+            (_, Endpoint::Exchange | Endpoint::ProfileAtLogin) => USUAL,
+            (_, Endpoint::ProfileLater | Endpoint::Verification | Endpoint::Refresh) => ALWAYS_STALE,
+            (_, Endpoint::GlobalToken | Endpoint::Follower) => SILENT_UNIONID,
+            (_, Endpoint::PlatformExchange) => PLATFORM,
+            (_, Endpoint::PlatformRefresh) => STALE_PLATFORM,
         }
     }
 }

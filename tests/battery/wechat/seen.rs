@@ -53,33 +53,32 @@ impl Visit<'_> {
         if is_same_address(location, &expected) { Ok(()) } else { wrong(&expected) }
     }
 
-    /// What the page shows to which an answer leads, if it leads to one.
-    pub async fn page_of(&self, answer: &Answer) -> Result<Vec<String>> {
-        let Some(url) = answer.redirect()?.filter(|url| url.path() == "/error") else {
-            return Ok(Vec::new());
-        };
+    /// Looks at the page to which an answer leads, if it leads to one.
+    pub async fn look_at_page_of(&self, answer: &Answer) -> Result<()> {
+        let Some(url) = answer.redirect()?.filter(|url| url.path() == "/error") else { return Ok(()) };
         let reason = parameter(url.as_str(), "reason");
         let id = answer.header("x-correlation-id").unwrap_or_default();
         let page = self.visitor.browser.get(url.as_str()).await?;
-        let status = status_of(&reason);
-        let mut wrong = Vec::new();
-        if page.status != status {
-            wrong.push(format!("the page of {reason:?} has status {}, not {status}", page.status));
+        let (status, text) = (status_of(&reason), page.text());
+        let says_when = page.status != 503 || page.header("retry-after").is_some();
+        for (is_right, wrong) in [
+            (page.status == status, format!("has status {}, not {status}", page.status)),
+            (!id.is_empty() && text.contains(id), format!("does not tell the id {id:?}")),
+            (text.contains("/authorize"), "offers no way on".to_owned()),
+            (says_when, "does not say when to come back".to_owned()),
+        ] {
+            self.require(is_right, || format!("the page of {reason:?} {wrong}"));
         }
-        if id.is_empty() || !page.text().contains(id) {
-            wrong.push(format!("the page of {reason:?} does not tell the id {id:?}"));
-        }
-        if !page.text().contains("/authorize") {
-            wrong.push(format!("the page of {reason:?} offers no way on"));
-        }
-        if page.status == 503 && page.header("retry-after").is_none() {
-            wrong.push(format!("the page of {reason:?} does not say when to come back"));
-        }
-        Ok(wrong)
+        Ok(())
     }
 
-    /// The line of the log that has the visitor's correlation id.
-    pub async fn logged(&self, answer: &Answer, function: &str, expected: &Expected) -> Result<Vec<String>> {
+    /// What is wrong with the line of the log that has the visitor's correlation id.
+    pub async fn logged(
+        &self,
+        answer: &Answer,
+        function: &str,
+        expected: &Expected,
+    ) -> Result<Option<String>> {
         let id = answer.header("x-correlation-id").unwrap_or_default();
         let line = self.stack.logs().wait_for(&format!("\"correlation_id\":\"{id}\"")).await?;
         let fields: Value = serde_json::from_str(&line.text)?;
@@ -92,7 +91,7 @@ impl Visit<'_> {
             && errcode == expected.errcode;
         let said = format!("{} {} {errcode:?} by {}", text("level"), text("outcome"), line.function);
         let should = format!("{level} {} {:?} by {function}", expected.outcome, expected.errcode);
-        Ok(if is_right { Vec::new() } else { vec![format!("the log says {said}, not {should}")] })
+        Ok((!is_right).then(|| format!("the log says {said}, not {should}")))
     }
 }
 

@@ -4,7 +4,10 @@
 //! report of them; what follows from a kind, a body and an endpoint is from the tables of `/callback` and
 //! `/userinfo`. Where the two disagree with the product, one of them is wrong.
 
-use super::scripts::{Endpoint, Meaning};
+use super::{
+    scripts::{Endpoint, Meaning},
+    variation::Variation,
+};
 
 /// What a number of WeChat's means for the login.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -143,20 +146,6 @@ pub struct Expected {
     pub brought: bool,
 }
 
-/// What a run was like, as far as it decides what follows.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
-pub struct Circumstances {
-    /// Whether the person grants the profile.
-    pub has_profile: bool,
-    /// Whether WeChat goes on to say it when it is asked again.
-    pub persists: bool,
-    /// Whether `/userinfo` is asked to verify the grant.
-    pub verifies: bool,
-    /// Whether the deployment asks for the unionid of silent logins.
-    pub asks_for_unionid: bool,
-}
-
 /// The status of the page of a reason, and of the problem.
 pub fn status_of(reason: &str) -> u16 {
     match reason {
@@ -168,15 +157,14 @@ pub fn status_of(reason: &str) -> u16 {
 }
 
 /// What must follow from what WeChat says at an endpoint.
-pub fn expect(endpoint: Endpoint, meaning: Meaning, circumstances: Circumstances) -> Expected {
+pub fn expect(endpoint: Endpoint, meaning: Meaning, variation: &Variation) -> Expected {
     match endpoint {
-        Exchange | PlatformExchange => after_exchange(endpoint, meaning, circumstances),
-        ProfileAtLogin => after_profile_at_login(meaning, circumstances),
-        ProfileLater => after_question(meaning, circumstances),
-        Verification => after_question(meaning, Circumstances { verifies: true, ..circumstances }),
-        Refresh | PlatformRefresh => after_refresh(endpoint, meaning, circumstances),
+        Exchange | PlatformExchange => after_exchange(endpoint, meaning, variation),
+        ProfileAtLogin => after_profile_at_login(meaning, variation),
+        ProfileLater | Verification => after_question(meaning, variation),
+        Refresh | PlatformRefresh => after_refresh(endpoint, meaning, variation),
         GlobalToken => after_global_token(meaning),
-        Follower => after_follower(meaning, circumstances),
+        Follower => after_follower(meaning, variation),
     }
 }
 
@@ -193,7 +181,7 @@ fn logged_in(calls: Calls) -> Expected {
 }
 
 /// A code is sent once, whatever is answered.
-fn after_exchange(endpoint: Endpoint, meaning: Meaning, circumstances: Circumstances) -> Expected {
+fn after_exchange(endpoint: Endpoint, meaning: Meaning, variation: &Variation) -> Expected {
     let once = Calls { exchange: 1, ..Calls::default() };
     match meaning {
         Meaning::Said(errcode, kind) => {
@@ -216,10 +204,8 @@ fn after_exchange(endpoint: Endpoint, meaning: Meaning, circumstances: Circumsta
         }
         Meaning::Snapshot => expected(End::Page("snapshot"), once, "snapshot"),
         Meaning::SomebodyElse | Meaning::Good => {
-            let silently = usize::from(circumstances.asks_for_unionid && !circumstances.has_profile);
-            let profile = usize::from(circumstances.has_profile);
-            let calls = Calls { profile, global_token: silently, follower: silently, ..once };
-            Expected { brought: profile + silently > 0, ..logged_in(calls) }
+            let brought = variation.scope.has_profile();
+            Expected { brought, ..logged_in(Calls { profile: usize::from(brought), ..once }) }
         }
         Meaning::NoConnection => {
             expected(End::Page("wechat_unavailable"), Calls::default(), "wechat_unreachable")
@@ -228,14 +214,14 @@ fn after_exchange(endpoint: Endpoint, meaning: Meaning, circumstances: Circumsta
 }
 
 /// A profile costs no login, unless WeChat says that it never will give one.
-fn after_profile_at_login(meaning: Meaning, circumstances: Circumstances) -> Expected {
+fn after_profile_at_login(meaning: Meaning, variation: &Variation) -> Expected {
     let calls = |profile| Calls { exchange: 1, profile, ..Calls::default() };
     match meaning {
         // A login waits 2 s for it, and says in the log why it has none.
-        Meaning::Said(errcode, Kind::Retry) if circumstances.persists => {
+        Meaning::Said(errcode, Kind::Retry) if variation.persists => {
             said(errcode, false, logged_in(calls(3)))
         }
-        Meaning::InDoubt if circumstances.persists => logged_in(calls(3)),
+        Meaning::InDoubt if variation.persists => logged_in(calls(3)),
         Meaning::Said(_, Kind::Retry) | Meaning::InDoubt => Expected { brought: true, ..logged_in(calls(2)) },
         Meaning::Said(errcode, Kind::FreshLogin | Kind::Refresh | Kind::LoginAgain) => {
             said(errcode, false, logged_in(calls(1)))
@@ -256,8 +242,8 @@ fn after_profile_at_login(meaning: Meaning, circumstances: Circumstances) -> Exp
 }
 
 /// A question of `/userinfo`, to `/sns/userinfo` or to `/sns/auth`.
-fn after_question(meaning: Meaning, circumstances: Circumstances) -> Expected {
-    let Circumstances { has_profile, persists, verifies, .. } = circumstances;
+fn after_question(meaning: Meaning, variation: &Variation) -> Expected {
+    let (has_profile, &Variation { persists, verifies, .. }) = (variation.scope.has_profile(), variation);
     let asked = |times: usize, is_shown: bool| {
         // Who is verified is shown, with the profile of that moment.
         let after = usize::from(verifies && is_shown && has_profile);
@@ -299,8 +285,8 @@ fn after_question(meaning: Meaning, circumstances: Circumstances) -> Expected {
 }
 
 /// A refresh token is sent once: WeChat may have replaced it.
-fn after_refresh(endpoint: Endpoint, meaning: Meaning, circumstances: Circumstances) -> Expected {
-    let Circumstances { has_profile, verifies, .. } = circumstances;
+fn after_refresh(endpoint: Endpoint, meaning: Meaning, variation: &Variation) -> Expected {
+    let (has_profile, verifies) = (variation.scope.has_profile(), variation.verifies);
     let asked = |times: usize, after: usize| {
         let calls = Calls { refresh: 1, ..Calls::default() };
         if verifies {
@@ -354,19 +340,17 @@ fn after_global_token(meaning: Meaning) -> Expected {
 }
 
 /// Nor does a unionid. A token that WeChat refuses is asked for once more.
-fn after_follower(meaning: Meaning, circumstances: Circumstances) -> Expected {
+fn after_follower(meaning: Meaning, variation: &Variation) -> Expected {
     let calls = |global_token, follower| Calls { exchange: 1, global_token, follower, ..Calls::default() };
     let brought = |calls| Expected { brought: true, ..logged_in(calls) };
     match meaning {
-        Meaning::Said(_, Kind::Retry) | Meaning::InDoubt | Meaning::SomebodyElse
-            if !circumstances.persists =>
-        {
+        Meaning::Said(_, Kind::Retry) | Meaning::InDoubt | Meaning::SomebodyElse if !variation.persists => {
             brought(calls(1, 2))
         }
         Meaning::Said(errcode, Kind::Retry) => said(errcode, false, logged_in(calls(1, 3))),
         Meaning::InDoubt | Meaning::SomebodyElse | Meaning::NoConnection => logged_in(calls(1, 3)),
         Meaning::Late => logged_in(calls(1, 1)),
-        Meaning::Said(_, Kind::Refresh) if !circumstances.persists => brought(calls(2, 2)),
+        Meaning::Said(_, Kind::Refresh) if !variation.persists => brought(calls(2, 2)),
         Meaning::Said(errcode, Kind::Refresh) => said(errcode, false, logged_in(calls(2, 2))),
         Meaning::Said(errcode, kind) => said(errcode, kind == Kind::Configuration, logged_in(calls(1, 1))),
         Meaning::Snapshot | Meaning::Good => brought(calls(1, 1)),

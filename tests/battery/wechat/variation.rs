@@ -33,6 +33,7 @@ pub struct Variation {
     pub persists: bool,
     /// Whether the callback arrives twice at the same time.
     pub arrives_twice: bool,
+    /// Whether `/userinfo` is asked to verify the grant.
     pub verifies: bool,
     pub as_page: bool,
     pub lang: Option<&'static str>,
@@ -89,7 +90,8 @@ impl Variation {
             has_session: random.bool(),
             persists: random.bool(),
             arrives_twice: !is_slow && random.u8(..4) == 0,
-            verifies: is_refresh && (!scope.has_profile() || random.bool()),
+            verifies: script.endpoint == Endpoint::Verification
+                || is_refresh && (!scope.has_profile() || random.bool()),
             as_page: random.u8(..4) == 0,
             lang: random.choice([None, Some("zh_CN"), Some("zh_TW"), Some("en")]).flatten(),
             target: random.choice(["", "/cart", "https://www.example.com/shop?item=1"]).unwrap_or_default(),

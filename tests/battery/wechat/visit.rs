@@ -1,25 +1,25 @@
 //! One visit: somebody logs in, or asks who they are, while WeChat says what a script says. What is seen of
 //! it is held against the table.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::try_join_all;
 use harness::{
     Answer, Failure, Result, Stack, Visitor,
     database::attribute,
     places::{
-        AUTH, AUTHORIZE, COMPONENT_EXCHANGE, COMPONENT_REFRESH, EXCHANGE, FOLLOWER, PROFILE, REFRESH,
-        STABLE_TOKEN, USERINFO,
+        AUTH, COMPONENT_EXCHANGE, COMPONENT_REFRESH, EXCHANGE, FOLLOWER, PROFILE, REFRESH, STABLE_TOKEN,
+        USERINFO,
     },
     stack::PAGE_ORIGIN,
 };
 use serde_json::Value;
 use simulator::{Fault, Knobs, Scripted};
 
+use crate::row::Run;
+
 use super::{
     bodies,
     scripts::{Endpoint, Meaning, Script, Sent},
-    table::{Calls, Circumstances, End, Expected, expect, status_of},
+    table::{Calls, End, Expected, expect, status_of},
     variation::{Scope, Variation},
 };
 
@@ -29,30 +29,24 @@ const EARLIER_PERSON: &str = "zhou";
 
 /// One visit to a stack that nobody else visits.
 pub struct Visit<'a> {
+    run: &'a Run,
     pub stack: &'a Stack,
-    pub script: &'a Script,
+    script: &'a Script,
     pub variation: &'a Variation,
     /// Who the visit is about.
     pub visitor: Visitor,
-    /// Whether the deployment asks for the unionid of silent logins.
-    asks_for_unionid: bool,
 }
 
 impl<'a> Visit<'a> {
     /// A visit that is still to be made.
-    pub fn new(
-        stack: &'a Stack,
-        script: &'a Script,
-        variation: &'a Variation,
-        asks_for_unionid: bool,
-    ) -> Self {
+    pub fn new(run: &'a Run, stack: &'a Stack, script: &'a Script, variation: &'a Variation) -> Self {
         let visitor = stack.visitor(PERSON);
         let visitor = if variation.scope == Scope::Login { visitor.at_a_computer() } else { visitor };
-        Self { stack, script, variation, visitor, asks_for_unionid }
+        Self { run, stack, script, variation, visitor }
     }
 
-    /// The visit, and everything in which it was not as the table says.
-    pub async fn make(&self) -> Result<Vec<String>> {
+    /// The visit; everything in which it is not as the table says is a violation.
+    pub async fn make(&self) -> Result<()> {
         self.stack.forget_everything()?;
         self.stack.simulator().knobs(|knobs| {
             *knobs = Knobs {
@@ -61,18 +55,18 @@ impl<'a> Visit<'a> {
                 ..Knobs::default()
             };
         });
-        let circumstances = Circumstances {
-            has_profile: self.variation.scope.has_profile(),
-            persists: self.variation.persists,
-            verifies: self.variation.verifies,
-            asks_for_unionid: self.asks_for_unionid,
-        };
-        let expected = expect(self.script.endpoint, self.script.meaning, circumstances);
+        let expected = expect(self.script.endpoint, self.script.meaning, self.variation);
         if self.script.endpoint.is_of_the_login() {
             self.log_in(&expected).await
         } else {
             self.ask(&expected).await
         }
+    }
+
+    /// Records what is not as the table says, if it is not.
+    pub fn require(&self, is_right: bool, wrong: impl FnOnce() -> String) {
+        let Script { name, endpoint, .. } = self.script;
+        self.run.require(is_right, || format!("{name} at {endpoint:?}: {}; {:?}", wrong(), self.variation));
     }
 
     /// Makes WeChat say what the script says, from now on.
@@ -87,16 +81,16 @@ impl<'a> Visit<'a> {
                 (Scripted { times, ..fault.into() }, false)
             }
             Sent::Fault(fault) => (Scripted { times, ..fault.clone().into() }, false),
-            Sent::Body { text, is_latin1 } => (
-                Scripted { times, ..self.raw(text, *is_latin1).into() },
-                self.script.meaning == Meaning::Good,
-            ),
+            Sent::Body { text, is_latin1 } => {
+                let goes_on = self.script.meaning == Meaning::Good;
+                (Scripted { times, ..self.raw(text, *is_latin1).into() }, goes_on)
+            }
             Sent::Late => (Scripted { delay_milliseconds: 6000, ..Fault::None.into() }, false),
             Sent::Nowhere { .. } => return,
         };
         // WeChat knows nothing of the tokens of a made-up body: what is asked with them is made up too.
         let next = if goes_on { self.asked_next() } else { Vec::new() };
-        let next: Vec<_> = next
+        let bodies: Vec<_> = next
             .into_iter()
             .map(|endpoint| (endpoint.path(), self.raw(bodies::good(endpoint), false)))
             .collect();
@@ -106,8 +100,8 @@ impl<'a> Visit<'a> {
                 knobs.script(self.asked_first().path(), dead);
             }
             knobs.script(path, scripted);
-            for (path, fault) in next {
-                knobs.script(path, fault);
+            for (path, body) in bodies {
+                knobs.script(path, body);
             }
         });
     }
@@ -136,7 +130,7 @@ impl<'a> Visit<'a> {
     /// A body of the script's, with what only this visit knows.
     fn raw(&self, text: &str, latin1: bool) -> Fault {
         let scope = self.variation.scope;
-        let openid = self.stack.simulator().openid(PERSON, scope.appid());
+        let openid = self.visitor.openid_at(scope.appid());
         Fault::Raw {
             status: 200,
             content_type: "text/plain".to_owned(),
@@ -145,35 +139,41 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// What was asked of WeChat since the script began.
-    fn calls(&self) -> Result<Calls> {
-        let mut calls = Calls::default();
-        let mut codes = BTreeMap::<String, usize>::new();
-        for entry in self.stack.simulator().ledger() {
-            match entry.path.as_str() {
-                EXCHANGE | COMPONENT_EXCHANGE => {
-                    calls.exchange += 1;
-                    *codes.entry(entry.code.unwrap_or_default()).or_default() += 1;
-                }
-                PROFILE => calls.profile += 1,
-                REFRESH | COMPONENT_REFRESH => calls.refresh += 1,
-                AUTH => calls.verification += 1,
-                STABLE_TOKEN => calls.global_token += 1,
-                FOLLOWER => calls.follower += 1,
-                other => return Err(Failure::new(format!("WeChat was asked for {other}"))),
-            }
-        }
-        match codes.into_values().max() {
-            Some(times) if times > 1 => Err(Failure::new(format!("a code was sent {times} times"))),
-            _ => Ok(calls),
-        }
+    /// What was asked of WeChat since the script began must be this. A code is sent once.
+    fn require_calls(&self, expected: Calls) {
+        let asked = |paths: &[&str]| paths.iter().map(|path| self.stack.requests(path).len()).sum();
+        let calls = Calls {
+            exchange: asked(&[EXCHANGE, COMPONENT_EXCHANGE]),
+            profile: asked(&[PROFILE]),
+            refresh: asked(&[REFRESH, COMPONENT_REFRESH]),
+            verification: asked(&[AUTH]),
+            global_token: asked(&[STABLE_TOKEN]),
+            follower: asked(&[FOLLOWER]),
+        };
+        let ledger = self.stack.simulator().ledger();
+        let known = expected.exchange
+            + expected.profile
+            + expected.refresh
+            + expected.verification
+            + expected.global_token
+            + expected.follower;
+        self.require(calls == expected && ledger.len() == known, || {
+            let paths: Vec<_> = ledger.iter().map(|entry| &entry.path).collect();
+            format!("WeChat was asked {paths:?}, not {expected:?}")
+        });
+        let mut codes: Vec<_> = ledger.iter().filter_map(|entry| entry.code.as_ref()).collect();
+        codes.sort_unstable();
+        let sent = codes.len();
+        codes.dedup();
+        self.require(codes.len() == sent, || "a code was sent twice".to_owned());
+        self.stack.simulator().knobs(|knobs| knobs.next.clear());
     }
 
     /// A login whose callback meets the script.
-    async fn log_in(&self, expected: &Expected) -> Result<Vec<String>> {
-        let (visitor, mut wrong) = (&self.visitor, Vec::new());
+    async fn log_in(&self, expected: &Expected) -> Result<()> {
+        let visitor = &self.visitor;
         if self.variation.has_session && !matches!(self.script.sent, Sent::Nowhere { has_backup: false }) {
-            visitor.hand_to(EARLIER_PERSON).log_in_at(AUTHORIZE).await?;
+            visitor.hand_to(EARLIER_PERSON).log_in().await?;
             // The token that this login may have left, so that the next one has to ask for it.
             self.stack.forget_app_tokens()?;
         }
@@ -182,138 +182,114 @@ impl<'a> Visit<'a> {
         self.script();
         let arrivals = if self.variation.arrives_twice { 2 } else { 1 };
         let answers = try_join_all((0..arrivals).map(|_| visitor.call_back(&callback))).await?;
-        let calls = self.calls()?;
-        self.stack.simulator().knobs(|knobs| knobs.next.clear());
-        if calls != expected.calls {
-            wrong.push(format!("WeChat was asked {calls:?}, not {:?}", expected.calls));
-        }
+        self.require_calls(expected.calls);
         // Which of two came first is not known; the other one found a login that was over, or finished.
-        let mut refused = Vec::new();
-        let mut first = None;
+        let (mut refused, mut first) = (Vec::new(), None);
         for (number, answer) in answers.iter().enumerate() {
             let mut against: Vec<_> = self.leads_as(answer, expected.end).err().into_iter().collect();
             against.extend(self.logged(answer, "callback", expected).await?);
             if against.is_empty() {
                 first = Some((number, answer));
-            } else {
-                refused.extend(against);
             }
-            wrong.extend(self.page_of(answer).await?);
+            refused.extend(against);
+            self.look_at_page_of(answer).await?;
         }
         let Some((first, answer)) = first else {
-            wrong.extend(refused);
-            return Ok(wrong);
+            self.require(false, || refused.join("; "));
+            return Ok(());
         };
-        for (number, answer) in answers.iter().enumerate() {
+        for (_, answer) in answers.iter().enumerate().filter(|(number, _)| *number != first) {
             let end = match expected.end {
-                _ if number == first => continue,
                 End::LoggedIn => End::LoggedIn,
                 _ => End::FreshLogin("login_expired"),
             };
-            wrong.extend(self.leads_as(answer, end).err());
+            self.require_end(answer, end);
         }
-        wrong.extend(self.left_behind(earlier.as_ref(), expected).await?);
-        if let End::FreshLogin(_) = expected.end
-            && self.variation.attempt == 1
-        {
-            wrong.extend(self.go_on(answer).await?);
+        self.look_what_is_left(earlier.as_ref(), expected).await?;
+        // A fresh login is followed to its end: WeChat has nothing more to say against it.
+        let goes_on = matches!(expected.end, End::FreshLogin(_)) && self.variation.attempt == 1;
+        if goes_on && !matches!(self.script.sent, Sent::Nowhere { .. }) {
+            let callback = visitor.come_back(answer.location().unwrap_or_default()).await?;
+            self.require_end(&visitor.call_back(&callback).await?, End::LoggedIn);
         }
-        Ok(wrong)
+        Ok(())
+    }
+
+    fn require_end(&self, answer: &Answer, end: End) {
+        let wrong = self.leads_as(answer, end).err();
+        self.require(wrong.is_none(), || wrong.unwrap_or_default());
     }
 
     /// Which sessions there are after a login, and whose this browser's is.
-    async fn left_behind(&self, earlier: Option<&String>, expected: &Expected) -> Result<Vec<String>> {
-        let mut wrong = Vec::new();
+    async fn look_what_is_left(&self, earlier: Option<&String>, expected: &Expected) -> Result<()> {
         let is_logged_in = expected.end == End::LoggedIn;
         let is_session = |item: &&Value| !attribute(item, "id").starts_with("app-token#");
         let sessions = self.stack.sessions()?.iter().filter(is_session).count();
         let should = usize::from(is_logged_in || earlier.is_some());
-        if sessions != should {
-            wrong.push(format!("{sessions} sessions are stored, not {should}"));
-        }
-        let cookie = self.visitor.session();
-        if (cookie.as_ref() == earlier) == is_logged_in {
-            wrong.push("the browser's session is not the one it should be".to_owned());
-        }
+        self.require(sessions == should, || format!("{sessions} sessions are stored, not {should}"));
+        let is_another = self.visitor.session().as_ref() != earlier;
+        self.require(is_another == is_logged_in, || {
+            "the browser's session is not the one it should be".to_owned()
+        });
         let person = if is_logged_in { Some(PERSON) } else { earlier.map(|_| EARLIER_PERSON) };
         let answer = self.visitor.userinfo().await?;
         let shown = if answer.status == 200 { answer.json()? } else { Value::Null };
         let appid = self.variation.scope.appid();
         let should = person.map(|person| self.stack.simulator().openid(person, appid));
-        if shown.get("openid").and_then(Value::as_str) != should.as_deref() {
-            wrong.push(format!("{} {shown} is shown, not {person:?}", answer.status));
-        }
+        self.require(shown.get("openid").and_then(Value::as_str) == should.as_deref(), || {
+            format!("{} {shown} is shown, not {person:?}", answer.status)
+        });
         if is_logged_in {
             let brought = ["nickname", "unionid"].iter().any(|name| shown.get(name).is_some());
-            if brought != expected.brought && !self.variation.scope.has_profile() {
-                wrong.push(format!("{shown} has a unionid, or none, and should not"));
-            }
-            wrong.extend(self.nickname(&shown));
+            self.require(brought == expected.brought || self.variation.scope.has_profile(), || {
+                format!("{shown} has a unionid, or none, and should not")
+            });
+            self.require_nickname(&shown);
         }
-        Ok(wrong)
+        Ok(())
     }
 
-    /// Whether the nickname is the one that the script's body gives, if it gives one.
-    fn nickname(&self, shown: &Value) -> Option<String> {
-        let should = self.script.nickname?;
-        let nickname = shown.get("nickname").and_then(Value::as_str);
-        let picture = shown.get("headimgurl").and_then(Value::as_str).unwrap_or_default();
-        if nickname != Some(should) {
-            return Some(format!("the nickname is {nickname:?}, not {should:?}"));
-        }
-        picture.starts_with("http:").then(|| format!("the picture is at {picture}"))
-    }
-
-    /// Follows a fresh login to its end: WeChat has nothing more to say against it.
-    async fn go_on(&self, answer: &Answer) -> Result<Vec<String>> {
-        if let Sent::Nowhere { .. } = self.script.sent {
-            return Ok(Vec::new());
-        }
-        let callback = self.visitor.come_back(answer.location().unwrap_or_default()).await?;
-        let answer = self.visitor.call_back(&callback).await?;
-        Ok(self.leads_as(&answer, End::LoggedIn).err().into_iter().collect())
+    /// The nickname must be the one that the script's body gives, if it gives one.
+    fn require_nickname(&self, shown: &Value) {
+        let Some(should) = self.script.nickname else { return };
+        let text = |name: &str| shown.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (is_right, picture) = (shown.get("nickname") == Some(&should.into()), text("headimgurl"));
+        self.require(is_right, || format!("the nickname is {:?}, not {should:?}", text("nickname")));
+        self.require(!picture.starts_with("http:"), || format!("the picture is at {picture}"));
     }
 
     /// A question of `/userinfo` that meets the script.
-    async fn ask(&self, expected: &Expected) -> Result<Vec<String>> {
-        let (browser, mut wrong) = (&self.visitor.browser, Vec::new());
+    async fn ask(&self, expected: &Expected) -> Result<()> {
+        let browser = &self.visitor.browser;
         let callback = self.visitor.come_back(&self.variation.link(1)).await?;
         let answer = self.visitor.call_back(&callback).await?;
         if self.visitor.session().is_none() {
             return Err(Failure::new(format!("{PERSON} is not logged in: {:?}", answer.location())));
         }
         self.script();
-        let verifies = self.variation.verifies || self.script.endpoint == Endpoint::Verification;
-        let url = format!("{USERINFO}?verify={verifies}");
+        let url = format!("{USERINFO}?verify={}", self.variation.verifies);
         let as_page = self.variation.as_page;
         let answer =
             if as_page { browser.get(&url).await? } else { browser.fetch(&url, PAGE_ORIGIN).await? };
-        let calls = self.calls()?;
-        self.stack.simulator().knobs(|knobs| knobs.next.clear());
-        if calls != expected.calls {
-            wrong.push(format!("WeChat was asked {calls:?}, not {:?}", expected.calls));
-        }
-        wrong.extend(self.logged(&answer, "userinfo", expected).await?);
+        self.require_calls(expected.calls);
+        let logged = self.logged(&answer, "userinfo", expected).await?;
+        self.require(logged.is_none(), || logged.unwrap_or_default());
         let (status, reason) = match expected.end {
             End::Problem(reason) => (status_of(reason), Some(reason)),
             _ => (200, None),
         };
         if answer.status != status {
-            wrong.push(format!("{}, not {status}: {}", answer.status, answer.text()));
-            return Ok(wrong);
+            self.require(false, || format!("{}, not {status}: {}", answer.status, answer.text()));
+            return Ok(());
         }
-        if !answer.set_cookies().is_empty() {
-            wrong.push(format!("cookies: {:?}", answer.set_cookies()));
-        }
-        if status == 503 && answer.header("retry-after").is_none() {
-            wrong.push("it does not say when to come back".to_owned());
-        }
+        let cookies = answer.set_cookies();
+        self.require(cookies.is_empty(), || format!("cookies: {cookies:?}"));
+        let says_when = status != 503 || answer.header("retry-after").is_some();
+        self.require(says_when, || "it does not say when to come back".to_owned());
         let id = answer.header("x-correlation-id").unwrap_or_default();
         match reason {
             Some(_) if as_page => {
-                if !answer.text().contains(id) {
-                    wrong.push(format!("the page does not tell the id {id:?}"));
-                }
+                self.require(answer.text().contains(id), || format!("the page does not tell the id {id:?}"));
             }
             Some(reason) => {
                 let problem = answer.json()?;
@@ -321,20 +297,17 @@ impl<'a> Visit<'a> {
                 let is_right = text("type") == Some(format!("urn:wechat-login:{reason}").as_str())
                     && text("correlation_id") == Some(id)
                     && (reason != "not_logged_in" || text("authorize_url").is_some());
-                if !is_right {
-                    wrong.push(format!("{problem}, not {reason}"));
-                }
+                self.require(is_right, || format!("{problem}, not {reason}"));
             }
             None => {
-                let openid = self.stack.simulator().openid(PERSON, self.variation.scope.appid());
-                if !answer.text().contains(&openid) {
-                    wrong.push(format!("not {PERSON}: {}", answer.text()));
-                }
+                let openid = self.visitor.openid_at(self.variation.scope.appid());
+                let shown = answer.text();
+                self.require(shown.contains(&openid), || format!("not {PERSON}: {shown}"));
                 if !as_page {
-                    wrong.extend(self.nickname(&answer.json()?));
+                    self.require_nickname(&answer.json()?);
                 }
             }
         }
-        Ok(wrong)
+        Ok(())
     }
 }
