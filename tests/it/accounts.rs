@@ -16,7 +16,9 @@ use serde_json::Value;
 use simulator::{App, AppKind, Settings, Simulator};
 
 use crate::desktop::desktop;
-use crate::support::allow;
+use web::reason::Reason;
+
+use crate::support::{allow, title};
 
 const SHOP: &str = "https://shop.example.com";
 const SHOP_ACCOUNT: &str = "wx0000000000000aa2";
@@ -151,7 +153,7 @@ async fn a_name_that_nobody_has_is_refused() {
         for visitor in [stack.visitor("lin"), desktop(&stack)] {
             let answer = visitor.open(&url).await.unwrap();
             assert_eq!(answer.status, 400, "{app}");
-            assert!(answer.text().contains("请求不正确"), "{app}: {}", answer.text());
+            assert!(answer.text().contains(title(Reason::InvalidRequest)), "{app}: {}", answer.text());
         }
     }
     assert!(stack.logins().unwrap().is_empty() && stack.simulator().ledger().is_empty());
@@ -173,7 +175,7 @@ async fn a_login_ends_only_where_its_account_is_at_home() {
     ] {
         let answer = stack.visitor("lin").open(&format!("{}{app}", authorize_to(target))).await.unwrap();
         assert_eq!(answer.status, status, "{app} {target}: {}", answer.text());
-        assert_eq!(answer.text().contains("返回地址不被允许"), status == 400, "{app} {target}");
+        assert_eq!(answer.text().contains(title(Reason::ReturnToRefused)), status == 400, "{app} {target}");
     }
     assert_eq!(stack.logins().unwrap().len(), 4);
 }

@@ -12,8 +12,9 @@ use harness::{
 };
 use login::Digest;
 use serde_json::{Value, json};
+use web::reason::Reason;
 
-use crate::support::{assert_secured, stack, visited, without_tables};
+use crate::support::{assert_secured, stack, title, visited, without_tables};
 
 /// `/authorize` on WeChat's page host, in the documented order.
 const LOCATION: &str = "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx0000000000000aaa\
@@ -278,7 +279,9 @@ async fn a_target_that_could_lead_elsewhere_is_refused() {
         "/userinfo/x",
         long.as_str(),
     ] {
-        assert_refused(&stack, &visitor, &authorize_to(target), "返回地址不被允许").await.unwrap();
+        assert_refused(&stack, &visitor, &authorize_to(target), title(Reason::ReturnToRefused))
+            .await
+            .unwrap();
     }
 }
 
@@ -312,7 +315,7 @@ async fn a_parameter_that_is_wrong_or_doubled_is_refused() {
         "attempt=1&attempt=2",
     ] {
         let url = format!("{AUTHORIZE}?{query}");
-        assert_refused(&stack, &visitor, &url, "请求不正确").await.unwrap();
+        assert_refused(&stack, &visitor, &url, title(Reason::InvalidRequest)).await.unwrap();
     }
 }
 
@@ -346,9 +349,9 @@ async fn only_a_page_of_its_own_begins_a_login() {
 async fn pages_are_in_the_visitors_language() {
     let stack = stack().await.unwrap();
     for (accepted, tag, title) in [
-        ("", "zh-CN", "返回地址不被允许"),
-        ("fr-FR,fr;q=0.9", "zh-CN", "返回地址不被允许"),
-        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN", "返回地址不被允许"),
+        ("", "zh-CN", title(Reason::ReturnToRefused)),
+        ("fr-FR,fr;q=0.9", "zh-CN", title(Reason::ReturnToRefused)),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN", title(Reason::ReturnToRefused)),
         ("en", "en", "This return address is not allowed"),
         ("en-GB,en;q=0.9,zh;q=0.8", "en", "This return address is not allowed"),
     ] {
@@ -384,7 +387,11 @@ async fn without_a_stored_login_nobody_is_sent_to_wechat() {
     assert_eq!((answer.status, answer.location()), (503, None));
     assert_eq!(answer.header("retry-after"), Some("10"));
     assert_secured(&answer.headers, "503");
-    assert!(answer.text().contains("<h1>服务暂时不可用</h1>"), "{}", answer.text());
+    assert!(
+        answer.text().contains(&format!("<h1>{}</h1>", title(Reason::ServiceUnavailable))),
+        "{}",
+        answer.text()
+    );
     assert!(answer.text().contains("href=\"/authorize\""), "{}", answer.text());
     assert!(visitor.browser.cookies().is_empty());
     let logs = stack.stop().await.lines();

@@ -11,10 +11,11 @@ use harness::{
 };
 use http::Method;
 use simulator::Action;
+use web::reason::Reason;
 
 use crate::support::{
     ALLOWED, FOREIGN_ORIGINS, assert_secured, event_without_origin, forged, logged_in,
-    logged_in_with_profile, only_session, stack, stack_that_reads_again, without_tables,
+    logged_in_with_profile, only_session, stack, stack_that_reads_again, title, without_tables,
 };
 
 /// A way to leave.
@@ -275,7 +276,7 @@ async fn a_form_that_logs_out_is_sent_on_to_the_front_page() {
         assert_eq!(answer.set_cookies(), [SESSION_CLEARED]);
         assert_secured(&answer.headers, origin);
         let home = visitor.open("https://login.example.com/").await.unwrap();
-        assert!(home.text().contains("你还没有登录"), "{}", home.text());
+        assert!(home.text().contains(title(Reason::NotLoggedIn)), "{}", home.text());
     }
     assert!(stack.sessions().unwrap().is_empty());
 }

@@ -14,7 +14,9 @@ use harness::{
 use simulator::Outcome;
 
 use crate::desktop::{arrive, desktop};
-use crate::support::{allow, assert_secured, stack};
+use web::reason::Reason;
+
+use crate::support::{allow, assert_secured, stack, title};
 
 pub const DESKTOP_WECHAT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like \
     Gecko) Chrome/132.0.0.0 Safari/537.36 NetType/WIFI MicroMessenger/7.0.20.1781(0x6700143B) \
@@ -55,7 +57,11 @@ fn way(answer: &Answer) -> Way {
         None if answer.status == 200 => OpenInWechat,
         None => {
             assert_eq!(answer.status, 400, "{}", answer.text());
-            assert!(answer.text().contains("<h1>请求不正确</h1>"), "{}", answer.text());
+            assert!(
+                answer.text().contains(&format!("<h1>{}</h1>", title(Reason::InvalidRequest))),
+                "{}",
+                answer.text()
+            );
             Refused
         }
     }

@@ -10,6 +10,7 @@ use harness::{
 use http::HeaderMap;
 use serde_json::Value;
 use simulator::{Consent, Entry};
+use web::{language::Language, reason::Reason};
 
 /// What every answer carries, whatever it is; the three that a page may choose are not among them.
 pub const ALWAYS: [(&str, &str); 6] = [
@@ -190,4 +191,9 @@ pub fn requests(stack: &Stack, path: &str) -> Vec<Entry> {
 /// The items of the table of sessions.
 pub fn sessions(stack: &Stack) -> Result<Vec<Value>> {
     stack.sessions()
+}
+
+/// The heading of the page of a reason, in the language of who names none.
+pub const fn title(reason: Reason) -> &'static str {
+    reason.words(Language::Chinese).title
 }

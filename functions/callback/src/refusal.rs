@@ -162,7 +162,9 @@ impl Refusal {
             Self::Snapshot => (&SNAPSHOT, Page(Reason::Snapshot)),
             Self::ForeignProfile => (&FOREIGN_PROFILE, Page(Reason::LoginFailed)),
             Self::CredentialsRotated => (&CREDENTIALS_ROTATED, FreshLogin(Reason::Misconfigured)),
-            Self::Credentials(_) => (&MISCONFIGURED, Page(Reason::Misconfigured)),
+            Self::Credentials(_) | Self::Wechat(Error::NotSent(Unsent::NoRequest)) => {
+                (&MISCONFIGURED, Page(Reason::Misconfigured))
+            }
             Self::Secrets(SecretsError::Unavailable(_)) => {
                 (&SECRETS_UNAVAILABLE, Page(Reason::ServiceUnavailable))
             }
@@ -176,7 +178,6 @@ impl Refusal {
             Self::Wechat(Error::NotSent(Unsent::NoConnection)) => {
                 (&WECHAT_UNREACHABLE, Page(Reason::WechatUnavailable))
             }
-            Self::Wechat(Error::NotSent(Unsent::NoRequest)) => (&MISCONFIGURED, Page(Reason::Misconfigured)),
             Self::Wechat(Error::InDoubt(_)) => (&EXCHANGE_IN_DOUBT, FreshLogin(Reason::WechatUnavailable)),
             Self::Wechat(Error::Refused(refused)) => {
                 let reaction = refused.errcode.reaction();

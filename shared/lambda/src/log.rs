@@ -64,7 +64,7 @@ pub(crate) fn request(
         correlation_id: Some(id.as_str()),
         status: Some(response.status().as_u16()),
         outcome: report.outcome.name,
-        errcode: report.errcode.map(|errcode| errcode.get()),
+        errcode: report.number(),
         rid: report.rid.as_deref(),
         cause: report.cause.as_deref(),
         duration_ms: milliseconds(duration),

@@ -86,8 +86,8 @@ impl TrustedOrigins {
         let allowed = settings.optional(&ALLOWED_ORIGINS, origins);
         let named = settings.optional(&ACCOUNTS, |text| {
             let named = named_accounts(text)?.into_values();
-            let origins: Option<Vec<_>> = named.map(|account| account.origins()).collect();
-            Some(origins?.into_iter().flatten().flatten().collect::<Vec<_>>())
+            let origins: Result<Vec<_>, Wrong> = named.map(|account| account.origins()).collect();
+            Some(origins.ok()?.into_iter().flatten().flatten().collect::<Vec<_>>())
         });
         let others = [allowed?.unwrap_or_default(), named?.unwrap_or_default()].concat();
         Ok(Self { public_url: public_url?, others })
@@ -139,12 +139,10 @@ struct NamedAccount {
 }
 
 impl NamedAccount {
-    /// Its own origins, if it names any; `None` if one is wrong.
-    fn origins(&self) -> Option<Option<Vec<Origin>>> {
-        match &self.allowed_origins {
-            Some(origins) => origins.iter().map(|text| Origin::parse(text)).collect::<Option<_>>().map(Some),
-            None => Some(None),
-        }
+    /// Its own origins, if it names any.
+    fn origins(&self) -> Result<Option<Vec<Origin>>, Wrong> {
+        let parse = |text: &String| Origin::parse(text).ok_or(Wrong);
+        self.allowed_origins.as_ref().map(|origins| origins.iter().map(parse).collect()).transpose()
     }
 
     fn read(self, name: String, first: &Account) -> Option<Account> {
@@ -153,7 +151,7 @@ impl NamedAccount {
             None => Some(None),
         };
         let (official_account, website) = (app(&self.official_account)?, app(&self.website)?);
-        let targets = match self.origins()? {
+        let targets = match self.origins().ok()? {
             Some(origins) => first.targets.with_origins(origins),
             None => first.targets.clone(),
         };

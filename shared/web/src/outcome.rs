@@ -133,6 +133,12 @@ impl Report {
         Self { is_an_operators: true, ..self }
     }
 
+    /// WeChat's error code as a number, for the log.
+    #[must_use]
+    pub fn number(&self) -> Option<i64> {
+        self.errcode.map(Errcode::get)
+    }
+
     /// Whether an operator should look at it.
     #[must_use]
     pub const fn is_alarm(&self) -> bool {

@@ -112,7 +112,7 @@ impl Credentials {
 }
 
 /// Keeps the kind and drops the error: it prints its URL, and the URL holds secrets.
-fn kind(error: reqwest::Error) -> Error {
+fn kind(error: &reqwest::Error) -> Error {
     if error.is_builder() {
         Error::NotSent(Unsent::NoRequest)
     } else if error.is_connect() {
@@ -257,7 +257,7 @@ impl Client {
         self.ask("/sns/userinfo", &query, body::user_info).await
     }
 
-    /// Asks whether a person's grant still stands: `GET /sns/auth`. LoginRequest up to three times.
+    /// Asks whether a person's grant still stands: `GET /sns/auth`. Asked up to three times.
     ///
     /// # Errors
     ///
@@ -303,12 +303,12 @@ impl Client {
     /// Sends a request and reads the body of the answer, if it is one and not too large.
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, Error> {
         let _running = (self.time)();
-        let mut response = request.send().await.map_err(kind)?;
+        let mut response = request.send().await.map_err(|error| kind(&error))?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(Error::InDoubt(Doubt::Status(response.status().as_u16())));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(kind)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| kind(&error))? {
             if body.len() + chunk.len() > LARGEST_BODY {
                 return Err(Error::InDoubt(Doubt::TooLarge));
             }

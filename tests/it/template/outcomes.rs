@@ -38,7 +38,8 @@ fn an_outcome_is_declared_only_to_be_used() {
         }
         for outcome in outcomes {
             // `NAME = Info "name"` is where it is declared.
-            let declared = sources.lines().find(|line| line.ends_with(&format!("\"{}\"", outcome.name)));
+            let name = format!("\"{}\" [", outcome.name);
+            let declared = sources.lines().find(|line| line.contains(&name) && line.starts_with("    "));
             let constant = declared.and_then(|line| line.trim().split(" = ").next());
             let constant = constant.unwrap_or_else(|| unreachable!("{} is not declared", outcome.name));
             let uses = sources.matches(constant).count();
