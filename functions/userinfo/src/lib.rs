@@ -16,7 +16,9 @@
 //! 1. The request names its origin, and it is an allowed one: no foreign page erases anybody.
 //! 2. The session is deleted first, then the cookie is cleared ([`web::end_session`]).
 
+mod answer;
 mod live_session;
+mod refusal;
 
 use std::time::Duration;
 
@@ -26,26 +28,24 @@ use login::deployment::Deployment;
 use login::pending::{LoginRequest, RequestedScope};
 use login::session::Session;
 use login::time::Timestamp;
-use secrets::{Secrets, SecretsError, SecretsSource};
-use serde::Serialize;
+use secrets::{Secrets, SecretsSource};
 use settings::{Settings, Wrong};
 use store::{SESSIONS_TABLE, Sessions};
-use thiserror::Error;
 use web::cookie::Cookies;
 use web::cors::Caller;
+use web::end_session;
 use web::language::Language;
-use web::outcome::{Outcome, Report};
-use web::query::{Query, QueryError};
+use web::page;
+use web::query::Query;
 use web::reason::Reason;
 use web::request::{CorrelationId, Request, wants_page};
 use web::response::{self, Response};
-use web::{end_session, page};
 use wechat::Lang;
-use wechat::body::UserInfo;
-use wechat::errcode::Reaction;
 use wechat_api::{Client, Hosts};
 
 use live_session::{Failure, LiveSession};
+pub use refusal::OUTCOMES;
+use refusal::{ERASED, Refusal, SHOWN, SHOWN_STALE, Verdict, still_worth_showing};
 
 /// The function.
 #[derive(Debug)]
@@ -71,119 +71,6 @@ pub struct Config {
 
 settings::declare! {
     PROFILE_LIFETIME_SECONDS, "a number of seconds", "`60`", ["`600`", "`600`"], ["How old a profile may be before it is read again", "资料多久之后重新读取"];
-}
-
-/// Why nobody is shown.
-#[derive(Debug, Error)]
-enum Refusal {
-    #[error(transparent)]
-    Query(#[from] QueryError),
-    #[error("the parameter {0} has a value that is not allowed")]
-    Value(&'static str),
-    #[error("no session cookie, or not exactly one")]
-    NoCookie,
-    #[error("no such session, or no longer")]
-    NoSession,
-    #[error("the session is of another account than the page that asks")]
-    ForeignAccount,
-    #[error("the grant is gone: {0}")]
-    GrantGone(wechat::error::Error),
-    #[error("WeChat restricts this account: {0}")]
-    User(wechat::error::Error),
-    #[error("WeChat could not be asked: {0}")]
-    Unverified(wechat::error::Error),
-    #[error("WeChat refuses the third-party platform: {0}")]
-    Platform(wechat::error::Error),
-    #[error("what WeChat gave is another person's")]
-    ForeignProfile,
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    #[error("the session could not be sealed")]
-    Unsealable,
-}
-
-/// What follows from a refusal. At which level it is logged, the outcome says.
-struct Verdict {
-    outcome: &'static Outcome,
-    reason: Reason,
-}
-
-web::outcomes! {
-    SHOWN = Info "shown" ["who is logged in, from the session or read again"] ["返回登录的用户，来自会话或重新读取"];
-    SHOWN_STALE = ByErrcode "shown_stale" ["what was read before, since WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["微信暂时无响应，返回上次读取的资料。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
-    UNVERIFIED = ByErrcode "unverified" ["with `verify=true`: WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["使用 `verify=true` 时：微信暂时无响应。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
-    ERASED = Info "erased" ["`DELETE /userinfo`: the session is deleted"] ["`DELETE /userinfo`：会话已删除"];
-    NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
-    NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];
-    GRANT_GONE = Info "grant_gone" ["the person withdrew the grant, or it ran out; log in again"] ["用户取消了授权，或授权已过期；需要重新登录"];
-    USER_REFUSED = Info "user_refused" ["WeChat restricts this person"] ["微信限制了这个用户"];
-    FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
-    INVALID_REQUEST = Info "invalid_request" ["`lang` or `verify` is malformed or given twice", "`cause`"] ["`lang` 或 `verify` 有误或重复", "查看 `cause`"];
-    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
-    SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["the token of the third-party platform could not be read, or there is none", "`cause`"] ["第三方平台的令牌无法读取，或不存在", "查看 `cause`"];
-    FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave, or the renewed token, is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料或刷新后的令牌属于另一个人；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
-    UNSEALABLE = Error "unsealable" ["the session could not be sealed: a defect", "report it"] ["会话无法加密：程序错误", "请反馈"];
-}
-
-impl Refusal {
-    const fn judge(&self) -> Verdict {
-        let (outcome, reason) = match self {
-            Self::Query(_) | Self::Value(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
-            Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
-            Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
-            Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
-            // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
-            Self::GrantGone(_) => (&GRANT_GONE, Reason::NotLoggedIn),
-            Self::User(_) => (&USER_REFUSED, Reason::UserRefused),
-            Self::Unverified(_) | Self::Platform(_) => (&UNVERIFIED, Reason::WechatUnavailable),
-            Self::ForeignProfile => (&FOREIGN_PROFILE, Reason::LoginFailed),
-            Self::Secrets(_) => (&SECRETS_UNAVAILABLE, Reason::ServiceUnavailable),
-            Self::Store(_) => (&STORE_UNAVAILABLE, Reason::ServiceUnavailable),
-            Self::Unsealable => (&UNSEALABLE, Reason::Unexpected),
-        };
-        Verdict { outcome, reason }
-    }
-
-    /// What the log says: the cause, and what WeChat said if it was WeChat.
-    fn report(&self, outcome: &'static Outcome) -> Report {
-        match self {
-            Self::GrantGone(error) | Self::User(error) | Self::Unverified(error) => {
-                outcome.report().with_wechat(error)
-            }
-            Self::Platform(error) => outcome.report().with_wechat(error).for_an_operator(),
-            refusal => outcome.because(refusal),
-        }
-    }
-}
-
-/// The JSON answer: WeChat's own names, and two of ours.
-#[derive(Serialize)]
-struct Answer<'a> {
-    openid: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unionid: Option<&'a str>,
-    #[serde(flatten)]
-    profile: Option<ProfileFields<'a>>,
-    /// What the person granted, separated by commas.
-    scope: &'a str,
-    /// When the session is over, in seconds since the Unix epoch.
-    expires_at: u64,
-    /// Where the person can add the profile; only after `scope=auto`, and only if there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upgrade_url: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ProfileFields<'a> {
-    nickname: &'a str,
-    sex: i64,
-    province: &'a str,
-    city: &'a str,
-    country: &'a str,
-    headimgurl: &'a str,
-    privilege: &'a [String],
 }
 
 impl Function for Userinfo {
@@ -278,9 +165,9 @@ impl Userinfo {
         };
         let (session, expires_at) = (&live.session, live.expires_at());
         Ok(report.of(if wants_page(request.headers()) {
-            show_page(request, session, expires_at, &self.consent_link("", session))
+            answer::page(request, session, expires_at, &self.consent_link("", session))
         } else {
-            response::json(StatusCode::OK, &Answer::new(session, expires_at, self.upgrade_url(session)))
+            answer::json(session, expires_at, self.upgrade_url(session))
         }))
     }
 
@@ -318,64 +205,4 @@ impl Userinfo {
             response::problem(reason, &id, (reason == Reason::NotLoggedIn).then_some(&authorize_url))
         })
     }
-}
-
-impl<'a> Answer<'a> {
-    fn new(session: &'a Session, expires_at: Timestamp, upgrade_url: Option<String>) -> Self {
-        let user_info = session.profile.as_ref().map(|profile| &profile.user_info);
-        Self {
-            openid: session.openid.expose(),
-            unionid: session.unionid.as_ref().map(wechat::UnionId::expose),
-            profile: user_info.map(|user_info| ProfileFields {
-                nickname: &user_info.nickname,
-                sex: user_info.sex,
-                province: &user_info.province,
-                city: &user_info.city,
-                country: &user_info.country,
-                headimgurl: &user_info.headimgurl,
-                privilege: &user_info.privilege,
-            }),
-            scope: session.scope.as_str(),
-            expires_at: expires_at.epoch_seconds(),
-            upgrade_url,
-        }
-    }
-}
-
-/// WeChat's error, if what was read before may be shown all the same: a passing one, or an operator's. Otherwise
-/// the refusal that it means.
-fn still_worth_showing(failure: Failure) -> Result<wechat::error::Error, Refusal> {
-    let error = match failure {
-        Failure::Refusal(refusal) => return Err(refusal),
-        Failure::Platform(error) => return Ok(error),
-        Failure::Wechat(error) => error,
-    };
-    match error.reaction() {
-        // A token that is refused right after it was renewed will not get better.
-        Some(Reaction::LoginAgain | Reaction::FreshLogin | Reaction::Refresh) => {
-            Err(Refusal::GrantGone(error))
-        }
-        Some(Reaction::User) => Err(Refusal::User(error)),
-        Some(Reaction::Retry | Reaction::Configuration) | None => Ok(error),
-    }
-}
-
-fn show_page(request: &Request, session: &Session, expires_at: Timestamp, consent_link: &str) -> Response {
-    let user_info: Option<&UserInfo> = session.profile.as_ref().map(|profile| &profile.user_info);
-    let mut fields = vec![("openid", session.openid.expose().to_owned())];
-    fields.extend(session.unionid.as_ref().map(|unionid| ("unionid", unionid.expose().to_owned())));
-    if let Some(user_info) = user_info {
-        fields.extend([("nickname", user_info.nickname.clone()), ("sex", user_info.sex.to_string())]);
-        let places =
-            [("country", &user_info.country), ("province", &user_info.province), ("city", &user_info.city)];
-        fields.extend(
-            places
-                .into_iter()
-                .filter(|(_, place)| !place.is_empty())
-                .map(|(name, place)| (name, place.clone())),
-        );
-    }
-    fields.push(("scope", session.scope.as_str().to_owned()));
-    fields.push(("expires_at", expires_at.epoch_seconds().to_string()));
-    page::profile(Language::of(request.headers()), user_info, fields, consent_link)
 }

@@ -1,0 +1,82 @@
+//! Who is logged in, as a script and as a person are told.
+
+use http::StatusCode;
+use login::session::Session;
+use login::time::Timestamp;
+use serde::Serialize;
+use web::language::Language;
+use web::request::Request;
+use web::response::{self, Response};
+use wechat::UnionId;
+use wechat::body::UserInfo;
+
+/// The JSON answer: WeChat's own names, and two of ours.
+#[derive(Serialize)]
+struct Answer<'a> {
+    openid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unionid: Option<&'a str>,
+    #[serde(flatten)]
+    profile: Option<ProfileFields<'a>>,
+    /// What the person granted, separated by commas.
+    scope: &'a str,
+    /// When the session is over, in seconds since the Unix epoch.
+    expires_at: u64,
+    /// Where the person can add the profile; only after `scope=auto`, and only if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upgrade_url: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ProfileFields<'a> {
+    nickname: &'a str,
+    sex: i64,
+    province: &'a str,
+    city: &'a str,
+    country: &'a str,
+    headimgurl: &'a str,
+    privilege: &'a [String],
+}
+
+/// Who is logged in, for a script.
+pub fn json(session: &Session, expires_at: Timestamp, upgrade_url: Option<String>) -> Response {
+    let user_info = session.profile.as_ref().map(|profile| &profile.user_info);
+    let answer = Answer {
+        openid: session.openid.expose(),
+        unionid: session.unionid.as_ref().map(UnionId::expose),
+        profile: user_info.map(|user_info| ProfileFields {
+            nickname: &user_info.nickname,
+            sex: user_info.sex,
+            province: &user_info.province,
+            city: &user_info.city,
+            country: &user_info.country,
+            headimgurl: &user_info.headimgurl,
+            privilege: &user_info.privilege,
+        }),
+        scope: session.scope.as_str(),
+        expires_at: expires_at.epoch_seconds(),
+        upgrade_url,
+    };
+    response::json(StatusCode::OK, &answer)
+}
+
+/// Who is logged in, for a person.
+pub fn page(request: &Request, session: &Session, expires_at: Timestamp, consent_link: &str) -> Response {
+    let user_info: Option<&UserInfo> = session.profile.as_ref().map(|profile| &profile.user_info);
+    let mut fields = vec![("openid", session.openid.expose().to_owned())];
+    fields.extend(session.unionid.as_ref().map(|unionid| ("unionid", unionid.expose().to_owned())));
+    if let Some(user_info) = user_info {
+        fields.extend([("nickname", user_info.nickname.clone()), ("sex", user_info.sex.to_string())]);
+        let places =
+            [("country", &user_info.country), ("province", &user_info.province), ("city", &user_info.city)];
+        fields.extend(
+            places
+                .into_iter()
+                .filter(|(_, place)| !place.is_empty())
+                .map(|(name, place)| (name, place.clone())),
+        );
+    }
+    fields.push(("scope", session.scope.as_str().to_owned()));
+    fields.push(("expires_at", expires_at.epoch_seconds().to_string()));
+    web::page::profile(Language::of(request.headers()), user_info, fields, consent_link)
+}

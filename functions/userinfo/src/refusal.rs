@@ -1,0 +1,113 @@
+//! Every way in which nobody is shown, and what follows from it.
+
+use secrets::SecretsError;
+use thiserror::Error;
+use web::outcome::{Outcome, Report};
+use web::query::QueryError;
+use web::reason::Reason;
+use wechat::errcode::Reaction;
+
+use crate::live_session::Failure;
+
+/// Why nobody is shown.
+#[derive(Debug, Error)]
+pub(crate) enum Refusal {
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    #[error("the parameter {0} has a value that is not allowed")]
+    Value(&'static str),
+    #[error("no session cookie, or not exactly one")]
+    NoCookie,
+    #[error("no such session, or no longer")]
+    NoSession,
+    #[error("the session is of another account than the page that asks")]
+    ForeignAccount,
+    #[error("the grant is gone: {0}")]
+    GrantGone(wechat::error::Error),
+    #[error("WeChat restricts this account: {0}")]
+    User(wechat::error::Error),
+    #[error("WeChat could not be asked: {0}")]
+    Unverified(wechat::error::Error),
+    #[error("WeChat refuses the third-party platform: {0}")]
+    Platform(wechat::error::Error),
+    #[error("what WeChat gave is another person's")]
+    ForeignProfile,
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the session could not be sealed")]
+    Unsealable,
+}
+
+/// What follows from a refusal. At which level it is logged, the outcome says.
+pub(crate) struct Verdict {
+    pub outcome: &'static Outcome,
+    pub reason: Reason,
+}
+
+web::outcomes! {
+    SHOWN = Info "shown" ["who is logged in, from the session or read again"] ["返回登录的用户，来自会话或重新读取"];
+    SHOWN_STALE = ByErrcode "shown_stale" ["what was read before, since WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["微信暂时无响应，返回上次读取的资料。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
+    UNVERIFIED = ByErrcode "unverified" ["with `verify=true`: WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["使用 `verify=true` 时：微信暂时无响应。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
+    ERASED = Info "erased" ["`DELETE /userinfo`: the session is deleted"] ["`DELETE /userinfo`：会话已删除"];
+    NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
+    NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];
+    GRANT_GONE = Info "grant_gone" ["the person withdrew the grant, or it ran out; log in again"] ["用户取消了授权，或授权已过期；需要重新登录"];
+    USER_REFUSED = Info "user_refused" ["WeChat restricts this person"] ["微信限制了这个用户"];
+    FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
+    INVALID_REQUEST = Info "invalid_request" ["`lang` or `verify` is malformed or given twice", "`cause`"] ["`lang` 或 `verify` 有误或重复", "查看 `cause`"];
+    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
+    SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["the token of the third-party platform could not be read, or there is none", "`cause`"] ["第三方平台的令牌无法读取，或不存在", "查看 `cause`"];
+    FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave, or the renewed token, is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料或刷新后的令牌属于另一个人；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
+    UNSEALABLE = Error "unsealable" ["the session could not be sealed: a defect", "report it"] ["会话无法加密：程序错误", "请反馈"];
+}
+
+impl Refusal {
+    pub(crate) const fn judge(&self) -> Verdict {
+        let (outcome, reason) = match self {
+            Self::Query(_) | Self::Value(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
+            Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
+            Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
+            Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
+            // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
+            Self::GrantGone(_) => (&GRANT_GONE, Reason::NotLoggedIn),
+            Self::User(_) => (&USER_REFUSED, Reason::UserRefused),
+            Self::Unverified(_) | Self::Platform(_) => (&UNVERIFIED, Reason::WechatUnavailable),
+            Self::ForeignProfile => (&FOREIGN_PROFILE, Reason::LoginFailed),
+            Self::Secrets(_) => (&SECRETS_UNAVAILABLE, Reason::ServiceUnavailable),
+            Self::Store(_) => (&STORE_UNAVAILABLE, Reason::ServiceUnavailable),
+            Self::Unsealable => (&UNSEALABLE, Reason::Unexpected),
+        };
+        Verdict { outcome, reason }
+    }
+
+    /// What the log says: the cause, and what WeChat said if it was WeChat.
+    pub(crate) fn report(&self, outcome: &'static Outcome) -> Report {
+        match self {
+            Self::GrantGone(error) | Self::User(error) | Self::Unverified(error) => {
+                outcome.report().with_wechat(error)
+            }
+            Self::Platform(error) => outcome.report().with_wechat(error).for_an_operator(),
+            refusal => outcome.because(refusal),
+        }
+    }
+}
+
+/// WeChat's error, if what was read before may be shown all the same: a passing one, or an operator's. Otherwise
+/// the refusal that it means.
+pub(crate) fn still_worth_showing(failure: Failure) -> Result<wechat::error::Error, Refusal> {
+    let error = match failure {
+        Failure::Refusal(refusal) => return Err(refusal),
+        Failure::Platform(error) => return Ok(error),
+        Failure::Wechat(error) => error,
+    };
+    match error.reaction() {
+        // A token that is refused right after it was renewed will not get better.
+        Some(Reaction::LoginAgain | Reaction::FreshLogin | Reaction::Refresh) => {
+            Err(Refusal::GrantGone(error))
+        }
+        Some(Reaction::User) => Err(Refusal::User(error)),
+        Some(Reaction::Retry | Reaction::Configuration) | None => Ok(error),
+    }
+}
