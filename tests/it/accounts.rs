@@ -346,25 +346,25 @@ async fn a_wrong_variable_is_named() {
         ("ACCOUNTS", r#"{"shop":{"official_account":"wx0000000000000aaa"}}"#.to_owned()),
     ] {
         let stack = Stack::start(Options::default().with(name, &value)).await.unwrap();
-        let Err(InvocationError::Start(failure)) = stack.functions().warm("authorize").await else {
+        let read = reference::settings().into_iter().find(|(setting, _)| setting.name == name);
+        let (reader, _) = read.unwrap().1[0];
+        let Err(InvocationError::Start(failure)) = stack.functions().warm(reader).await else {
             panic!("it starts with {name} = {value}");
         };
         let printed = failure.to_string();
-        assert!(printed.contains(&format!("\n  {name} is wrong; ")), "{value}: {printed}");
+        assert!(printed.contains(&format!("\\n  {name} is wrong; ")), "{value}: {printed}");
         // A value may be a secret.
         assert!(!value.contains("90_") || !printed.contains("90_x"), "{printed}");
     }
     let options = Options::default()
         .with("COMPONENT_TOKENS", "{}")
         .with("COMPONENT_TOKENS_ARN", "arn:aws:secretsmanager:us-east-1:123456789012:secret:x")
-        .with("CONNECT_REDIRECT", "maybe")
         .with("SILENT_UNIONID", "maybe")
         .with("ACCOUNTS", "maybe");
     let stack = Stack::start(options).await.unwrap();
     let printed = stack.functions().warm("callback").await.unwrap_err().to_string();
     for text in [
         "COMPONENT_TOKENS_ARN and COMPONENT_TOKENS are both set",
-        "CONNECT_REDIRECT is wrong",
         "SILENT_UNIONID is wrong",
         "ACCOUNTS is wrong",
     ] {
