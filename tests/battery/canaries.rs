@@ -5,10 +5,7 @@
 //! that does not find what is planted before its eyes, and too few values of a kind to have been found
 //! at all.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use harness::{
@@ -28,7 +25,7 @@ pub const ROW: &str = "L1";
 
 /// What all stacks were searched for, row by row.
 #[derive(Default)]
-pub struct Scans(Mutex<Vec<(&'static str, Found)>>);
+pub struct Scans(RefCell<Vec<(&'static str, Found)>>);
 
 impl Scans {
     /// Searches the tables of a stack that has stopped, and keeps what was found in it.
@@ -40,7 +37,7 @@ impl Scans {
                 watch.item(&table, &item);
             }
         }
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((row, watch.found()));
+        self.0.borrow_mut().push((row, watch.found()));
         Ok(())
     }
 }
@@ -57,7 +54,7 @@ pub async fn everywhere(run: &Run) -> Result<String> {
         see(run, &stack, kind, value);
     }
 
-    let scans = std::mem::take(&mut *run.scans().0.lock().unwrap_or_else(PoisonError::into_inner));
+    let scans = run.scans().0.take();
     let (mut answers, mut lines, mut items) = (0, 0, 0);
     let mut canaries = BTreeMap::new();
     for (row, found) in &scans {
@@ -97,16 +94,15 @@ async fn visit(stack: &Stack) -> Result<BTreeMap<Kind, String>> {
         values.extend(unionid.map(|unionid| (Kind::UnionId, unionid)));
     }
     for entry in simulator.ledger() {
+        let is_global = entry.path.starts_with("/cgi-bin/");
+        let token = if is_global { Kind::GlobalToken } else { Kind::AccessToken };
         let kinds = [
             ("secret", Kind::AppSecret),
             ("code", Kind::Code),
             ("refresh_token", Kind::RefreshToken),
             ("openid", Kind::OpenId),
             ("state", Kind::State),
-            (
-                "access_token",
-                if entry.path.starts_with("/cgi-bin/") { Kind::GlobalToken } else { Kind::AccessToken },
-            ),
+            ("access_token", token),
         ];
         let found =
             kinds.into_iter().filter_map(|(name, kind)| Some((kind, entry.parameter(name)?.to_owned())));
@@ -133,32 +129,22 @@ fn see(run: &Run, stack: &Stack, kind: Kind, value: &str) {
 
     let encoded: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
     let cookies = [format!("{BROWSER_COOKIE}={encoded}"), format!("{SESSION_COOKIE}={encoded}; Path=/")];
+    let callback = |answer| Answer("callback", answer);
+    let (location, body) = (format!("/?a={encoded}"), json!({ "a": value }).to_string());
     let grounds = [
         ("a line", Log(format!("panicked at {value}: no"))),
         ("a header", Answer("site", json!({ "statusCode": 200, "headers": { "x-a": value } }))),
+        ("a Location", callback(json!({ "statusCode": 303, "headers": { "location": location } }))),
         (
-            "a Location",
-            Answer(
-                "callback",
-                json!({ "statusCode": 303, "headers": { "location": format!("/?a={encoded}") } }),
-            ),
-        ),
-        (
-            "a cookie of another name",
-            Answer("callback", json!({ "statusCode": 303, "cookies": [format!("a={encoded}; Path=/")] })),
+            "another cookie",
+            callback(json!({ "statusCode": 303, "cookies": [format!("a={encoded}; Path=/")] })),
         ),
         ("another function's cookie", Answer("userinfo", json!({ "statusCode": 200, "cookies": cookies }))),
-        ("a body", Answer("callback", json!({ "statusCode": 500, "body": format!("<p>{value}") }))),
-        (
-            "somebody else's /userinfo",
-            Answer("userinfo", json!({ "statusCode": 200, "body": json!({ "a": value }).to_string() })),
-        ),
+        ("a body", callback(json!({ "statusCode": 500, "body": format!("<p>{value}") }))),
+        ("somebody else's /userinfo", Answer("userinfo", json!({ "statusCode": 200, "body": body }))),
         ("a reported error", Answer("logout", json!({ "errorMessage": value }))),
         ("an item", Item(json!({ "id": { "S": "a" }, "b": { "L": [{ "S": value }] } }))),
-        (
-            "the bytes of an item",
-            Item(json!({ "id": { "S": "a" }, "sealed": { "B": STANDARD.encode(value) } })),
-        ),
+        ("an item's bytes", Item(json!({ "id": { "S": "a" }, "sealed": { "B": STANDARD.encode(value) } }))),
     ];
     for (place, ground) in grounds {
         let watch = Watch::new(stack.simulator().clone(), WECHAT_OPEN_URL);

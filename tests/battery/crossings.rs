@@ -99,8 +99,7 @@ pub async fn in_every_order(run: &Run) -> Result<String> {
         for trial in &trials {
             judge(run, trial, &exchanged);
         }
-        let ends = trials.iter().map(|trial| end(run, trial));
-        side_by_side(AT_ONCE, ends).await?;
+        side_by_side(AT_ONCE, trials.iter().map(|trial| end(run, trial))).await?;
         let most = exchanges(&stack).into_values().max().unwrap_or_default();
         run.require(most <= 1, || format!("{arrangement:?}: a code was exchanged {most} times"));
         run.progress(number + 1, all.len());
@@ -116,11 +115,8 @@ async fn play(stack: &Stack, arrangement: Arrangement, mut random: Rng) -> Resul
     let person = people.next().copied().unwrap_or_default();
     let one = stack.visitor(person);
     let is_thief = brought != Brought::OneCode || order == Order::InTurn;
-    let other = match people.next().copied().filter(|_| is_thief) {
-        _ if !by_two => one.clone(),
-        Some(another) => stack.visitor(another),
-        None => stack.visitor(person),
-    };
+    let another = people.next().copied().filter(|_| is_thief).unwrap_or(person);
+    let other = if by_two { stack.visitor(another) } else { one.clone() };
     let (first, second) = (one.come_back(AUTHORIZE).await?, other.come_back(SECOND).await?);
     let arrival = |visitor: &Visitor, code_of: &str, state_of: &str, gets_nothing| Arrival {
         visitor: visitor.clone(),
@@ -183,8 +179,7 @@ fn judge(run: &Run, trial: &Trial, exchanged: &HashMap<String, usize>) {
 /// Who is who now, and whether each browser gets in: at once or by one fresh login.
 async fn end(run: &Run, trial: &Trial) -> Result<()> {
     let arrangement = trial.arrangement;
-    for arrival in &trial.arrivals {
-        let visitor = &arrival.visitor;
+    for Arrival { visitor, .. } in &trial.arrivals {
         let somebody = visitor.logged_in_as().await?;
         run.require(somebody.as_ref().is_none_or(|somebody| *somebody == visitor.openid()), || {
             format!("{arrangement:?}: {} was logged in as {somebody:?}", visitor.person)
@@ -198,8 +193,7 @@ async fn end(run: &Run, trial: &Trial) -> Result<()> {
             arrival.visitor.go_on(answer).await?;
         }
     }
-    for arrival in &trial.arrivals {
-        let visitor = &arrival.visitor;
+    for Arrival { visitor, .. } in &trial.arrivals {
         let somebody = visitor.logged_in_as().await?;
         run.require(somebody == Some(visitor.openid()), || {
             format!("{arrangement:?}: {} ended as {somebody:?}", visitor.person)

@@ -16,6 +16,7 @@ mod case;
 mod flow;
 mod oracle;
 
+use futures_util::future::try_join_all;
 use harness::{
     Options, Result, Stack,
     places::{AUTHORIZE, LOGOUT, USERINFO},
@@ -70,7 +71,7 @@ pub async fn at_every_call(run: &Run) -> Result<String> {
                 flow.violated(failure.to_string());
                 true
             });
-            violations = flow.violations();
+            violations = flow.violations.take();
             if violations.is_empty() || is_undisturbed {
                 break;
             }
@@ -91,7 +92,7 @@ async fn would_see(run: &Run, stack: &Stack) -> Result<()> {
         let flow = Flow::new(stack, &case);
         // Where the lies lead to is of no interest.
         let _ = flow.run().await;
-        let seen = flow.violations();
+        let seen = flow.violations.take();
         run.require(seen.iter().any(|seen| seen.starts_with(expected)), || {
             format!("a lie about {call} was not seen through: {seen:?}")
         });
@@ -104,11 +105,8 @@ async fn would_see(run: &Run, stack: &Stack) -> Result<()> {
 /// all later ones; on a busy machine, longer than it waits for an answer.
 async fn warm_up(stack: &Stack) -> Result<()> {
     let browser = stack.browser();
-    let (first, second) = tokio::join!(browser.follow(AUTHORIZE), browser.follow(AUTHORIZE));
-    first.and(second)?;
-    let (first, second) =
-        tokio::join!(browser.fetch(USERINFO, PAGE_ORIGIN), browser.fetch(USERINFO, PAGE_ORIGIN));
-    first.and(second)?;
+    try_join_all([browser.follow(AUTHORIZE), browser.follow(AUTHORIZE)]).await?;
+    try_join_all([browser.fetch(USERINFO, PAGE_ORIGIN), browser.fetch(USERINFO, PAGE_ORIGIN)]).await?;
     browser.post_form(LOGOUT, PAGE_ORIGIN).await?;
     browser.get("https://login.example.com/error").await?;
     oracle::leave_nothing(stack)

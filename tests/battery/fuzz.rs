@@ -5,11 +5,7 @@
 //! run has libFuzzer look for input that gets further. Either is a process of its own for each target,
 //! so that even an abort is only a violation, and two run at a time.
 
-use std::{
-    collections::VecDeque,
-    process::Stdio,
-    sync::{Mutex, PoisonError},
-};
+use std::{cell::RefCell, collections::VecDeque, process::Stdio};
 
 use harness::{Failure, Result, binaries};
 use tokio::{
@@ -17,7 +13,7 @@ use tokio::{
     process::Command,
 };
 
-use crate::row::Run;
+use crate::{oracle::side_by_side, row::Run};
 
 /// One target: how much of it is tried.
 struct Target {
@@ -51,37 +47,27 @@ const MOST_KEPT: usize = 12;
 
 /// F1: every target, two at a time.
 pub async fn hostile_input(run: &Run) -> Result<String> {
-    let waiting = Mutex::new(TARGETS.iter().enumerate().collect::<VecDeque<_>>());
-    let tried = Mutex::new([0; TARGETS.len()]);
-    let worker = async || {
-        loop {
-            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some((number, target)) = next else { return Ok::<_, Failure>(()) };
-            let told = |so_far: usize| {
-                let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(tried) = tried.get_mut(number) {
-                    *tried = so_far;
-                }
-                run.progress(tried.iter().sum(), TARGETS.iter().map(|target| size(run, target)).sum());
-            };
-            attack(run, number, target, told).await.map_err(|failure| failure.during(target.name))?;
-        }
-    };
-    let (one, other) = tokio::join!(worker(), worker());
-    one.and(other)?;
-    let tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let size = |target: &Target| run.size(target.sample, target.full);
+    let tried = RefCell::new([0; TARGETS.len()]);
+    let attacks = TARGETS.iter().enumerate().map(async |(number, target)| {
+        let told = |so_far: usize| {
+            let mut tried = tried.borrow_mut();
+            if let Some(tried) = tried.get_mut(number) {
+                *tried = so_far;
+            }
+            run.progress(tried.iter().sum(), TARGETS.iter().map(size).sum());
+        };
+        attack(run, number, target, size(target), told).await.map_err(|failure| failure.during(target.name))
+    });
+    side_by_side(2, attacks).await?;
+    let tried = tried.into_inner();
     let sizes =
         TARGETS.iter().zip(tried).map(|(target, tried)| format!("{} {}", target.name, in_words(tried)));
     Ok(sizes.collect::<Vec<_>>().join(", "))
 }
 
-fn size(run: &Run, target: &Target) -> usize {
-    run.size(target.sample, target.full)
-}
-
 /// Tries one target, and says how many inputs it has been given so far.
-async fn attack(run: &Run, number: usize, target: &Target, told: impl Fn(usize)) -> Result<()> {
-    let runs = size(run, target);
+async fn attack(run: &Run, number: usize, target: &Target, runs: usize, told: impl Fn(usize)) -> Result<()> {
     let seed = run.random(u64::try_from(number)?).u32(1..);
     let corpus = tempfile::tempdir()?;
     let mut command = if run.is_full() {

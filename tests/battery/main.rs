@@ -28,7 +28,7 @@ mod oracle;
 mod row;
 mod wechat;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, rc::Rc};
 
 use arguments::Arguments;
 use canaries::Scans;
@@ -91,7 +91,7 @@ async fn main() -> ExitCode {
         eprintln!("There is no such row; there are {}.", ROWS.map(|(name, _)| name).join(", "));
         return ExitCode::from(2);
     }
-    let scans = Arc::new(Scans::default());
+    let scans = Rc::new(Scans::default());
     let mut table = Vec::new();
     for row in chosen {
         let (name, about) = *row;

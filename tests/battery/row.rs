@@ -3,7 +3,7 @@
 use std::{
     borrow::Borrow,
     cell::{Cell, RefCell},
-    sync::Arc,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -32,17 +32,17 @@ pub struct Run {
     started: Instant,
     told: Cell<Instant>,
     violations: RefCell<Vec<String>>,
-    scans: Arc<Scans>,
+    scans: Rc<Scans>,
     /// Stacks that were begun and have not been searched yet.
     open: Cell<usize>,
 }
 
 impl Run {
     /// A run that has not begun. What its stacks were searched for goes to `scans`.
-    pub fn new(name: &'static str, is_full: bool, seed: u64, scans: &Arc<Scans>) -> Self {
+    pub fn new(name: &'static str, is_full: bool, seed: u64, scans: &Rc<Scans>) -> Self {
         let now = clock();
         let (told, violations, open) = (Cell::new(now), RefCell::default(), Cell::new(0));
-        Self { name, is_full, seed, started: now, told, violations, scans: Arc::clone(scans), open }
+        Self { name, is_full, seed, started: now, told, violations, scans: Rc::clone(scans), open }
     }
 
     /// Whether this is the full run.

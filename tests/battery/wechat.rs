@@ -38,17 +38,14 @@ const VARIATIONS: usize = 20;
 const SAMPLE: usize = 120;
 
 /// One visit to be made.
-struct Job<'a> {
-    script: &'a Script,
-    variation: Variation,
-}
+type Job<'a> = (&'a Script, Variation);
 
 /// B7: every script, in many variations.
 pub async fn scripts(run: &Run) -> Result<String> {
     let scripts = scripts::all();
     let jobs = jobs(run, &scripts);
     for deployment in scripts::DEPLOYMENTS {
-        let here: Vec<_> = jobs.iter().filter(|job| job.script.deployment() == deployment).collect();
+        let here: Vec<_> = jobs.iter().filter(|(script, _)| script.deployment() == deployment).collect();
         let stacks = WORKERS.min(here.len().div_ceil(VISITS_WORTH_A_STACK));
         // The backup hosts stand until these are dropped.
         let backups = RefCell::new(Vec::new());
@@ -65,7 +62,7 @@ pub async fn scripts(run: &Run) -> Result<String> {
             }
             run.stack(options).await
         };
-        run.share(stacks, open, here, async |stack, _, Job { script, variation }| {
+        run.share(stacks, open, here, async |stack, _, (script, variation)| {
             if let Err(failure) = Visit::new(run, stack, script, variation).make().await {
                 run.violated(format!("{} at {:?}: {failure}; {variation:?}", script.name, script.endpoint));
             }
@@ -82,7 +79,7 @@ fn jobs<'a>(run: &Run, scripts: &'a [Script]) -> Vec<Job<'a>> {
     let draw = |number: usize, variation: usize| {
         let mut random = run.random((number * VARIATIONS + variation) as u64);
         let script = scripts.get(number)?;
-        Some(Job { script, variation: Variation::draw(script, variation, &mut random) })
+        Some((script, Variation::draw(script, variation, &mut random)))
     };
     if run.is_full() {
         let all = (0..scripts.len()).flat_map(|number| (0..VARIATIONS).map(move |it| (number, it)));
@@ -92,7 +89,7 @@ fn jobs<'a>(run: &Run, scripts: &'a [Script]) -> Vec<Job<'a>> {
     let mut chosen: Vec<_> = (0..scripts.len()).collect();
     random.shuffle(&mut chosen);
     let jobs = chosen.into_iter().filter_map(|number| draw(number, random.usize(..VARIATIONS)));
-    jobs.filter(|job| !matches!(job.script.sent, Sent::Late)).take(SAMPLE).collect()
+    jobs.filter(|(script, _)| !matches!(script.sent, Sent::Late)).take(SAMPLE).collect()
 }
 
 /// Another host of WeChat's, and what stops it when it is dropped.

@@ -1,8 +1,12 @@
 //! What a visitor does while DynamoDB has a fault, and afterwards.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Range,
+};
 
 use fastrand::Rng;
+use futures_util::future::try_join_all;
 use harness::{
     Answer, Failure, Result, Stack, Visitor,
     places::{CALLBACK, EXCHANGE, LOGOUT, PEOPLE},
@@ -26,15 +30,17 @@ pub struct Flow<'a> {
     pub case: &'a Case,
     visitor: Visitor,
     random: RefCell<Rng>,
-    violations: RefCell<Vec<String>>,
+    /// The promises that were broken.
+    pub violations: RefCell<Vec<String>>,
     /// The callback that the companion repeats, once there is one.
     callback: RefCell<Option<String>>,
     /// Whether the companion is still to come.
     awaits_companion: Cell<bool>,
     /// Answers of this visitor's that were no success.
     errors: RefCell<Vec<String>>,
-    /// Session cookies that were set while no session of theirs was stored, and by which answers.
-    unstored: RefCell<Vec<(String, String)>>,
+    /// Session cookies that were set while no session of theirs was stored, and by which answers. Another
+    /// tab may just have replaced that session, which is known when every call is answered.
+    pub unstored: RefCell<Vec<(String, String)>>,
 }
 
 impl<'a> Flow<'a> {
@@ -51,22 +57,6 @@ impl<'a> Flow<'a> {
             errors: RefCell::default(),
             unstored: RefCell::default(),
         }
-    }
-
-    /// Records a session cookie that was set while no session of its was stored. Another tab may just have
-    /// replaced that session, which is known when every call is answered.
-    pub fn unstored(&self, cookie: &str, answer: String) {
-        self.unstored.borrow_mut().push((cookie.to_owned(), answer));
-    }
-
-    /// What was recorded so.
-    pub fn unstored_cookies(&self) -> Vec<(String, String)> {
-        self.unstored.borrow().clone()
-    }
-
-    /// The promises that were broken.
-    pub fn violations(&self) -> Vec<String> {
-        self.violations.borrow().clone()
     }
 
     /// Records a broken promise.
@@ -132,14 +122,7 @@ impl<'a> Flow<'a> {
     async fn log_in(&self) -> Result<()> {
         let companion = self.case.companion != Companion::None;
         self.awaits_companion.set(companion);
-        let mut tabs = Vec::new();
-        if self.case.has_second_tab {
-            let (first, second) =
-                tokio::join!(self.open(self.case.authorize), self.open(self.case.authorize));
-            tabs.extend([first?, second?]);
-        } else {
-            tabs.push(self.open(self.case.authorize).await?);
-        }
+        let mut tabs = try_join_all(self.tabs().map(|_| self.open(self.case.authorize))).await?;
         if self.case.companion == Companion::Later {
             tabs.extend(self.repeat().await?);
         }
@@ -154,15 +137,13 @@ impl<'a> Flow<'a> {
         Ok(())
     }
 
+    fn tabs(&self) -> Range<usize> {
+        0..if self.case.has_second_tab { 2 } else { 1 }
+    }
+
     /// The fault strikes while a page asks who is logged in.
     async fn look(&self) -> Result<()> {
-        let (first, second) = if self.case.has_second_tab {
-            let (first, second) = tokio::join!(self.userinfo(), self.userinfo());
-            (first?, Some(second?))
-        } else {
-            (self.userinfo().await?, None)
-        };
-        for answer in [Some(first), second].into_iter().flatten() {
+        for answer in try_join_all(self.tabs().map(|_| self.userinfo())).await? {
             self.require(matches!(answer.status, 200 | 503), || {
                 format!("the session is lost: {}", told(&answer))
             });
@@ -191,10 +172,7 @@ impl<'a> Flow<'a> {
             answer = self.post_logout().await?;
             self.require(is_done(&answer), || format!("no second logout: {}", told(&answer)));
         }
-        let still_stored = match &cookie {
-            Some(cookie) => is_stored(self.stack, cookie)?,
-            None => false,
-        };
+        let still_stored = cookie.map_or(Ok(false), |cookie| is_stored(self.stack, &cookie))?;
         self.require(!still_stored, || "the session is stored after the logout".to_owned());
         self.require(self.visitor.session().is_none(), || "the cookie stays".to_owned());
         let callback = self.callback.borrow().clone();
@@ -235,15 +213,12 @@ impl<'a> Flow<'a> {
         let mut link = link.to_owned();
         for _ in 0..MOST_HOPS {
             let is_callback = link.starts_with(&format!("{CALLBACK}?"));
-            let answer = if is_callback && self.awaits_companion.take() {
+            let is_accompanied = is_callback && self.awaits_companion.take();
+            if is_accompanied || is_callback && !self.case.has_second_tab {
                 self.callback.replace(Some(link.clone()));
-                self.accompanied(&link).await?
-            } else {
-                if is_callback && !self.case.has_second_tab {
-                    self.callback.replace(Some(link.clone()));
-                }
-                self.get(&link).await?
-            };
+            }
+            let answer =
+                if is_accompanied { self.accompanied(&link).await? } else { self.get(&link).await? };
             match answer.redirect()? {
                 Some(next) => link = next.into(),
                 None => return Ok(answer),
@@ -256,8 +231,7 @@ impl<'a> Flow<'a> {
     async fn accompanied(&self, callback: &str) -> Result<Answer> {
         match self.case.companion {
             Companion::AtOnce(copies) => {
-                let (first, second) = tokio::join!(self.get(callback), self.get(callback));
-                let mut answers = vec![first?, second?];
+                let mut answers = try_join_all([self.get(callback), self.get(callback)]).await?;
                 if copies > 1 {
                     answers.push(self.get(callback).await?);
                 }
@@ -285,10 +259,8 @@ impl<'a> Flow<'a> {
     /// The callback once more; where it ends.
     async fn repeat(&self) -> Result<Option<Answer>> {
         let callback = self.callback.borrow().clone();
-        match callback {
-            Some(callback) => self.open(&callback).await.map(Some),
-            None => Ok(None),
-        }
+        let Some(callback) = callback else { return Ok(None) };
+        self.open(&callback).await.map(Some)
     }
 
     /// Goes on from where a tab has ended, now without a fault, until the visitor is logged in.

@@ -9,7 +9,7 @@ use harness::{
     database::attribute,
     proxy::{Call, Fault, Kind, Throttle},
 };
-use login::pending::State;
+use login::pending::{LoginId, State};
 use serde_json::Value;
 
 use super::flow::{Flow, told};
@@ -52,16 +52,14 @@ pub fn answer(flow: &Flow<'_>, answer: &Answer, is_foreign: bool) -> Result<()> 
     if let Some(target) = target.filter(|target| target.host_str() == Some("open.weixin.qq.com")) {
         let state = target.query_pairs().find(|(name, _)| name == "state");
         let login = state.and_then(|(_, state)| State::parse(&state)).map(|state| state.login_id());
-        let is_stored = match &login {
-            Some(login) => flow.stack.logins()?.iter().any(|item| attribute(item, "id") == login.as_str()),
-            None => false,
-        };
+        let id = login.as_ref().map(LoginId::as_str);
+        let is_stored = flow.stack.logins()?.iter().any(|item| Some(attribute(item, "id")) == id);
         flow.require(is_stored, || format!("to WeChat without a stored login: {}", told(answer)));
     }
     for token in session_tokens(answer) {
         flow.require(!is_foreign, || format!("a session for a foreigner: {}", told(answer)));
         if !is_stored(flow.stack, &token)? {
-            flow.unstored(&token, told(answer));
+            flow.unstored.borrow_mut().push((token, told(answer)));
         }
     }
     Ok(())
@@ -93,8 +91,8 @@ pub fn afterwards(flow: &Flow<'_>) -> Result<()> {
     let sent = exchanges(stack);
     flow.require(sent.values().all(|times| *times == 1), || format!("codes reached WeChat {sent:?} times"));
 
-    for (cookie, answer) in flow.unstored_cookies() {
-        flow.require(is_replaced(flow, &cookie)?, || format!("a cookie without a stored session: {answer}"));
+    for (cookie, answer) in flow.unstored.borrow().iter() {
+        flow.require(is_replaced(flow, cookie)?, || format!("a cookie without a stored session: {answer}"));
     }
 
     let calls = stack.proxy()?.calls();

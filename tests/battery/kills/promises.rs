@@ -91,6 +91,12 @@ pub fn has_died(answers: &[Answer]) -> bool {
     answers.last().is_some_and(|last| last.status == 500 && last.header("x-correlation-id").is_none())
 }
 
+/// Where a process died, and whether that was in a fresh login.
+pub fn death(answers: &[Answer]) -> (String, bool) {
+    let address = answers.last().map(|last| last.url.to_string()).unwrap_or_default();
+    (address, fresh_logins(answers) > 0)
+}
+
 /// Whether a visit ended where logins end.
 pub fn has_arrived(answers: &[Answer]) -> bool {
     answers.last().is_some_and(|last| last.url.as_str().starts_with(DEFAULT_RETURN_TO))

@@ -121,17 +121,17 @@ impl Story<'_> {
     async fn lose_and_log_in(&mut self, plan: &Plan, address: &str, link: &str) -> Result<()> {
         let visitor = self.visitor.clone();
         let visit = async {
-            if address == link {
-                visitor.follow(address).await
-            } else {
+            let is_callback = address != link;
+            if is_callback {
                 Ok(vec![visitor.browser.get(address).await?])
+            } else {
+                visitor.follow(address).await
             }
         };
         let Some(answers) = self.lose_first(plan, visit).await? else { return Ok(()) };
         // A process that died before it asked WeChat was not refused; a refusal would be a second misfortune.
         self.stack.simulator().knobs(|knobs| knobs.next.clear());
-        let mut dead = last_address(&answers);
-        let mut was_fresh = promises::fresh_logins(&answers) > 0;
+        let (mut dead, mut was_fresh) = promises::death(&answers);
         for second in plan.deaths.iter().skip(1) {
             let mut visits = 0..MOST_VISITS;
             loop {
@@ -140,8 +140,7 @@ impl Story<'_> {
                 let answers = trap::kill(self.stack, *second, visitor.follow(&again)).await?;
                 self.look(&answers)?;
                 if promises::has_died(&answers) {
-                    dead = last_address(&answers);
-                    was_fresh = promises::fresh_logins(&answers) > 0;
+                    (dead, was_fresh) = promises::death(&answers);
                     break;
                 }
                 // A login that was finished before its process died needs no second one; the next does.
@@ -155,7 +154,8 @@ impl Story<'_> {
     /// Comes again after the last death: reloads the page, or begins anew at the link.
     async fn go_on(&mut self, dead: &str, link: &str, was_fresh: bool) -> Result<()> {
         let is_reload = self.random.bool();
-        let answers = self.walk(if is_reload { dead } else { link }).await?;
+        let answers = self.visitor.follow(if is_reload { dead } else { link }).await?;
+        self.look(&answers)?;
         let page = answers.last().filter(|last| last.url.path() == "/error");
         if let Some(page) = page.filter(|_| is_reload && was_fresh) {
             // The login that died was the automatic one; the page that follows has a button.
@@ -176,12 +176,9 @@ impl Story<'_> {
         let before = self.stack.requests(EXCHANGE).len();
         let visit = async { Ok(vec![foreigner.browser.get(&callback).await?]) };
         let died = self.lose_first(plan, visit).await?.is_some();
-        if self.stack.requests(EXCHANGE).len() != before {
-            self.broken.push("the code of another browser's login was exchanged".to_owned());
-        }
-        if foreigner.session().is_some() {
-            self.broken.push("a foreigner was logged in".to_owned());
-        }
+        let after = self.stack.requests(EXCHANGE).len();
+        self.require(after == before, || "the code of another browser's login was exchanged".to_owned());
+        self.require(foreigner.session().is_none(), || "a foreigner was logged in".to_owned());
         if died { self.go_on(&callback, AUTHORIZE_PROFILE, false).await } else { Ok(()) }
     }
 
@@ -210,9 +207,8 @@ impl Story<'_> {
         }
         let answers = self.visitor.browser.walk(request).await?;
         self.look(&answers)?;
-        if self.visitor.session().is_some() || is_stored(self.stack, &token)? {
-            self.broken.push(format!("the visitor could not leave: {}", promises::places(&answers)));
-        }
+        let is_gone = self.visitor.session().is_none() && !is_stored(self.stack, &token)?;
+        self.require(is_gone, || format!("the visitor could not leave: {}", promises::places(&answers)));
         Ok(())
     }
 
@@ -229,9 +225,7 @@ impl Story<'_> {
             let answers = visit.await?;
             self.look(&answers)?;
             let (made, calls) = (promises::made(self.stack, requests)?, plan.visit.calls());
-            if made != calls {
-                self.broken.push(format!("the calls were {made:?}, not {calls:?}"));
-            }
+            self.require(made == calls, || format!("the calls were {made:?}, not {calls:?}"));
             return Ok(None);
         };
         let answers = trap::kill(self.stack, *first, visit).await?;
@@ -242,15 +236,10 @@ impl Story<'_> {
         Err(Failure::new(format!("no process came to the point: {}", promises::places(&answers))))
     }
 
-    async fn walk(&mut self, address: &str) -> Result<Vec<Answer>> {
-        let answers = self.visitor.follow(address).await?;
-        self.look(&answers)?;
-        Ok(answers)
-    }
-
     /// A login that nobody disturbs.
     async fn log_in(&mut self, link: &str) -> Result<Vec<Answer>> {
-        let answers = self.walk(link).await?;
+        let answers = self.visitor.follow(link).await?;
+        self.look(&answers)?;
         self.require_login(&answers, 0).await?;
         Ok(answers)
     }
@@ -274,9 +263,8 @@ impl Story<'_> {
             )));
         }
         let token = self.visitor.session().unwrap_or_default();
-        if !is_stored(self.stack, &token)? {
-            self.broken.push(format!("logged in without a session: {}", promises::places(answers)));
-        }
+        let is_stored = is_stored(self.stack, &token)?;
+        self.require(is_stored, || format!("logged in without a session: {}", promises::places(answers)));
         let shown = self.visitor.userinfo().await?;
         self.require_shown(&shown)
     }
@@ -288,12 +276,12 @@ impl Story<'_> {
         Ok(())
     }
 
+    fn require(&mut self, is_kept: bool, broken: impl FnOnce() -> String) {
+        self.broken.extend((!is_kept).then(broken));
+    }
+
     /// WeChat refuses the next call of this endpoint.
     fn script(&self, path: &str, errcode: i64) {
         self.stack.simulator().knobs(|knobs| knobs.script(path, Fault::Errcode { errcode, errmsg: None }));
     }
-}
-
-fn last_address(answers: &[Answer]) -> String {
-    answers.last().map(|last| last.url.to_string()).unwrap_or_default()
 }

@@ -8,51 +8,9 @@
 //! could put it into a login of its own. The owner who comes second with it is sent to one fresh login.
 
 use super::{
-    words::Twist,
+    words::{Brings, Has, Occasion, Twist, Word},
     world::{Action, Code, Login, World},
 };
-
-/// How much time has passed since a callback was answered, or what else has happened.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Occasion {
-    AtOnce,
-    Moment,
-    HalfMinute,
-    Minutes,
-    /// The login is over, and still stored.
-    TooLate,
-    /// DynamoDB has removed it.
-    Removed,
-    LoggedOut,
-}
-
-impl Occasion {
-    /// Every one.
-    pub const ALL: &'static [Self] = &[
-        Self::AtOnce,
-        Self::Moment,
-        Self::HalfMinute,
-        Self::Minutes,
-        Self::TooLate,
-        Self::Removed,
-        Self::LoggedOut,
-    ];
-}
-
-/// What a foreign browser has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Has {
-    Nothing,
-    Secret,
-    Session,
-}
-
-/// Whose code it brings.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Brings {
-    Owners,
-    Own,
-}
 
 /// A kind of callback.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,11 +33,10 @@ impl Kind {
         let mut all: Vec<_> = Occasion::ALL.iter().copied().map(Self::Again).collect();
         all.push(Self::Fresh);
         all.extend([true, false].map(|is_owner| Self::TwoAtOnce { is_owner }));
-        for has in [Has::Nothing, Has::Secret, Has::Session] {
-            for brings in [Brings::Owners, Brings::Own] {
-                all.push(Self::OwnerAfter { has, brings });
-                all.extend([true, false].map(|is_first| Self::Foreign { is_first, has, brings }));
-            }
+        for (has, brings) in Has::ALL.iter().flat_map(|has| Brings::ALL.iter().map(|brings| (*has, *brings)))
+        {
+            all.push(Self::OwnerAfter { has, brings });
+            all.extend([true, false].map(|is_first| Self::Foreign { is_first, has, brings }));
         }
         all
     }

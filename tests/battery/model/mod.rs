@@ -19,7 +19,6 @@ mod kinds;
 mod player;
 mod promises;
 mod steps;
-mod visits;
 mod words;
 mod world;
 
@@ -56,11 +55,8 @@ pub async fn equal(run: &Run) -> Result<String> {
     // Every round has new stacks, so that logs and ledgers stay small. Half of them read a profile again on
     // every occasion, the others never.
     let (rounds, each) = (run.size(2, 10), run.size(30, 2_000));
-    let mut played = Played::default();
-    for kind in Kind::all() {
-        played.kinds.insert(format!("{kind:?}"), 0);
-    }
-    let played = RefCell::new(played);
+    let kinds = Kind::all().iter().map(|kind| (format!("{kind:?}"), 0)).collect();
+    let played = RefCell::new(Played { steps: 0, kinds });
     for round in 0..rounds {
         let is_always_stale = round % 2 == 1;
         let lifetime = if is_always_stale { "0" } else { "604800" };

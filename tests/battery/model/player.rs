@@ -7,27 +7,34 @@ use futures_util::future::try_join_all;
 use harness::{
     Answer, Browser, Failure, Result, Stack,
     browser::{DESKTOP_USER_AGENT, Visit},
+    cookies::{Cookie, SameSite},
     database::{self, attribute, number},
     places::{
-        AUTH, AUTHORIZE, BROWSER_COOKIE, CALLBACK, CONSENT_PAGE, EXCHANGE, PROFILE, QR_PAGE, REFRESH,
-        SESSION_CLEARED, SESSION_COOKIE, parameter,
+        AUTH, AUTHORIZE, BROWSER_COOKIE, CALLBACK, CONSENT_PAGE, EXCHANGE, LOGOUT, PROFILE, QR_PAGE, REFRESH,
+        SESSION_CLEARED, SESSION_COOKIE, USERINFO, parameter,
     },
     stack::{PAGE_ORIGIN, WECHAT_OPEN_URL},
     time,
 };
+use http::Method;
 use serde_json::{Value, json};
 use simulator::Denial;
 
 use crate::oracle::exchanges;
 
 use super::{
-    steps::{BROWSERS, Consent, MADE_UP},
-    visits::{SPOILED, asking, leaving, lose},
-    words::{App, Change, Counts, Details, Person, Place, Scope, Seen, Shown, Twist, Word, Wrong},
+    steps::{BROWSERS, From, MADE_UP, Question, Way},
+    words::{
+        App, Change, Consent, Counts, Details, Lost, Person, Place, Scope, Seen, Shown, Twist, Word, Wrong,
+    },
     world::{Action, Code, UNIT},
 };
 
 const SESSION_LIFETIME: u64 = 604_800;
+const STRANGER: &str = "https://evil.example";
+
+/// A cookie's value that is none of ours.
+const SPOILED: &str = "spoiled";
 
 /// One sequence, as it is played.
 pub struct Player<'a> {
@@ -119,14 +126,10 @@ impl<'a> Player<'a> {
             knobs.denial =
                 if consent == Consent::RefusedInWords { Denial::Authdeny } else { Denial::StateOnly };
         });
-        let word = match consent {
-            Consent::Given | Consent::GivenAgain => "allow",
-            Consent::Refused | Consent::RefusedInWords => "deny",
-        };
         // By nobody in particular: WeChat knows the person, and not the browser.
         let somebody = self.stack.visitor(person.as_str());
         let somebody = if page.contains(QR_PAGE) { somebody.at_a_computer() } else { somebody };
-        let callback = somebody.decide(&page, word).await?;
+        let callback = somebody.decide(&page, consent.as_str()).await?;
         let code = parameter(&callback, "code");
         let is_one = !matches!(code.as_str(), "" | "authdeny");
         Ok(Place::Callback {
@@ -293,25 +296,21 @@ impl<'a> Player<'a> {
     fn details(&self, json: &Value, app: App) -> Result<Details> {
         let simulator = self.stack.simulator();
         let text = |name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
-        let nicknames = simulator.settings(|settings| {
-            settings
-                .people
-                .iter()
-                .map(|person| (person.id.clone(), person.nickname.clone()))
-                .collect::<Vec<_>>()
-        });
-        let called = |person: &Person, name: &str| {
-            nicknames.iter().any(|(id, nickname)| id == person.as_str() && nickname == name)
+        let called = |name: &str| {
+            simulator.settings(|settings| {
+                let person = settings.people.iter().find(|person| person.nickname == name)?;
+                Person::parse(&person.id)
+            })
         };
-        let whose = |found: Option<String>, is: &dyn Fn(&Person, &str) -> bool| match found {
-            None => Ok(None),
-            Some(found) => {
-                let person = Person::ALL.iter().copied().find(|person| is(person, &found));
-                person.map(Some).ok_or_else(|| Failure::new(format!("{found:?} is nobody's")))
-            }
+        let united = |id: &str| {
+            let is = |person: &&Person| simulator.unionid(person.as_str(), app.id()).as_deref() == Some(id);
+            Person::ALL.iter().find(is).copied()
         };
-        let united =
-            |person: &Person, id: &str| simulator.unionid(person.as_str(), app.id()).as_deref() == Some(id);
+        let whose = |found: Option<String>, find: &dyn Fn(&str) -> Option<Person>| {
+            let of =
+                |found: String| find(&found).ok_or_else(|| Failure::new(format!("{found:?} is nobody's")));
+            found.map(of).transpose()
+        };
         let expires_at = json.get("expires_at").and_then(Value::as_u64).unwrap_or_default();
         let since = (time::now_seconds() + SESSION_LIFETIME).saturating_sub(expires_at);
         Ok(Details {
@@ -366,4 +365,52 @@ fn made_up(number: u8) -> String {
 /// The same visit, perhaps in a frame.
 fn in_frame(visit: Visit, is_in_frame: bool) -> Visit {
     if is_in_frame { visit.header("sec-fetch-dest", "iframe") } else { visit }
+}
+
+/// A cookie of this browser goes, or goes bad.
+fn lose(browser: &Browser, what: Lost) {
+    let spoil = |name: &str| {
+        browser.insert_cookie(Cookie {
+            name: name.to_owned(),
+            value: SPOILED.to_owned(),
+            domain: "login.example.com".to_owned(),
+            subdomains: false,
+            path: "/".to_owned(),
+            secure: true,
+            http_only: true,
+            same_site: SameSite::Lax,
+            expires: None,
+        });
+    };
+    match what {
+        Lost::Browser => browser.forget_cookie(BROWSER_COOKIE),
+        Lost::Session => browser.forget_cookie(SESSION_COOKIE),
+        Lost::Both => browser.forget_cookies(),
+        Lost::BrowserSpoiled => spoil(BROWSER_COOKIE),
+        Lost::SessionSpoiled => spoil(SESSION_COOKIE),
+    }
+}
+
+/// The question who is logged in.
+fn asking(question: Question) -> Visit {
+    let mut url = format!("{USERINFO}?verify={}", question.verify);
+    if let Some(lang) = question.lang.map(Word::as_str) {
+        url = format!("{url}&lang={lang}");
+    }
+    match question.from {
+        From::Script => Visit::fetch(Method::GET, &url, PAGE_ORIGIN),
+        From::Person => Visit::open(&url),
+        From::Stranger => Visit::fetch(Method::GET, &url, STRANGER),
+    }
+}
+
+/// The wish to be no longer.
+fn leaving(way: Way) -> Visit {
+    match way {
+        Way::Logout(From::Script) => Visit::fetch(Method::POST, LOGOUT, PAGE_ORIGIN),
+        Way::Logout(From::Person) => Visit::form(LOGOUT, PAGE_ORIGIN, &[]),
+        Way::Logout(From::Stranger) => Visit::fetch(Method::POST, LOGOUT, STRANGER),
+        Way::Erase(From::Script | From::Person) => Visit::fetch(Method::DELETE, USERINFO, PAGE_ORIGIN),
+        Way::Erase(From::Stranger) => Visit::fetch(Method::DELETE, USERINFO, STRANGER),
+    }
 }

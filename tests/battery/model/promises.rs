@@ -3,7 +3,7 @@
 
 use super::{
     steps::{From, Question, Way},
-    words::{App, Change, Details, Link, Place, Seen, Shown, Twist, Word, Wrong},
+    words::{App, Asked, Change, Details, Link, Place, Seen, Shown, Twist, Word, Wrong},
     world::{Action, Answered, Code, Cookie, Guard, Login, Profile, Session, UNIT, World},
 };
 
@@ -15,6 +15,9 @@ const MOST_MARKS: usize = 3;
 
 /// The browser that is not WeChat's.
 const DESKTOP: usize = super::steps::BROWSERS - 1;
+
+/// Where an answer leads, and what it does to the cookies.
+type Led = (Place, Vec<Change>);
 
 impl World {
     /// What is to be seen of an action.
@@ -105,13 +108,7 @@ impl World {
     }
 
     /// The callback, in the order of its guards.
-    fn callback(
-        &mut self,
-        browser: usize,
-        login: usize,
-        code: Option<Code>,
-        twist: Twist,
-    ) -> (Place, Vec<Change>) {
+    fn callback(&mut self, browser: usize, login: usize, code: Option<Code>, twist: Twist) -> Led {
         let malformed = match twist {
             Twist::InFrame => return (Self::error("not_a_page", None), Vec::new()),
             Twist::NoState | Twist::MalformedState | Twist::TwoStates => true,
@@ -192,7 +189,7 @@ impl World {
     }
 
     /// The same login again: the same answer while its session is there.
-    fn repeat(&self, login: usize, link: &Link, claimed: Code) -> (Place, Vec<Change>) {
+    fn repeat(&self, login: usize, link: &Link, claimed: Code) -> Led {
         let is_done = self.guards.get(&claimed).is_some_and(|guard| guard.is_done);
         let session = self.sessions.iter().position(|session| session.login == login);
         match session.filter(|session| is_done && self.open(*session).is_some()) {
@@ -213,7 +210,7 @@ impl World {
         }
     }
 
-    fn exchange(&mut self, browser: usize, login: usize, code: Code) -> (Place, Vec<Change>) {
+    fn exchange(&mut self, browser: usize, login: usize, code: Code) -> Led {
         let secret = self.secret_of(browser).unwrap_or_default();
         let replaced = self.session_of(browser);
         let Some(begun) = self.logins.get_mut(login) else { return (Place::Nowhere, Vec::new()) };
@@ -236,8 +233,8 @@ impl World {
         // A person's grant is that of the code, whatever the login asked for.
         self.counts.profiles += usize::from(issued.scope.has_profile());
         self.guards.insert(code, Guard { login, secret, is_done: true });
-        if let Some(replaced) = replaced {
-            self.end_session(replaced);
+        if let Some(replaced) = replaced.and_then(|number| self.sessions.get_mut(number)) {
+            replaced.is_stored = false;
         }
         self.sessions.push(Session {
             login,
@@ -254,7 +251,7 @@ impl World {
             } else {
                 Profile::Unknown
             },
-            wants_profile: Self::wants_profile(&begun.link),
+            wants_profile: begun.link.asked == Asked::Auto,
         });
         let place = Place::Target { target: begun.link.target, was_denied: false };
         (place, vec![Change::Session(self.sessions.len() - 1)])
@@ -316,11 +313,9 @@ impl World {
             Way::Logout(From::Person) => (303, Place::Home),
             Way::Logout(From::Script) | Way::Erase(From::Script | From::Person) => (204, Place::Nowhere),
         };
-        if let Some(session) = self.session_of(browser) {
-            self.end_session(session);
-            if let Some(session) = self.sessions.get_mut(session) {
-                session.was_left = true;
-            }
+        if let Some(session) = self.session_of(browser).and_then(|number| self.sessions.get_mut(number)) {
+            session.was_left |= session.is_stored;
+            session.is_stored = false;
         }
         let changes = vec![Change::SessionCleared];
         self.keep(browser, &changes);
@@ -331,9 +326,9 @@ impl World {
 /// One automatic fresh login, or the page of this reason if that was one already. Of a login that is
 /// unknown nothing can be said but that it was the first.
 fn fresh(reason: &str, link: Option<&Link>) -> Place {
-    let plain = Link::PLAIN;
+    let again = *link.unwrap_or(&Link::PLAIN);
     match link {
         Some(link) if link.attempt >= MOST_ATTEMPTS => World::error(reason, Some(link)),
-        link => Place::Fresh(World::again(link.unwrap_or(&plain))),
+        _ => Place::Fresh(Link { attempt: again.attempt + 1, ..again }),
     }
 }

@@ -7,8 +7,7 @@
 use proptest::{collection, option, prelude::*, sample::select};
 
 use super::{
-    kinds::{Brings, Has, Occasion},
-    words::{Asked, Lang, Link, Person, Target, Twist, Word},
+    words::{Asked, Brings, Consent, Has, Lang, Link, Lost, Occasion, Person, Target, Twist, Word},
     world::{Action, UNIT},
 };
 
@@ -35,18 +34,6 @@ pub enum Step {
     Callback { who: Who, arrival: Ago, code: WhichCode, twist: Twist, copies: usize },
     /// Anything that acts on what is there from the beginning.
     Do(Action),
-}
-
-/// What the person at WeChat's page does.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Consent {
-    Given,
-    /// Given, and WeChat gives a silent login the code of the one before, if that was a moment ago.
-    GivenAgain,
-    /// Refused, with `state` only.
-    Refused,
-    /// Refused, with `code=authdeny`.
-    RefusedInWords,
 }
 
 /// Which browser opens a callback.
@@ -92,17 +79,6 @@ pub enum Way {
     Erase(From),
 }
 
-/// Which cookie is lost.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Lost {
-    Browser,
-    Session,
-    Both,
-    /// The browser cookie is there, and is none.
-    BrowserSpoiled,
-    SessionSpoiled,
-}
-
 /// Sequences. One step in a thousand is left out, and any may be when a sequence is shortened. Some begin
 /// with a story that chance alone would seldom tell.
 pub fn sequences() -> impl Strategy<Value = Vec<Step>> {
@@ -127,7 +103,7 @@ const fn ask(browser: usize) -> Step {
 /// A callback that was answered comes once more: at once, later, too late, or after a logout. The browser then
 /// goes on.
 fn duplicate() -> impl Strategy<Value = Vec<Step>> {
-    (browser(), link(), word(), select(Occasion::ALL)).prop_map(|(browser, link, person, occasion)| {
+    (browser(), link(), word(), word()).prop_map(|(browser, link, person, occasion)| {
         let [consent, callback] = arrive(person);
         let units = |units| vec![Step::Do(Action::Pass { seconds: units * UNIT })];
         let between = match occasion {
@@ -157,9 +133,7 @@ fn duplicate() -> impl Strategy<Value = Vec<Step>> {
 /// Another browser comes with a living login, before its owner or after.
 fn meeting() -> impl Strategy<Value = Vec<Step>> {
     let browsers = select(&[(0, 1), (1, 0), (0, 2), (2, 0)][..]);
-    let has = select(&[Has::Nothing, Has::Secret, Has::Session][..]);
-    let brings = select(&[Brings::Owners, Brings::Own][..]);
-    let drawn = (browsers, word(), word(), any::<bool>(), has, brings);
+    let drawn = (browsers, word(), word(), any::<bool>(), word(), word());
     drawn.prop_map(|((owner, foreigner), person, other, is_first, has, brings)| {
         let begin = |browser| Step::Do(Action::Authorize { browser, link: Link::PLAIN });
         let [consent, arrival] = arrive(person);
@@ -209,7 +183,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => seconds().prop_map(|seconds| Step::Do(Action::Pass { seconds })),
         1 => Just(Step::Do(Action::Remove)),
         2 => (browser(), way()).prop_map(|(browser, way)| Step::Do(Action::Leave { browser, way })),
-        2 => (browser(), lost()).prop_map(|(browser, what)| Step::Do(Action::Lose { browser, what })),
+        2 => (browser(), word()).prop_map(|(browser, what)| Step::Do(Action::Lose { browser, what })),
         1 => (browser(), browser()).prop_map(|(from, to)| Step::Do(Action::Borrow { from, to })),
         1 => (browser(), word()).prop_map(|(browser, wrong)| Step::Do(Action::Refused { browser, wrong })),
     ]
@@ -277,11 +251,7 @@ fn consent() -> impl Strategy<Value = Consent> {
 /// 2630th.
 fn seconds() -> impl Strategy<Value = u64> {
     let units = prop_oneof![4 => Just(1_u64), 3 => Just(2), 3 => Just(3), 2 => Just(32), 1 => Just(376), 1 => Just(2630)];
-    prop_oneof![6 => units.prop_map(|units| units * UNIT), 1 => moment()]
-}
-
-fn moment() -> impl Strategy<Value = u64> {
-    prop_oneof![Just(1_u64), Just(30)]
+    prop_oneof![6 => units.prop_map(|units| units * UNIT), 1 => select(&[1_u64, 30][..])]
 }
 
 fn question() -> impl Strategy<Value = Question> {
@@ -295,8 +265,4 @@ fn from() -> impl Strategy<Value = From> {
 
 fn way() -> impl Strategy<Value = Way> {
     prop_oneof![2 => from().prop_map(Way::Logout), 1 => from().prop_map(Way::Erase)]
-}
-
-fn lost() -> impl Strategy<Value = Lost> {
-    select(vec![Lost::Browser, Lost::Session, Lost::Both, Lost::BrowserSpoiled, Lost::SessionSpoiled])
 }

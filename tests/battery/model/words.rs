@@ -90,6 +90,37 @@ words! {
         InFrame = "{code}state={state}",
     }
 
+    /// What the person at WeChat's page answers. Given again, WeChat gives a silent login the code of the one
+    /// before, if that was a moment ago; refused in words, it calls back with `code=authdeny`.
+    Consent { Given = "allow", GivenAgain = "allow", Refused = "deny", RefusedInWords = "deny" }
+
+    /// Which cookie is lost. One that is spoiled is there, and is none.
+    Lost {
+        Browser = "browser",
+        Session = "session",
+        Both = "both",
+        BrowserSpoiled = "browser, spoiled",
+        SessionSpoiled = "session, spoiled",
+    }
+
+    /// What lies between a callback that was answered and the same once more. A login that is too late is
+    /// over and still stored; one that is removed is not.
+    Occasion {
+        AtOnce = "nothing",
+        Moment = "a second",
+        HalfMinute = "half a minute",
+        Minutes = "minutes",
+        TooLate = "the end of the login",
+        Removed = "its removal by DynamoDB",
+        LoggedOut = "a logout",
+    }
+
+    /// What a foreign browser has.
+    Has { Nothing = "nothing", Secret = "a secret", Session = "a session" }
+
+    /// Whose code a foreign browser brings.
+    Brings { Owners = "the owner's", Own = "its own" }
+
     /// A link that begins no login, by its query.
     Wrong {
         ForeignTarget = "return_to=https%3A%2F%2Fevil.example%2F",

@@ -6,9 +6,11 @@
 use std::collections::HashMap;
 
 use super::{
-    kinds::{Brings, Has},
-    steps::{Ago, BROWSERS, Consent, Lost, Question, Step, Way, WhichCode, Who},
-    words::{App, Asked, Counts, Lang, Link, Person, Place, Scope, Shown, Target, Twist, Wrong},
+    steps::{Ago, BROWSERS, Question, Step, Way, WhichCode, Who},
+    words::{
+        App, Asked, Brings, Consent, Counts, Has, Lang, Link, Lost, Person, Place, Scope, Shown, Target,
+        Twist, Wrong,
+    },
 };
 
 /// How many seconds a unit of time is. No multiple of it is within a minute of the end of anything, so that
@@ -24,6 +26,7 @@ const SESSION_LIFETIME: u64 = 7 * 24 * 3600;
 const ACCESS_TOKEN_LIFETIME: u64 = 7200;
 
 /// Everything there is.
+#[derive(Default)]
 pub struct World {
     /// Units since the beginning.
     pub clock: u64,
@@ -178,19 +181,7 @@ impl Answered {
 
 impl World {
     pub fn new(is_always_stale: bool) -> Self {
-        Self {
-            clock: 0,
-            moments: 0,
-            is_always_stale,
-            browsers: [Visitor::default(); BROWSERS],
-            logins: Vec::new(),
-            guards: HashMap::new(),
-            sessions: Vec::new(),
-            codes: Vec::new(),
-            arrivals: Vec::new(),
-            secrets: 0,
-            counts: Counts::default(),
-        }
+        Self { is_always_stale, ..Self::default() }
     }
 
     /// Whether a lifetime is over that began at this time.
@@ -233,13 +224,6 @@ impl World {
         cookie.number.filter(|_| !self.is_over(cookie.set_at, SESSION_LIFETIME))
     }
 
-    /// Removes a session from the table, if it is there.
-    pub fn end_session(&mut self, session: usize) {
-        if let Some(session) = self.sessions.get_mut(session) {
-            session.is_stored = false;
-        }
-    }
-
     /// What is in the tables now, and what was asked of WeChat.
     pub fn count(&self) -> Counts {
         let done = self.guards.values().filter(|guard| guard.is_done).count();
@@ -270,28 +254,25 @@ impl World {
             }
             Step::Do(action) => action,
             Step::Callback { who, arrival, code, twist, copies } => {
-                match back(self.arrivals.len(), arrival) {
-                    Some(arrival) => {
-                        let (login, own) = *self.arrivals.get(arrival)?;
-                        let code = match code {
-                            WhichCode::Own => own.map(Code::Issued),
-                            WhichCode::OfAnother(ago) => back(self.codes.len(), ago).map(Code::Issued),
-                            WhichCode::MadeUp(number) => Some(Code::MadeUp(number)),
-                        };
-                        let browser = match who {
-                            Who::Owner => self.owner_of(login)?,
-                            Who::Browser(browser) => browser,
-                        };
-                        Action::Callback { browser, login, code, twist, copies }
-                    }
-                    None => match back(self.logins.len(), arrival) {
-                        Some(login) => consent(login, Person::Lin, Consent::Given),
-                        None => begin(match who {
-                            Who::Owner => 0,
-                            Who::Browser(browser) => browser,
-                        }),
-                    },
-                }
+                let Some(number) = back(self.arrivals.len(), arrival) else {
+                    let browser = if let Who::Browser(browser) = who { browser } else { 0 };
+                    let login = back(self.logins.len(), arrival);
+                    return Some(login.map_or_else(
+                        || begin(browser),
+                        |login| consent(login, Person::Lin, Consent::Given),
+                    ));
+                };
+                let (login, own) = *self.arrivals.get(number)?;
+                let code = match code {
+                    WhichCode::Own => own.map(Code::Issued),
+                    WhichCode::OfAnother(ago) => back(self.codes.len(), ago).map(Code::Issued),
+                    WhichCode::MadeUp(number) => Some(Code::MadeUp(number)),
+                };
+                let browser = match who {
+                    Who::Owner => self.owner_of(login)?,
+                    Who::Browser(browser) => browser,
+                };
+                Action::Callback { browser, login, code, twist, copies }
             }
         })
     }
@@ -354,11 +335,6 @@ impl World {
         self.codes.get(latest).filter(|issued| issued.since == self.clock).map(|_| latest)
     }
 
-    /// Whether a page that asked for it is told where the profile can be had.
-    pub fn wants_profile(link: &Link) -> bool {
-        link.asked == Asked::Auto
-    }
-
     /// What a link to a login asks WeChat for, and of which app.
     pub fn route(link: &Link, is_wechat: bool) -> (App, Scope) {
         let app = link.app.unwrap_or(if is_wechat { App::OfficialAccount } else { App::Website });
@@ -368,11 +344,6 @@ impl World {
             (App::OfficialAccount, Asked::Identity | Asked::Auto) => Scope::Base,
         };
         (app, scope)
-    }
-
-    /// The link to the login once more.
-    pub fn again(link: &Link) -> Link {
-        Link { attempt: link.attempt + 1, ..*link }
     }
 
     /// The page that says why a login did not go through.

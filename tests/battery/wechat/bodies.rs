@@ -95,7 +95,7 @@ pub fn of_any() -> Vec<Body> {
 
 /// Bodies that mean something to whoever asks this.
 pub fn of(endpoint: Endpoint) -> Vec<Body> {
-    use Meaning::{Good, InDoubt, SomebodyElse};
+    use Meaning::{Good, InDoubt, Snapshot, SomebodyElse};
     let truth = good(endpoint);
     let tokens: &[(&str, &str, &str, Meaning)] = &[
         ("no access_token", r#""access_token":"90_RawAccess","#, "", InDoubt),
@@ -129,19 +129,14 @@ pub fn of(endpoint: Endpoint) -> Vec<Body> {
         ("is_snapshotuser 0 a string", "{\"", r#"{"is_snapshotuser":"0",""#, Good),
         ("is_snapshotuser false", "{\"", r#"{"is_snapshotuser":false,""#, Good),
         ("is_snapshotuser null", "{\"", r#"{"is_snapshotuser":null,""#, Good),
-        ("is_snapshotuser 1", "{\"", r#"{"is_snapshotuser":1,""#, Meaning::Snapshot),
-        (
-            "is_snapshotuser 1 behind a unionid",
-            "{\"",
-            r#"{"unionid":"o","is_snapshotuser":1,""#,
-            Meaning::Snapshot,
-        ),
-        ("is_snapshotuser 1 a string", "{\"", r#"{"is_snapshotuser":"1",""#, Meaning::Snapshot),
+        ("is_snapshotuser 1", "{\"", r#"{"is_snapshotuser":1,""#, Snapshot),
+        ("is_snapshotuser 1 behind a unionid", "{\"", r#"{"unionid":"o","is_snapshotuser":1,""#, Snapshot),
+        ("is_snapshotuser 1 a string", "{\"", r#"{"is_snapshotuser":"1",""#, Snapshot),
         // What it might be spelled like some day: whatever is not no is yes.
-        ("is_snapshotuser 2", "{\"", r#"{"is_snapshotuser":2,""#, Meaning::Snapshot),
-        ("is_snapshotuser 1.0", "{\"", r#"{"is_snapshotuser":1.0,""#, Meaning::Snapshot),
-        ("is_snapshotuser true", "{\"", r#"{"is_snapshotuser":true,""#, Meaning::Snapshot),
-        ("is_snapshotuser true a string", "{\"", r#"{"is_snapshotuser":"true",""#, Meaning::Snapshot),
+        ("is_snapshotuser 2", "{\"", r#"{"is_snapshotuser":2,""#, Snapshot),
+        ("is_snapshotuser 1.0", "{\"", r#"{"is_snapshotuser":1.0,""#, Snapshot),
+        ("is_snapshotuser true", "{\"", r#"{"is_snapshotuser":true,""#, Snapshot),
+        ("is_snapshotuser true a string", "{\"", r#"{"is_snapshotuser":"true",""#, Snapshot),
     ];
     let refreshes: &[(&str, &str, &str, Meaning)] = &[
         ("openid of somebody else", "{OPENID}", "oSomebodyElseSomebodyElse123", SomebodyElse),
@@ -214,21 +209,19 @@ pub fn profiles() -> Vec<(&'static str, &'static str, String)> {
         ("an empty unionid", "小满", "{\"", r#"{"unionid":"",""#),
         ("a picture without TLS", "小满", "https:", "http:"),
         ("a picture elsewhere", "小满", r"https:\/\/thirdwx.qlogo.cn", r"javascript:alert(1)\/\/"),
-    ]
-    .map(|(name, shown, from, to)| (name, shown, PROFILE.replacen(from, to, 1)))
-    .into_iter()
-    .chain([
         (
             "latin1 (bytes)",
             "caf\u{fffd}",
-            r#"{"openid":"{OPENID}","nickname":"café","sex":1,"province":"Zürich"}"#.to_owned(),
+            PROFILE,
+            r#"{"openid":"{OPENID}","nickname":"café","sex":1,"province":"Zürich"}"#,
         ),
         (
             "a province in broken UTF-8 (bytes)",
             "Lin",
-            "{\"openid\":\"{OPENID}\",\"nickname\":\"Lin\",\"province\":\"\u{e5}\u{b9}\u{ff}\u{c3}(\"}"
-                .to_owned(),
+            PROFILE,
+            "{\"openid\":\"{OPENID}\",\"nickname\":\"Lin\",\"province\":\"\u{e5}\u{b9}\u{ff}\u{c3}(\"}",
         ),
-    ])
-    .collect()
+    ]
+    .map(|(name, shown, from, to)| (name, shown, PROFILE.replacen(from, to, 1)))
+    .into()
 }

@@ -131,20 +131,9 @@ impl Endpoint {
         }
     }
 
-    const fn is_of_a_platform(self) -> bool {
-        matches!(self, Self::PlatformExchange | Self::PlatformRefresh)
-    }
-
     /// Whether it is asked while somebody logs in, and not afterwards.
     pub const fn is_of_the_login(self) -> bool {
-        match self {
-            Self::Exchange
-            | Self::ProfileAtLogin
-            | Self::GlobalToken
-            | Self::Follower
-            | Self::PlatformExchange => true,
-            Self::ProfileLater | Self::Verification | Self::Refresh | Self::PlatformRefresh => false,
-        }
+        !matches!(self, Self::ProfileLater | Self::Verification | Self::Refresh | Self::PlatformRefresh)
     }
 }
 
@@ -185,7 +174,8 @@ pub fn all() -> Vec<Script> {
         scripts.push(Script::new("60,000 bytes", *endpoint, Meaning::Good, Sent::Fault(padding)));
         scripts.push(Script::new("late", *endpoint, Meaning::Late, Sent::Late));
         // A platform's answers are read by what reads the others.
-        let any = if endpoint.is_of_a_platform() { Vec::new() } else { bodies::of_any() };
+        let is_platforms = matches!(endpoint, Endpoint::PlatformExchange | Endpoint::PlatformRefresh);
+        let any = if is_platforms { Vec::new() } else { bodies::of_any() };
         for (name, meaning, text) in any.into_iter().chain(bodies::of(*endpoint)) {
             let sent = Sent::Body { text, is_latin1: name.ends_with("(bytes)") };
             scripts.push(Script::new(name, *endpoint, meaning, sent));

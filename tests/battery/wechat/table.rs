@@ -180,6 +180,18 @@ fn logged_in(calls: Calls) -> Expected {
     expected(End::LoggedIn, calls, "logged_in")
 }
 
+fn with_profile(calls: Calls) -> Expected {
+    Expected { brought: true, ..logged_in(calls) }
+}
+
+fn user_refused(errcode: i64, end: End, calls: Calls) -> Expected {
+    said(errcode, false, expected(end, calls, "user_refused"))
+}
+
+fn foreign_profile(end: End, calls: Calls) -> Expected {
+    Expected { is_alarm: true, ..expected(end, calls, "foreign_profile") }
+}
+
 /// A code is sent once, whatever is answered.
 fn after_exchange(endpoint: Endpoint, meaning: Meaning, variation: &Variation) -> Expected {
     let once = Calls { exchange: 1, ..Calls::default() };
@@ -222,7 +234,7 @@ fn after_profile_at_login(meaning: Meaning, variation: &Variation) -> Expected {
             said(errcode, false, logged_in(calls(3)))
         }
         Meaning::InDoubt if variation.persists => logged_in(calls(3)),
-        Meaning::Said(_, Kind::Retry) | Meaning::InDoubt => Expected { brought: true, ..logged_in(calls(2)) },
+        Meaning::Said(_, Kind::Retry) | Meaning::InDoubt => with_profile(calls(2)),
         Meaning::Said(errcode, Kind::FreshLogin | Kind::Refresh | Kind::LoginAgain) => {
             said(errcode, false, logged_in(calls(1)))
         }
@@ -230,14 +242,10 @@ fn after_profile_at_login(meaning: Meaning, variation: &Variation) -> Expected {
         Meaning::Said(errcode, Kind::Configuration) => {
             said(errcode, true, expected(End::Page("misconfigured"), calls(1), "misconfigured"))
         }
-        Meaning::Said(errcode, Kind::User) => {
-            said(errcode, false, expected(End::Page("user_refused"), calls(1), "user_refused"))
-        }
-        Meaning::SomebodyElse => {
-            Expected { is_alarm: true, ..expected(End::Page("login_failed"), calls(1), "foreign_profile") }
-        }
+        Meaning::Said(errcode, Kind::User) => user_refused(errcode, End::Page("user_refused"), calls(1)),
+        Meaning::SomebodyElse => foreign_profile(End::Page("login_failed"), calls(1)),
         Meaning::NoConnection => logged_in(calls(0)),
-        Meaning::Snapshot | Meaning::Good => Expected { brought: true, ..logged_in(calls(1)) },
+        Meaning::Snapshot | Meaning::Good => with_profile(calls(1)),
     }
 }
 
@@ -273,13 +281,9 @@ fn after_question(meaning: Meaning, variation: &Variation) -> Expected {
         Meaning::Said(errcode, Kind::FreshLogin | Kind::LoginAgain) => said(errcode, false, gone(1)),
         Meaning::Said(errcode, Kind::Configuration) => said(errcode, true, in_vain(1)),
         Meaning::Said(errcode, Kind::User) => {
-            let problem = End::Problem("user_refused");
-            said(errcode, false, expected(problem, asked(1, false), "user_refused"))
+            user_refused(errcode, End::Problem("user_refused"), asked(1, false))
         }
-        Meaning::SomebodyElse => {
-            let problem = expected(End::Problem("login_failed"), asked(1, false), "foreign_profile");
-            Expected { is_alarm: true, ..problem }
-        }
+        Meaning::SomebodyElse => foreign_profile(End::Problem("login_failed"), asked(1, false)),
         Meaning::Snapshot | Meaning::Good => shown(1),
     }
 }
@@ -310,17 +314,11 @@ fn after_refresh(endpoint: Endpoint, meaning: Meaning, variation: &Variation) ->
                 Kind::Retry => said(errcode, false, in_vain),
                 Kind::Configuration => said(errcode, true, in_vain),
                 Kind::FreshLogin | Kind::Refresh | Kind::LoginAgain => said(errcode, false, gone),
-                Kind::User => {
-                    let problem = End::Problem("user_refused");
-                    said(errcode, false, expected(problem, asked(1, 0), "user_refused"))
-                }
+                Kind::User => user_refused(errcode, End::Problem("user_refused"), asked(1, 0)),
             }
         }
         Meaning::InDoubt | Meaning::Late | Meaning::NoConnection => in_vain,
-        Meaning::SomebodyElse => {
-            let problem = expected(End::Problem("login_failed"), asked(1, 0), "foreign_profile");
-            Expected { is_alarm: true, ..problem }
-        }
+        Meaning::SomebodyElse => foreign_profile(End::Problem("login_failed"), asked(1, 0)),
         Meaning::Snapshot | Meaning::Good => {
             expected(End::Shown, asked(2, usize::from(has_profile)), "shown")
         }
@@ -333,26 +331,23 @@ fn after_global_token(meaning: Meaning) -> Expected {
     match meaning {
         Meaning::Said(errcode, kind) => said(errcode, kind == Kind::Configuration, logged_in(calls(0))),
         Meaning::InDoubt | Meaning::Late | Meaning::NoConnection => logged_in(calls(0)),
-        Meaning::SomebodyElse | Meaning::Snapshot | Meaning::Good => {
-            Expected { brought: true, ..logged_in(calls(1)) }
-        }
+        Meaning::SomebodyElse | Meaning::Snapshot | Meaning::Good => with_profile(calls(1)),
     }
 }
 
 /// Nor does a unionid. A token that WeChat refuses is asked for once more.
 fn after_follower(meaning: Meaning, variation: &Variation) -> Expected {
     let calls = |global_token, follower| Calls { exchange: 1, global_token, follower, ..Calls::default() };
-    let brought = |calls| Expected { brought: true, ..logged_in(calls) };
     match meaning {
         Meaning::Said(_, Kind::Retry) | Meaning::InDoubt | Meaning::SomebodyElse if !variation.persists => {
-            brought(calls(1, 2))
+            with_profile(calls(1, 2))
         }
         Meaning::Said(errcode, Kind::Retry) => said(errcode, false, logged_in(calls(1, 3))),
         Meaning::InDoubt | Meaning::SomebodyElse | Meaning::NoConnection => logged_in(calls(1, 3)),
         Meaning::Late => logged_in(calls(1, 1)),
-        Meaning::Said(_, Kind::Refresh) if !variation.persists => brought(calls(2, 2)),
+        Meaning::Said(_, Kind::Refresh) if !variation.persists => with_profile(calls(2, 2)),
         Meaning::Said(errcode, Kind::Refresh) => said(errcode, false, logged_in(calls(2, 2))),
         Meaning::Said(errcode, kind) => said(errcode, kind == Kind::Configuration, logged_in(calls(1, 1))),
-        Meaning::Snapshot | Meaning::Good => brought(calls(1, 1)),
+        Meaning::Snapshot | Meaning::Good => with_profile(calls(1, 1)),
     }
 }
