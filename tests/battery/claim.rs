@@ -1,4 +1,4 @@
-//! The claim as a model, every state of it. What is modelled, and what is not, is told in the crate `model`.
+//! The claim as a model, every state of it. What is modelled, and what is not, is told in the crate `claim-model`.
 
 use claim_model::{Bounds, Mutant, explore};
 use harness::Result;

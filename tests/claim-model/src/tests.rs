@@ -1,4 +1,4 @@
-//! The search itself, and every mutant. `cargo test -p model -- --nocapture` prints the shortest way to
+//! The search itself, and every mutant. `cargo test -p claim-model -- --nocapture` prints the shortest way to
 //! each broken promise.
 
 #![expect(clippy::print_stdout, reason = "the counterexamples are for people")]
