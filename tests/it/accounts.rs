@@ -18,7 +18,7 @@ use simulator::{App, AppKind, Settings, Simulator};
 use crate::desktop::desktop;
 use web::reason::Reason;
 
-use crate::support::{allow, title};
+use crate::support::{allow, assert_problem, title};
 
 const SHOP: &str = "https://shop.example.com";
 const SHOP_ACCOUNT: &str = "wx0000000000000aa2";
@@ -190,8 +190,7 @@ async fn a_session_is_told_to_pages_of_its_own_account_only() {
         shown(&visitor, PUBLIC_URL).await;
         for url in [USERINFO.to_owned(), format!("{USERINFO}?verify=true")] {
             let refused = visitor.browser.fetch(&url, foreign).await.unwrap();
-            assert_eq!(refused.status, 403, "{query}: {}", refused.text());
-            assert_eq!(refused.json().unwrap()["type"], "urn:wechat-login:origin_refused");
+            assert_problem(&refused, 403, "origin_refused");
             let openid = ["lin"].map(|person| stack.simulator().openid(person, OFFICIAL_ACCOUNT));
             assert!(!openid.iter().any(|openid| refused.text().contains(openid)));
         }
@@ -278,8 +277,7 @@ async fn a_denial_returns_to_the_account_s_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_has_one_session_whichever_account_it_is_of() {
     let stack = stack().await;
-    let visitor = phone(&stack);
-    visitor.log_in().await.unwrap();
+    let visitor = phone(&stack).logged_in().await.unwrap();
     visitor.browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
     assert_eq!(stack.sessions().unwrap().len(), 1);
     assert_eq!(shown(&visitor, SHOP).await["openid"], stack.simulator().openid("lin", SHOP_ACCOUNT));

@@ -14,10 +14,6 @@ use crate::support::{allow, only_session, stack, visited};
 
 const AUTO: &str = "https://login.example.com/authorize?scope=auto";
 
-async fn shown(visitor: &Visitor) -> Result<Value> {
-    visitor.userinfo().await?.json()
-}
-
 /// The scopes that WeChat was asked for, in order.
 fn scopes(stack: &Stack) -> Vec<String> {
     let entries = stack.requests("/connect/oauth2/authorize");
@@ -29,7 +25,7 @@ async fn the_person_is_not_asked_until_the_page_wants_it() {
     let (stack, visitor) = visited().await.unwrap();
     let hops = visitor.log_in_at(AUTO).await.unwrap();
     assert_eq!((hops.len(), scopes(&stack)), (4, vec!["snsapi_base".to_owned()]));
-    let before = shown(&visitor).await.unwrap();
+    let before = visitor.shown().await.unwrap();
     assert_eq!(before["upgrade_url"], AUTHORIZE_PROFILE);
     assert_eq!((&before["scope"], &before["nickname"]), (&"snsapi_base".into(), &Value::Null));
     assert_eq!(before["openid"], stack.simulator().openid("lin", OFFICIAL_ACCOUNT));
@@ -41,7 +37,7 @@ async fn the_person_is_not_asked_until_the_page_wants_it() {
     assert_eq!(stack.simulator().ledger().last().unwrap().outcome, Outcome::Consent);
     allow(&stack);
     visitor.log_in_at(before["upgrade_url"].as_str().unwrap()).await.unwrap();
-    let after = shown(&visitor).await.unwrap();
+    let after = visitor.shown().await.unwrap();
     assert_eq!((&after["nickname"], &after["upgrade_url"]), (&"小满🌾".into(), &Value::Null));
     assert_eq!((&after["scope"], &after["openid"]), (&"snsapi_userinfo".into(), &before["openid"]));
     only_session(&stack).unwrap();
@@ -54,7 +50,7 @@ async fn whoever_declines_the_upgrade_stays_logged_in() {
     for denial in [Denial::None, Denial::StateOnly, Denial::Authdeny] {
         stack.simulator().knobs(|knobs| (knobs.consent, knobs.denial) = (Consent::Deny, denial));
         visitor.browser.follow(AUTHORIZE_PROFILE).await.unwrap();
-        assert_eq!(shown(&visitor).await.unwrap()["upgrade_url"], AUTHORIZE_PROFILE, "{denial:?}");
+        assert_eq!(visitor.shown().await.unwrap()["upgrade_url"], AUTHORIZE_PROFILE, "{denial:?}");
     }
 }
 
@@ -65,15 +61,15 @@ async fn only_a_login_that_asked_for_it_is_offered_an_upgrade() {
     for query in ["", "?scope=snsapi_base", "?scope=snsapi_userinfo"] {
         let visitor = stack.visitor("lin");
         visitor.log_in_at(&format!("{AUTHORIZE}{query}")).await.unwrap();
-        assert_eq!(shown(&visitor).await.unwrap().get("upgrade_url"), None, "{query}");
+        assert_eq!(visitor.shown().await.unwrap().get("upgrade_url"), None, "{query}");
     }
     // A silent login after the upgrade is a silent login; one by `auto` is offered it again.
     let visitor = stack.visitor("lin");
     visitor.log_in_at(AUTHORIZE_PROFILE).await.unwrap();
     visitor.log_in().await.unwrap();
-    assert_eq!(shown(&visitor).await.unwrap().get("upgrade_url"), None);
+    assert_eq!(visitor.shown().await.unwrap().get("upgrade_url"), None);
     visitor.log_in_at(AUTO).await.unwrap();
-    assert_eq!(shown(&visitor).await.unwrap()["upgrade_url"], AUTHORIZE_PROFILE);
+    assert_eq!(visitor.shown().await.unwrap()["upgrade_url"], AUTHORIZE_PROFILE);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +77,7 @@ async fn on_a_desktop_the_profile_comes_at_once() {
     let stack = stack().await.unwrap();
     let visitor = desktop(&stack);
     visitor.log_in_at(AUTO).await.unwrap();
-    let profile = shown(&visitor).await.unwrap();
+    let profile = visitor.shown().await.unwrap();
     assert_eq!((&profile["nickname"], profile.get("upgrade_url")), (&"小满🌾".into(), None));
     assert_eq!(profile["openid"], stack.simulator().openid("lin", WEBSITE_APP));
 }
@@ -95,9 +91,9 @@ async fn a_profile_that_was_granted_and_is_out_of_reach_is_no_reason_to_ask_agai
         knobs.script(PROFILE, Scripted { times: 6, ..Fault::Html { status: 502 }.into() });
     });
     visitor.log_in_at(AUTO).await.unwrap();
-    let without = shown(&visitor).await.unwrap();
+    let without = visitor.shown().await.unwrap();
     assert_eq!((without.get("nickname"), without.get("upgrade_url")), (None, None), "{without}");
-    assert_eq!(shown(&visitor).await.unwrap()["nickname"], "小满🌾");
+    assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +129,7 @@ async fn a_fresh_login_asks_for_what_the_first_one_asked_for() {
         let expected = format!("{AUTHORIZE}?{fresh}");
         assert_eq!((answer.status, answer.location()), (303, Some(expected.as_str())), "{query}");
         visitor.browser.follow(&expected).await.unwrap();
-        let session = shown(&visitor).await.unwrap();
+        let session = visitor.shown().await.unwrap();
         assert_eq!(session["upgrade_url"].is_string(), query.contains("auto"), "{query}");
     }
 }

@@ -76,7 +76,7 @@ async fn the_platform_is_named_last_and_exchanges_without_a_secret() {
     ] {
         assert_eq!(exchange.parameter(name), Some(value));
     }
-    let shown = visitor.userinfo().await.unwrap().json().unwrap();
+    let shown = visitor.shown().await.unwrap();
     assert_eq!(shown["openid"], stack.simulator().openid("lin", OFFICIAL_ACCOUNT));
     assert_eq!(shown["unionid"], stack.simulator().unionid("lin", OFFICIAL_ACCOUNT).unwrap());
     assert_eq!((&shown["nickname"], stack.requests(PROFILE).len()), (&Value::from("小满🌾"), 1));
@@ -138,9 +138,8 @@ async fn a_platform_is_nobodys_unless_it_is_configured() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_login_of_a_platform_does_without_the_unionid() {
     let stack = start(options().with("SILENT_UNIONID", "true")).await;
-    let visitor = stack.visitor("lin");
-    visitor.log_in().await.unwrap();
-    assert_eq!(visitor.userinfo().await.unwrap().json().unwrap().get("unionid"), None);
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
+    assert_eq!(visitor.shown().await.unwrap().get("unionid"), None);
     let ledger = stack.simulator().ledger();
     assert!(ledger.iter().all(|entry| !entry.path.starts_with("/cgi-bin/")));
 }
@@ -214,11 +213,10 @@ async fn a_token_that_wechat_refuses_is_a_wrong_configuration() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_renewed_through_the_platform() {
     let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
-    let visitor = stack.visitor("lin");
-    visitor.log_in_with_profile().await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
     stack.simulator().clear_ledger();
     stack.simulator().act(&Action::ExpireAccessTokens);
-    let shown = visitor.userinfo().await.unwrap().json().unwrap();
+    let shown = visitor.shown().await.unwrap();
     assert_eq!((&shown["nickname"], &shown["scope"]), (&"小满🌾".into(), &"snsapi_userinfo".into()));
     assert!(stack.requests(REFRESH).is_empty());
     let [refresh] = stack.requests(COMPONENT_REFRESH).try_into().unwrap();
@@ -234,8 +232,7 @@ async fn a_session_is_renewed_through_the_platform() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_that_the_platform_cannot_make_costs_nobody_the_session() {
     let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
-    let visitor = stack.visitor("lin");
-    visitor.log_in_with_profile().await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
     for code in [61003, 61004, 61014] {
         stack.simulator().act(&Action::ExpireAccessTokens);
         stack.script(COMPONENT_REFRESH, errcode(code), 1);
@@ -254,14 +251,11 @@ async fn a_renewal_that_the_platform_cannot_make_costs_nobody_the_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platforms_stale_token_costs_nobody_the_session() {
     let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
-    let visitor = stack.visitor("lin");
-    visitor.log_in_with_profile().await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
     stack.simulator().act(&Action::ExpireAccessTokens);
     // The other system has replaced the token, and ours is the one before.
     stack.simulator().settings(|settings| settings.components[0].access_token = "90_newer".to_owned());
-    let answer = visitor.userinfo().await.unwrap();
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.json().unwrap()["nickname"], "小满🌾");
+    assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾");
 }
 
 /// The platform replaces its token every two hours, in the secret; nobody is told.

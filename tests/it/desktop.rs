@@ -96,7 +96,7 @@ async fn whoever_scans_and_confirms_is_logged_in_with_profile_and_unionid() {
     assert_eq!(places, [(303, "/callback"), (200, "/me")]);
     assert_eq!(hops[0].location(), Some(ARRIVAL));
 
-    let shown = visitor.userinfo().await.unwrap().json().unwrap();
+    let shown = visitor.shown().await.unwrap();
     let simulator = stack.simulator();
     assert_eq!(shown["openid"], simulator.openid("zhou", WEBSITE_APP));
     assert_eq!(shown["unionid"], simulator.unionid("zhou", WEBSITE_APP).unwrap());
@@ -122,7 +122,7 @@ async fn whoever_scans_decides_and_not_whoever_looks() {
     assert_eq!(leads_to(&one, &callback).await.unwrap(), FRESH_LOGIN);
     let again = one.come_back(FRESH_LOGIN).await.unwrap();
     arrive(&one, &again).await.unwrap();
-    let shown = one.userinfo().await.unwrap().json().unwrap();
+    let shown = one.shown().await.unwrap();
     assert_eq!(shown["openid"], stack.simulator().openid("lin", WEBSITE_APP));
 }
 

@@ -31,12 +31,6 @@ async fn log_in_by(stack: &Stack, app: &str, query: &str, person: &str) -> Resul
     Ok(visitor)
 }
 
-async fn shown(visitor: &Visitor) -> Value {
-    let answer = visitor.userinfo().await.unwrap();
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json().unwrap()
-}
-
 /// The languages that profiles were asked for in, in order.
 fn langs(stack: &Stack) -> Vec<Option<String>> {
     let entries = stack.requests(PROFILE);
@@ -56,7 +50,7 @@ async fn a_login_s_language_is_its_profile_s() {
         ] {
             stack.simulator().clear_ledger();
             let visitor = log_in_by(&stack, app, &format!("&lang={lang}"), "lin").await.unwrap();
-            let profile = shown(&visitor).await;
+            let profile = visitor.shown().await.unwrap();
             let told = [&profile["country"], &profile["province"], &profile["city"]];
             assert_eq!(told, places.map(Value::from).each_ref(), "{app} {lang}");
             // At the callback and when the page asked.
@@ -86,7 +80,7 @@ async fn every_shape_of_a_profile_is_read() {
                 knobs.unicode_escapes = unicode_escapes;
             });
             let visitor = log_in_by(&stack, app, "&lang=zh_CN", "lin").await.unwrap();
-            let profile = shown(&visitor).await;
+            let profile = visitor.shown().await.unwrap();
             let is_legacy = era == ProfileEra::Legacy;
             let told = format!("{app} {era:?} {sex_as_string}");
             assert_eq!(profile["nickname"], "小满🌾", "{told}");
@@ -110,7 +104,7 @@ async fn who_has_no_picture_and_who_has_gone_are_people_all_the_same() {
             stack.simulator().knobs(|knobs| knobs.user_profile_era = era);
             for (person, nickname) in [("zhou", "周远"), ("gone", "用户已经注销")] {
                 let visitor = log_in_by(&stack, app, "", person).await.unwrap();
-                let profile = shown(&visitor).await;
+                let profile = visitor.shown().await.unwrap();
                 assert_eq!((&profile["nickname"], &profile["headimgurl"]), (&nickname.into(), &"".into()));
                 assert_eq!(profile["openid"], stack.simulator().openid(person, app));
                 let page = visitor.userinfo_page().await.unwrap().text();
@@ -124,12 +118,12 @@ async fn who_has_no_picture_and_who_has_gone_are_people_all_the_same() {
 async fn a_profile_follows_the_person_who_changes_it() {
     let stack = stack().await;
     let visitor = log_in_by(&stack, WEBSITE_APP, "", "lin").await.unwrap();
-    assert_eq!(shown(&visitor).await["nickname"], "小满🌾");
+    assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾");
     stack.simulator().settings(|settings| {
         let person = &mut settings.people[0];
         (person.nickname, person.avatar) = ("小满".to_owned(), None);
     });
-    let after = shown(&visitor).await;
+    let after = visitor.shown().await.unwrap();
     assert_eq!((&after["nickname"], &after["headimgurl"]), (&"小满".into(), &"".into()));
 }
 
@@ -142,7 +136,7 @@ async fn a_token_of_either_app_is_renewed_with_its_own_appid() {
             let visitor = log_in_by(&stack, app, "", "lin").await.unwrap();
             for renewed in 1..=2 {
                 stack.simulator().act(&Action::ExpireAccessTokens);
-                let profile = shown(&visitor).await;
+                let profile = visitor.shown().await.unwrap();
                 // WeChat lists the scopes with a comma at the end; the session's is what was granted.
                 assert_eq!((&profile["nickname"], &profile["scope"]), (&"小满🌾".into(), &scope.into()));
                 let refreshes = stack.requests(REFRESH);
@@ -177,7 +171,7 @@ async fn a_grant_of_a_scan_ends_as_any_other() {
         assert_eq!(answer.json().unwrap()["authorize_url"], AUTHORIZE);
         // The link leads back to a session.
         visitor.log_in_at(AUTHORIZE).await.unwrap();
-        assert_eq!(shown(&visitor).await["nickname"], "小满🌾", "{cause}");
+        assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾", "{cause}");
     }
 }
 
@@ -190,7 +184,7 @@ async fn a_newer_login_elsewhere_ends_no_session() {
     one.log_in_with_profile().await.unwrap();
     other.log_in_with_profile().await.unwrap();
     for visitor in [&one, &other, &one] {
-        assert_eq!(shown(visitor).await["nickname"], "小满🌾");
+        assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾");
     }
 }
 
@@ -206,9 +200,8 @@ async fn a_picture_on_any_of_wechats_hosts_is_fetched_with_tls() {
     ] {
         let body = json!({ "openid": openid, "nickname": "小满", "headimgurl": told }).to_string();
         stack.script(PROFILE, raw(200, &body), 1);
-        let visitor = stack.visitor("lin");
-        visitor.log_in_with_profile().await.unwrap();
-        assert_eq!(shown(&visitor).await["headimgurl"], expected);
+        let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+        assert_eq!(visitor.shown().await.unwrap()["headimgurl"], expected);
         let page = visitor.userinfo_page().await.unwrap().text();
         assert_eq!(page.contains(&format!("<img src=\"{expected}\"")), !expected.is_empty(), "{page}");
     }

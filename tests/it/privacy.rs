@@ -196,8 +196,7 @@ async fn nothing_of_a_person_outlives_the_session() {
     const MINUTE: u64 = 60;
     let options = Options::default().with("SESSION_LIFETIME_SECONDS", "3600");
     let stack = Stack::start(options.with("PROFILE_LIFETIME_SECONDS", "0")).await.unwrap();
-    let visitor = stack.visitor("lin");
-    visitor.log_in_with_profile().await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
     let before = only_session(&stack).unwrap();
     assert_eq!(
         number(&before, "expires_at").unwrap() - number(&before, "created_at").unwrap(),

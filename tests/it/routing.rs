@@ -114,7 +114,7 @@ async fn desktop_wechat_logs_in_as_a_phone_does() {
         let visitor = stack.visitor("lin").with_user_agent(agent);
         visitor.log_in().await.unwrap();
         let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
-        assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["openid"], openid);
+        assert_eq!(visitor.shown().await.unwrap()["openid"], openid);
     }
 }
 
@@ -176,7 +176,7 @@ async fn without_a_website_app_the_same_link_is_shown_to_a_phone() {
         let wanted = if query.contains("%2Fc") { "/" } else { "/me" };
         let wanted = if query.contains("cart") { "/cart" } else { wanted };
         assert_eq!(last.path(), wanted, "{query}");
-        let profile = phone.userinfo().await.unwrap().json().unwrap();
+        let profile = phone.shown().await.unwrap();
         assert_eq!(profile["nickname"].is_string(), query.contains("snsapi_userinfo"), "{query}");
         for item in stack.logins().unwrap() {
             stack.database().delete(stack.table("LoginsTable").unwrap(), attribute(&item, "id")).unwrap();
@@ -305,7 +305,7 @@ async fn one_link_logs_the_same_person_in_everywhere_with_one_unionid() {
     for (visitor, openid) in
         [(&phone, &by_account), (&windows, &by_account), (&mac, &by_account), (&chrome, &by_website)]
     {
-        let shown = visitor.userinfo().await.unwrap().json().unwrap();
+        let shown = visitor.shown().await.unwrap();
         assert_eq!(shown["unionid"], unionid);
         assert_eq!((&shown["openid"], &shown["nickname"]), (&(*openid).clone().into(), &"小满🌾".into()));
     }

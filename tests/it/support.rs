@@ -74,8 +74,14 @@ pub fn forged(visitor: &Visitor, visit: Visit, origin: &str) -> Visit {
     visit.header("origin", origin).header("cookie", &cookies.join("; "))
 }
 
-/// How every header begins that lets a script of another page do something.
-pub const ALLOWED: &str = "access-control-";
+/// What an answer lets a script of another page do: those of its headers, in order of their names.
+pub fn allowances(answer: &Answer) -> Vec<(&str, &str)> {
+    let headers = answer.headers.iter().filter(|(name, _)| name.as_str().starts_with("access-control-"));
+    let mut found: Vec<_> =
+        headers.map(|(name, value)| (name.as_str(), value.to_str().unwrap_or("?"))).collect();
+    found.sort_unstable();
+    found
+}
 
 /// Waits for a line in the log that holds this, and is an alarm.
 pub async fn alarm(stack: &Stack, text: &str) -> Result<Line> {
@@ -98,6 +104,15 @@ pub static CROWD: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// What lets the page stand in a frame that says that the login was not opened as a page of its own.
 pub const NOT_A_PAGE_FRAMES: &str = "frame-ancestors *";
+
+/// Holds an answer against a problem document of this status and this type.
+pub fn assert_problem(answer: &Answer, status: u16, reason: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/problem+json; charset=utf-8"));
+    let kind = answer.json().ok().and_then(|problem| problem.get("type").cloned());
+    assert_eq!(kind, Some(format!("urn:wechat-login:{reason}").into()));
+    assert_eq!(answer.header("retry-after"), (status == 503).then_some("10"));
+}
 
 /// Holds an answer of ours against what every answer carries.
 pub fn assert_secured(headers: &HeaderMap, what: &str) {

@@ -37,7 +37,7 @@ fn calls(stack: &Stack) -> (usize, usize) {
 async fn unionid_of(stack: &Stack, person: &str) -> Option<String> {
     let visitor = stack.visitor(person);
     visitor.log_in().await.unwrap();
-    let shown = visitor.userinfo().await.unwrap().json().unwrap();
+    let shown = visitor.shown().await.unwrap();
     assert_eq!(shown["openid"], visitor.openid());
     assert_eq!(shown["scope"], "snsapi_base");
     shown["unionid"].as_str().map(str::to_owned)
@@ -83,7 +83,7 @@ async fn the_unionid_is_the_one_that_a_desktop_brings() {
     let phone = unionid_of(&stack, "lin").await.unwrap();
     let desk = desktop(&stack);
     desk.log_in_at(AUTHORIZE).await.unwrap();
-    let shown = desk.userinfo().await.unwrap().json().unwrap();
+    let shown = desk.shown().await.unwrap();
     assert_eq!(shown["unionid"], phone);
     assert_eq!(shown["openid"], stack.simulator().openid("lin", WEBSITE_APP));
 }
@@ -132,7 +132,7 @@ async fn nothing_is_asked_unless_it_is_switched_on() {
 }
 
 async fn unionid(visitor: &Visitor) -> Value {
-    visitor.userinfo().await.unwrap().json().unwrap()["unionid"].clone()
+    visitor.shown().await.unwrap()["unionid"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,8 +164,7 @@ async fn whoever_agreed_or_scanned_brings_it_along() {
 async fn a_unionid_that_comes_with_the_exchange_is_not_asked_for() {
     let stack = silent_unionid().await;
     stack.simulator().knobs(|knobs| knobs.base_exchange_unionid_after_prior_grant = true);
-    let visitor = stack.visitor("lin");
-    visitor.log_in_with_profile().await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
     visitor.log_in().await.unwrap();
     assert_eq!(unionid(&visitor).await, right(&stack, "lin").unwrap());
     assert_untouched(&stack);

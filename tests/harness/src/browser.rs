@@ -3,6 +3,10 @@
 //! It believes in public addresses such as `https://login.example.com`, applies the rules of TLS
 //! origins to them, and is told to which local socket each of them leads. So `__Host-` cookies and
 //! `https` redirects are tested as they are deployed although the wire is plain HTTP.
+//!
+//! A request fails when it has no answer at all, and a chain of redirects when it has more than ten hops.
+
+#![expect(clippy::missing_errors_doc, reason = "said above, once for all")]
 
 use std::{
     collections::HashMap,
@@ -210,46 +214,26 @@ impl Browser {
     }
 
     /// Opens an address and stays on the first answer.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn get(&self, url: &str) -> Result<Answer> {
         self.send(Visit::open(url)).await
     }
 
     /// Opens an address and follows every redirect; the answers, hop by hop.
-    ///
-    /// # Errors
-    ///
-    /// When a hop has no answer, or there are more than ten.
     pub async fn follow(&self, url: &str) -> Result<Vec<Answer>> {
         self.walk(Visit::open(url)).await
     }
 
     /// A script's credentialed `GET` on a page of this origin.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn fetch(&self, url: &str, origin: &str) -> Result<Answer> {
         self.send(Visit::fetch(Method::GET, url, origin)).await
     }
 
     /// An empty form that a page of this origin sends.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn post_form(&self, url: &str, origin: &str) -> Result<Answer> {
         self.send(Visit::form(url, origin, &[])).await
     }
 
     /// Follows every redirect of a visit.
-    ///
-    /// # Errors
-    ///
-    /// When a hop has no answer, or there are more than ten.
     pub async fn walk(&self, visit: Visit) -> Result<Vec<Answer>> {
         let mut answers = Vec::new();
         let mut next = visit;
@@ -273,10 +257,6 @@ impl Browser {
     }
 
     /// One request, one answer; cookies are sent and taken as a browser would.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer at all.
     pub async fn send(&self, visit: Visit) -> Result<Answer> {
         let url = Url::parse(&visit.url).map_err(|error| Failure::from(error).during(&visit.url))?;
         let initiator = visit.initiator.as_deref().map(Url::parse).transpose()?;

@@ -225,6 +225,7 @@ fn key_text(key: YamlOwned) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binaries::cargo;
 
     const TEMPLATE: &str = r#"
 AWSTemplateFormatVersion: 2010-09-09
@@ -295,6 +296,25 @@ Resources:
             template.routes(),
             [Route { method: "GET".to_owned(), path: "/{file}".to_owned(), binary: "site".to_owned() }]
         );
+    }
+
+    /// `make run` does not read the template for its routes, but the manifest of the workspace.
+    #[test]
+    fn cargo_lambda_leads_every_route_to_the_same_function() {
+        let metadata = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output().unwrap();
+        let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+        let watched = metadata["metadata"]["lambda"]["watch"]["router"].as_object().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut led: Vec<_> = watched
+            .iter()
+            .flat_map(|(path, all)| all.as_array().unwrap().iter().map(move |one| (path, one)))
+            .map(|(path, one)| (path.clone(), text(&one["method"]), text(&one["function"])))
+            .collect();
+        let routes = Template::of_the_project().unwrap().routes().into_iter();
+        let mut routes: Vec<_> = routes.map(|route| (route.path, route.method, route.binary)).collect();
+        led.sort();
+        routes.sort();
+        assert_eq!(led, routes);
     }
 
     #[test]

@@ -194,12 +194,33 @@ impl Visitor {
         Err(Failure::new(format!("no login:\n{}", places.join("\n"))))
     }
 
+    /// This visitor, logged in silently.
+    pub async fn logged_in(self) -> Result<Self> {
+        self.log_in().await?;
+        Ok(self)
+    }
+
+    /// This visitor, logged in with the profile.
+    pub async fn logged_in_with_profile(self) -> Result<Self> {
+        self.log_in_with_profile().await?;
+        Ok(self)
+    }
+
     /// Asks who is logged in, as a script on the team's page does.
     pub async fn userinfo(&self) -> Result<Answer> {
         self.browser.fetch(USERINFO, PAGE_ORIGIN).await
     }
 
-    /// The same, and WeChat is asked too.
+    /// What that script is shown of who is logged in.
+    pub async fn shown(&self) -> Result<Value> {
+        let answer = self.userinfo().await?;
+        if answer.status == 200 {
+            return answer.json();
+        }
+        Err(Failure::new(format!("/userinfo answered {} {}", answer.status, answer.text())))
+    }
+
+    /// The same question, and WeChat is asked too.
     pub async fn verify(&self) -> Result<Answer> {
         self.browser.fetch(VERIFY, PAGE_ORIGIN).await
     }

@@ -119,7 +119,7 @@ mod whole {
         let callback =
             begin(&visitor, &format!("scope=snsapi_userinfo&lang=en&return_to={}", encode(target))).await;
         assert_eq!(arrive(&visitor, &callback).await, target);
-        let profile = visitor.userinfo().await.unwrap().json().unwrap();
+        let profile = visitor.shown().await.unwrap();
         let nickname =
             stack.simulator().settings(|settings| settings.people.first().unwrap().nickname.clone());
         assert_eq!(profile["nickname"], nickname);
@@ -199,7 +199,7 @@ mod whole {
             put("SessionsTable", session);
         }
         assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
-        let profile = visitor.userinfo().await.unwrap().json().unwrap();
+        let profile = visitor.shown().await.unwrap();
         assert!(profile["nickname"].is_string(), "{profile}");
         assert_eq!(exchanged(&stack).len(), 1);
     }

@@ -30,7 +30,7 @@ async fn a_profile_out_of_reach_costs_no_login() {
     assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
     assert_eq!((profiles_read(&stack), exchanged(&stack).len(), sessions(&stack).len()), (3, 1, 1));
     // It follows as soon as somebody asks.
-    let profile = visitor.userinfo().await.unwrap().json().unwrap();
+    let profile = visitor.shown().await.unwrap();
     assert!(profile["nickname"].is_string(), "{profile}");
     assert_eq!(profiles_read(&stack), 4);
     let line = logged_in_line(stack).await;
@@ -87,7 +87,7 @@ async fn a_hostile_body_costs_no_login() {
             knobs.sex_as_string = true;
         });
         assert_eq!(arrive(&visitor, &callback).await, ARRIVAL, "{dirt:?}");
-        let profile = visitor.userinfo().await.unwrap().json().unwrap();
+        let profile = visitor.shown().await.unwrap();
         assert!(profile["nickname"].is_string(), "{profile}");
         assert_eq!(profiles_read(&stack), 1);
     }

@@ -160,8 +160,7 @@ async fn what_is_refused_at_the_door_takes_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_that_is_read_again_is_one_write_more() {
     let stack = counted(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await;
-    let visitor = stack.visitor("lin");
-    visitor.log_in().await.unwrap();
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
     kinds(&stack);
     visitor.userinfo().await.unwrap();
     assert_eq!(kinds(&stack), [Kind::Session], "no profile was granted");

@@ -80,8 +80,7 @@ async fn fail(stack: &Stack) -> Result<Vec<Answer>> {
     let visitor = stack.visitor("lin");
     let callback = visitor.come_back(AUTHORIZE).await?;
     answers.extend(stack.visitor("lin").browser.follow(&callback).await?);
-    let stranger = stack.visitor("lin");
-    stranger.log_in().await?;
+    let stranger = stack.visitor("lin").logged_in().await?;
     answers.push(stranger.open(&callback).await?);
     answers.push(visitor.open(&format!("{callback}&state=x")).await?);
     answers.push(visitor.open(&callback).await?);
@@ -137,7 +136,7 @@ async fn fail(stack: &Stack) -> Result<Vec<Answer>> {
 async fn confuse(stack: &Stack) -> Result<()> {
     let event = Event::all()?.into_iter().find(|event| event.name == "callback-raw-quote");
     let payload = event.map(|event| event.payload).unwrap_or_default();
-    for function in ["authorize", "callback", "userinfo", "logout", "site"] {
+    for function in &stack.functions().names() {
         for query in [format!("code=\"{RAW}"), format!("state={RAW}<"), format!("{RAW} {RAW}")] {
             let mut event = payload.clone();
             if let Some(fields) = event.as_object_mut() {

@@ -49,7 +49,7 @@ async fn arrive_together(stack: &Stack, count: usize) {
             assert!(answer.location().unwrap().contains("reason=service_unavailable"), "{answer:?}");
             continue;
         }
-        let shown = visitor.userinfo().await.unwrap().json().unwrap();
+        let shown = visitor.shown().await.unwrap();
         if let Some(unionid) = shown["unionid"].as_str() {
             assert_eq!(Some(unionid), expected.as_deref());
             known += 1;

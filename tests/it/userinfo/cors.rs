@@ -1,31 +1,18 @@
 //! Who may ask from another page's script.
 
 use harness::{
-    Answer, Visitor,
+    Visitor,
     browser::Visit,
-    places::{BROWSER_COOKIE, SESSION_COOKIE, USERINFO},
+    places::{LOGOUT, USERINFO},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
 use http::Method;
 
-use crate::support::{FOREIGN_ORIGINS, assert_secured, logged_in, stack};
+use crate::support::{FOREIGN_ORIGINS, allowances, assert_secured, forged, logged_in, stack};
 
-/// A request with this browser's cookies and this origin, whatever a browser's own rules would be.
+/// The request of another page's script, with this visitor's cookies.
 fn from(visitor: &Visitor, method: Method, origin: &str) -> Visit {
-    let cookie = |name: &str| format!("{name}={}", visitor.browser.cookie(name).unwrap_or_default());
-    Visit::fetch(method, USERINFO, PAGE_ORIGIN)
-        .header("origin", origin)
-        .header("cookie", &format!("{}; {}", cookie(BROWSER_COOKIE), cookie(SESSION_COOKIE)))
-}
-
-/// What an answer lets a script of another page do.
-fn allowances(answer: &Answer) -> Vec<(String, String)> {
-    let headers = answer.headers.iter().filter(|(name, _)| name.as_str().starts_with("access-control-"));
-    let mut found: Vec<_> = headers
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    found.sort();
-    found
+    forged(visitor, Visit::fetch(method, USERINFO, PAGE_ORIGIN), origin)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,7 +33,6 @@ async fn a_trusted_page_may_read_the_answer() {
                     ("access-control-allow-origin", origin),
                     ("access-control-expose-headers", "x-correlation-id"),
                 ]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
             );
         }
     }
@@ -81,30 +67,40 @@ async fn who_names_no_origin_is_answered_without_allowances() {
     assert_eq!(answer.header("vary"), Some("Origin, Accept, Accept-Language"));
 }
 
+/// Of every route that a script may ask.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preflight_is_answered_for_exact_origins_only() {
     let (_stack, visitor) = logged_in().await.unwrap();
-    for origin in [PAGE_ORIGIN, PUBLIC_URL] {
-        let visit = from(&visitor, Method::OPTIONS, origin).header("access-control-request-method", "GET");
-        let answer = visitor.send(visit).await.unwrap();
-        assert_eq!((answer.status, answer.text().as_str()), (204, ""));
-        assert_secured(&answer.headers, origin);
-        assert_eq!(
-            allowances(&answer),
-            [
-                ("access-control-allow-credentials", "true"),
-                ("access-control-allow-headers", "accept, content-type"),
-                ("access-control-allow-methods", "GET, DELETE"),
-                ("access-control-allow-origin", origin),
-                ("access-control-expose-headers", "x-correlation-id"),
-                ("access-control-max-age", "600"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        );
+    for (url, method, methods) in
+        [(USERINFO, "GET", "GET, DELETE"), (USERINFO, "DELETE", "GET, DELETE"), (LOGOUT, "POST", "POST")]
+    {
+        let preflight = |origin: &str| {
+            forged(&visitor, Visit::fetch(Method::OPTIONS, url, PAGE_ORIGIN), origin)
+                .header("access-control-request-method", method)
+                .header("access-control-request-headers", "content-type")
+        };
+        for origin in [PAGE_ORIGIN, PUBLIC_URL] {
+            let answer = visitor.send(preflight(origin)).await.unwrap();
+            assert_eq!((answer.status, answer.text().as_str()), (204, ""));
+            assert_secured(&answer.headers, origin);
+            assert_eq!(
+                allowances(&answer),
+                [
+                    ("access-control-allow-credentials", "true"),
+                    ("access-control-allow-headers", "accept, content-type"),
+                    ("access-control-allow-methods", methods),
+                    ("access-control-allow-origin", origin),
+                    ("access-control-expose-headers", "x-correlation-id"),
+                    ("access-control-max-age", "600"),
+                ]
+            );
+            assert!(answer.header("vary").unwrap().contains("Origin"));
+            assert!(answer.set_cookies().is_empty());
+        }
+        for origin in FOREIGN_ORIGINS {
+            let answer = visitor.send(preflight(origin)).await.unwrap();
+            assert_eq!((answer.status, allowances(&answer)), (403, vec![]), "{origin}");
+        }
     }
-    for origin in FOREIGN_ORIGINS {
-        let visit = from(&visitor, Method::OPTIONS, origin).header("access-control-request-method", "GET");
-        let answer = visitor.send(visit).await.unwrap();
-        assert_eq!((answer.status, allowances(&answer).len()), (403, 0), "{origin}");
-    }
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
 }

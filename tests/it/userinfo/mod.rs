@@ -69,7 +69,7 @@ async fn a_profile_of_before_2021_is_shown_as_it_is() {
         knobs.sex_as_string = true;
     });
     visitor.follow(&format!("{AUTHORIZE_PROFILE}&lang=zh_TW")).await.unwrap();
-    let profile = visitor.userinfo().await.unwrap().json().unwrap();
+    let profile = visitor.shown().await.unwrap();
     assert_eq!(profile["sex"], 2);
     assert_eq!((&profile["country"], &profile["province"]), (&json!("中國"), &json!("廣東")));
     // The picture is where it was, but never fetched without TLS.
@@ -79,9 +79,8 @@ async fn a_profile_of_before_2021_is_shown_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_was_deleted_is_shown_without_a_picture() {
     let stack = stack().await.unwrap();
-    let visitor = stack.visitor("gone");
-    visitor.log_in_with_profile().await.unwrap();
-    let profile = visitor.userinfo().await.unwrap().json().unwrap();
+    let visitor = stack.visitor("gone").logged_in_with_profile().await.unwrap();
+    let profile = visitor.shown().await.unwrap();
     assert_eq!((&profile["nickname"], &profile["headimgurl"]), (&json!("用户已经注销"), &json!("")));
     let page = visitor.userinfo_page().await.unwrap().text();
     assert!(page.contains("用户已经注销") && !page.contains("<img"), "{page}");
@@ -151,8 +150,7 @@ async fn the_accept_header_decides_between_page_and_data() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_nickname_stays_text() {
     let stack = stack().await.unwrap();
-    let visitor = stack.visitor("mallory");
-    visitor.log_in_with_profile().await.unwrap();
+    let visitor = stack.visitor("mallory").logged_in_with_profile().await.unwrap();
     let answer = visitor.userinfo().await.unwrap();
     assert_eq!(answer.json().unwrap()["nickname"], HOSTILE);
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
@@ -175,9 +173,8 @@ async fn a_picture_from_anywhere_else_is_not_in_the_page() {
     ] {
         let body = json!({ "openid": openid, "nickname": "小满", "headimgurl": address }).to_string();
         stack.script(PROFILE, raw(200, &body), 1);
-        let visitor = stack.visitor("lin");
-        visitor.log_in_with_profile().await.unwrap();
-        assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["headimgurl"], address);
+        let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+        assert_eq!(visitor.shown().await.unwrap()["headimgurl"], address);
         let page = visitor.userinfo_page().await.unwrap().text();
         assert!(page.contains("小满") && !page.contains("<img"), "{page}");
         assert!(!page.contains("evil") && !page.contains("onerror"), "{page}");
@@ -189,7 +186,7 @@ async fn a_profile_that_is_no_json_is_mended() {
     let (stack, visitor) = visited().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.dirty_json = DirtyJson::Both);
     visitor.log_in_with_profile().await.unwrap();
-    let profile = visitor.userinfo().await.unwrap().json().unwrap();
+    let profile = visitor.shown().await.unwrap();
     assert_eq!(profile["nickname"], "小 满🌾");
     assert_eq!(profile["province"], "广\u{fffd}\u{fffd}(");
     let page = visitor.userinfo_page().await.unwrap();

@@ -11,14 +11,13 @@ use harness::{
 };
 use simulator::{Action, AuthError, Fault, ProfileEra, Scripted};
 
-use crate::support::{alarm, only_session, stack_that_reads_again, visited};
+use crate::support::{alarm, assert_problem, only_session, stack_that_reads_again, visited};
 
 /// A stack whose profiles last, or are read again on every occasion, and somebody who has logged in with the
 /// profile; there is nothing in the ledger yet.
 async fn kept(lifetime: &str) -> Result<(Stack, Visitor)> {
     let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", lifetime)).await?;
-    let visitor = stack.visitor("lin");
-    visitor.log_in_with_profile().await?;
+    let visitor = stack.visitor("lin").logged_in_with_profile().await?;
     stack.simulator().clear_ledger();
     Ok((stack, visitor))
 }
@@ -54,7 +53,7 @@ fn tokens(stack: &Stack, path: &str, name: &str) -> Vec<String> {
 async fn a_fresh_profile_comes_out_of_the_session() {
     let (stack, visitor) = fresh().await.unwrap();
     for _ in 0..3 {
-        assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["nickname"], "小满🌾");
+        assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾");
     }
     visitor.userinfo_page().await.unwrap();
     assert!(stack.simulator().ledger().is_empty());
@@ -65,18 +64,17 @@ async fn a_fresh_profile_comes_out_of_the_session() {
 async fn a_stale_profile_is_read_again_and_kept() {
     let (stack, visitor) = stale().await.unwrap();
     stack.simulator().settings(|settings| settings.people[0].nickname = "大满".to_owned());
-    assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["nickname"], "大满");
+    assert_eq!(visitor.shown().await.unwrap()["nickname"], "大满");
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([1, 0, 0], 2));
     // The new one is what is stored: WeChat being away, it is served.
     stack.script(PROFILE, Fault::Html { status: 502 }, 3);
-    assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["nickname"], "大满");
+    assert_eq!(visitor.shown().await.unwrap()["nickname"], "大满");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_login_never_asks_for_a_profile() {
     let stack = stack_that_reads_again().await.unwrap();
-    let visitor = stack.visitor("lin");
-    visitor.log_in().await.unwrap();
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
     assert_eq!(ask(&visitor, "lang=en").await.unwrap().status, 200);
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 0, 0], 1));
 }
@@ -141,8 +139,7 @@ async fn a_grant_that_cannot_be_verified_is_not_called_verified() {
     for fault in [Fault::Html { status: 502 }, Fault::DropAfter, errcode(-1)] {
         stack.script(AUTH, fault, 3);
         let answer = ask(&visitor, "verify=true").await.unwrap();
-        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("10")));
-        assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:wechat_unavailable");
+        assert_problem(&answer, 503, "wechat_unavailable");
     }
     assert_eq!(calls(&stack), [0, 0, 9]);
 }
@@ -157,7 +154,7 @@ async fn a_dead_token_is_renewed_once_and_saved() {
             40001 => stack.simulator().act(&Action::ForgetAccessTokens),
             _ => stack.script(PROFILE, errcode(cause), 1),
         }
-        assert_eq!(visitor.userinfo().await.unwrap().json().unwrap()["nickname"], "小满🌾", "{cause}");
+        assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾", "{cause}");
         // The token was renewed and saved, then the profile read and saved.
         assert_eq!((calls(&stack), version(&stack).unwrap()), ([2, 1, 0], 3), "{cause}");
         let used = tokens(&stack, PROFILE, "access_token");
@@ -207,11 +204,8 @@ async fn a_grant_that_is_gone_leads_to_the_login() {
             _ => stack.script(REFRESH, errcode(cause), 1),
         }
         let answer = visitor.userinfo().await.unwrap();
-        assert_eq!(answer.status, 401, "{cause}");
-        assert_eq!(answer.header("content-type"), Some("application/problem+json; charset=utf-8"));
-        let problem = answer.json().unwrap();
-        assert_eq!(problem["type"], "urn:wechat-login:not_logged_in", "{cause}");
-        assert_eq!(problem["authorize_url"], AUTHORIZE, "{cause}");
+        assert_problem(&answer, 401, "not_logged_in");
+        assert_eq!(answer.json().unwrap()["authorize_url"], AUTHORIZE, "{cause}");
         assert_eq!(version(&stack).unwrap(), 1, "{cause}");
         let logs = stack.stop().await.text();
         assert!(logs.contains("\"grant_gone\"") && logs.contains(&format!("\"errcode\":{cause}")), "{logs}");
@@ -225,7 +219,7 @@ async fn a_grant_that_is_gone_leads_to_the_login() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_wechat_is_away_the_last_profile_is_served() {
     let (stack, visitor) = stale().await.unwrap();
-    let before = visitor.userinfo().await.unwrap().json().unwrap();
+    let before = visitor.shown().await.unwrap();
     stack.simulator().clear_ledger();
     // A question that changes nothing is asked three times.
     for fault in [
@@ -248,7 +242,7 @@ async fn while_wechat_is_away_the_last_profile_is_served() {
     }
     // What an operator has to mend is served stale too, and is an alarm.
     stack.script(PROFILE, errcode(48001), 1);
-    assert_eq!(visitor.userinfo().await.unwrap().json().unwrap(), before);
+    assert_eq!(visitor.shown().await.unwrap(), before);
     let logs = stack.stop().await.lines();
     let stale: Vec<_> = logs.iter().filter(|line| line.text.contains("\"shown_stale\"")).collect();
     assert_eq!(stale.len(), 10);
@@ -287,8 +281,7 @@ async fn a_profile_of_somebody_else_is_never_shown() {
     let (stack, visitor) = stale().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
     let answer = visitor.userinfo().await.unwrap();
-    assert_eq!(answer.status, 403);
-    assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:login_failed");
+    assert_problem(&answer, 403, "login_failed");
     assert!(!answer.text().contains("小满") && !answer.text().contains("openid"), "{}", answer.text());
     assert_eq!(version(&stack).unwrap(), 1);
     let page = visitor.userinfo_page().await.unwrap();
@@ -303,8 +296,7 @@ async fn tokens_of_somebody_else_are_not_kept() {
     let theirs = r#"{"access_token": "theirs", "expires_in": 7200, "refresh_token": "theirs", "openid": "oSomebodyElse"}"#;
     stack.script(REFRESH, raw(200, theirs), 1);
     let answer = visitor.userinfo().await.unwrap();
-    assert_eq!(answer.status, 403);
-    assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:login_failed");
+    assert_problem(&answer, 403, "login_failed");
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([1, 1, 0], 1));
     alarm(&stack, "\"foreign_profile\"").await.unwrap();
     // The tokens that the session has are still the person's own.
@@ -317,8 +309,7 @@ async fn a_person_whom_wechat_restricts_is_told_so() {
     let (stack, visitor) = stale().await.unwrap();
     stack.script(PROFILE, errcode(50002), 1);
     let answer = visitor.userinfo().await.unwrap();
-    assert_eq!(answer.status, 403);
-    assert_eq!(answer.json().unwrap()["type"], "urn:wechat-login:user_refused");
+    assert_problem(&answer, 403, "user_refused");
 }
 
 /// Two requests open the same version, and both are told that the token is dead. The second one asks
