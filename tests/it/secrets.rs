@@ -11,9 +11,7 @@ use harness::{
     stack::{OFFICIAL_ACCOUNT, app_secrets},
 };
 use login::time::Timestamp;
-use secrets::Secrets;
-use secrets::SecretsError;
-use secrets::SecretsSource;
+use secrets::{Secrets, SecretsError, SecretsSource};
 use serde_json::json;
 use simulator::{Settings, Simulator};
 use wechat::AppId;

@@ -25,8 +25,7 @@ use http::Method;
 use serde_json::{Value, json};
 use simulator::{Consent, Denial, Fault};
 use tokio::net::TcpListener;
-use wechat::errcode::KNOWN;
-use wechat::errcode::Reaction;
+use wechat::errcode::{KNOWN, Reaction};
 
 use crate::support::{
     AUTHORIZE, EXCHANGE, LOGOUT, USERINFO, allow, callback_of, log_in, log_in_with_profile, requests, stack,

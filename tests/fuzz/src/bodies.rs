@@ -7,11 +7,8 @@
 
 pub mod json;
 
-use wechat::GrantedScope;
-use wechat::OpenId;
-use wechat::Scope;
-use wechat::body;
-use wechat::body::BodyError;
+use wechat::body::{self, BodyError};
+use wechat::{GrantedScope, OpenId, Scope};
 
 use json::Json;
 

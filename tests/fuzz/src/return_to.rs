@@ -11,8 +11,7 @@ use std::sync::LazyLock;
 
 use http::Request;
 use login::origin::Origin;
-use login::return_to::ReturnTo;
-use login::return_to::Targets;
+use login::return_to::{ReturnTo, Targets};
 use web::query::Query;
 
 use rule::{ALLOWED, OWN, Verdict};

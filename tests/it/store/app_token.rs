@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use login::Sealed;
-use login::app_token::AppTokenId;
-use login::app_token::LEASE;
-use login::app_token::StoredAppToken;
+use login::app_token::{AppTokenId, LEASE, StoredAppToken};
 use login::time::Timestamp;
 use serde_json::{Value, json};
 use store::Error;

@@ -1,11 +1,8 @@
 //! The claim of a login and its code, and what becomes of the code.
 
-use login::pending::CODE_LIFETIME;
-use login::pending::CodeId;
+use login::pending::{CODE_LIFETIME, CodeId};
 use serde_json::json;
-use store::Claimed;
-use store::CodeOutcome;
-use store::Error;
+use store::{Claimed, CodeOutcome, Error};
 
 use super::{END, Fixture, LOGINS, NOW, attempt, before, browser, code, login, state};
 

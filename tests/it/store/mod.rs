@@ -13,22 +13,13 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use harness::{Failure, Result, binaries::workspace, database::Database, template::Template};
 use login::Digest;
-use login::pending::BrowserSecret;
-use login::pending::ClaimId;
-use login::pending::CodeId;
-use login::pending::LoginRequest;
-use login::pending::PendingLogin;
-use login::pending::State;
+use login::pending::{BrowserSecret, ClaimId, CodeId, LoginRequest, PendingLogin, State};
 use login::return_to::StoredReturnTo;
 use login::time::Timestamp;
 use serde_json::{Value, json};
-use store::Error;
-use store::Store;
+use store::{Error, Store};
 use tokio::net::TcpListener;
-use wechat::AppId;
-use wechat::AuthorizationCode;
-use wechat::Lang;
-use wechat::Scope;
+use wechat::{AppId, AuthorizationCode, Lang, Scope};
 
 use crate::support::attribute;
 

@@ -1,16 +1,11 @@
 //! A session is stored once, changed over the version it was made from, and over when it is over.
 
 use login::Sealed;
-use login::pending::BrowserSecret;
-use login::pending::CodeId;
-use login::session::SessionId;
-use login::session::SessionToken;
-use login::session::StoredSession;
+use login::pending::{BrowserSecret, CodeId};
+use login::session::{SessionId, SessionToken, StoredSession};
 use login::time::Timestamp;
 use serde_json::{Value, json};
-use store::CodeOutcome;
-use store::Error;
-use store::Saved;
+use store::{CodeOutcome, Error, Saved};
 
 use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, before, browser, code, state};
 

@@ -7,15 +7,10 @@ use harness::{
 };
 use login::Sealed;
 use login::app_token::AppTokenId;
-use login::pending::BrowserSecret;
-use login::pending::CodeId;
-use login::session::SessionToken;
-use login::session::StoredSession;
+use login::pending::{BrowserSecret, CodeId};
+use login::session::{SessionToken, StoredSession};
 use serde_json::{Value, json};
-use store::Claimed;
-use store::Error;
-use store::Saved;
-use store::Store;
+use store::{Claimed, Error, Saved, Store};
 
 use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, aws, browser, code, login, name, state};
 
