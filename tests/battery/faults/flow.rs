@@ -1,9 +1,6 @@
 //! What a visitor does while DynamoDB has a fault, and afterwards.
 
-use std::{
-    cell::{Cell, RefCell},
-    ops::Range,
-};
+use std::cell::{Cell, RefCell};
 
 use fastrand::Rng;
 use futures_util::future::try_join_all;
@@ -122,7 +119,7 @@ impl<'a> Flow<'a> {
     async fn log_in(&self) -> Result<()> {
         let companion = self.case.companion != Companion::None;
         self.awaits_companion.set(companion);
-        let mut tabs = try_join_all(self.tabs().map(|_| self.open(self.case.authorize))).await?;
+        let mut tabs = try_join_all((0..self.tabs()).map(|_| self.open(self.case.authorize))).await?;
         if self.case.companion == Companion::Later {
             tabs.extend(self.repeat().await?);
         }
@@ -137,13 +134,13 @@ impl<'a> Flow<'a> {
         Ok(())
     }
 
-    fn tabs(&self) -> Range<usize> {
-        0..if self.case.has_second_tab { 2 } else { 1 }
+    fn tabs(&self) -> usize {
+        if self.case.has_second_tab { 2 } else { 1 }
     }
 
     /// The fault strikes while a page asks who is logged in.
     async fn look(&self) -> Result<()> {
-        for answer in try_join_all(self.tabs().map(|_| self.userinfo())).await? {
+        for answer in try_join_all((0..self.tabs()).map(|_| self.userinfo())).await? {
             self.require(matches!(answer.status, 200 | 503), || {
                 format!("the session is lost: {}", told(&answer))
             });

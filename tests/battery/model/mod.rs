@@ -60,7 +60,11 @@ pub async fn equal(run: &Run) -> Result<String> {
     for round in 0..rounds {
         let is_always_stale = round % 2 == 1;
         let lifetime = if is_always_stale { "0" } else { "604800" };
-        let open = async || run.stack(Options::default().with("PROFILE_LIFETIME_SECONDS", lifetime)).await;
+        let open = async || {
+            let stack = run.stack(Options::default().with("PROFILE_LIFETIME_SECONDS", lifetime)).await?;
+            // What is over is removed by a step, and not while nobody looks.
+            stack.database().keep_what_is_over().map(|()| stack)
+        };
         run.share(AT_ONCE, open, round * each..(round + 1) * each, async |stack, _, sequence| {
             let random = run.random(u64::try_from(sequence)?);
             try_sequence(stack, random, is_always_stale, &played).await
@@ -84,7 +88,7 @@ pub async fn equal(run: &Run) -> Result<String> {
 async fn try_sequence(
     stack: &Stack,
     mut random: Rng,
-    is_always_stale: bool,
+    is_stale: bool,
     played: &RefCell<Played>,
 ) -> Result<()> {
     let seed: Vec<u8> = (0..32).map(|_| random.u8(..)).collect();
@@ -93,14 +97,14 @@ async fn try_sequence(
     let mut sequence =
         steps::sequences().new_tree(&mut runner).map_err(|reason| Failure::new(reason.message()))?;
     let mut steps = sequence.current();
-    let Err(mut failure) = play(stack, &steps, is_always_stale, played).await else { return Ok(()) };
+    let Err(mut failure) = play(stack, &steps, is_stale, played).await else { return Ok(()) };
     let mut fails = true;
     for _ in 0..MOST_SHRINKS {
         if !(if fails { sequence.simplify() } else { sequence.complicate() }) {
             break;
         }
         let shorter = sequence.current();
-        match play(stack, &shorter, is_always_stale, &RefCell::default()).await {
+        match play(stack, &shorter, is_stale, &RefCell::default()).await {
             Ok(()) => fails = false,
             Err(found) => (fails, failure, steps) = (true, found, shorter),
         }

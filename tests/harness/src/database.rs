@@ -177,6 +177,20 @@ impl Database {
         Ok(())
     }
 
+    /// From now on nothing is removed by itself that is past its time, in a DynamoDB that would.
+    ///
+    /// # Errors
+    ///
+    /// When a table does not expire by `expires_at`.
+    pub fn keep_what_is_over(&self) -> Result<()> {
+        let specification = json!({ "AttributeName": "expires_at", "Enabled": false });
+        for name in self.table_names()? {
+            let request = json!({ "TableName": name, "TimeToLiveSpecification": specification });
+            self.call("UpdateTimeToLive", request)?;
+        }
+        Ok(())
+    }
+
     /// Every item of every table, in DynamoDB's JSON, by table name; ordered by key.
     ///
     /// # Errors
