@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
 use harness::{
-    Options, Result, Stack, Visitor,
+    Result, Stack, Visitor,
     places::{AUTH, AUTHORIZE, AUTHORIZE_PROFILE, PROFILE, REFRESH, USERINFO},
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP, raw},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP},
 };
 use serde_json::{Value, json};
 use simulator::{Action, ProfileEra};
@@ -185,24 +185,5 @@ async fn a_newer_login_elsewhere_ends_no_session() {
     other.log_in_with_profile().await.unwrap();
     for visitor in [&one, &other, &one] {
         assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_picture_on_any_of_wechats_hosts_is_fetched_with_tls() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
-    for (told, expected) in [
-        ("http://wx.qlogo.cn/mmopen/x/46", "https://wx.qlogo.cn/mmopen/x/46"),
-        ("http://thirdwx.qlogo.cn/mmopen/x/0", "https://thirdwx.qlogo.cn/mmopen/x/0"),
-        ("https://thirdwx.qlogo.cn/mmopen/vi_32/x/132", "https://thirdwx.qlogo.cn/mmopen/vi_32/x/132"),
-        ("", ""),
-    ] {
-        let body = json!({ "openid": openid, "nickname": "小满", "headimgurl": told }).to_string();
-        stack.script(PROFILE, raw(200, &body), 1);
-        let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
-        assert_eq!(visitor.shown().await.unwrap()["headimgurl"], expected);
-        let page = visitor.userinfo_page().await.unwrap().text();
-        assert_eq!(page.contains(&format!("<img src=\"{expected}\"")), !expected.is_empty(), "{page}");
     }
 }

@@ -23,29 +23,18 @@ async fn logged_in_line(stack: Stack) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_out_of_reach_costs_no_login() {
-    let (stack, visitor, callback) = begun(QUERY).await;
-    for _ in 0..3 {
-        stack.script(PROFILE, Fault::DropBefore, 1);
+    for (fault, told) in [(Fault::DropBefore, r#""cause":"#), (errcode(45011), r#""errcode":45011"#)] {
+        let (stack, visitor, callback) = begun(QUERY).await;
+        stack.script(PROFILE, fault, 3);
+        assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
+        assert_eq!((profiles_read(&stack), exchanged(&stack).len(), sessions(&stack).len()), (3, 1, 1));
+        // It follows as soon as somebody asks.
+        let profile = visitor.shown().await.unwrap();
+        assert!(profile["nickname"].is_string(), "{profile}");
+        assert_eq!(profiles_read(&stack), 4);
+        let line = logged_in_line(stack).await;
+        assert!(line.contains(r#""level":"INFO""#) && line.contains(told), "{line}");
     }
-    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
-    assert_eq!((profiles_read(&stack), exchanged(&stack).len(), sessions(&stack).len()), (3, 1, 1));
-    // It follows as soon as somebody asks.
-    let profile = visitor.shown().await.unwrap();
-    assert!(profile["nickname"].is_string(), "{profile}");
-    assert_eq!(profiles_read(&stack), 4);
-    let line = logged_in_line(stack).await;
-    assert!(line.contains(r#""level":"INFO""#) && line.contains(r#""cause":"#), "{line}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_profile_that_wechat_does_not_give_now_is_named_in_the_log() {
-    let (stack, visitor, callback) = begun(QUERY).await;
-    for _ in 0..3 {
-        stack.simulator().knobs(|knobs| knobs.script(PROFILE, errcode(45011)));
-    }
-    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
-    let line = logged_in_line(stack).await;
-    assert!(line.contains(r#""level":"INFO""#) && line.contains(r#""errcode":45011"#), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,14 +59,6 @@ async fn a_foreign_page_learns_nothing() {
     assert_eq!((answer.status, allowances(&answer).len()), (403, 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_names_no_origin_is_answered_without_allowances() {
-    let (_stack, visitor) = logged_in().await.unwrap();
-    let answer = visitor.send(Visit::open(USERINFO).header("accept", "*/*")).await.unwrap();
-    assert_eq!((answer.status, allowances(&answer).len()), (200, 0));
-    assert_eq!(answer.header("vary"), Some("Origin, Accept, Accept-Language"));
-}
-
 /// Of every route that a script may ask.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preflight_is_answered_for_exact_origins_only() {

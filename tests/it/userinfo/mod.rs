@@ -161,22 +161,28 @@ async fn a_hostile_nickname_stays_text() {
     assert!(!page.contains("<script") && !page.contains("alert(\""), "{page}");
 }
 
+/// One on any of WeChat's hosts is, and is fetched with TLS.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_from_anywhere_else_is_not_in_the_page() {
     let stack = stack().await.unwrap();
     let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
-    for address in [
-        "https://evil.example/x.png",
-        "javascript:alert(1)",
-        "https://qlogo.cn.evil.example/",
-        "\" onerror=\"x",
+    for (told, shown, is_seen) in [
+        ("http://wx.qlogo.cn/mmopen/x/46", "https://wx.qlogo.cn/mmopen/x/46", true),
+        ("http://thirdwx.qlogo.cn/mmopen/x/0", "https://thirdwx.qlogo.cn/mmopen/x/0", true),
+        (AVATAR, AVATAR, true),
+        ("", "", false),
+        ("https://evil.example/x.png", "https://evil.example/x.png", false),
+        ("javascript:alert(1)", "javascript:alert(1)", false),
+        ("https://qlogo.cn.evil.example/", "https://qlogo.cn.evil.example/", false),
+        ("\" onerror=\"x", "\" onerror=\"x", false),
     ] {
-        let body = json!({ "openid": openid, "nickname": "小满", "headimgurl": address }).to_string();
+        let body = json!({ "openid": openid, "nickname": "小满", "headimgurl": told }).to_string();
         stack.script(PROFILE, raw(200, &body), 1);
         let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
-        assert_eq!(visitor.shown().await.unwrap()["headimgurl"], address);
+        assert_eq!(visitor.shown().await.unwrap()["headimgurl"], shown);
         let page = visitor.userinfo_page().await.unwrap().text();
-        assert!(page.contains("小满") && !page.contains("<img"), "{page}");
+        assert!(page.contains("小满") && page.contains("<img") == is_seen, "{page}");
+        assert!(!is_seen || page.contains(&format!("<img src=\"{shown}\"")), "{page}");
         assert!(!page.contains("evil") && !page.contains("onerror"), "{page}");
     }
 }
