@@ -8,7 +8,7 @@ use harness::{
     browser::Visit,
     database::attribute,
     functions::InvocationError,
-    places::{AUTHORIZE, EXCHANGE, LOGOUT, USERINFO, authorize_to},
+    places::{AUTHORIZE, EXCHANGE, LOGOUT, STABLE_TOKEN, USERINFO, authorize_to},
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP, errcode},
 };
 use http::Method;
@@ -299,7 +299,7 @@ async fn each_account_has_a_global_token_of_its_own() {
     let tokens: Vec<_> =
         stored.iter().map(|item| attribute(item, "id")).filter(|id| id.starts_with("app-token#")).collect();
     assert_eq!(tokens, ["app-token#wx0000000000000aa2", "app-token#wx0000000000000aaa"]);
-    assert_eq!(stack.requests("/cgi-bin/stable_token").len(), 2);
+    assert_eq!(stack.requests(STABLE_TOKEN).len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

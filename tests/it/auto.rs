@@ -3,11 +3,11 @@
 use harness::{
     Answer, Result, Stack, Visitor,
     database::attribute,
-    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, PROFILE, parameter},
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, CONSENT_PAGE, EXCHANGE, PROFILE, QR_PAGE, parameter},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, errcode},
 };
 use serde_json::Value;
-use simulator::{Consent, Denial, Fault, Outcome, Scripted};
+use simulator::{Consent, Denial, Fault, Outcome};
 
 use crate::desktop::desktop;
 use crate::support::{allow, only_session, stack, visited};
@@ -16,7 +16,7 @@ const AUTO: &str = "https://login.example.com/authorize?scope=auto";
 
 /// The scopes that WeChat was asked for, in order.
 fn scopes(stack: &Stack) -> Vec<String> {
-    let entries = stack.requests("/connect/oauth2/authorize");
+    let entries = stack.requests(CONSENT_PAGE);
     entries.iter().filter_map(|entry| entry.parameter("scope")).map(str::to_owned).collect()
 }
 
@@ -33,7 +33,7 @@ async fn the_person_is_not_asked_until_the_page_wants_it() {
 
     // The page's button: now WeChat asks, and whoever agrees is not asked to upgrade any more.
     let asked = visitor.browser.follow(before["upgrade_url"].as_str().unwrap()).await.unwrap();
-    assert_eq!(asked.last().unwrap().url.path(), "/connect/oauth2/authorize");
+    assert_eq!(asked.last().unwrap().url.path(), CONSENT_PAGE);
     assert_eq!(stack.simulator().ledger().last().unwrap().outcome, Outcome::Consent);
     allow(&stack);
     visitor.log_in_at(before["upgrade_url"].as_str().unwrap()).await.unwrap();
@@ -87,9 +87,7 @@ async fn a_profile_that_was_granted_and_is_out_of_reach_is_no_reason_to_ask_agai
     let stack = stack().await.unwrap();
     let visitor = desktop(&stack);
     // Neither at the callback nor when the page asks.
-    stack.simulator().knobs(|knobs| {
-        knobs.script(PROFILE, Scripted { times: 6, ..Fault::Html { status: 502 }.into() });
-    });
+    stack.script(PROFILE, Fault::Html { status: 502 }, 6);
     visitor.log_in_at(AUTO).await.unwrap();
     let without = visitor.shown().await.unwrap();
     assert_eq!((without.get("nickname"), without.get("upgrade_url")), (None, None), "{without}");
@@ -146,7 +144,7 @@ async fn a_fresh_login_by_qr_code_keeps_its_wishes_too() {
     assert_eq!(hops[0].location(), Some(fresh.as_str()));
     // There it waits for another scan: no loop, nothing silent.
     let last = hops.last().unwrap();
-    assert_eq!((last.url.path(), hops.len()), ("/connect/qrconnect", 3));
+    assert_eq!((last.url.path(), hops.len()), (QR_PAGE, 3));
     assert_eq!(parameter(last.url.as_str(), "lang"), "en");
 }
 

@@ -6,7 +6,8 @@
 use harness::{
     Options, Result, Stack,
     places::{
-        AUTHORIZE, COMPONENT_EXCHANGE, COMPONENT_REFRESH, EXCHANGE, FRESH_LOGIN, PROFILE, REFRESH, parameter,
+        AUTHORIZE, COMPONENT_EXCHANGE, COMPONENT_REFRESH, EXCHANGE, FRESH_LOGIN, PROFILE, QR_PAGE, REFRESH,
+        parameter,
     },
     secrets_manager::SecretsManager,
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, errcode},
@@ -120,7 +121,7 @@ async fn the_website_app_acts_for_itself() {
     assert!(stack.requests(COMPONENT_EXCHANGE).is_empty());
     let [exchange] = stack.requests(EXCHANGE).try_into().unwrap();
     assert_eq!(names(&exchange), ["appid", "secret", "code", "grant_type"]);
-    assert_eq!(stack.requests("/connect/qrconnect")[0].parameter("component_appid"), None);
+    assert_eq!(stack.requests(QR_PAGE)[0].parameter("component_appid"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

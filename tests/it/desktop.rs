@@ -4,7 +4,7 @@ use harness::{
     Answer, Failure, Options, Result, Stack, Visitor,
     browser::Visit,
     database::attribute,
-    places::{ARRIVAL, AUTHORIZE, EXCHANGE, FRESH_LOGIN, PROFILE, callback, parameter},
+    places::{ARRIVAL, AUTHORIZE, EXCHANGE, FRESH_LOGIN, PROFILE, QR_PAGE, callback, parameter},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, WECHAT_OPEN_URL},
 };
 use simulator::{Action, QrCode, QrProgress};
@@ -25,7 +25,7 @@ pub fn desktop(stack: &Stack) -> Visitor {
 pub async fn show(stack: &Stack, visitor: &Visitor, link: &str) -> Result<QrCode> {
     let hops = visitor.browser.follow(link).await?;
     let page = hops.last().ok_or_else(|| Failure::new("no answer"))?;
-    if page.url.path() != "/connect/qrconnect" || page.status != 200 {
+    if page.url.path() != QR_PAGE || page.status != 200 {
         return Err(Failure::new(format!("no QR code: {} {}", page.status, page.url)));
     }
     let state = parameter(page.url.as_str(), "state");
@@ -103,7 +103,7 @@ async fn whoever_scans_and_confirms_is_logged_in_with_profile_and_unionid() {
     assert_eq!((&shown["nickname"], &shown["scope"]), (&"周远".into(), &"snsapi_login".into()));
 
     let asked: Vec<_> = simulator.ledger().into_iter().map(|entry| entry.path).collect();
-    assert_eq!(asked, ["/connect/qrconnect", EXCHANGE, PROFILE]);
+    assert_eq!(asked, [QR_PAGE, EXCHANGE, PROFILE]);
     assert_eq!(stack.requests(EXCHANGE)[0].appid.as_deref(), Some(WEBSITE_APP));
     assert_eq!(stack.sessions().unwrap().len(), 1);
     assert!(visitor.browser.rejected_cookies().is_empty(), "{:?}", visitor.browser.rejected_cookies());

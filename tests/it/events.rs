@@ -12,10 +12,10 @@ use harness::{
     database::attribute,
     event::to_response,
     events::Event,
-    places::{EXCHANGE, SESSION_CLEARED},
+    places::{EXCHANGE, FRESH_LOGIN, SESSION_CLEARED},
+    stack::raw,
 };
 use serde_json::Value;
-use simulator::Fault;
 use web::reason::Reason;
 
 use crate::support::{assert_secured, text, title};
@@ -49,7 +49,6 @@ enum Answer {
 }
 
 const ME: &str = "https://www.example.com/me";
-const AGAIN: &str = "https://login.example.com/authorize?attempt=2";
 const INVALID: &str = "https://login.example.com/error?reason=invalid_request&id=";
 const DENIED: &str = "https://login.example.com/error?reason=access_denied&id=";
 const NOT_A_PAGE: &str = "https://login.example.com/error?reason=not_a_page&id=";
@@ -109,28 +108,28 @@ const ROWS: [(&str, Answer); 135] = [
     ("callback-denied-empty-code", Redirect(DENIED)),
     ("callback-denied-no-code", Redirect(DENIED)),
     ("callback-denied-no-cookie", Redirect(DENIED)),
-    ("callback-desktop", Fresh(AGAIN)),
+    ("callback-desktop", Fresh(FRESH_LOGIN)),
     ("callback-desktop-iframe", Redirect(NOT_A_PAGE)),
     ("callback-empty-state", Redirect(INVALID)),
     ("callback-iframe", Redirect(NOT_A_PAGE)),
     ("callback-image", Redirect(NOT_A_PAGE)),
-    ("callback-look-alike-cookie", Fresh(AGAIN)),
+    ("callback-look-alike-cookie", Fresh(FRESH_LOGIN)),
     ("callback-malformed-code", Redirect(INVALID)),
-    ("callback-malformed-cookie", Fresh(AGAIN)),
+    ("callback-malformed-cookie", Fresh(FRESH_LOGIN)),
     ("callback-malformed-state", Redirect(INVALID)),
     ("callback-missing-state", Redirect(INVALID)),
-    ("callback-no-cookie", Fresh(AGAIN)),
+    ("callback-no-cookie", Fresh(FRESH_LOGIN)),
     ("callback-no-query", Redirect(INVALID)),
-    ("callback-of-a-platform", Fresh(AGAIN)),
+    ("callback-of-a-platform", Fresh(FRESH_LOGIN)),
     ("callback-raw-quote", Page(400, title(Reason::InvalidRequest))),
     ("callback-state-too-long", Redirect(INVALID)),
-    ("callback-trailing-parameters-of-wechat", Fresh(AGAIN)),
-    ("callback-two-browser-cookies", Fresh(AGAIN)),
+    ("callback-trailing-parameters-of-wechat", Fresh(FRESH_LOGIN)),
+    ("callback-two-browser-cookies", Fresh(FRESH_LOGIN)),
     ("callback-two-codes", Redirect(INVALID)),
     ("callback-two-states", Redirect(INVALID)),
     ("callback-two-states-one-encoded", Redirect(INVALID)),
-    ("callback-unknown-state", Fresh(AGAIN)),
-    ("callback-unknown-state-with-session", Fresh(AGAIN)),
+    ("callback-unknown-state", Fresh(FRESH_LOGIN)),
+    ("callback-unknown-state-with-session", Fresh(FRESH_LOGIN)),
     ("logout-foreign-origin", Json(403, "origin_refused")),
     ("logout-form", Redirect("https://login.example.com/")),
     ("logout-form-foreign-origin", Json(403, "origin_refused")),
@@ -333,11 +332,8 @@ async fn the_callback_events_that_are_well_formed_log_in_once_their_login_is_sto
             "expires_at": { "N": (harness::time::now_seconds() + 60).to_string() },
         });
         stack.database().put(stack.table("LoginsTable").unwrap(), &login).unwrap();
-        stack.simulator().knobs(|knobs| {
-            let body = r#"{"access_token":"90_a","expires_in":7200,"refresh_token":"90_r","openid":"oA","scope":"snsapi_base"}"#;
-            let (status, content_type, body) = (200, "text/plain".to_owned(), body.to_owned());
-            knobs.script(EXCHANGE, Fault::Raw { status, content_type, body, latin1: false });
-        });
+        let body = r#"{"access_token":"90_a","expires_in":7200,"refresh_token":"90_r","openid":"oA","scope":"snsapi_base"}"#;
+        stack.script(EXCHANGE, raw(200, body), 1);
         let event = Event::all().unwrap().into_iter().find(|event| event.name == name).unwrap();
         let answer = stack.gateway().invoke("callback", &event.payload).await.unwrap();
         assert_eq!(answer["statusCode"], 303, "{answer}");

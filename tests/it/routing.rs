@@ -8,7 +8,7 @@ use harness::{
     Answer, Options, Stack, Visitor,
     browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
     database::attribute,
-    places::{AUTHORIZE, EXCHANGE},
+    places::{AUTHORIZE, CONSENT_PAGE, EXCHANGE, QR_PAGE},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
 };
 use simulator::Outcome;
@@ -51,8 +51,8 @@ use Way::{Account, OpenInWechat, QrCode, Refused};
 
 fn way(answer: &Answer) -> Way {
     match answer.redirect().unwrap().map(|url| url.path().to_owned()).as_deref() {
-        Some("/connect/oauth2/authorize") => Account,
-        Some("/connect/qrconnect") => QrCode,
+        Some(CONSENT_PAGE) => Account,
+        Some(QR_PAGE) => QrCode,
         Some(path) => panic!("{path}"),
         None if answer.status == 200 => OpenInWechat,
         None => {
@@ -113,7 +113,7 @@ async fn whoever_pretends_to_be_wechat_meets_wechats_own_refusal() {
     let visitor = desktop(&stack);
     let hops = visitor.browser.follow(&format!("{AUTHORIZE}?app=official_account")).await.unwrap();
     let last = hops.last().unwrap();
-    assert_eq!(last.url.path(), "/connect/oauth2/authorize");
+    assert_eq!(last.url.path(), CONSENT_PAGE);
     assert!(last.text().contains("请在微信客户端打开链接"), "{}", last.text());
     assert!(stack.requests(EXCHANGE).is_empty());
 }

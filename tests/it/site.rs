@@ -2,7 +2,11 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use form_urlencoded::Serializer;
-use harness::{Answer, Options, Stack, stack::PAGE_ORIGIN};
+use harness::{
+    Answer, Options, Stack,
+    places::LOGOUT,
+    stack::{PAGE_ORIGIN, PUBLIC_URL},
+};
 use login::Digest;
 use web::language::Language;
 use web::reason::Reason;
@@ -76,11 +80,7 @@ async fn the_front_page_offers_the_way_out_to_who_has_logged_in() {
     // Without it the browser would send `Origin: null` along with the form, and the logout refuse it.
     assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
     // The form does what it says.
-    let out = visitor
-        .browser
-        .post_form("https://login.example.com/logout", "https://login.example.com")
-        .await
-        .unwrap();
+    let out = visitor.browser.post_form(LOGOUT, PUBLIC_URL).await.unwrap();
     assert_eq!((out.status, out.location()), (303, Some(HOME)));
     assert_eq!(visitor.session(), None);
 }

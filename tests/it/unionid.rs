@@ -15,7 +15,7 @@ mod trouble;
 use harness::{
     Options, Stack, Visitor,
     database::attribute,
-    places::{AUTHORIZE, FOLLOWER, STABLE_TOKEN},
+    places::{AUTHORIZE, CONSENT_PAGE, EXCHANGE, FOLLOWER, STABLE_TOKEN},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
 };
 use serde_json::Value;
@@ -64,7 +64,7 @@ async fn a_follower_is_known_by_unionid_without_being_asked() {
     let stack = silent_unionid().await;
     assert_eq!(unionid_of(&stack, "lin").await, right(&stack, "lin"));
     let paths: Vec<_> = stack.simulator().ledger().into_iter().map(|entry| entry.path).collect();
-    assert_eq!(paths, ["/connect/oauth2/authorize", "/sns/oauth2/access_token", STABLE_TOKEN, FOLLOWER]);
+    assert_eq!(paths, [CONSENT_PAGE, EXCHANGE, STABLE_TOKEN, FOLLOWER]);
     let fetched = &stack.requests(STABLE_TOKEN)[0];
     assert_eq!((fetched.method.as_str(), fetched.query.len()), ("POST", 0));
     for (name, value) in [

@@ -3,7 +3,7 @@
 
 use harness::{
     Options, Stack,
-    places::{ARRIVAL, AUTHORIZE, EXCHANGE, FRESH_LOGIN},
+    places::{ARRIVAL, AUTHORIZE, CONSENT_PAGE, EXCHANGE, FRESH_LOGIN},
     stack::{errcode, raw},
 };
 use simulator::{Fault, Snapshot};
@@ -73,7 +73,7 @@ async fn a_redirect_of_wechats_is_not_followed() {
     let (stack, location) = login_with(Fault::Redirect { location: "/sns/userinfo".to_owned() }).await;
     assert_eq!(location, FRESH_LOGIN);
     let asked: Vec<_> = stack.simulator().ledger().into_iter().map(|entry| entry.path).collect();
-    assert_eq!(asked, ["/connect/oauth2/authorize", EXCHANGE]);
+    assert_eq!(asked, [CONSENT_PAGE, EXCHANGE]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

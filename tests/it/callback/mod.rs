@@ -20,7 +20,7 @@ use harness::{
     Answer, Stack, Visitor,
     browser::Visit,
     database::attribute,
-    places::{ARRIVAL, AUTHORIZE, EXCHANGE, USERINFO},
+    places::{ARRIVAL, AUTHORIZE, CONSENT_PAGE, EXCHANGE, PROFILE, USERINFO},
     stack::PAGE_ORIGIN,
 };
 use serde_json::Value;
@@ -102,10 +102,7 @@ mod whole {
         let (stack, visitor) = visited().await.unwrap();
         let hops = visitor.browser.follow(AUTHORIZE).await.unwrap();
         let places: Vec<_> = hops.iter().map(|hop| (hop.status, hop.url.path())).collect();
-        assert_eq!(
-            places,
-            [(302, "/authorize"), (302, "/connect/oauth2/authorize"), (303, "/callback"), (200, "/me")]
-        );
+        assert_eq!(places, [(302, "/authorize"), (302, CONSENT_PAGE), (303, "/callback"), (200, "/me")]);
         assert_eq!(openid(&visitor).await, Some(stack.simulator().openid("lin", OFFICIAL_ACCOUNT)));
         assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
         assert_eq!(guards(&stack)[0]["outcome"]["S"], "done");
@@ -125,7 +122,7 @@ mod whole {
         assert_eq!(profile["nickname"], nickname);
         assert_eq!(profile["unionid"], stack.simulator().unionid("lin", OFFICIAL_ACCOUNT).unwrap());
         let asked: Vec<_> = stack.simulator().ledger().into_iter().map(|entry| entry.path).collect();
-        assert_eq!(asked, ["/connect/oauth2/authorize", EXCHANGE, "/sns/userinfo"]);
+        assert_eq!(asked, [CONSENT_PAGE, EXCHANGE, PROFILE]);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use harness::{
     Options, Stack,
     binaries::workspace,
-    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE},
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, STABLE_TOKEN},
     proxy::{Call, Item, Kind},
     stack::{OFFICIAL_ACCOUNT, errcode},
     template::Template,
@@ -66,12 +66,11 @@ fn list(value: &Value) -> Vec<&Value> {
 
 /// Everything that makes a function call DynamoDB.
 async fn every_path(stack: &Stack) {
-    let simulator = stack.simulator();
     let token = format!("app-token#{OFFICIAL_ACCOUNT}");
 
     // The app's token: it cannot be had, then it can.
     let visitor = stack.visitor("lin");
-    simulator.knobs(|knobs| knobs.script("/cgi-bin/stable_token", errcode(40164)));
+    stack.script(STABLE_TOKEN, errcode(40164), 1);
     visitor.log_in().await.unwrap();
     stack.database().delete(stack.table("SessionsTable").unwrap(), &token).unwrap();
     visitor.log_in().await.unwrap();
@@ -83,7 +82,7 @@ async fn every_path(stack: &Stack) {
     assert_eq!(visitor.userinfo().await.unwrap().status, 200);
 
     // A code that WeChat refuses; an owner, a foreigner with cookie and one without; a denial.
-    simulator.knobs(|knobs| knobs.script(EXCHANGE, errcode(40029)));
+    stack.script(EXCHANGE, errcode(40029), 1);
     visitor.log_in().await.unwrap();
     let callback = visitor.come_back(AUTHORIZE).await.unwrap();
     let foreigner = stack.visitor("lin");

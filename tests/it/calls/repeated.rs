@@ -87,9 +87,7 @@ async fn a_single_write_that_meets_a_transaction_is_made_again() {
         proxy.inject(Rule::at(kind, Fault::Conflict).times(2));
     }
     let visitor = stack.visitor("lin");
-    stack.simulator().knobs(|knobs| {
-        knobs.script(EXCHANGE, errcode(40029));
-    });
+    stack.script(EXCHANGE, errcode(40029), 1);
     visitor.browser.follow(AUTHORIZE_PROFILE).await.unwrap();
     assert_eq!(visitor.userinfo().await.unwrap().status, 200);
     assert_eq!(visitor.log_out().await.unwrap().status, 303);
