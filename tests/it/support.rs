@@ -185,12 +185,21 @@ pub use harness::{
 
 /// Logs this browser in, silently.
 pub async fn log_in(browser: &Browser) -> Result<Vec<Answer>> {
-    browser.follow(AUTHORIZE).await
+    log_in_at(browser, AUTHORIZE).await
 }
 
 /// Logs this browser in with its profile; the stack has to [`allow`] it.
 pub async fn log_in_with_profile(browser: &Browser) -> Result<Vec<Answer>> {
-    browser.follow(AUTHORIZE_PROFILE).await
+    log_in_at(browser, AUTHORIZE_PROFILE).await
+}
+
+async fn log_in_at(browser: &Browser, link: &str) -> Result<Vec<Answer>> {
+    let hops = browser.follow(link).await?;
+    let is_there = hops.last().is_some_and(|hop| hop.url.as_str().starts_with(PAGE_ORIGIN));
+    if is_there && browser.cookie(SESSION_COOKIE).is_some() {
+        return Ok(hops);
+    }
+    Err(Failure::new(format!("no login: {:?}", hops.last().map(|hop| hop.url.as_str()))))
 }
 
 /// Asks who is logged in, as a script on the team's page does.
