@@ -108,6 +108,16 @@ async fn the_browser_the_apps_and_the_wish_decide_the_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn desktop_wechat_logs_in_silently_as_a_phone_does() {
+    let stack = stack().await.unwrap();
+    for agent in [DESKTOP_WECHAT, MAC_WECHAT] {
+        let visitor = stack.visitor("lin").with_user_agent(agent);
+        visitor.log_in().await.unwrap();
+        assert_eq!(visitor.logged_in_as().await.unwrap(), Some(visitor.openid()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_pretends_to_be_wechat_meets_wechats_own_refusal() {
     let stack = stack().await.unwrap();
     let visitor = desktop(&stack);

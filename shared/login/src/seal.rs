@@ -7,7 +7,7 @@
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf;
 
-/// What [`seal`](self) makes: a blob that is good for nothing without the secret it was sealed with.
+/// What sealing makes: a blob that is good for nothing without the secret it was sealed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed(Vec<u8>);
 

@@ -61,7 +61,7 @@ pub enum Claimed {
         used_in: Digest,
     },
     /// The login belongs to another browser; nothing was changed. The code is still to be
-    /// [spent](Store::spend_code).
+    /// [spent](Logins::spend_code).
     Foreign(PendingLogin),
     /// The login is over; nothing was changed.
     Expired(PendingLogin),
