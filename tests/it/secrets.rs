@@ -6,17 +6,17 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::Credentials;
 use harness::{
     Options, Stack,
-    browser::Browser,
+    deployment::app_secrets,
+    places::{AUTHORIZE, EXCHANGE},
     secrets_manager::{ARN, SecretsManager},
-    stack::{OFFICIAL_ACCOUNT, app_secrets},
+    stack::OFFICIAL_ACCOUNT,
+    visitor::{Visitor, callback_of},
 };
 use login::time::Timestamp;
 use secrets::{Secrets, SecretsError, SecretsSource};
 use serde_json::json;
 use simulator::{Settings, Simulator};
 use wechat::AppId;
-
-use crate::support::{AUTHORIZE, EXCHANGE, callback_of, log_in, requests, sessions};
 
 async fn stack(secrets: &SecretsManager) -> Stack {
     Stack::start(secrets.hold(Options::default(), "APP_SECRETS")).await.unwrap()
@@ -27,8 +27,8 @@ fn right() -> String {
 }
 
 /// Where a login that fails leads, without the correlation id.
-async fn fail(browser: &Browser) -> String {
-    let hops = browser.follow(AUTHORIZE).await.unwrap();
+async fn fail(visitor: &Visitor) -> String {
+    let hops = visitor.follow(AUTHORIZE).await.unwrap();
     let last = hops.last().unwrap();
     assert!(last.header("x-correlation-id").is_some_and(|id| !id.is_empty()));
     callback_of(&hops).unwrap();
@@ -39,13 +39,13 @@ async fn fail(browser: &Browser) -> String {
 async fn a_function_without_its_secrets_starts_and_asks_again() {
     let secrets = SecretsManager::start().await.unwrap();
     let stack = stack(&secrets).await;
-    let browser = stack.browser();
-    assert_eq!(fail(&browser).await, "503 /error reason=service_unavailable");
+    let visitor = stack.visitor("lin");
+    assert_eq!(fail(&visitor).await, "503 /error reason=service_unavailable");
     // The login can still be finished: nothing was claimed, nothing sent.
-    assert!(requests(&stack, EXCHANGE).is_empty());
+    assert!(stack.requests(EXCHANGE).is_empty());
     let asked = secrets.reads();
     secrets.put(right());
-    log_in(&browser).await.unwrap();
+    visitor.log_in().await.unwrap();
     assert_eq!(secrets.reads(), asked + 1);
     assert_eq!(stack.functions().cold_starts("callback"), 1);
 }
@@ -56,7 +56,7 @@ async fn a_role_without_the_permission_is_named_in_the_log() {
     secrets.put(right());
     secrets.deny();
     let stack = stack(&secrets).await;
-    assert_eq!(fail(&stack.browser()).await, "503 /error reason=service_unavailable");
+    assert_eq!(fail(&stack.visitor("lin")).await, "503 /error reason=service_unavailable");
     let log = stack.stop().await.text();
     let line = log.lines().find(|line| line.contains(r#""outcome":"secrets_unavailable""#)).unwrap();
     assert!(line.contains(r#""cause":"the app secrets could not be read: AccessDeniedException""#), "{line}");
@@ -69,12 +69,12 @@ async fn secrets_are_read_once_and_kept() {
     secrets.put(right());
     let stack = stack(&secrets).await;
     for _ in 0..3 {
-        log_in(&stack.browser()).await.unwrap();
+        stack.visitor("lin").log_in().await.unwrap();
     }
     assert_eq!(secrets.reads(), 1);
     // What is kept needs nobody.
     secrets.go_away();
-    log_in(&stack.browser()).await.unwrap();
+    stack.visitor("lin").log_in().await.unwrap();
     assert_eq!(secrets.reads(), 1);
 }
 
@@ -83,13 +83,13 @@ async fn a_secret_that_was_rotated_is_read_again_and_costs_one_round() {
     let secrets = SecretsManager::start().await.unwrap();
     secrets.put(json!({ OFFICIAL_ACCOUNT: "of yesterday" }).to_string());
     let stack = stack(&secrets).await;
-    let browser = stack.browser();
-    assert_eq!(fail(&browser).await, "503 /error reason=misconfigured");
+    let visitor = stack.visitor("lin");
+    assert_eq!(fail(&visitor).await, "503 /error reason=misconfigured");
     let asked = secrets.reads();
     secrets.put(right());
-    log_in(&browser).await.unwrap();
+    visitor.log_in().await.unwrap();
     assert_eq!(secrets.reads(), asked + 1);
-    assert_eq!(sessions(&stack).unwrap().len(), 1);
+    assert_eq!(stack.sessions().unwrap().len(), 1);
     assert!(stack.stop().await.text().contains(r#""outcome":"credentials_rotated""#));
 }
 
@@ -99,11 +99,11 @@ async fn what_is_no_object_of_secrets_is_a_wrong_configuration() {
     let stack = stack(&secrets).await;
     for text in ["", "secret", "[]", r#"{"wx0000000000000aaa":7}"#, "{}"] {
         secrets.put(text);
-        assert_eq!(fail(&stack.browser()).await, "503 /error reason=misconfigured", "{text}");
+        assert_eq!(fail(&stack.visitor("lin")).await, "503 /error reason=misconfigured", "{text}");
     }
-    assert!(requests(&stack, EXCHANGE).is_empty());
+    assert!(stack.requests(EXCHANGE).is_empty());
     secrets.put(right());
-    log_in(&stack.browser()).await.unwrap();
+    stack.visitor("lin").log_in().await.unwrap();
 }
 
 /// By the clock that the secrets are given: a quarter of an hour is not waited for.

@@ -4,12 +4,11 @@ use harness::{
     Answer, Browser, Failure, Options, Result, Stack, Visitor,
     browser::Visit,
     logs::Line,
-    places::{AUTHORIZE_PROFILE, BROWSER_COOKIE, SESSION_COOKIE},
-    stack::PAGE_ORIGIN,
+    places::{BROWSER_COOKIE, SESSION_COOKIE},
 };
 use http::HeaderMap;
 use serde_json::Value;
-use simulator::{Consent, Entry};
+use simulator::Consent;
 use web::{language::Language, reason::Reason};
 
 /// What every answer carries, whatever it is; the three that a page may choose are not among them.
@@ -174,47 +173,6 @@ pub fn event_without_origin(browser: &Browser, method: &str, path: &str) -> Valu
         },
         "isBase64Encoded": false,
     })
-}
-
-// What tests share that have no visitor yet.
-pub use harness::{
-    database::attribute,
-    places::{AUTHORIZE, EXCHANGE, LOGOUT, USERINFO},
-    visitor::callback_of,
-};
-
-/// Logs this browser in, silently.
-pub async fn log_in(browser: &Browser) -> Result<Vec<Answer>> {
-    log_in_at(browser, AUTHORIZE).await
-}
-
-/// Logs this browser in with its profile; the stack has to [`allow`] it.
-pub async fn log_in_with_profile(browser: &Browser) -> Result<Vec<Answer>> {
-    log_in_at(browser, AUTHORIZE_PROFILE).await
-}
-
-async fn log_in_at(browser: &Browser, link: &str) -> Result<Vec<Answer>> {
-    let hops = browser.follow(link).await?;
-    let is_there = hops.last().is_some_and(|hop| hop.url.as_str().starts_with(PAGE_ORIGIN));
-    if is_there && browser.cookie(SESSION_COOKIE).is_some() {
-        return Ok(hops);
-    }
-    Err(Failure::new(format!("no login: {:?}", hops.last().map(|hop| hop.url.as_str()))))
-}
-
-/// Asks who is logged in, as a script on the team's page does.
-pub async fn userinfo(browser: &Browser) -> Result<Answer> {
-    browser.fetch(USERINFO, PAGE_ORIGIN).await
-}
-
-/// The requests to one of WeChat's endpoints, in order.
-pub fn requests(stack: &Stack, path: &str) -> Vec<Entry> {
-    stack.requests(path)
-}
-
-/// The items of the table of sessions.
-pub fn sessions(stack: &Stack) -> Result<Vec<Value>> {
-    stack.sessions()
 }
 
 /// The heading of the page of a reason, in the language of who names none.

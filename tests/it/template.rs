@@ -18,19 +18,20 @@ mod pattern;
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::{
-    Options, Stack, binaries::workspace, browser::Visit, events::Event, logs::Logs, stack::PAGE_ORIGIN,
+    Options, Stack,
+    binaries::workspace,
+    events::Event,
+    logs::Logs,
+    places::{AUTHORIZE, EXCHANGE},
     template::Template,
+    visitor::callback_of,
 };
-use http::Method;
 use serde_json::{Value, json};
 use simulator::{Consent, Denial, Fault};
 use tokio::net::TcpListener;
 use wechat::errcode::{KNOWN, Reaction};
 
-use crate::support::{
-    AUTHORIZE, EXCHANGE, LOGOUT, USERINFO, allow, callback_of, log_in, log_in_with_profile, requests, stack,
-    userinfo,
-};
+use crate::support::{allow, stack};
 use outcomes::{Level, functions};
 use pattern::Pattern;
 
@@ -144,13 +145,13 @@ async fn the_filters_count_what_happened() {
     let stack = stack().await.unwrap();
     allow(&stack);
     // Three logins, of which one is repeated and one opened by a stranger.
-    let browser = stack.browser();
-    let callback = callback_of(&log_in(&browser).await.unwrap()).unwrap();
-    log_in_with_profile(&browser).await.unwrap();
-    let other = stack.browser();
-    let repeated = callback_of(&log_in(&other).await.unwrap()).unwrap();
-    assert_eq!(other.get(&repeated).await.unwrap().status, 303);
-    stack.browser().get(&callback).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let callback = callback_of(&visitor.log_in().await.unwrap()).unwrap();
+    visitor.log_in_with_profile().await.unwrap();
+    let other = stack.visitor("lin");
+    let repeated = callback_of(&other.log_in().await.unwrap()).unwrap();
+    assert_eq!(other.call_back(&repeated).await.unwrap().status, 303);
+    stack.visitor("lin").call_back(&callback).await.unwrap();
     // One is declined.
     stack.simulator().knobs(|knobs| {
         knobs.consent = Consent::Deny;
@@ -161,12 +162,10 @@ async fn the_filters_count_what_happened() {
     refuse_with(&stack, 40013);
     stack.browser().follow(AUTHORIZE).await.unwrap();
     refuse_with(&stack, -1);
-    let unlucky = stack.browser();
-    let begun = unlucky.get(AUTHORIZE).await.unwrap().redirect().unwrap().unwrap();
-    let back = unlucky.get(begun.as_str()).await.unwrap().redirect().unwrap().unwrap();
-    unlucky.get(back.as_str()).await.unwrap();
+    let unlucky = stack.visitor("lin");
+    unlucky.call_back(&unlucky.come_back(AUTHORIZE).await.unwrap()).await.unwrap();
     // Who is logged in is asked, and what nobody can read is sent.
-    userinfo(&browser).await.unwrap();
+    visitor.userinfo().await.unwrap();
     for event in Event::all().unwrap() {
         if event.name.ends_with("-raw-quote") {
             stack.gateway().invoke(event.function, &event.payload).await.unwrap();
@@ -192,14 +191,14 @@ async fn the_filters_count_what_happened() {
     ] {
         assert_eq!(count(&filters, metric, &lines), expected, "{metric}: {lines:#?}");
     }
-    assert_eq!(requests(&stack, EXCHANGE).len(), 5);
+    assert_eq!(stack.requests(EXCHANGE).len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_says_how_long_wechat_took_if_it_was_asked() {
     let stack = stack().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.delay_milliseconds.insert(EXCHANGE.to_owned(), 300));
-    log_in(&stack.browser()).await.unwrap();
+    stack.visitor("lin").log_in().await.unwrap();
     let lines = lines(&stack.stop().await);
     let of = |function: &str| {
         let found = lines.iter().find(|(name, line)| name == function && line["message"] == "request");
@@ -222,10 +221,8 @@ async fn every_errcode_that_is_a_matter_of_configuration_sets_off_the_alarm() {
     let mut expected = 0;
     for (errcode, reaction) in codes {
         refuse_with(&stack, errcode);
-        let browser = stack.browser();
-        let begun = browser.get(AUTHORIZE).await.unwrap().redirect().unwrap().unwrap();
-        let back = browser.get(begun.as_str()).await.unwrap().redirect().unwrap().unwrap();
-        browser.get(back.as_str()).await.unwrap();
+        let visitor = stack.visitor("lin");
+        visitor.call_back(&visitor.come_back(AUTHORIZE).await.unwrap()).await.unwrap();
         expected += usize::from(reaction == Reaction::Configuration);
     }
     assert!(expected > 20, "{expected}");
@@ -265,16 +262,16 @@ async fn what_is_logged_is_listed_at_its_level() {
         refuse_with(&usual, errcode);
         usual.browser().follow(AUTHORIZE).await.unwrap();
     }
-    let browser = usual.browser();
-    let callback = callback_of(&log_in_with_profile(&browser).await.unwrap()).unwrap();
-    browser.get(&callback).await.unwrap();
-    userinfo(&browser).await.unwrap();
+    let visitor = usual.visitor("lin");
+    let callback = callback_of(&visitor.log_in_with_profile().await.unwrap()).unwrap();
+    visitor.call_back(&callback).await.unwrap();
+    visitor.userinfo().await.unwrap();
     usual.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = true);
-    userinfo(&browser).await.unwrap();
+    visitor.userinfo().await.unwrap();
     usual.browser().follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await.unwrap();
-    browser.send(Visit::fetch(Method::DELETE, USERINFO, PAGE_ORIGIN)).await.unwrap();
-    browser.get(&callback).await.unwrap();
-    usual.browser().post_form(LOGOUT, PAGE_ORIGIN).await.unwrap();
+    visitor.erase().await.unwrap();
+    visitor.call_back(&callback).await.unwrap();
+    usual.visitor("lin").log_out().await.unwrap();
 
     let mut seen = BTreeSet::new();
     for stack in [&usual, &without_tables, &without_secret] {

@@ -11,7 +11,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
-use harness::{Failure, Result, binaries::workspace, database::Database, template::Template};
+use harness::{
+    Failure, Result,
+    binaries::workspace,
+    database::{Database, attribute},
+    template::Template,
+};
 use login::Digest;
 use login::pending::{BrowserSecret, ClaimId, CodeId, LoginRequest, PendingLogin, State};
 use login::return_to::StoredReturnTo;
@@ -20,8 +25,6 @@ use serde_json::{Value, json};
 use store::{Error, Store};
 use tokio::net::TcpListener;
 use wechat::{AppId, AuthorizationCode, Lang, Scope};
-
-use crate::support::attribute;
 
 /// When everything here happens: conditions are given the time, they do not read it.
 const NOW: Timestamp = Timestamp::from_epoch_seconds(1_800_000_000);
