@@ -172,6 +172,11 @@ impl Template {
             .map(|(logical_id, resource)| (logical_id.clone(), &resource["Properties"]))
     }
 
+    /// The parameters, by name.
+    pub fn parameters(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0["Parameters"].as_object().into_iter().flatten()
+    }
+
     /// A value as a deployment with default parameters has it, if this file alone tells.
     fn resolve(&self, value: &Value) -> Option<String> {
         match value {

@@ -7,6 +7,7 @@ use std::{
 
 use harness::template::Template;
 use serde_json::{Value, json};
+use wechat::AppId;
 
 use super::{FIELDS, alarmed, filters, groups, namespace, outcomes, template};
 
@@ -205,6 +206,24 @@ fn no_warning_about_the_api_fails_a_deployment() {
     for (id, api) in apis {
         assert_eq!(api["FailOnWarnings"], Value::Null, "{id}");
         assert_eq!(api["Auth"], json!({ "EnableIamAuthorizer": false }), "{id}");
+    }
+}
+
+/// A value that the template takes and a function refuses would deploy, and log nobody in.
+#[test]
+fn an_appid_is_the_same_to_the_template_and_to_the_functions() {
+    let template = template();
+    let appids = template.parameters().filter(|(name, _)| name.ends_with("AppId"));
+    let patterns: BTreeSet<_> =
+        appids.map(|(_, parameter)| parameter["AllowedPattern"].as_str().unwrap()).collect();
+    assert_eq!(patterns, BTreeSet::from(["^(wx[0-9a-f]{16})?$", "^wx[0-9a-f]{16}$"]));
+    for (text, is_one) in [
+        ("wx0123456789abcdef", true),
+        ("wx0123456789abcdeg", false),
+        ("wx0123456789ABCDEF", false),
+        ("wx0", false),
+    ] {
+        assert_eq!(AppId::parse(text).is_some(), is_one, "{text}");
     }
 }
 
