@@ -118,15 +118,9 @@ impl Visit {
     }
 
     /// The same with a header of the test's own; it replaces the browser's.
-    ///
-    /// # Panics
-    ///
-    /// When the name or the value cannot be a header.
-    #[expect(clippy::expect_used, reason = "a test gives constants")]
     #[must_use]
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        let value = HeaderValue::from_str(value).expect("a header's value");
-        self.headers.insert(HeaderName::from_static(name), value);
+        insert(&mut self.headers, name, value);
         self
     }
 
@@ -195,15 +189,9 @@ impl Browser {
     }
 
     /// The same browser, sending one header more with every request, which no page could.
-    ///
-    /// # Panics
-    ///
-    /// When the name or the value cannot be a header.
-    #[expect(clippy::expect_used, reason = "a test gives constants")]
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
-        let value = HeaderValue::from_str(value).expect("a header's value");
-        self.headers.insert(HeaderName::from_static(name), value);
+        insert(&mut self.headers, name, value);
         self
     }
 
@@ -387,6 +375,11 @@ impl Browser {
     pub fn advance(&self, by: Duration) {
         lock(&self.jar).advance(by);
     }
+}
+
+#[expect(clippy::expect_used, reason = "a test gives constants")]
+fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    headers.insert(name, value.parse().expect("a header's value"));
 }
 
 impl Answer {

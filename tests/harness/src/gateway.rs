@@ -1,6 +1,7 @@
 //! API Gateway's HTTP API: a listener, the template's routes, and the functions behind them.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -9,13 +10,14 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Json, Router,
     body::{Body, to_bytes},
     extract::{ConnectInfo, Request, State},
-    http::{Response, StatusCode, header},
+    http::{Response, StatusCode},
+    response::IntoResponse,
 };
-use serde_json::Value;
-use tokio::{net::TcpListener, sync::oneshot};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     Result,
@@ -32,7 +34,7 @@ const LARGEST_BODY: usize = 10 * 1024 * 1024;
 pub struct Gateway {
     address: SocketAddr,
     functions: Functions,
-    _stop: oneshot::Sender<()>,
+    _serving: JoinSet<io::Result<()>>,
 }
 
 struct Served {
@@ -62,15 +64,8 @@ impl Gateway {
         let served = Arc::new(Served { routes, functions: functions.clone(), requests: AtomicU64::new(0) });
         let application = Router::new().fallback(answer).with_state(served);
         let service = application.into_make_service_with_connect_info::<SocketAddr>();
-        let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(async move {
-            let serve = axum::serve(listener, service);
-            tokio::select! {
-                _ = serve => {}
-                _ = stopped => {}
-            }
-        });
-        Ok(Self { address, functions, _stop: stop })
+        let serving = JoinSet::from_iter([async move { axum::serve(listener, service).await }]);
+        Ok(Self { address, functions, _serving: serving })
     }
 
     /// Where it listens, for plain HTTP.
@@ -135,11 +130,7 @@ async fn answer(
 
 /// The gateway's own answers.
 fn message(status: StatusCode, text: &str) -> Response<Body> {
-    let mut response = Response::new(serde_json::json!({ "message": text }).to_string().into());
-    *response.status_mut() = status;
-    let kind = header::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
+    (status, Json(json!({ "message": text }))).into_response()
 }
 
 /// The route of a request: one that names its path before one with a parameter, one that names

@@ -25,11 +25,9 @@ mod fault;
 mod line;
 
 use std::{
+    io,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -38,11 +36,13 @@ use axum::{
     body::{Body, Bytes},
     extract::{ConnectInfo, DefaultBodyLimit, State},
     http::{HeaderMap, Response, StatusCode, header},
+    response::IntoResponse,
 };
 use simulator::Broken;
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -62,7 +62,7 @@ pub struct Proxy(Arc<Running>);
 struct Running {
     address: SocketAddr,
     shared: Arc<Shared>,
-    _stop: oneshot::Sender<()>,
+    _serving: JoinSet<io::Result<()>>,
 }
 
 /// What the requests share.
@@ -110,15 +110,9 @@ impl Proxy {
         });
         let router =
             Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&shared));
-        let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(async move {
-            let serve = axum::serve(listener, router.into_make_service_with_connect_info::<Line>());
-            tokio::select! {
-                _ = serve => {}
-                _ = stopped => {}
-            }
-        });
-        Ok(Self(Arc::new(Running { address, shared, _stop: stop })))
+        let service = router.into_make_service_with_connect_info::<Line>();
+        let serving = JoinSet::from_iter([async move { axum::serve(listener, service).await }]);
+        Ok(Self(Arc::new(Running { address, shared, _serving: serving })))
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` is to be set to.
@@ -212,7 +206,7 @@ impl Shared {
         let tick = lock(&self.record).tick();
         self.note(index, |call| {
             call.answered = Some(tick);
-            call.is_abandoned = caller.has_hung_up.load(Ordering::SeqCst);
+            call.is_abandoned = caller.is_closed();
             call.status = status;
         });
     }
@@ -284,23 +278,8 @@ impl Shared {
     }
 }
 
-/// Who waits for an answer.
-#[derive(Clone, Default)]
-struct Caller {
-    has_hung_up: Arc<AtomicBool>,
-}
-
-/// Lives as long as the caller waits: the server drops it with the rest of a request whose connection has
-/// ended.
-struct Waits {
-    caller: Caller,
-}
-
-impl Drop for Waits {
-    fn drop(&mut self) {
-        self.caller.has_hung_up.store(true, Ordering::SeqCst);
-    }
-}
+/// Who waits for an answer; closed once nobody does.
+type Caller = oneshot::Sender<()>;
 
 fn whole(response: Response<Bytes>) -> Response<Body> {
     response.map(Body::from)
@@ -312,8 +291,8 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let caller = Caller::default();
-    let waits = Waits { caller: caller.clone() };
+    // The server drops `waits` with the rest of a request whose connection has ended.
+    let (caller, waits) = oneshot::channel();
     // A task of its own, because a service finishes what its caller no longer waits for.
     let handled = tokio::spawn(shared.handle(headers, body, caller)).await;
     drop(waits);
@@ -321,9 +300,8 @@ async fn answer(
         Ok(Some(response)) => response,
         Ok(None) | Err(_) => {
             line.cut();
-            let mut unseen = Response::new(Body::empty());
-            *unseen.status_mut() = StatusCode::BAD_GATEWAY;
-            unseen
+            // Nobody sees it.
+            StatusCode::BAD_GATEWAY.into_response()
         }
     }
 }

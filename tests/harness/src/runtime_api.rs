@@ -7,6 +7,7 @@
 
 use std::{
     collections::HashMap,
+    io,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -16,7 +17,7 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
+    task::JoinSet,
 };
 
 use crate::{Result, lock, time};
@@ -117,7 +119,7 @@ type Registry = Arc<Mutex<HashMap<u64, Arc<Counter>>>>;
 pub struct RuntimeApi {
     address: SocketAddr,
     registry: Registry,
-    _stop: oneshot::Sender<()>,
+    _serving: JoinSet<io::Result<()>>,
 }
 
 impl RuntimeApi {
@@ -138,15 +140,8 @@ impl RuntimeApi {
             .route("/worker/{worker}/2018-06-01/runtime/init/error", post(init_error))
             .layer(DefaultBodyLimit::max(LARGEST_ANSWER))
             .with_state(Arc::clone(&registry));
-        let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(async move {
-            let serve = axum::serve(listener, router);
-            tokio::select! {
-                _ = serve => {}
-                _ = stopped => {}
-            }
-        });
-        Ok(Self { address, registry, _stop: stop })
+        let serving = JoinSet::from_iter([async move { axum::serve(listener, router).await }]);
+        Ok(Self { address, registry, _serving: serving })
     }
 
     /// What a process is to be given as `AWS_LAMBDA_RUNTIME_API`. Lambda names no scheme, but the
@@ -249,13 +244,9 @@ fn diagnostic(body: &[u8]) -> Value {
 }
 
 fn accepted() -> Response {
-    json(StatusCode::ACCEPTED, &json!({ "status": "OK" }))
+    (StatusCode::ACCEPTED, Json(json!({ "status": "OK" }))).into_response()
 }
 
 fn refusal(status: StatusCode, kind: &str) -> Response {
-    json(status, &json!({ "errorType": kind, "errorMessage": kind }))
-}
-
-fn json(status: StatusCode, body: &Value) -> Response {
-    (status, [("content-type", "application/json")], body.to_string()).into_response()
+    (status, Json(json!({ "errorType": kind, "errorMessage": kind }))).into_response()
 }

@@ -5,6 +5,7 @@
 //! away.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -18,7 +19,7 @@ use axum::{
     routing::post,
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{Options, Result, lock};
 
@@ -29,7 +30,7 @@ pub const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:wech
 pub struct SecretsManager {
     address: SocketAddr,
     secret: Arc<Mutex<Secret>>,
-    _stop: oneshot::Sender<()>,
+    _serving: JoinSet<io::Result<()>>,
 }
 
 #[derive(Default)]
@@ -50,15 +51,8 @@ impl SecretsManager {
         let address = listener.local_addr()?;
         let secret = Arc::<Mutex<Secret>>::default();
         let router = Router::new().route("/", post(answer)).with_state(Arc::clone(&secret));
-        let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(async move {
-            let until = async {
-                // Resolves when the sender is dropped, which is the signal.
-                let _ = stopped.await;
-            };
-            axum::serve(listener, router).with_graceful_shutdown(until).await
-        });
-        Ok(Self { address, secret, _stop: stop })
+        let serving = JoinSet::from_iter([async move { axum::serve(listener, router).await }]);
+        Ok(Self { address, secret, _serving: serving })
     }
 
     /// Replaces the secret's text.

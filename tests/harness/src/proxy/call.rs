@@ -51,39 +51,62 @@ pub struct Item {
     pub id: Option<String>,
 }
 
-/// What a call means to the product, by the names of the store's own functions.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Kind {
+/// The kinds of calls, each with the name of the store's own function for it.
+macro_rules! kinds {
+    ($($(#[$meaning:meta])* $kind:ident = $word:literal,)+) => {
+        /// What a call means to the product.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum Kind {
+            $($(#[$meaning])* $kind,)+
+            /// Anything else.
+            Other,
+        }
+
+        impl Kind {
+            /// Every kind that the product's store has a function for.
+            pub const ALL: [Self; 14] = [$(Self::$kind),+];
+
+            /// The name of the store's function.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)+
+                    Self::Other => "other",
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// Stores a login that begins.
-    PutLogin,
+    PutLogin = "put_login",
     /// Reads a login.
-    Login,
+    Login = "login",
     /// The transaction that claims a login and a code.
-    Claim,
+    Claim = "claim",
     /// Reads what became of a code.
-    CodeOutcome,
+    CodeOutcome = "code_outcome",
     /// Marks a claimed code as failed.
-    FailCode,
+    FailCode = "fail_code",
     /// The transaction that marks a code as spent that came with another browser.
-    SpendCode,
+    SpendCode = "spend_code",
     /// The transaction that stores a session.
-    Finish,
+    Finish = "finish",
     /// Reads a session.
-    Session,
+    Session = "session",
     /// Saves a session over its version.
-    SaveSession,
+    SaveSession = "save_session",
     /// Ends a session.
-    DeleteSession,
+    DeleteSession = "delete_session",
     /// Reads an app's token.
-    AppToken,
+    AppToken = "app_token",
     /// Takes the lease under which an app's token is fetched.
-    LeaseAppToken,
+    LeaseAppToken = "lease_app_token",
     /// Marks such a lease as one that brought no token.
-    FailAppToken,
+    FailAppToken = "fail_app_token",
     /// Stores an app's token.
-    PutAppToken,
-    /// Anything else.
-    Other,
+    PutAppToken = "put_app_token",
 }
 
 impl Call {
@@ -142,46 +165,6 @@ impl fmt::Display for Call {
 }
 
 impl Kind {
-    /// Every kind that the product's store has a function for.
-    pub const ALL: [Self; 14] = [
-        Self::PutLogin,
-        Self::Login,
-        Self::Claim,
-        Self::CodeOutcome,
-        Self::FailCode,
-        Self::SpendCode,
-        Self::Finish,
-        Self::Session,
-        Self::SaveSession,
-        Self::DeleteSession,
-        Self::AppToken,
-        Self::LeaseAppToken,
-        Self::FailAppToken,
-        Self::PutAppToken,
-    ];
-
-    /// The name of the store's function.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PutLogin => "put_login",
-            Self::Login => "login",
-            Self::Claim => "claim",
-            Self::CodeOutcome => "code_outcome",
-            Self::FailCode => "fail_code",
-            Self::SpendCode => "spend_code",
-            Self::Finish => "finish",
-            Self::Session => "session",
-            Self::SaveSession => "save_session",
-            Self::DeleteSession => "delete_session",
-            Self::AppToken => "app_token",
-            Self::LeaseAppToken => "lease_app_token",
-            Self::FailAppToken => "fail_app_token",
-            Self::PutAppToken => "put_app_token",
-            Self::Other => "other",
-        }
-    }
-
     /// Judged by the operation, by what kind of item each key is, and where that is not enough, by what
     /// is changed.
     fn of(operation: &str, items: &[Item], request: &Value) -> Self {

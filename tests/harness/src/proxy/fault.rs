@@ -11,7 +11,8 @@ use std::{
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{Response, StatusCode, header},
+    response::IntoResponse,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -74,58 +75,50 @@ impl Fault {
     /// What the caller is answered by a fault that needs no DynamoDB.
     pub(super) fn response(self, call: &Call) -> Option<Response<Body>> {
         let is_transaction = call.operation.starts_with("Transact");
-        match self {
-            Self::Throttle(Throttle::Cancelled) if is_transaction => Some(cancelled(
-                call,
-                "ThrottlingError",
-                "Throughput exceeds the current capacity of your table or index.",
-            )),
-            Self::Throttle(throttle) => {
-                let (kind, message) = match throttle {
-                    Throttle::ProvisionedThroughputExceeded => (
-                        "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
-                        "The level of configured provisioned throughput for the table was exceeded.",
-                    ),
-                    Throttle::Throttling | Throttle::Cancelled => (
-                        "com.amazon.coral.availability#ThrottlingException",
-                        "Throughput exceeds the current capacity of your table or index.",
-                    ),
-                    Throttle::RequestLimitExceeded => (
-                        "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded",
-                        "Throughput exceeds the current throughput limit for your account.",
-                    ),
-                };
-                Some(said(StatusCode::BAD_REQUEST, &json!({ "__type": kind, "message": message })))
+        let too_much = "Throughput exceeds the current capacity of your table or index.";
+        let ongoing = "Transaction is ongoing for the item";
+        let (status, kind, message) = match self {
+            Self::Throttle(Throttle::Cancelled) if is_transaction => {
+                return Some(cancelled(call, "ThrottlingError", too_much));
             }
-            Self::Conflict if is_transaction => {
-                Some(cancelled(call, "TransactionConflict", "Transaction is ongoing for the item"))
+            Self::Conflict if is_transaction => return Some(cancelled(call, "TransactionConflict", ongoing)),
+            Self::Throttle(Throttle::ProvisionedThroughputExceeded) => (
+                StatusCode::BAD_REQUEST,
+                "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+                "The level of configured provisioned throughput for the table was exceeded.",
+            ),
+            Self::Throttle(Throttle::Throttling | Throttle::Cancelled) => {
+                (StatusCode::BAD_REQUEST, "com.amazon.coral.availability#ThrottlingException", too_much)
             }
-            Self::Conflict => {
-                let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
-                let message = "Transaction is ongoing for the item";
-                Some(said(StatusCode::BAD_REQUEST, &json!({ "__type": kind, "message": message })))
-            }
-            Self::InternalServerError => {
-                let kind = "com.amazonaws.dynamodb.v20120810#InternalServerError";
-                let message = "The request processing has failed because of an unknown error.";
-                let body = json!({ "__type": kind, "message": message });
-                Some(said(StatusCode::INTERNAL_SERVER_ERROR, &body))
-            }
+            Self::Throttle(Throttle::RequestLimitExceeded) => (
+                StatusCode::BAD_REQUEST,
+                "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded",
+                "Throughput exceeds the current throughput limit for your account.",
+            ),
+            Self::Conflict => (
+                StatusCode::BAD_REQUEST,
+                "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
+                ongoing,
+            ),
+            Self::InternalServerError => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "com.amazonaws.dynamodb.v20120810#InternalServerError",
+                "The request processing has failed because of an unknown error.",
+            ),
             Self::Unavailable => {
-                let mut response = Response::new(Body::from("<html><h1>503 Service Unavailable</h1></html>"));
-                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-                let kind = HeaderValue::from_static("text/html");
-                response.headers_mut().insert(header::CONTENT_TYPE, kind);
-                Some(response)
+                let page = "<html><h1>503 Service Unavailable</h1></html>";
+                let kind = [(header::CONTENT_TYPE, "text/html")];
+                return Some((StatusCode::SERVICE_UNAVAILABLE, kind, page).into_response());
             }
-            Self::Lie => Some(said(StatusCode::OK, &json!({}))),
+            Self::Lie => return Some(said(StatusCode::OK, &json!({}))),
             Self::DropBefore
             | Self::DropAfter
             | Self::Truncate
             | Self::Delay(_)
             | Self::HoldBefore
-            | Self::HoldAfter => None,
-        }
+            | Self::HoldAfter => return None,
+        };
+        Some(said(status, &json!({ "__type": kind, "message": message })))
     }
 }
 
@@ -154,12 +147,8 @@ fn cancelled(call: &Call, code: &str, message: &str) -> Response<Body> {
 
 /// An answer in DynamoDB's own form.
 fn said(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
-    headers.insert("x-amzn-requestid", HeaderValue::from_static("PROXY"));
-    response
+    let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-requestid", "PROXY")];
+    (status, headers, body.to_string()).into_response()
 }
 
 /// A fault and the calls it strikes; for [`super::Proxy::inject`].
