@@ -1,6 +1,6 @@
 //! What the battery can be told on its command line.
 
-use harness::{Failure, Result};
+use harness::Result;
 use lexopt::{
     Arg::{Long, Short},
     Parser, ValueExt,
@@ -18,16 +18,13 @@ Options:
       --seed <SEED>   The seed of everything random [default: another one each time]
   -h, --help          Print this help";
 
-/// A command line.
-#[derive(Debug, Default, Eq, PartialEq)]
+/// A command line, by the names of its options.
+#[derive(Default)]
 pub struct Arguments {
-    /// `--full`.
     pub is_full: bool,
-    /// `--row`; none means all.
+    /// None means all.
     pub rows: Vec<String>,
-    /// `--seed`.
     pub seed: Option<u64>,
-    /// `--help`.
     pub help: bool,
 }
 
@@ -40,11 +37,7 @@ impl Arguments {
             match argument {
                 Long("full") => read.is_full = true,
                 Long("row") => read.rows.push(parser.value()?.string()?.to_uppercase()),
-                Long("seed") => {
-                    let value = parser.value()?.string()?;
-                    let seed = value.parse().map_err(|_| Failure::new(format!("{value} is no seed")))?;
-                    read.seed = Some(seed);
-                }
+                Long("seed") => read.seed = Some(parser.value()?.parse()?),
                 Long("help") | Short('h') => read.help = true,
                 _ => return Err(argument.unexpected().into()),
             }

@@ -135,15 +135,13 @@ fn product(input: &[u8]) -> Readings {
             (access.to_owned(), refresh.to_owned(), answer.openid.expose().to_owned(), answer.expires_in)
         }),
         profile: read(body::user_info(input), |user| {
-            let person = (user.openid.expose().to_owned(), user.nickname, user.sex);
-            let place = (user.province, user.city, user.country);
             (
-                person.0,
-                person.1,
-                person.2,
-                place.0,
-                place.1,
-                place.2,
+                user.openid.expose().to_owned(),
+                user.nickname,
+                user.sex,
+                user.province,
+                user.city,
+                user.country,
                 user.headimgurl,
                 user.privilege,
                 user.unionid.map(exposed),

@@ -18,15 +18,12 @@ use crate::{Failure, Result, template::Template};
 pub struct Binaries(BTreeMap<String, PathBuf>);
 
 impl Binaries {
-    /// The executables of the functions that `template.yaml` deploys.
+    /// The executables of the functions that `template.yaml` deploys; a failure to compile is in the words of
+    /// the compiler.
     ///
     /// Builds them with the profile that this process was built with, unless the environment
     /// variable `FUNCTIONS_BIN_DIR` names a directory where they are ready. The answer of the first
     /// call is kept.
-    ///
-    /// # Errors
-    ///
-    /// When they do not compile; the message is the compiler's.
     pub async fn build() -> Result<&'static Self> {
         static BUILT: OnceLock<Result<Binaries, String>> = OnceLock::new();
         let built = tokio::task::spawn_blocking(|| {
@@ -42,10 +39,6 @@ impl Binaries {
     }
 
     /// Executables that exist already, by their file names.
-    ///
-    /// # Errors
-    ///
-    /// When the directory cannot be read.
     pub fn in_directory(directory: &Path) -> Result<Self> {
         let entries =
             directory.read_dir().map_err(|error| Failure::from(error).during(directory.display()))?;
@@ -84,10 +77,6 @@ impl Binaries {
     }
 
     /// The executable of a function.
-    ///
-    /// # Errors
-    ///
-    /// When there is none of that name.
     pub fn path(&self, name: &str) -> Result<&Path> {
         self.0.get(name).map(PathBuf::as_path).ok_or_else(|| {
             let names: Vec<_> = self.0.keys().map(String::as_str).collect();

@@ -6,8 +6,6 @@
 //!
 //! A request fails when it has no answer at all, and a chain of redirects when it has more than ten hops.
 
-#![expect(clippy::missing_errors_doc, reason = "said above, once for all")]
-
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -134,10 +132,6 @@ impl Visit {
 
 impl Browser {
     /// A browser with WeChat's user agent that knows no public address yet.
-    ///
-    /// # Errors
-    ///
-    /// When the HTTP client cannot be made.
     pub fn new() -> Result<Self> {
         // An error means that the process has a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -415,21 +409,13 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON.
-    ///
-    /// # Errors
-    ///
-    /// When it is none; the message holds the body.
+    /// The body as JSON; a failure holds the body.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body)
             .map_err(|error| Failure::from(error).during(format!("in {:?}", self.text())))
     }
 
     /// Where a redirect leads; it takes the fragment of its own address along, as browsers do.
-    ///
-    /// # Errors
-    ///
-    /// When a redirect names no place.
     pub fn redirect(&self) -> Result<Option<Url>> {
         if !matches!(self.status, 301 | 302 | 303 | 307 | 308) {
             return Ok(None);

@@ -52,10 +52,6 @@ enum Place {
 impl Database {
     /// A database that lives as long as this value: on a free port, or at the endpoint that the
     /// environment variable `DYNAMODB_ENDPOINT` names.
-    ///
-    /// # Errors
-    ///
-    /// When no port can be opened, or the endpoint is none.
     pub async fn in_memory() -> Result<Self> {
         if let Some(endpoint) = variable("DYNAMODB_ENDPOINT") {
             return Self::at(&endpoint.to_string_lossy());
@@ -65,10 +61,6 @@ impl Database {
     }
 
     /// A database kept in a file, behind a port that is open already.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be opened or is no database.
     pub fn in_file(path: &Path, listener: TcpListener) -> Result<Self> {
         let name = path.to_str().ok_or_else(|| Failure::new(format!("{} is not UTF-8", path.display())))?;
         let engine =
@@ -104,10 +96,6 @@ impl Database {
     }
 
     /// Creates every table of the template that is not there yet, and maps logical ids to names.
-    ///
-    /// # Errors
-    ///
-    /// When a table is refused, or is there already with another key.
     pub fn create_tables(&self, template: &Template) -> Result<BTreeMap<String, String>> {
         let existing = self.table_names()?;
         let mut names = BTreeMap::new();
@@ -178,10 +166,6 @@ impl Database {
     }
 
     /// From now on nothing is removed by itself that is past its time, in a DynamoDB that would.
-    ///
-    /// # Errors
-    ///
-    /// When a table does not expire by `expires_at`.
     pub fn keep_what_is_over(&self) -> Result<()> {
         let specification = json!({ "AttributeName": "expires_at", "Enabled": false });
         for name in self.table_names()? {
@@ -192,19 +176,11 @@ impl Database {
     }
 
     /// Every item of every table, in DynamoDB's JSON, by table name; ordered by key.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read.
     pub fn dump(&self) -> Result<BTreeMap<String, Vec<Value>>> {
         self.table_names()?.into_iter().map(|name| Ok((name.clone(), self.items(&name)?))).collect()
     }
 
     /// Every item of one table, in DynamoDB's JSON, ordered by its text.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such table.
     pub fn items(&self, table: &str) -> Result<Vec<Value>> {
         let mut items = Vec::new();
         let mut start = Value::Null;
@@ -227,19 +203,11 @@ impl Database {
     }
 
     /// Writes an item past the product, in DynamoDB's JSON: how a test sets a scene.
-    ///
-    /// # Errors
-    ///
-    /// When the item does not suit the table.
     pub fn put(&self, table: &str, item: &Value) -> Result<()> {
         self.call("PutItem", json!({ "TableName": table, "Item": item })).map(drop)
     }
 
     /// Removes an item past the product, by its `id`.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such table.
     pub fn delete(&self, table: &str, id: &str) -> Result<()> {
         self.call("DeleteItem", json!({ "TableName": table, "Key": { "id": { "S": id } } })).map(drop)
     }
@@ -292,10 +260,6 @@ pub fn attribute<'a>(item: &'a Value, name: &str) -> &'a str {
 }
 
 /// The number of an attribute of an item.
-///
-/// # Errors
-///
-/// When it has none.
 pub fn number(item: &Value, name: &str) -> Result<u64> {
     let text = attribute(item, name);
     text.parse().map_err(|error| Failure::from(error).during(format!("{name} is {text:?}")))

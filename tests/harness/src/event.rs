@@ -194,11 +194,7 @@ fn body_text(headers: &HeaderMap, body: &[u8]) -> (String, bool) {
     }
 }
 
-/// What the gateway sends for a function's answer.
-///
-/// # Errors
-///
-/// When the answer is none that API Gateway can send; the service then sends its own 500.
+/// What the gateway sends for a function's answer; for one that it cannot send, its own 500.
 pub fn to_response(answer: &Value) -> Result<Response<Body>> {
     // An answer without a status is taken for the body of a 200.
     if answer["statusCode"].is_null() {

@@ -27,10 +27,6 @@ pub struct Event {
 
 impl Event {
     /// Every file of `events/`, in the order of their names.
-    ///
-    /// # Errors
-    ///
-    /// When the directory or a file cannot be read, or a name does not begin with a function's.
     pub fn all() -> Result<Vec<Self>> {
         let directory = workspace().join("events");
         let functions = functions()?;
@@ -57,10 +53,6 @@ impl Event {
     }
 
     /// Holds an answer against what the name of the file promises, and says its status.
-    ///
-    /// # Errors
-    ///
-    /// When the answer is none of payload format 2.0, or has another status.
     pub fn check(&self, answer: &Value) -> Result<u16> {
         let status = answer["statusCode"]
             .as_u64()

@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    fmt,
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -39,36 +38,27 @@ pub struct Specification {
 }
 
 /// Why an invocation brought no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum InvocationError {
     /// There is no function of that name.
+    #[error("there is no function {0}")]
     Unknown(String),
     /// The process did not get as far as asking for an event; with everything it printed.
+    #[error("{0}")]
     Start(Failure),
     /// The function reported an error: Lambda's object with `errorType` and `errorMessage`.
+    #[error("the function reported {0}")]
     Reported(Value),
     /// The answer was not JSON.
+    #[error("the answer is not JSON: {0}")]
     NotJson(String),
     /// The process ended in the middle, by itself or killed; how it ended.
+    #[error("the process ended: {0}")]
     Ended(String),
     /// The process was killed because it took longer than the function's time.
+    #[error("no answer within {0:?}")]
     TimedOut(Duration),
 }
-
-impl fmt::Display for InvocationError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(function) => write!(formatter, "there is no function {function}"),
-            Self::Start(failure) => failure.fmt(formatter),
-            Self::Reported(error) => write!(formatter, "the function reported {error}"),
-            Self::NotJson(text) => write!(formatter, "the answer is not JSON: {text}"),
-            Self::Ended(status) => write!(formatter, "the process ended: {status}"),
-            Self::TimedOut(limit) => write!(formatter, "no answer within {limit:?}"),
-        }
-    }
-}
-
-impl std::error::Error for InvocationError {}
 
 /// All functions of a stack; clones are the same functions.
 #[derive(Clone)]
@@ -89,19 +79,11 @@ struct Pool {
 
 impl Functions {
     /// Functions by the names of their binaries. No process starts before its first event.
-    ///
-    /// # Errors
-    ///
-    /// When no port can be opened for the Runtime API.
     pub async fn new(specifications: BTreeMap<String, Specification>) -> Result<Self> {
         Self::watched(specifications, None).await
     }
 
     /// The same, and all that they print and answer is shown to a watch.
-    ///
-    /// # Errors
-    ///
-    /// When no port can be opened for the Runtime API.
     pub async fn watched(
         specifications: BTreeMap<String, Specification>,
         watch: Option<Watch>,
@@ -121,10 +103,6 @@ impl Functions {
     }
 
     /// Hands an event to a function and waits for its answer.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer, for whatever reason.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvocationError> {
         let (pool, function) = (Arc::clone(&self.0), function.to_owned());
         let payload = Bytes::from(event.to_string());
@@ -138,10 +116,6 @@ impl Functions {
 
     /// Starts a process of a function ahead of its first event: whether its configuration is right
     /// can be known by that alone.
-    ///
-    /// # Errors
-    ///
-    /// When it does not start; with everything it printed.
     pub async fn warm(&self, function: &str) -> Result<(), InvocationError> {
         let Some(specification) = self.0.specifications.get(function) else {
             return Err(InvocationError::Unknown(function.to_owned()));

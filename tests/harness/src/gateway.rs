@@ -45,20 +45,12 @@ struct Served {
 
 impl Gateway {
     /// Opens a gateway with these routes on a free port.
-    ///
-    /// # Errors
-    ///
-    /// When no port can be opened.
     pub async fn start(routes: Vec<Route>, functions: Functions) -> Result<Self> {
         Self::serve(TcpListener::bind("127.0.0.1:0").await?, routes, functions)
     }
 
     /// Opens a gateway with these routes on a port that is open already, so that the functions could
     /// be told of it.
-    ///
-    /// # Errors
-    ///
-    /// When the port is none.
     pub fn serve(listener: TcpListener, routes: Vec<Route>, functions: Functions) -> Result<Self> {
         let address = listener.local_addr()?;
         let served = Arc::new(Served { routes, functions: functions.clone(), requests: AtomicU64::new(0) });
@@ -75,10 +67,6 @@ impl Gateway {
     }
 
     /// Hands an event to a function directly, as `aws lambda invoke` does.
-    ///
-    /// # Errors
-    ///
-    /// When there is no answer, for whatever reason.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvocationError> {
         self.functions.invoke(function, event).await
     }

@@ -18,7 +18,11 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Whatever returns a [`Result`] fails when it cannot do what it says, or when what it waits for does not come
+//! in good time. The [`Failure`] says why to whoever reads a failed test.
 
+#![expect(clippy::missing_errors_doc, reason = "said above, once for all")]
 #![expect(clippy::indexing_slicing, reason = "only JSON is indexed, where what is missing reads as null")]
 
 pub mod binaries;

@@ -83,11 +83,7 @@ impl Logs {
         lines.join("\n")
     }
 
-    /// The first line that holds this text, once it is printed.
-    ///
-    /// # Errors
-    ///
-    /// When no such line arrives within ten seconds; the message holds the whole log.
+    /// The first line that holds this text, once it is printed; a failure holds the whole log.
     pub async fn wait_for(&self, text: &str) -> Result<Line> {
         let mut count = self.0.count.subscribe();
         let found = timeout(PATIENCE, async {

@@ -91,10 +91,6 @@ impl Record {
 
 impl Proxy {
     /// Opens a proxy on a free port, in front of a DynamoDB at this URL.
-    ///
-    /// # Errors
-    ///
-    /// When no port can be opened.
     pub async fn before(database: &str) -> Result<Self> {
         // An error means that the process has a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -155,11 +151,7 @@ impl Proxy {
         record.calls.clear();
     }
 
-    /// Waits until the calls are as they should be.
-    ///
-    /// # Errors
-    ///
-    /// When they do not become so in good time; with the calls there were.
+    /// Waits until the calls are as they should be; a failure holds those there were.
     pub async fn until(&self, satisfied: impl Fn(&[Call]) -> bool) -> Result<()> {
         let mut changed = self.0.shared.changed.subscribe();
         let waited = timeout(PATIENCE, async {

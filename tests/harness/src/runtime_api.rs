@@ -124,10 +124,6 @@ pub struct RuntimeApi {
 
 impl RuntimeApi {
     /// Opens the server on a free port.
-    ///
-    /// # Errors
-    ///
-    /// When no port is free.
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;

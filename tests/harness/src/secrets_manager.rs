@@ -42,10 +42,6 @@ struct Secret {
 
 impl SecretsManager {
     /// Opens a port. There is no answer but an internal error before a secret is [put](Self::put).
-    ///
-    /// # Errors
-    ///
-    /// When no port is free.
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;

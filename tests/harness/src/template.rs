@@ -55,29 +55,17 @@ pub struct Route {
 
 impl Template {
     /// The template that is deployed.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read or is not YAML.
     pub fn of_the_project() -> Result<Self> {
         Self::read(&workspace().join("template.yaml"))
     }
 
     /// Reads a template from a file.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read or is not YAML.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|error| Failure::from(error).during(path.display()))?;
         Self::parse(&text).map_err(|failure| failure.during(path.display()))
     }
 
     /// Reads a template from its text.
-    ///
-    /// # Errors
-    ///
-    /// When the text is not one YAML document.
     pub fn parse(text: &str) -> Result<Self> {
         let mut documents = YamlOwned::load_from_str(text)?.into_iter();
         match (documents.next(), documents.next()) {

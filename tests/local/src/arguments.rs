@@ -1,8 +1,8 @@
 //! What `local` can be told on its command line.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU16, path::PathBuf};
 
-use harness::{Failure, Result};
+use harness::Result;
 use lexopt::{
     Arg::{Long, Short},
     Parser, ValueExt,
@@ -24,21 +24,15 @@ Options:
                                 on free ports and with an empty database unless told otherwise
   -h, --help                    Print this help";
 
-/// A command line.
+/// A command line, by the names of its options.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub struct Arguments {
-    /// `--port`.
-    pub port: Option<u16>,
-    /// `--simulator-port`.
-    pub simulator_port: Option<u16>,
-    /// `--database-port`.
-    pub database_port: Option<u16>,
-    /// `--cargo-lambda`.
-    pub cargo_lambda: Option<PathBuf>,
-    /// `--check`.
-    pub check: bool,
-    /// `--help`.
-    pub help: bool,
+pub(crate) struct Arguments {
+    pub(crate) port: Option<u16>,
+    pub(crate) simulator_port: Option<u16>,
+    pub(crate) database_port: Option<u16>,
+    pub(crate) cargo_lambda: Option<PathBuf>,
+    pub(crate) check: bool,
+    pub(crate) help: bool,
 }
 
 impl Arguments {
@@ -46,11 +40,12 @@ impl Arguments {
     pub fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut read = Self::default();
         let mut parser = Parser::from_args(arguments);
+        let port = |parser: &mut Parser| Ok::<_, lexopt::Error>(parser.value()?.parse::<NonZeroU16>()?.get());
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("port") => read.port = Some(port(&parser.value()?.string()?)?),
-                Long("simulator-port") => read.simulator_port = Some(port(&parser.value()?.string()?)?),
-                Long("database-port") => read.database_port = Some(port(&parser.value()?.string()?)?),
+                Long("port") => read.port = Some(port(&mut parser)?),
+                Long("simulator-port") => read.simulator_port = Some(port(&mut parser)?),
+                Long("database-port") => read.database_port = Some(port(&mut parser)?),
                 Long("cargo-lambda") => read.cargo_lambda = Some(parser.value()?.into()),
                 Long("check") => read.check = true,
                 Long("help") | Short('h') => read.help = true,
@@ -59,11 +54,6 @@ impl Arguments {
         }
         Ok(read)
     }
-}
-
-fn port(text: &str) -> Result<u16> {
-    let port = text.parse().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| Failure::new(format!("{text} is not a port")))
 }
 
 #[cfg(test)]

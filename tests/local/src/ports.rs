@@ -22,7 +22,7 @@ pub struct Ports {
 
 impl Ports {
     /// Opens those that the command line names, else the usual ones, else, for a check, free ones.
-    pub async fn open(arguments: &Arguments) -> Result<Self> {
+    pub(crate) async fn open(arguments: &Arguments) -> Result<Self> {
         let choose = |given: Option<u16>, usual| match given {
             Some(port) => port,
             None if arguments.check => 0,

@@ -42,7 +42,6 @@ pub struct App {
     /// The scopes the app owns.
     pub scopes: Vec<String>,
     /// The Open Platform account it is bound to. Without one nobody has a unionid.
-    #[serde(default)]
     pub open_account: Option<String>,
     /// A test account (测试号): only its followers may log in.
     #[serde(default)]
@@ -86,7 +85,6 @@ pub struct Person {
     /// The nickname WeChat reports.
     pub nickname: String,
     /// The path segment of the avatar's address, or none.
-    #[serde(default)]
     pub avatar: Option<String>,
     /// The appids of the Official Accounts the person follows.
     #[serde(default)]

@@ -62,22 +62,18 @@ pub enum Action {
     /// Somebody scans a QR code.
     Scan {
         /// Which QR code; by default the latest.
-        #[serde(default)]
         uuid: Option<String>,
         /// Who, by [`Person::id`](crate::Person::id); by default who is logged in to every browser, or the first.
-        #[serde(default)]
         person: Option<String>,
     },
     /// Whoever scanned a QR code logs in.
     Confirm {
         /// Which QR code; by default the latest.
-        #[serde(default)]
         uuid: Option<String>,
     },
     /// Whoever scanned a QR code does not log in.
     Cancel {
         /// Which QR code; by default the latest.
-        #[serde(default)]
         uuid: Option<String>,
     },
     /// Every QR code that waits for somebody is too old.

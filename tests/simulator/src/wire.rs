@@ -19,9 +19,13 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn new(status: StatusCode, content_type: &str, body: Vec<u8>, outcome: Outcome) -> Self {
-        let mut answer = Self { status, headers: Vec::new(), body, outcome, code: None, about: None };
+        let mut answer = Self::bare(status, body, outcome);
         answer.header(header::CONTENT_TYPE, content_type);
         answer
+    }
+
+    fn bare(status: StatusCode, body: Vec<u8>, outcome: Outcome) -> Self {
+        Self { status, headers: Vec::new(), body, outcome, code: None, about: None }
     }
 
     /// What the API sends: UTF-8 JSON under a content type that does not say so.
@@ -36,14 +40,7 @@ impl Answer {
 
     /// Sends the browser on.
     pub(crate) fn redirect(location: String) -> Self {
-        let mut answer = Self {
-            status: StatusCode::FOUND,
-            headers: Vec::new(),
-            body: Vec::new(),
-            outcome: Outcome::Pending,
-            code: None,
-            about: None,
-        };
+        let mut answer = Self::bare(StatusCode::FOUND, Vec::new(), Outcome::Pending);
         answer.header(header::LOCATION, &location);
         answer.outcome = Outcome::Redirect { location };
         answer

@@ -261,10 +261,6 @@ impl Injection {
     }
 
     /// Waits until so many calls were struck.
-    ///
-    /// # Errors
-    ///
-    /// When they do not come in good time.
     pub async fn until_struck(&self, calls: usize) -> Result<()> {
         let mut struck = self.standing.struck.subscribe();
         let waited = timeout(PATIENCE, struck.wait_for(|struck| *struck >= calls)).await;
@@ -276,10 +272,6 @@ impl Injection {
     }
 
     /// The next call that is held, once it is.
-    ///
-    /// # Errors
-    ///
-    /// When none comes in good time.
     pub async fn held(&self) -> Result<Held> {
         let fault = self.standing.fault();
         let held = timeout(PATIENCE, async { self.held.lock().await.recv().await });

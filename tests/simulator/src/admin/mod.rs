@@ -9,6 +9,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::{Path, RawQuery, State},
     http::{Request, Response, StatusCode, header},
+    response::IntoResponse,
     routing::{any, get, post},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -39,25 +40,14 @@ pub(crate) struct Mistake(pub(crate) StatusCode, pub(crate) String);
 
 type Reply = Result<Response<Body>, Mistake>;
 
-impl axum::response::IntoResponse for Mistake {
-    fn into_response(self) -> axum::response::Response {
+impl IntoResponse for Mistake {
+    fn into_response(self) -> Response<Body> {
         answer(self.0, "application/json", json!({ "error": self.1 }).to_string())
     }
 }
 
 pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let value = header::HeaderValue::from_static(content_type);
-    response.headers_mut().insert(header::CONTENT_TYPE, value);
-    response
-}
-
-/// Sends the browser on after a form.
-pub(crate) fn see_other(location: &str) -> Response<Body> {
-    let mut response = answer(StatusCode::SEE_OTHER, "text/plain", String::new());
-    response.headers_mut().extend(location.parse().ok().map(|location| (header::LOCATION, location)));
-    response
+    (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
 }
 
 fn json_of(value: &impl Serialize) -> Reply {

@@ -4,10 +4,11 @@ use axum::{
     body::Body,
     extract::State,
     http::{Request, Response, StatusCode},
+    response::{IntoResponse, Redirect},
 };
 use serde_json::{Map, Value};
 
-use super::{Mistake, answer, body_of, patch, see_other};
+use super::{Mistake, answer, body_of, patch};
 use crate::{
     App, Component, Entry, Knobs, QrCode, Simulator, pages, words,
     words::knobs::{DESCRIPTIONS, Description, Input},
@@ -123,7 +124,7 @@ pub(super) async fn submit(State(simulator): State<Simulator>, request: Request<
         changes.insert((*name).to_owned(), value);
     }
     match patch(&simulator, changes) {
-        Ok(()) => see_other("/_simulator/"),
+        Ok(()) => Redirect::to("/_simulator/").into_response(),
         Err(Mistake(status, error)) => render(&simulator, status, error),
     }
 }

@@ -5,12 +5,13 @@ use axum::{
     body::Body,
     extract::{RawQuery, State},
     http::{Request, Response, StatusCode},
+    response::{IntoResponse, Redirect},
 };
 
 use super::QrProgress;
 use crate::{
     Action, Simulator,
-    admin::{Mistake, answer, body_of, see_other},
+    admin::{Mistake, answer, body_of},
     pages::{Choice, initial, render},
     words,
     world::World,
@@ -59,7 +60,7 @@ pub(crate) async fn tap(State(simulator): State<Simulator>, request: Request<Bod
     let query: String = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(uuid.map(|uuid| ("uuid", uuid)))
         .finish();
-    see_other(&format!("/_simulator/phone?{query}"))
+    Redirect::to(&format!("/_simulator/phone?{query}")).into_response()
 }
 
 fn page(world: &World, uuid: Option<&str>, error: String) -> Response<Body> {
