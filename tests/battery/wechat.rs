@@ -13,11 +13,11 @@ mod table;
 mod variation;
 mod visit;
 
-use std::cell::RefCell;
+use std::{cell::RefCell, io};
 
 use harness::{Options, Result};
 use simulator::{Settings, Simulator};
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::row::Run;
 use scripts::{Script, Sent};
@@ -56,8 +56,8 @@ pub async fn scripts(run: &Run) -> Result<String> {
                 options = options.with(name, value);
             }
             if deployment == scripts::BACKUP {
-                let (backup, stop) = serve(simulator).await?;
-                backups.borrow_mut().push(stop);
+                let (backup, serving) = serve(simulator).await?;
+                backups.borrow_mut().push(serving);
                 options = options.with("WECHAT_API_BACKUP_URL", &backup);
             }
             run.stack(options).await
@@ -93,16 +93,9 @@ fn jobs<'a>(run: &Run, scripts: &'a [Script]) -> Vec<Job<'a>> {
 }
 
 /// Another host of WeChat's, and what stops it when it is dropped.
-async fn serve(simulator: Simulator) -> Result<(String, oneshot::Sender<()>)> {
-    let (stop, stopped) = oneshot::channel::<()>();
+async fn serve(simulator: Simulator) -> Result<(String, JoinSet<io::Result<()>>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = format!("http://{}", listener.local_addr()?);
-    tokio::spawn(async move {
-        let until = async {
-            // Resolves when the sender is dropped, which is the signal.
-            let _ = stopped.await;
-        };
-        simulator.serve(listener, until).await
-    });
-    Ok((address, stop))
+    let serving = async move { simulator.serve(listener, std::future::pending()).await };
+    Ok((address, JoinSet::from_iter([serving])))
 }

@@ -19,7 +19,7 @@ mod kinds;
 mod player;
 mod promises;
 mod steps;
-mod words;
+pub mod words;
 mod world;
 
 use std::{cell::RefCell, collections::BTreeMap};

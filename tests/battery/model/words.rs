@@ -30,7 +30,7 @@ pub trait Word: Copy + Debug + PartialEq + 'static {
 }
 
 macro_rules! words {
-    ($($(#[$about:meta])* $name:ident { $($word:ident = $spelled:literal),* $(,)? })*) => {$(
+    ($($(#[$about:meta])* $name:ident { $($word:ident = $spelled:expr),* $(,)? })*) => {$(
         $(#[$about])*
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub enum $name {
@@ -48,6 +48,8 @@ macro_rules! words {
         }
     )*};
 }
+
+pub(crate) use words;
 
 words! {
     /// Somebody in WeChat, by the simulator's name.

@@ -9,19 +9,21 @@ use super::{
     bodies,
     table::{ERRCODES, Kind},
 };
+use crate::model::words::{Word, words};
 
-/// At which point of a visit WeChat says something.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Endpoint {
-    Exchange,
-    ProfileAtLogin,
-    ProfileLater,
-    Verification,
-    Refresh,
-    GlobalToken,
-    Follower,
-    PlatformExchange,
-    PlatformRefresh,
+words! {
+    /// At which point of a visit WeChat says something, by the path at which WeChat has it.
+    Endpoint {
+        Exchange = places::EXCHANGE,
+        ProfileAtLogin = places::PROFILE,
+        ProfileLater = places::PROFILE,
+        Verification = places::AUTH,
+        Refresh = places::REFRESH,
+        GlobalToken = places::STABLE_TOKEN,
+        Follower = places::FOLLOWER,
+        PlatformExchange = places::COMPONENT_EXCHANGE,
+        PlatformRefresh = places::COMPONENT_REFRESH,
+    }
 }
 
 /// What WeChat means by it.
@@ -104,33 +106,6 @@ pub const DEPLOYMENTS: [Deployment; 7] =
     [USUAL, ALWAYS_STALE, SILENT_UNIONID, PLATFORM, STALE_PLATFORM, UNREACHABLE, BACKUP];
 
 impl Endpoint {
-    /// Every one.
-    pub const ALL: &'static [Self] = &[
-        Self::Exchange,
-        Self::ProfileAtLogin,
-        Self::ProfileLater,
-        Self::Verification,
-        Self::Refresh,
-        Self::GlobalToken,
-        Self::Follower,
-        Self::PlatformExchange,
-        Self::PlatformRefresh,
-    ];
-
-    /// Where WeChat has it.
-    pub const fn path(self) -> &'static str {
-        match self {
-            Self::Exchange => places::EXCHANGE,
-            Self::ProfileAtLogin | Self::ProfileLater => places::PROFILE,
-            Self::Verification => places::AUTH,
-            Self::Refresh => places::REFRESH,
-            Self::GlobalToken => places::STABLE_TOKEN,
-            Self::Follower => places::FOLLOWER,
-            Self::PlatformExchange => places::COMPONENT_EXCHANGE,
-            Self::PlatformRefresh => places::COMPONENT_REFRESH,
-        }
-    }
-
     /// Whether it is asked while somebody logs in, and not afterwards.
     pub const fn is_of_the_login(self) -> bool {
         !matches!(self, Self::ProfileLater | Self::Verification | Self::Refresh | Self::PlatformRefresh)

@@ -8,6 +8,7 @@ use super::{
     scripts::{Endpoint, Meaning},
     variation::Variation,
 };
+use crate::model::words::Word;
 
 /// What a number of WeChat's means for the login.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

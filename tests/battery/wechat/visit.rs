@@ -14,7 +14,7 @@ use harness::{
 use serde_json::Value;
 use simulator::{Fault, Knobs, Scripted};
 
-use crate::row::Run;
+use crate::{model::words::Word, row::Run};
 
 use super::{
     bodies,
@@ -71,7 +71,7 @@ impl<'a> Visit<'a> {
 
     /// Makes WeChat say what the script says, from now on.
     fn script(&self) {
-        let path = self.script.endpoint.path();
+        let path = self.script.endpoint.as_str();
         let times = if self.variation.persists { 3 } else { 1 };
         let simulator = self.stack.simulator();
         simulator.clear_ledger();
@@ -92,7 +92,7 @@ impl<'a> Visit<'a> {
         let next = if goes_on { self.asked_next() } else { Vec::new() };
         let bodies: Vec<_> = next
             .into_iter()
-            .map(|endpoint| (endpoint.path(), self.raw(bodies::good(endpoint), false)))
+            .map(|endpoint| (endpoint.as_str(), self.raw(bodies::good(endpoint), false)))
             .collect();
         simulator.knobs(|knobs| {
             if let Endpoint::Refresh | Endpoint::PlatformRefresh = self.script.endpoint {
@@ -147,7 +147,7 @@ impl<'a> Visit<'a> {
             follower: asked(&[FOLLOWER]),
         };
         let ledger = self.stack.simulator().ledger();
-        let is_known = |path: &str| Endpoint::ALL.iter().any(|endpoint| endpoint.path() == path);
+        let is_known = |path: &str| Endpoint::ALL.iter().any(|endpoint| endpoint.as_str() == path);
         let is_right = calls == expected && ledger.iter().all(|entry| is_known(&entry.path));
         self.require(is_right, || {
             let paths: Vec<_> = ledger.iter().map(|entry| &entry.path).collect();

@@ -118,34 +118,23 @@ impl Jar {
         if cookie.same_site != SameSite::None && !situation.same_site && !situation.navigation {
             return Err("SameSite, but set across sites");
         }
-        let before = self.cookies.iter().position(|old| {
-            (&old.name, &old.domain, &old.path) == (&cookie.name, &cookie.domain, &cookie.path)
-        });
         let shadows = |old: &Cookie| old.secure && old.name == cookie.name;
         if !secure_origin && self.cookies.iter().any(shadows) {
             return Err("would hide a Secure cookie from a page without TLS");
         }
-        let expired = cookie.expires.is_some_and(|end| end <= self.now());
-        match before {
-            Some(index) if expired => {
-                self.cookies.remove(index);
-            }
-            Some(index) => {
-                if let Some(old) = self.cookies.get_mut(index) {
-                    *old = cookie;
-                }
-            }
-            None if expired => {}
-            None => self.cookies.push(cookie),
+        if cookie.expires.is_some_and(|end| end <= self.now()) {
+            self.cookies.retain(|old| !old.has_the_place_of(&cookie));
+        } else if let Some(old) = self.cookies.iter_mut().find(|old| old.has_the_place_of(&cookie)) {
+            *old = cookie;
+        } else {
+            self.cookies.push(cookie);
         }
         Ok(())
     }
 
     /// Puts a cookie into the jar past every rule: how a test sets a scene.
     pub fn insert(&mut self, cookie: Cookie) {
-        self.cookies.retain(|old| {
-            (&old.name, &old.domain, &old.path) != (&cookie.name, &cookie.domain, &cookie.path)
-        });
+        self.cookies.retain(|old| !old.has_the_place_of(&cookie));
         self.cookies.push(cookie);
     }
 
@@ -180,6 +169,10 @@ impl Jar {
 }
 
 impl Cookie {
+    fn has_the_place_of(&self, other: &Self) -> bool {
+        (&self.name, &self.domain, &self.path) == (&other.name, &other.domain, &other.path)
+    }
+
     fn suits(&self, url: &Url, situation: Situation, now: Duration) -> bool {
         let host = url.host_str().unwrap_or_default();
         let crosses = match self.same_site {

@@ -152,17 +152,10 @@ fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 /// Every `name=value` of every `Cookie` header.
 fn cookies(headers: &HeaderMap) -> Vec<String> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .flat_map(|value| {
-            String::from_utf8_lossy(value.as_bytes())
-                .split(';')
-                .map(|cookie| cookie.trim_matches(' ').to_owned())
-                .collect::<Vec<_>>()
-        })
-        .filter(|cookie| !cookie.is_empty())
-        .collect()
+    let values = headers.get_all(header::COOKIE).iter();
+    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let cookies = values.iter().flat_map(|value| value.split(';')).map(|cookie| cookie.trim_matches(' '));
+    cookies.filter(|cookie| !cookie.is_empty()).map(str::to_owned).collect()
 }
 
 /// The decoded query, repeated names joined by commas.

@@ -164,18 +164,19 @@ impl Drop for Desk {
     }
 }
 
+/// What the API says of itself.
+type Reply = (StatusCode, Json<Value>);
+
 /// `GET /runtime/invocation/next`: waits until there is an event.
-async fn next(State(registry): State<Registry>, Path(worker): Path<u64>) -> Response {
-    let Some(counter) = find(&registry, worker) else {
-        return refusal(StatusCode::FORBIDDEN, "UnknownWorker");
-    };
+async fn next(State(registry): State<Registry>, Path(worker): Path<u64>) -> Result<Response, Reply> {
+    let counter = find(&registry, worker)?;
     let mut invocations = counter.invocations.lock().await;
     counter.stage.send_modify(|stage| {
         let asked = if let Stage::Started(asked) = stage { *asked } else { 0 };
         *stage = Stage::Started(asked + 1);
     });
     let Some(invocation) = invocations.recv().await else {
-        return refusal(StatusCode::GONE, "ShuttingDown");
+        return Err(refusal(StatusCode::GONE, "ShuttingDown"));
     };
     let headers = [
         ("lambda-runtime-aws-request-id", invocation.request_id.clone()),
@@ -186,7 +187,7 @@ async fn next(State(registry): State<Registry>, Path(worker): Path<u64>) -> Resp
     ];
     *lock(&counter.pending) = Some((invocation.request_id, invocation.answer));
     invocation.taken.store(true, Ordering::SeqCst);
-    (headers, invocation.payload).into_response()
+    Ok((headers, invocation.payload).into_response())
 }
 
 /// `POST /runtime/invocation/{id}/response`.
@@ -194,7 +195,7 @@ async fn response(
     State(registry): State<Registry>,
     Path((worker, request_id)): Path<(u64, String)>,
     body: Bytes,
-) -> Response {
+) -> Result<Reply, Reply> {
     settle(&registry, worker, &request_id, Ok(body))
 }
 
@@ -203,46 +204,46 @@ async fn error(
     State(registry): State<Registry>,
     Path((worker, request_id)): Path<(u64, String)>,
     body: Bytes,
-) -> Response {
+) -> Result<Reply, Reply> {
     settle(&registry, worker, &request_id, Err(diagnostic(&body)))
 }
 
 /// `POST /runtime/init/error`.
-async fn init_error(State(registry): State<Registry>, Path(worker): Path<u64>, body: Bytes) -> Response {
-    let Some(counter) = find(&registry, worker) else {
-        return refusal(StatusCode::FORBIDDEN, "UnknownWorker");
-    };
+async fn init_error(
+    State(registry): State<Registry>,
+    Path(worker): Path<u64>,
+    body: Bytes,
+) -> Result<Reply, Reply> {
+    let counter = find(&registry, worker)?;
     counter.stage.send_replace(Stage::InitError(diagnostic(&body)));
-    accepted()
+    Ok(accepted())
 }
 
 /// Passes an answer on, if it is the answer to what this process was asked.
-fn settle(registry: &Registry, worker: u64, request_id: &str, answer: Answer) -> Response {
-    let Some(counter) = find(registry, worker) else {
-        return refusal(StatusCode::FORBIDDEN, "UnknownWorker");
-    };
+fn settle(registry: &Registry, worker: u64, request_id: &str, answer: Answer) -> Result<Reply, Reply> {
+    let counter = find(registry, worker)?;
     match lock(&counter.pending).take_if(|(pending, _)| pending == request_id) {
         Some((_, sender)) => {
             // Nobody waits any more when the caller gave up; the process need not know.
             let _ = sender.send(answer);
-            accepted()
+            Ok(accepted())
         }
-        None => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
+        None => Err(refusal(StatusCode::BAD_REQUEST, "InvalidRequestID")),
     }
 }
 
-fn find(registry: &Registry, worker: u64) -> Option<Arc<Counter>> {
-    lock(registry).get(&worker).cloned()
+fn find(registry: &Registry, worker: u64) -> Result<Arc<Counter>, Reply> {
+    lock(registry).get(&worker).cloned().ok_or_else(|| refusal(StatusCode::FORBIDDEN, "UnknownWorker"))
 }
 
 fn diagnostic(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
 }
 
-fn accepted() -> Response {
-    (StatusCode::ACCEPTED, Json(json!({ "status": "OK" }))).into_response()
+fn accepted() -> Reply {
+    (StatusCode::ACCEPTED, Json(json!({ "status": "OK" })))
 }
 
-fn refusal(status: StatusCode, kind: &str) -> Response {
-    (status, Json(json!({ "errorType": kind, "errorMessage": kind }))).into_response()
+fn refusal(status: StatusCode, kind: &str) -> Reply {
+    (status, Json(json!({ "errorType": kind, "errorMessage": kind })))
 }
