@@ -9,7 +9,7 @@ use axum::http::header;
 use crate::{
     callback::{before_fragment, is_callback_of, is_on},
     knobs::{Consent, DuplicateCallback},
-    pages::{self, PageError},
+    pages::{self, Page, PageError},
     receive::{CHOSEN_PERSON, Received},
     settings::{App, AppKind, Component},
     wire::Answer,
@@ -38,22 +38,17 @@ pub(crate) struct Asked {
     force_snapshot: bool,
 }
 
-pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
-    match check(world, received) {
-        Ok(asked) => ask(world, received, &asked),
-        Err(error) => pages::refuse(error),
-    }
+pub(crate) fn answer(world: &mut World, received: &Received) -> Page {
+    let asked = check(world, received)?;
+    ask(world, received, &asked)
 }
 
 /// The answer of the consent page.
-pub(crate) fn reply(world: &mut World, received: &Received) -> Answer {
-    let asked = match check(world, received) {
-        Ok(asked) => asked,
-        Err(error) => return pages::refuse(error),
-    };
+pub(crate) fn reply(world: &mut World, received: &Received) -> Page {
+    let asked = check(world, received)?;
     let person = received.parameter("person").unwrap_or_default();
     if world.person(person).is_none() {
-        return pages::refuse(PageError::Text(words::UNREACHABLE_LINK));
+        return Err(PageError::Text(words::UNREACHABLE_LINK));
     }
     let person = person.to_owned();
     let mut answer = if received.parameter("decision") == Some("allow") {
@@ -62,7 +57,7 @@ pub(crate) fn reply(world: &mut World, received: &Received) -> Answer {
         deny(world, &asked, &person)
     };
     answer.header(header::SET_COOKIE, &format!("{CHOSEN_PERSON}={person}; Path=/; HttpOnly; SameSite=Lax"));
-    answer
+    Ok(answer)
 }
 
 /// What WeChat refuses, in the order it looks.
@@ -165,35 +160,35 @@ fn visitor(world: &World, received: &Received) -> String {
     who(world, [received.person.as_deref(), knob, received.chosen.as_deref()])
 }
 
-fn ask(world: &mut World, received: &Received, asked: &Asked) -> Answer {
+fn ask(world: &mut World, received: &Received, asked: &Asked) -> Page {
     let person = visitor(world, received);
     let follows = world.follows(&person, &asked.appid);
     if world.app(&asked.appid).is_some_and(|app| app.test_account) && !follows {
-        return pages::refuse(PageError::Number(10006));
+        return Err(PageError::Number(10006));
     }
     let from_menu = world.knobs.entry_from_menu && follows;
     if asked.scope == "snsapi_base" {
-        return allow(world, asked, &person, Allowed::Silently);
+        return Ok(allow(world, asked, &person, Allowed::Silently));
     }
     if meets_snapshot(world, asked, &person, from_menu) {
-        return allow(world, asked, &person, Allowed::OnSnapshotPage);
+        return Ok(allow(world, asked, &person, Allowed::OnSnapshotPage));
     }
     let remembered = world.knobs.consent_remembered
         && !asked.force_popup
         && world.granted_profile_at(&person, &asked.appid).is_some();
     if from_menu || remembered {
-        return allow(world, asked, &person, Allowed::Silently);
+        return Ok(allow(world, asked, &person, Allowed::Silently));
     }
     let consent = match received.consent.as_deref() {
         Some("allow") => Consent::Allow,
         Some("deny") => Consent::Deny,
         _ => world.knobs.consent,
     };
-    match consent {
+    Ok(match consent {
         Consent::Ask => pages::consent(world, received, asked, &person),
         Consent::Allow => allow(world, asked, &person, Allowed::ByConsent),
         Consent::Deny => deny(world, asked, &person),
-    }
+    })
 }
 
 /// Whether a snapshot page stands between the person and the callback. `forcePopup` does not prevent it.

@@ -155,7 +155,7 @@ fn origin(host: Option<String>, peer: Option<&Peer>) -> String {
 /// Who answers at a path.
 enum Endpoint {
     /// A page, or what a page loads.
-    Page(fn(&mut World, &Received) -> Answer),
+    Page(fn(&mut World, &Received) -> pages::Page),
     /// The API.
     Api(Dialect, fn(&mut World, &Received) -> Found),
 }
@@ -168,8 +168,8 @@ impl Endpoint {
             "/connect/oauth2/authorize" => Page(authorize::answer),
             authorize::REPLY => Page(authorize::reply),
             "/connect/qrconnect" => Page(qr::answer),
-            qr::POLL => Page(qr::poll::answer),
-            _ if path.starts_with(qr::IMAGES) => Page(qr::image),
+            qr::POLL => Page(|world, received| Ok(qr::poll::answer(world, received))),
+            _ if path.starts_with(qr::IMAGES) => Page(|world, received| Ok(qr::image(world, received))),
             "/sns/oauth2/access_token" => Api(Sns, sns::access_token::exchange),
             "/sns/oauth2/refresh_token" => Api(Sns, sns::refresh_token::refresh),
             "/sns/oauth2/component/access_token" => Api(Sns, sns::access_token::exchange_component),
@@ -186,7 +186,7 @@ impl Endpoint {
 
     fn answer(&self, world: &mut World, received: &Received) -> Answer {
         match self {
-            Self::Page(page) => page(world, received),
+            Self::Page(page) => page(world, received).unwrap_or_else(pages::refuse),
             Self::Api(dialect, find) => {
                 let found = find(world, received);
                 api::answer(world, *dialect, found)

@@ -233,7 +233,7 @@ impl Simulator {
             return Err(format!("there is no app {appid:?}"));
         }
         let snapshot = world.shows_snapshots(scope);
-        let wanted = Wanted { appid, scope, component: None, silent: false, snapshot };
+        let wanted = Wanted { appid, scope, snapshot, ..Wanted::default() };
         Ok(world.issue_code(person, wanted))
     }
 

@@ -22,6 +22,9 @@ pub(crate) enum PageError {
     Text(&'static str),
 }
 
+/// What a page is, or why it is an error page instead.
+pub(crate) type Page = Result<Answer, PageError>;
+
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {

@@ -20,7 +20,7 @@ use crate::{
     callback::{Slot, at_the_end, before_fragment, is_callback_of},
     knobs::QrFragment,
     ledger::Outcome,
-    pages::{self, PageError},
+    pages::{self, Page, PageError},
     receive::Received,
     settings::AppKind,
     wire::Answer,
@@ -82,15 +82,12 @@ pub enum QrProgress {
 }
 
 /// What a page with a QR code leads to.
-pub(crate) fn answer(world: &mut World, received: &Received) -> Answer {
-    let code = match check(world, received) {
-        Ok(code) => code,
-        Err(error) => return pages::refuse(error),
-    };
+pub(crate) fn answer(world: &mut World, received: &Received) -> Page {
+    let code = check(world, received)?;
     let mut answer = page(world, received, &code);
     answer.outcome = Outcome::QrCode { uuid: code.uuid.clone() };
     world.qr_codes.push(code);
-    answer
+    Ok(answer)
 }
 
 /// What WeChat refuses, in the order it looks. The order of the parameters is not looked at here.
@@ -210,13 +207,7 @@ impl World {
     /// Whoever scanned it logs in.
     pub(crate) fn confirm(&mut self, uuid: Option<&str>) -> Result<(), String> {
         let (code, person) = self.scanned(uuid)?;
-        let wanted = Wanted {
-            appid: &code.appid,
-            scope: &code.scope,
-            component: None,
-            silent: false,
-            snapshot: false,
-        };
+        let wanted = Wanted { appid: &code.appid, scope: &code.scope, ..Wanted::default() };
         let issued = self.issue_code(&person, wanted);
         let location = code.slot(self).with(&issued);
         self.proceed(uuid, QrProgress::Confirmed { person, code: issued, location })

@@ -179,21 +179,16 @@ async fn a11_a_refusal_ends_in_one_of_three_ways() {
     simulator.knobs(|knobs| knobs.denial = Denial::StateOnly);
     assert_eq!(get(&simulator, &deny).await.header("location"), format!("{CALLBACK}?state=abc123"));
 
+    let authdeny = format!("{CALLBACK}?code=authdeny&state=abc123");
     simulator.knobs(|knobs| knobs.denial = Denial::Authdeny);
-    assert_eq!(
-        get(&simulator, &deny).await.header("location"),
-        format!("{CALLBACK}?code=authdeny&state=abc123")
-    );
+    assert_eq!(get(&simulator, &deny).await.header("location"), authdeny);
 
     // Without the page: by knob, and by header.
     simulator.knobs(|knobs| knobs.consent = Consent::Deny);
-    assert_eq!(
-        get(&simulator, &url).await.header("location"),
-        format!("{CALLBACK}?code=authdeny&state=abc123")
-    );
+    assert_eq!(get(&simulator, &url).await.header("location"), authdeny);
     simulator.knobs(|knobs| knobs.consent = Consent::Allow);
     let reply = get_with(&simulator, &url, &[("x-simulator-consent", "deny")]).await;
-    assert_eq!(reply.header("location"), format!("{CALLBACK}?code=authdeny&state=abc123"));
+    assert_eq!(reply.header("location"), authdeny);
 }
 
 #[tokio::test]

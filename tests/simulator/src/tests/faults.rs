@@ -3,24 +3,23 @@
 use super::*;
 use crate::{Fault, Scripted};
 
-/// A fresh simulator with one scripted answer to an exchange, the answer, and whether the code was spent.
-async fn exchange_under(scripted: impl Into<Scripted>) -> (Simulator, Reply, bool) {
+/// A fresh simulator with one scripted answer to an exchange, which spends the code or does not; and the answer.
+async fn exchange_under(scripted: impl Into<Scripted>, spends: bool) -> (Simulator, Reply) {
     let simulator = wechat_with(|knobs| knobs.script(EXCHANGE, scripted));
     let url = fresh_exchange(&simulator, "snsapi_base");
     let reply = get(&simulator, &url).await;
     let entry = last(&simulator);
     let again = get(&simulator, &url).await;
     let spent = again.json()["errcode"] == 40163;
-    assert_eq!(entry.processed, spent);
-    (simulator, reply, spent)
+    assert_eq!((entry.processed, spent), (spends, spends));
+    (simulator, reply)
 }
 
 #[tokio::test]
 async fn errcode_with_any_text() {
     let errmsg = Some("api <b>limit</b> \"now\"".to_owned());
-    let (_, reply, spent) = exchange_under(Fault::Errcode { errcode: 45011, errmsg }).await;
+    let (_, reply) = exchange_under(Fault::Errcode { errcode: 45011, errmsg }, false).await;
     assert_eq!(reply.text(), r#"{"errcode":45011,"errmsg":"api <b>limit</b> \"now\""}"#);
-    assert!(!spent);
 }
 
 #[tokio::test]
@@ -28,54 +27,45 @@ async fn raw_bytes_of_any_kind() {
     let body = "{\"openid\":\"\u{ff}\"}".to_owned();
     let raw =
         Fault::Raw { status: 503, content_type: "application/octet-stream".to_owned(), body, latin1: true };
-    let (simulator, reply, spent) = exchange_under(raw).await;
+    let (simulator, reply) = exchange_under(raw, false).await;
     assert_eq!((reply.status.as_u16(), reply.header("content-type")), (503, "application/octet-stream"));
     assert_eq!(reply.body, b"{\"openid\":\"\xff\"}");
-    assert!(!spent);
     assert_eq!(simulator.ledger()[0].outcome, Outcome::Fault { fault: "raw".to_owned() });
 }
 
 #[tokio::test]
 async fn a_web_servers_html() {
-    let (_, reply, spent) = exchange_under(Fault::Html { status: 502 }).await;
+    let (_, reply) = exchange_under(Fault::Html { status: 502 }, false).await;
     assert_eq!((reply.status.as_u16(), reply.header("content-type")), (502, "text/html"));
     assert!(reply.text().contains("502 Bad Gateway"));
-    assert!(!spent);
 }
 
 #[tokio::test]
 async fn a_redirect() {
     let location = "http://169.254.169.254/".to_owned();
-    let (_, reply, spent) = exchange_under(Fault::Redirect { location: location.clone() }).await;
+    let (_, reply) = exchange_under(Fault::Redirect { location: location.clone() }, false).await;
     assert_eq!((reply.status.as_u16(), reply.header("location")), (302, location.as_str()));
-    assert!(!spent);
 }
 
 #[tokio::test]
 async fn truncated_oversize_and_with_duplicate_keys() {
-    let (_, truncated, spent) = exchange_under(Fault::Truncated).await;
-    assert!(spent);
+    let (_, truncated) = exchange_under(Fault::Truncated, true).await;
     assert!(truncated.text().starts_with("{\"access_token\":\"90_") && !truncated.text().ends_with('}'));
 
-    let (_, oversize, spent) = exchange_under(Fault::Oversize { bytes: 100_000 }).await;
-    assert!(spent);
+    let (_, oversize) = exchange_under(Fault::Oversize { bytes: 100_000 }, true).await;
     assert!(oversize.body.len() > 100_000);
     assert_eq!(oversize.string("scope"), "snsapi_base");
 
-    let (_, duplicate, spent) = exchange_under(Fault::DuplicateKeys).await;
-    assert!(spent);
+    let (_, duplicate) = exchange_under(Fault::DuplicateKeys, true).await;
     assert_eq!(duplicate.text().matches("\"openid\":").count(), 3);
     assert_eq!(duplicate.string("scope"), "snsapi_base");
 }
 
 #[tokio::test]
 async fn whether_it_has_its_effect_can_be_said() {
-    let (_, _, spent) =
-        exchange_under(Scripted { processed: Some(true), ..Fault::Html { status: 500 }.into() }).await;
-    assert!(spent);
-    let (_, reply, spent) =
-        exchange_under(Scripted { processed: Some(false), ..Fault::Oversize { bytes: 10 }.into() }).await;
-    assert!(!spent);
+    exchange_under(Scripted { processed: Some(true), ..Fault::Html { status: 500 }.into() }, true).await;
+    let oversize = Scripted { processed: Some(false), ..Fault::Oversize { bytes: 10 }.into() };
+    let (_, reply) = exchange_under(oversize, false).await;
     assert_eq!(reply.text(), r#"{"padding":"xxxxxxxxxx","":0}"#);
 }
 

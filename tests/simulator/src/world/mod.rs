@@ -64,7 +64,7 @@ pub(crate) struct Code {
 }
 
 /// What a code is issued for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Wanted<'a> {
     pub(crate) appid: &'a str,
     pub(crate) scope: &'a str,
