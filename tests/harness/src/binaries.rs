@@ -86,7 +86,6 @@ impl Binaries {
 }
 
 /// The root of the workspace.
-#[must_use]
 pub fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().nth(2).unwrap_or(package)
@@ -96,7 +95,6 @@ pub fn workspace() -> &'static Path {
 ///
 /// What `cargo run` and `cargo test` tell a process about its package would make build scripts
 /// that watch those variables (ring's does) run again, and half the workspace compile twice.
-#[must_use]
 pub fn cargo() -> Command {
     let program = variable("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
@@ -109,7 +107,6 @@ pub fn cargo() -> Command {
 
 /// The variables of this process's environment that describe its own package.
 #[expect(clippy::disallowed_methods, reason = "the environment that Cargo makes is what this is about")]
-#[must_use]
 pub fn package_variables() -> Vec<OsString> {
     env::vars_os()
         .map(|(name, _)| name)
@@ -141,13 +138,11 @@ fn profile() -> Result<String> {
     clippy::disallowed_methods,
     reason = "Cargo and the person who runs the tests speak to the harness by the environment"
 )]
-#[must_use]
 pub fn variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }
 
 /// A program on `PATH`.
-#[must_use]
 pub fn search(program: &str) -> Option<PathBuf> {
     let path = variable("PATH")?;
     env::split_paths(&path).map(|directory| directory.join(program)).find(|candidate| candidate.is_file())

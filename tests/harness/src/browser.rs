@@ -332,20 +332,17 @@ impl Browser {
     }
 
     /// The value of a cookie, whatever its domain and path.
-    #[must_use]
     pub fn cookie(&self, name: &str) -> Option<String> {
         let found = self.cookies().into_iter().find(|cookie| cookie.name == name);
         found.map(|cookie| cookie.value)
     }
 
     /// Every cookie.
-    #[must_use]
     pub fn cookies(&self) -> Vec<Cookie> {
         lock(&self.jar).cookies()
     }
 
     /// Every cookie that the browser refused; a login that works leaves none.
-    #[must_use]
     pub fn rejected_cookies(&self) -> Vec<Rejection> {
         lock(&self.jar).rejections().to_vec()
     }
@@ -382,19 +379,16 @@ impl Answer {
     }
 
     /// A header's first value.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// The `Location` header as it was sent.
-    #[must_use]
     pub fn location(&self) -> Option<&str> {
         self.header("location")
     }
 
     /// Every `Set-Cookie` header.
-    #[must_use]
     pub fn set_cookies(&self) -> Vec<String> {
         self.headers
             .get_all(header::SET_COOKIE)
@@ -404,7 +398,6 @@ impl Answer {
     }
 
     /// The body as text.
-    #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

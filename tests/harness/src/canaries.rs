@@ -237,7 +237,6 @@ impl Watch {
     }
 
     /// What has been found by now. Complete once the stack has stopped and every item has been shown.
-    #[must_use]
     pub fn found(&self) -> Found {
         let mut canaries = self.issued();
         let own = lock(&self.0.own);

@@ -81,7 +81,6 @@ pub struct Jar {
 
 impl Jar {
     /// The `Cookie` header of a request, if there is anything to send.
-    #[must_use]
     pub fn header(&self, url: &Url, situation: Situation) -> Option<String> {
         let now = self.now();
         let mut cookies: Vec<_> =
@@ -139,7 +138,6 @@ impl Jar {
     }
 
     /// Every cookie that has not ended.
-    #[must_use]
     pub fn cookies(&self) -> Vec<Cookie> {
         let now = self.now();
         let mut cookies = self.cookies.clone();
@@ -148,7 +146,6 @@ impl Jar {
     }
 
     /// Every cookie that was refused.
-    #[must_use]
     pub fn rejections(&self) -> &[Rejection] {
         &self.rejections
     }
@@ -326,7 +323,6 @@ fn path_matches(path: &str, cookie_path: &str) -> bool {
 /// Whether two addresses belong to one site: same scheme, same last two labels of the host.
 ///
 /// A browser asks the public suffix list; the hosts of the tests all end in suffixes of one label.
-#[must_use]
 pub fn same_site(one: &Url, other: &Url) -> bool {
     fn site(url: &Url) -> Option<(&str, String)> {
         let host = match url.host()? {

@@ -87,7 +87,6 @@ impl Database {
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` is to be set to.
-    #[must_use]
     pub fn url(&self) -> String {
         match &self.0 {
             Place::Embedded { address, .. } => format!("http://{address}"),
@@ -253,7 +252,6 @@ impl Drop for Database {
 }
 
 /// The text of an attribute of an item, whatever its type.
-#[must_use]
 pub fn attribute<'a>(item: &'a Value, name: &str) -> &'a str {
     let value = item.get(name).and_then(Value::as_object).and_then(|value| value.values().next());
     value.and_then(Value::as_str).unwrap_or_default()
@@ -266,7 +264,6 @@ pub fn number(item: &Value, name: &str) -> Result<u64> {
 }
 
 /// The item with another value of one attribute.
-#[must_use]
 pub fn with(mut item: Value, name: &str, value: Value) -> Value {
     if let Some(attributes) = item.as_object_mut() {
         attributes.insert(name.to_owned(), value);

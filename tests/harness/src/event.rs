@@ -43,7 +43,6 @@ pub struct Arrival<'a> {
 
 impl Arrival<'_> {
     /// The event.
-    #[must_use]
     pub fn to_event(&self) -> Value {
         let headers = &self.parts.headers;
         let query = self.parts.uri.query().unwrap_or_default();
@@ -128,7 +127,6 @@ impl Arrival<'_> {
 ///
 /// Decoded, cut at a `?`, decoded again: `%252F` arrives as `/`, `a%3Fb` as `a`, and `%25x` is
 /// refused because nothing can be made of `%x`.
-#[must_use]
 pub fn decoded_path(path: &str) -> Option<String> {
     let once = percent_decoded(path)?;
     let cut = once.split('?').next().unwrap_or_default();

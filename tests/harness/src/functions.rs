@@ -166,19 +166,16 @@ impl Functions {
     }
 
     /// The names of all functions.
-    #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.0.specifications.keys().cloned().collect()
     }
 
     /// How many processes of a function have been started.
-    #[must_use]
     pub fn cold_starts(&self, function: &str) -> u64 {
         lock(&self.0.started).get(function).copied().unwrap_or(0)
     }
 
     /// How many processes of a function are at work.
-    #[must_use]
     pub fn busy(&self, function: &str) -> usize {
         lock(&self.0.busy).values().filter(|(name, _)| name == function).count()
     }
@@ -186,7 +183,6 @@ impl Functions {
     /// The memory that each idle process of a function holds, in bytes, by the process's number.
     ///
     /// Nothing where the system does not tell it in `/proc`.
-    #[must_use]
     pub fn memory(&self, function: &str) -> BTreeMap<u64, u64> {
         let idle = lock(&self.0.idle);
         let workers = idle.get(function).into_iter().flatten();
@@ -194,7 +190,6 @@ impl Functions {
     }
 
     /// What the functions print.
-    #[must_use]
     pub fn logs(&self) -> Logs {
         self.0.logs.clone()
     }
@@ -298,7 +293,6 @@ impl Pool {
 }
 
 /// What Lambda tells a process of a function beside what the template does.
-#[must_use]
 pub fn lambda_environment(function: &str, worker: u64, url: String) -> [(&'static str, String); 9] {
     [
         ("AWS_LAMBDA_RUNTIME_API", url),

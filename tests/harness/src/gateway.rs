@@ -61,7 +61,6 @@ impl Gateway {
     }
 
     /// Where it listens, for plain HTTP.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }

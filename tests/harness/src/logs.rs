@@ -58,13 +58,11 @@ impl Logs {
     }
 
     /// Every line until now, in the order in which they arrived.
-    #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         lock(&self.0.lines).clone()
     }
 
     /// Every line until now as one text, for a search of what must not be there.
-    #[must_use]
     pub fn text(&self) -> String {
         let lines: Vec<_> = lock(&self.0.lines)
             .iter()

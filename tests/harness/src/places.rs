@@ -49,7 +49,6 @@ pub const FOLLOWER: &str = "/cgi-bin/user/info";
 pub const PEOPLE: [&str; 3] = ["lin", "zhou", "mallory"];
 
 /// The parameter of an address, decoded; empty if there is none.
-#[must_use]
 pub fn parameter(url: &str, name: &str) -> String {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
@@ -58,13 +57,11 @@ pub fn parameter(url: &str, name: &str) -> String {
 }
 
 /// The address under which WeChat would call back with this code and state.
-#[must_use]
 pub fn callback(code: &str, state: &str) -> String {
     format!("{CALLBACK}?code={code}&state={state}")
 }
 
 /// The link to a login that ends here.
-#[must_use]
 pub fn authorize_to(return_to: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to).finish();
     format!("{AUTHORIZE}?{query}")

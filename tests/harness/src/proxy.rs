@@ -112,7 +112,6 @@ impl Proxy {
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` is to be set to.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.0.address)
     }
@@ -133,13 +132,11 @@ impl Proxy {
     }
 
     /// Every call, in order of arrival, the repetitions of the SDK among them.
-    #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.0.shared.record).calls.clone()
     }
 
     /// How many calls were of this kind.
-    #[must_use]
     pub fn count(&self, kind: Kind) -> usize {
         lock(&self.0.shared.record).calls.iter().filter(|call| call.kind == kind).count()
     }

@@ -61,7 +61,6 @@ pub struct Invocation {
 
 impl Invocation {
     /// The event of an invocation of a function, which has so much time for it; and where its answer arrives.
-    #[must_use]
     pub fn of(
         function: &str,
         number: u64,
@@ -142,13 +141,11 @@ impl RuntimeApi {
 
     /// What a process is to be given as `AWS_LAMBDA_RUNTIME_API`. Lambda names no scheme, but the
     /// runtime accepts a path only behind one.
-    #[must_use]
     pub fn url_for(&self, worker: u64) -> String {
         format!("http://{}/worker/{worker}", self.address)
     }
 
     /// Opens a desk for a process; it closes when dropped.
-    #[must_use]
     pub fn open(&self, worker: u64) -> Desk {
         let (invocations, receiver) = mpsc::unbounded_channel();
         let (stage, stages) = watch::channel(Stage::Starting);

@@ -67,13 +67,11 @@ impl SecretsManager {
     }
 
     /// What `AWS_ENDPOINT_URL_SECRETS_MANAGER` is to be set to.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// How often the secret was asked for, in vain or not.
-    #[must_use]
     pub fn reads(&self) -> usize {
         lock(&self.secret).reads
     }

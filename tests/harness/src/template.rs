@@ -75,7 +75,6 @@ impl Template {
     }
 
     /// Every table, in the order of their logical ids.
-    #[must_use]
     pub fn tables(&self) -> Vec<Table> {
         self.resources("AWS::DynamoDB::Table")
             .map(|(logical_id, properties)| {
@@ -98,7 +97,6 @@ impl Template {
     }
 
     /// Every function built by Cargo, in the order of their logical ids.
-    #[must_use]
     pub fn functions(&self) -> Vec<Function> {
         let globals = &self.0["Globals"]["Function"];
         self.resources("AWS::Serverless::Function")
@@ -121,13 +119,11 @@ impl Template {
     }
 
     /// The names of the binaries of all functions.
-    #[must_use]
     pub fn function_names(&self) -> Vec<String> {
         self.functions().into_iter().map(|function| function.binary).collect()
     }
 
     /// Every route of the HTTP API, in the order of logical ids and event names.
-    #[must_use]
     pub fn routes(&self) -> Vec<Route> {
         let mut routes = Vec::new();
         for function in self.functions() {

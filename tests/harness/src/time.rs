@@ -9,25 +9,21 @@ use jiff::Timestamp;
     clippy::disallowed_methods,
     reason = "API Gateway, Lambda and browsers live in real time, and this crate plays them"
 )]
-#[must_use]
 pub fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Seconds since 1970-01-01T00:00:00Z, as the tables keep them.
-#[must_use]
 pub fn now_seconds() -> u64 {
     now().as_secs()
 }
 
 /// Milliseconds since 1970-01-01T00:00:00Z, as Lambda counts a deadline.
-#[must_use]
 pub fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The way API Gateway writes a time: `10/Jul/2026:19:19:05 +0000`.
-#[must_use]
 pub fn common_log_format(time: Duration) -> String {
     // No clock is as late as the last time that has a name.
     let seconds = i64::try_from(time.as_secs()).ok();

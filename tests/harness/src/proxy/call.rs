@@ -67,7 +67,6 @@ macro_rules! kinds {
             pub const ALL: [Self; 14] = [$(Self::$kind),+];
 
             /// The name of the store's function.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $word,)+
@@ -139,7 +138,6 @@ impl Call {
     }
 
     /// Whether the call may change something.
-    #[must_use]
     pub fn is_write(&self) -> bool {
         self.items
             .iter()
@@ -147,7 +145,6 @@ impl Call {
     }
 
     /// Whether it touches the item with this `id`.
-    #[must_use]
     pub fn touches(&self, id: &str) -> bool {
         self.items.iter().any(|item| item.id.as_deref() == Some(id))
     }

@@ -255,7 +255,6 @@ pub struct Injection {
 
 impl Injection {
     /// How many calls were struck.
-    #[must_use]
     pub fn struck(&self) -> usize {
         *self.standing.struck.borrow()
     }
@@ -294,7 +293,6 @@ pub struct Held {
 
 impl Held {
     /// The call.
-    #[must_use]
     pub fn call(&self) -> &Call {
         &self.call
     }
