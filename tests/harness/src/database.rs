@@ -144,22 +144,19 @@ impl Database {
 
     /// Holds a table that is there against the template's.
     fn compare(&self, name: &str, table: &Table) -> Result<()> {
+        let differs = |how: String| {
+            Err(Failure::new(format!("table {name} {how}; delete the database file to start afresh")))
+        };
         let described = self.call("DescribeTable", json!({ "TableName": name }))?;
         let (key, wanted) = (&described["Table"]["KeySchema"], &table.definition["KeySchema"]);
         if key != wanted {
-            return Err(Failure::new(format!(
-                "table {name} has the key {key}, but the template says {wanted}; \
-                 delete the database file to start afresh"
-            )));
+            return differs(format!("has the key {key}, but the template says {wanted}"));
         }
         let described = self.call("DescribeTimeToLive", json!({ "TableName": name }))?;
         let attribute = described["TimeToLiveDescription"]["AttributeName"].as_str();
-        if attribute != table.time_to_live.as_deref() {
-            return Err(Failure::new(format!(
-                "table {name} expires by {attribute:?}, but the template says {:?}; \
-                 delete the database file to start afresh",
-                table.time_to_live
-            )));
+        let wanted = table.time_to_live.as_deref();
+        if attribute != wanted {
+            return differs(format!("expires by {attribute:?}, but the template says {wanted:?}"));
         }
         Ok(())
     }

@@ -132,10 +132,6 @@ impl Region {
 
 impl Settings {
     /// Reads settings written as JSON, and looks whether they can be.
-    ///
-    /// # Errors
-    ///
-    /// If they are no settings, or contradict themselves; in words.
     pub fn from_json(json: &str) -> Result<Self, String> {
         let settings: Self = serde_json::from_str(json).map_err(|cause| cause.to_string())?;
         settings.check()?;
@@ -143,10 +139,6 @@ impl Settings {
     }
 
     /// Whether everything that is named has one name and is there.
-    ///
-    /// # Errors
-    ///
-    /// If not; in words.
     pub fn check(&self) -> Result<(), String> {
         if self.people.is_empty() {
             return Err("there has to be somebody in \"people\"".to_owned());

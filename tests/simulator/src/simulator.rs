@@ -105,10 +105,6 @@ impl Simulator {
 
     /// Serves the endpoints until `shutdown` completes. Answers still held or
     /// delayed are let go then.
-    ///
-    /// # Errors
-    ///
-    /// If the listener fails.
     pub async fn serve(
         &self,
         listener: TcpListener,
@@ -118,10 +114,6 @@ impl Simulator {
     }
 
     /// The same over HTTPS, with the [certificate](crate::tls_config) of whatever name the callers use.
-    ///
-    /// # Errors
-    ///
-    /// If the listener fails.
     pub async fn serve_tls(
         &self,
         listener: TcpListener,
@@ -203,10 +195,6 @@ impl Simulator {
     }
 
     /// Lets something happen, or says why it cannot.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such person or QR code, or the QR code is not that far.
     pub fn attempt(&self, action: &Action) -> Result<(), String> {
         let done = self.world().act(action);
         self.changed();
@@ -220,10 +208,6 @@ impl Simulator {
     }
 
     /// Issues a code without a browser, or says whom or what nobody knows.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such person or app.
     pub fn issue_code(&self, person: &str, appid: &str, scope: &str) -> Result<String, String> {
         let mut world = self.world();
         if world.person(person).is_none() {

@@ -9,10 +9,6 @@ use tokio_rustls::rustls::{
 };
 
 /// What [`Simulator::serve_tls`](crate::Simulator::serve_tls) needs, from a certificate chain and its key in PEM.
-///
-/// # Errors
-///
-/// If they cannot be read, or do not belong together; in words.
 pub fn tls_config(certificates: &[u8], key: &[u8]) -> Result<Arc<ServerConfig>, String> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
         .collect::<Result<_, _>>()

@@ -5,8 +5,6 @@ use axum::http::StatusCode;
 use super::*;
 use crate::{AppKind, Consent, Denial, DuplicateCallback, Fault, Snapshot};
 
-const CALLBACK: &str = "https://login.example.com/callback";
-
 fn base() -> String {
     authorize_url(CALLBACK, "snsapi_base", "abc123")
 }

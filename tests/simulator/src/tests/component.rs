@@ -5,7 +5,6 @@ use crate::{Component, Snapshot};
 
 const COMPONENT: &str = "wx0000000000000ddd";
 const TOKEN: &str = "90_component0000000000000000000000000000";
-const CALLBACK: &str = "https://login.example.com/callback";
 
 /// V2, with a component.
 fn url(scope: &str) -> String {

@@ -31,6 +31,7 @@ const WEBSITE_SECRET: &str = "5ec2e7bbbbbbbbbbbbbbbbbbbbbbbbbb";
 const NOW: u64 = 0x6553_f100;
 const USER_AGENT: &str =
     "Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 MicroMessenger/8.0.50(0x18003234) NetType/WIFI Language/zh_CN";
+const CALLBACK: &str = "https://login.example.com/callback";
 const AUTHORIZE: &str = "/connect/oauth2/authorize";
 const EXCHANGE: &str = "/sns/oauth2/access_token";
 const REFRESH: &str = "/sns/oauth2/refresh_token";
@@ -137,7 +138,7 @@ fn authorize_url(redirect_uri: &str, scope: &str, state: &str) -> String {
 
 /// V3.
 fn qr_url(appid: &str) -> String {
-    let redirect_uri = encode("https://login.example.com/callback");
+    let redirect_uri = encode(CALLBACK);
     format!(
         "/connect/qrconnect?appid={appid}&redirect_uri={redirect_uri}&response_type=code&scope=snsapi_login&state=abc123"
     )
