@@ -30,14 +30,16 @@ say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Every build here selects the whole workspace and then names binaries, as `cargo lambda watch` does: what is
+# selected decides the features of the dependencies, and another selection would compile them all once more.
 .PHONY: run
 run: .venv/installed ## Run the whole login on this machine, WeChat included; ARGS="--help" shows the options
 	$(call say,Building and starting the login; the first build takes a few minutes)
-	@cargo run --package local -- --cargo-lambda .venv/bin/cargo-lambda $(ARGS)
+	@cargo run --bin local -- --cargo-lambda .venv/bin/cargo-lambda $(ARGS)
 
 .PHONY: simulator
 simulator: ## Run the simulated WeChat alone; ARGS="--help" shows the options
-	@cargo run --package simulator -- $(ARGS)
+	@cargo run --bin simulator -- $(ARGS)
 
 # All of it whatever fails, so that one run shows everything.
 .PHONY: test
@@ -47,7 +49,7 @@ test: .venv/installed ## Run every test, then every file of events/ against the 
 	$(call say,Testing and then sending events/ through cargo lambda invoke)
 	@failed=; \
 	  cargo test --workspace --no-fail-fast || failed=1; \
-	  cargo run --package local -- --cargo-lambda .venv/bin/cargo-lambda --check || failed=1; \
+	  cargo run --bin local -- --cargo-lambda .venv/bin/cargo-lambda --check || failed=1; \
 	  { command -v chromedriver && command -v $(BROWSERS); } >/dev/null || [ "$${REQUIRE_BROWSER-}" = 1 ] || { \
 	    printf '\n\033[1m==> SKIPPED: the tests in a browser, because there is none\033[0m\n'; \
 	    echo "\`make browser\` installs one on Debian and Ubuntu: apt-get install $(BROWSER_PACKAGES)"; } >&2; \
@@ -137,7 +139,7 @@ docs: .tools/mdbook-$(MDBOOK_VERSION) ## Build the documentation into target/doc
 
 .PHONY: docs-reference
 docs-reference: ## Write the reference tables of docs/ from the code that decides
-	@cargo run --quiet --package reference
+	@cargo run --quiet --bin reference
 
 .PHONY: bench
 bench: ## Print start time, size and memory of the functions beside a floor; ARGS=25 starts each 25 times

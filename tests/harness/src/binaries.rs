@@ -55,11 +55,8 @@ impl Binaries {
     }
 
     fn compile() -> Result<Self> {
-        let functions = Template::of_the_project()?.function_names();
-        let packages = functions.into_iter().flat_map(|function| ["--package".to_owned(), function]);
-        let output = cargo()
-            .args(["build", "--message-format", "json-render-diagnostics"])
-            .args(packages)
+        let output = build_functions()?
+            .args(["--message-format", "json-render-diagnostics"])
             .args(["--profile", &profile()?])
             .output()
             .map_err(|error| Failure::from(error).during("cargo build"))?;
@@ -103,6 +100,23 @@ pub fn cargo() -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Cargo, about to build the functions that `template.yaml` deploys.
+///
+/// The whole workspace is selected and its binaries are named, as `cargo lambda watch` does it: what is selected
+/// decides the features of the dependencies, and another selection would compile all of them once more.
+///
+/// # Errors
+///
+/// When the template cannot be read.
+pub fn build_functions() -> Result<Command> {
+    let mut command = cargo();
+    command.arg("build");
+    for function in Template::of_the_project()?.function_names() {
+        command.args(["--bin", &function]);
+    }
+    Ok(command)
 }
 
 /// The variables of this process's environment that describe its own package.

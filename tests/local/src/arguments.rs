@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU16, path::PathBuf};
 
-use harness::Result;
+use harness::{Failure, Result};
 use lexopt::{
     Arg::{Long, Short},
     Parser, ValueExt,
@@ -19,6 +19,7 @@ Options:
       --port <PORT>             Where the login listens [default: 9000]
       --simulator-port <PORT>   Where the simulated WeChat listens [default: 9001]
       --database-port <PORT>    Where the embedded DynamoDB listens [default: 9002]
+      --allow-origin <ORIGIN>   A page that may use the login, such as http://localhost:9300; may be repeated
       --cargo-lambda <PATH>     The program cargo-lambda [default: the one on PATH]
       --check                   Send every file of events/ through `cargo lambda invoke`, then stop;
                                 on free ports and with an empty database unless told otherwise
@@ -30,6 +31,7 @@ pub(crate) struct Arguments {
     pub(crate) port: Option<u16>,
     pub(crate) simulator_port: Option<u16>,
     pub(crate) database_port: Option<u16>,
+    pub(crate) allow_origins: Vec<String>,
     pub(crate) cargo_lambda: Option<PathBuf>,
     pub(crate) check: bool,
     pub(crate) help: bool,
@@ -46,10 +48,14 @@ impl Arguments {
                 Long("port") => read.port = Some(port(&mut parser)?),
                 Long("simulator-port") => read.simulator_port = Some(port(&mut parser)?),
                 Long("database-port") => read.database_port = Some(port(&mut parser)?),
+                Long("allow-origin") => read.allow_origins.push(parser.value()?.string()?),
                 Long("cargo-lambda") => read.cargo_lambda = Some(parser.value()?.into()),
                 Long("check") => read.check = true,
                 Long("help") | Short('h') => read.help = true,
-                _ => return Err(argument.unexpected().into()),
+                _ => {
+                    let failure = Failure::from(argument.unexpected());
+                    return Err(Failure::new(format!("{failure}; ARGS=\"--help\" shows the options")));
+                }
             }
         }
         Ok(read)
@@ -70,13 +76,14 @@ mod tests {
         let expected = Arguments {
             port: Some(9100),
             simulator_port: Some(9101),
+            allow_origins: vec!["http://localhost:9300".to_owned(), "http://localhost:9400".to_owned()],
             cargo_lambda: Some("bin/cargo-lambda".into()),
             check: true,
             ..Arguments::default()
         };
-        let line =
-            ["--port", "9100", "--simulator-port=9101", "--check", "--cargo-lambda", "bin/cargo-lambda"];
-        assert_eq!(read(&line).unwrap(), expected);
+        let line = "--port 9100 --simulator-port=9101 --check --allow-origin http://localhost:9300 \
+                    --allow-origin=http://localhost:9400 --cargo-lambda bin/cargo-lambda";
+        assert_eq!(read(&line.split_whitespace().collect::<Vec<_>>()).unwrap(), expected);
     }
 
     #[test]

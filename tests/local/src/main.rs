@@ -25,7 +25,7 @@ use std::{
 
 use harness::{
     Browser, Failure, Result,
-    binaries::{Binaries, cargo, search, workspace},
+    binaries::{Binaries, build_functions, search, workspace},
     functions::{Functions, Specification},
     template::Template,
 };
@@ -80,13 +80,20 @@ async fn run(arguments: &Arguments) -> Result<()> {
 
     let here = format!("http://localhost:{port}");
     let template = Template::of_the_project()?;
-    let surroundings = Surroundings::start(
+    let mut surroundings = Surroundings::start(
         (!arguments.check).then_some(port),
         &template,
         &directory,
         ports.simulator,
         ports.database,
     )?;
+    // The functions judge them, and say so before anything else if one is wrong.
+    let allowed = surroundings.variables.entry("ALLOWED_ORIGINS".to_owned()).or_default();
+    *allowed = std::iter::once(&*allowed)
+        .chain(&arguments.allow_origins)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(",");
     let env_file = directory.join("env");
     fs::write(&env_file, environment::env_file(&surroundings.variables)?)?;
 
@@ -128,8 +135,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
 /// one time, instead of at every attempt of `cargo lambda watch`.
 async fn build(template: &Template, variables: &BTreeMap<String, String>) -> Result<()> {
     println!("正在编译函数 / Building the functions");
-    let mut compiler = Command::from(cargo());
-    let status = compiler.arg("build").kill_on_drop(true).status().await?;
+    let mut compiler = Command::from(build_functions()?);
+    let status = compiler.kill_on_drop(true).status().await?;
     if !status.success() {
         return Err(Failure::new(format!("cargo build failed: {status}")));
     }

@@ -52,8 +52,11 @@ async fn claim(port: u16, purpose: &str, flag: &str) -> Result<TcpListener> {
 fn taken(port: u16, purpose: &str, flag: &str) -> Failure {
     let other = if port > 65_000 { port - 100 } else { port + 100 };
     Failure::new(format!(
-        "port {port} is taken, and {purpose} needs it.\nEnd the program that listens there, or \
-         choose another port: make run ARGS=\"{flag} {other}\""
+        "端口 {port} 已被占用；请关闭占用它的程序，或换一个端口。\nport {port} is taken, and {purpose} needs it \
+         ({flag}). End the program that listens there, or choose other ports; beside a login that runs already, for \
+         example:\n  make run ARGS=\"--port {other} --simulator-port {} --database-port {}\"",
+        other + 1,
+        other + 2
     ))
 }
 
@@ -76,7 +79,7 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         let arguments = Arguments { check: true, simulator_port: Some(port), ..Arguments::default() };
         let failure = Ports::open(&arguments).await.err().unwrap().to_string();
-        assert!(failure.starts_with(&format!("port {port} is taken")), "{failure}");
+        assert!(failure.contains(&format!("\nport {port} is taken")), "{failure}");
         assert!(failure.contains("--simulator-port"), "{failure}");
     }
 }
