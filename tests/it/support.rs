@@ -4,22 +4,12 @@ use harness::{
     Answer, Browser, Failure, Options, Result, Stack, Visitor,
     browser::Visit,
     logs::Line,
-    places::{BROWSER_COOKIE, SESSION_COOKIE},
+    places::{ALWAYS, BROWSER_COOKIE, SESSION_COOKIE},
 };
 use http::HeaderMap;
 use serde_json::Value;
 use simulator::Consent;
 use web::{language::Language, reason::Reason};
-
-/// What every answer carries, whatever it is; the three that a page may choose are not among them.
-pub const ALWAYS: [(&str, &str); 6] = [
-    ("cache-control", "no-store"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("strict-transport-security", "max-age=63072000"),
-    ("x-content-type-options", "nosniff"),
-    ("x-robots-tag", "noindex"),
-];
 
 /// The usual stack.
 pub async fn stack() -> Result<Stack> {

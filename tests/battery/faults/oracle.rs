@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use harness::{
     Answer, Result, Stack,
     database::attribute,
+    places::ALWAYS,
     proxy::{Call, Fault, Kind, Throttle},
 };
 use login::pending::{LoginId, State};
@@ -17,16 +18,6 @@ use crate::oracle::{button, exchanges, is_stored, session_id, session_tokens};
 
 /// How often the SDK makes a call in all.
 const ATTEMPTS: usize = 4;
-
-/// What every answer carries.
-const ALWAYS: [(&str, &str); 6] = [
-    ("cache-control", "no-store"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("strict-transport-security", "max-age=63072000"),
-    ("x-content-type-options", "nosniff"),
-    ("x-robots-tag", "noindex"),
-];
 
 /// Holds one of our own answers against what holds for all of them.
 pub fn answer(flow: &Flow<'_>, answer: &Answer, is_foreign: bool) -> Result<()> {

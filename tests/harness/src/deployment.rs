@@ -67,10 +67,6 @@ pub struct Deployment {
 impl Deployment {
     /// A deployment among these places, with WeChat and DynamoDB on this machine; `tables` are the names of the
     /// tables by their logical ids.
-    ///
-    /// # Errors
-    ///
-    /// When the template had not the tables that there have to be.
     pub fn new(
         places: &Places,
         simulator: &Simulator,
@@ -111,7 +107,6 @@ impl Deployment {
     }
 
     /// The value of one of the variables that a template leaves open.
-    #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         match self.changes.get(name) {
             Some(change) => change.as_deref(),
@@ -122,7 +117,6 @@ impl Deployment {
     /// The environment of a function: what the template gives it, and what points it at this machine.
     ///
     /// It signs its calls with its own name, so that a proxy can tell who calls.
-    #[must_use]
     pub fn environment(&self, function: &Function) -> BTreeMap<String, String> {
         let mut environment = self.local.clone();
         environment.insert("AWS_ACCESS_KEY_ID".to_owned(), function.binary.clone());
@@ -143,7 +137,6 @@ impl Deployment {
     }
 
     /// One environment for all functions of a template, for what can hold only one.
-    #[must_use]
     pub fn common_environment(&self, template: &Template) -> BTreeMap<String, String> {
         template.functions().iter().flat_map(|function| self.environment(function)).collect()
     }

@@ -66,3 +66,13 @@ pub fn authorize_to(return_to: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to).finish();
     format!("{AUTHORIZE}?{query}")
 }
+
+/// What every answer carries, whatever it is; the three that a page may choose are not among them.
+pub const ALWAYS: [(&str, &str); 6] = [
+    ("cache-control", "no-store"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("strict-transport-security", "max-age=63072000"),
+    ("x-content-type-options", "nosniff"),
+    ("x-robots-tag", "noindex"),
+];

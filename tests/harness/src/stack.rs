@@ -140,10 +140,6 @@ pub struct Stack {
 
 impl Stack {
     /// Starts everything but the functions' processes, which start with their first events.
-    ///
-    /// # Errors
-    ///
-    /// When a function does not compile, the template cannot be read, or no port is free.
     pub async fn start(options: Options) -> Result<Self> {
         let template = match options.template {
             Some(path) => Template::read(&path)?,
@@ -210,25 +206,21 @@ impl Stack {
     }
 
     /// The origin of the login, as browsers know it.
-    #[must_use]
     pub fn public_url(&self) -> &str {
         &self.public_url
     }
 
     /// A new visitor's browser: WeChat's on a phone, without a cookie.
-    #[must_use]
     pub fn browser(&self) -> Browser {
         self.browser.another()
     }
 
     /// A new visitor with such a browser: somebody whom WeChat's simulator knows.
-    #[must_use]
     pub fn visitor(&self, person: &str) -> Visitor {
         Visitor::new(self, person)
     }
 
     /// WeChat.
-    #[must_use]
     pub fn simulator(&self) -> &Simulator {
         &self.simulator
     }
@@ -239,16 +231,11 @@ impl Stack {
     }
 
     /// The requests to one of WeChat's endpoints, in order.
-    #[must_use]
     pub fn requests(&self, path: &str) -> Vec<Entry> {
         self.simulator.ledger().into_iter().filter(|entry| entry.path == path).collect()
     }
 
     /// Waits until WeChat's ledger satisfies a condition: that a request has arrived, for one.
-    ///
-    /// # Errors
-    ///
-    /// A [`Failure`] after 20 seconds, so that a test fails whose request never comes.
     pub async fn until_wechat(&self, satisfied: impl Fn(&[Entry]) -> bool) -> Result<()> {
         timeout(PATIENCE, self.simulator.until(satisfied))
             .await
@@ -256,59 +243,37 @@ impl Stack {
     }
 
     /// Where WeChat listens, its admin interface included.
-    #[must_use]
     pub fn simulator_url(&self) -> String {
         format!("http://{}", self.simulator_address)
     }
 
     /// DynamoDB.
-    #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
 
     /// What stands between the functions and DynamoDB.
-    ///
-    /// # Errors
-    ///
-    /// When nothing does, because the stack was not asked to be [`Options::proxied`].
     pub fn proxy(&self) -> Result<&Proxy> {
         self.proxy.as_ref().ok_or_else(|| Failure::new("the stack has no proxy"))
     }
 
     /// The name of a table, by its logical id in the template.
-    ///
-    /// # Errors
-    ///
-    /// When the template has no such table.
     pub fn table(&self, logical_id: &str) -> Result<&str> {
         let name = self.tables.get(logical_id).map(String::as_str);
         name.ok_or_else(|| Failure::new(format!("the template has no table {logical_id}")))
     }
 
     /// The items of the table of logins.
-    ///
-    /// # Errors
-    ///
-    /// When the template has no such table, or it cannot be read.
     pub fn logins(&self) -> Result<Vec<Value>> {
         self.database.items(self.table("LoginsTable")?)
     }
 
     /// The items of the table of sessions.
-    ///
-    /// # Errors
-    ///
-    /// As above.
     pub fn sessions(&self) -> Result<Vec<Value>> {
         self.database.items(self.table("SessionsTable")?)
     }
 
     /// Forgets every login, every session and what WeChat remembers, as if nothing had ever happened here.
-    ///
-    /// # Errors
-    ///
-    /// When a table cannot be read or written.
     pub fn forget_everything(&self) -> Result<()> {
         for table in self.tables.values() {
             for item in self.database.items(table)? {
@@ -320,10 +285,6 @@ impl Stack {
     }
 
     /// Forgets the apps' global tokens, and the leases of whoever died over one.
-    ///
-    /// # Errors
-    ///
-    /// When the table of sessions cannot be read or written.
     pub fn forget_app_tokens(&self) -> Result<()> {
         for item in self.sessions()? {
             let id = attribute(&item, "id");
@@ -335,25 +296,21 @@ impl Stack {
     }
 
     /// API Gateway.
-    #[must_use]
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
     }
 
     /// Lambda.
-    #[must_use]
     pub fn functions(&self) -> &Functions {
         &self.functions
     }
 
     /// What the functions print.
-    #[must_use]
     pub fn logs(&self) -> Logs {
         self.functions.logs()
     }
 
     /// What looks for canaries in this stack, if it was asked to be watched.
-    #[must_use]
     pub fn watch(&self) -> Option<&Watch> {
         self.watch.as_ref()
     }

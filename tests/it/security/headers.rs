@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use harness::{
     Answer, Options, Result, Stack, Visitor,
     browser::Visit,
-    places::{AUTHORIZE, LOGOUT, SESSION_CLEARED, USERINFO},
+    places::{ALWAYS, AUTHORIZE, LOGOUT, SESSION_CLEARED, USERINFO},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
     visitor::callback_of,
 };
 use http::Method;
 
-use crate::support::{ALWAYS, visited, without_tables};
+use crate::support::{visited, without_tables};
 
 const HOME: &str = "https://login.example.com/";
 /// What the connection or the gateway adds.
