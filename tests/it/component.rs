@@ -158,14 +158,14 @@ async fn a_snapshot_visitor_gets_no_session_here_either() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_of_the_platform_ends_where_it_can_be_mended() {
     let stack = stack().await;
-    for code in [61003, 61004, 61007, 61011, 61014, 61005, 61006, 41021] {
+    for code in [61003, 61004, 61007, 61011, 61014, 61005, 61006, 61023, 41021] {
         stack.script(COMPONENT_EXCHANGE, errcode(code), 1);
         let page = leads_to(&stack).await.unwrap();
         assert!(page.starts_with(MISCONFIGURED), "{code}: {page}");
         let line = alarm(&stack, &format!(r#""errcode":{code}"#)).await.unwrap().text;
         assert!(line.contains("misconfigured"), "{line}");
     }
-    for code in [61009, 61010, 61023, 40029, 40163] {
+    for code in [61009, 61010, 40029, 40163] {
         stack.script(COMPONENT_EXCHANGE, errcode(code), 1);
         let fresh = leads_to(&stack).await.unwrap();
         assert_eq!(fresh, FRESH_LOGIN, "{code}");
@@ -234,7 +234,7 @@ async fn a_session_is_renewed_through_the_platform() {
 async fn a_renewal_that_the_platform_cannot_make_costs_nobody_the_session() {
     let stack = start(options().with("PROFILE_LIFETIME_SECONDS", "0")).await;
     let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
-    for code in [61003, 61004, 61014] {
+    for code in [61003, 61004, 61014, 61023] {
         stack.simulator().act(&Action::ExpireAccessTokens);
         stack.script(COMPONENT_REFRESH, errcode(code), 1);
         // What was read before is shown, and an operator is told.
@@ -245,7 +245,7 @@ async fn a_renewal_that_the_platform_cannot_make_costs_nobody_the_session() {
         assert!(line.contains("shown_stale"), "{line}");
     }
     // But a grant that is gone is gone.
-    stack.script(COMPONENT_REFRESH, errcode(61023), 1);
+    stack.script(COMPONENT_REFRESH, errcode(42002), 1);
     assert_eq!(visitor.userinfo().await.unwrap().status, 401);
 }
 

@@ -4,7 +4,7 @@ use harness::{
     Answer, Browser, Failure, Options, Result, Stack, Visitor,
     browser::Visit,
     logs::Line,
-    places::{ALWAYS, BROWSER_COOKIE, SESSION_COOKIE},
+    places::{ALWAYS, BROWSER_COOKIE, OPENER_POLICY, SESSION_CLEARED, SESSION_COOKIE},
 };
 use http::HeaderMap;
 use serde_json::Value;
@@ -108,17 +108,41 @@ pub fn assert_secured(headers: &HeaderMap, what: &str) {
     for (name, value) in ALWAYS {
         assert_eq!(text(headers, name), Some(value), "{name} of {what}");
     }
+    let is_page = text(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    let (name, value) = OPENER_POLICY;
+    assert_eq!(text(headers, name), is_page.then_some(value), "{name} of {what}");
     let policy = text(headers, "content-security-policy").unwrap_or_default();
     for part in ["default-src 'none'", "base-uri 'none'", "form-action '", "frame-ancestors "] {
         assert!(policy.contains(part), "{policy} of {what}");
     }
     // WeChat's avatars; and the one page that must show itself inside another to say why it must not.
-    let known = policy.replace("https://*.qlogo.cn", "").replace(NOT_A_PAGE_FRAMES, "");
+    let known = policy.replace("https://*.qlogo.cn https://*.qpic.cn", "").replace(NOT_A_PAGE_FRAMES, "");
     assert!(!known.contains("unsafe") && !known.contains('*'), "{policy} of {what}");
     let referrer = text(headers, "referrer-policy");
     assert!(matches!(referrer, Some("no-referrer" | "same-origin")), "{referrer:?} of {what}");
     let id = text(headers, "x-correlation-id").unwrap_or_default();
     assert_eq!(id.len(), 36, "the correlation id {id:?} of {what}");
+}
+
+/// Holds the cookies of an answer against those of one that ended a session: its own goes, and the browser gets a new
+/// secret for a day.
+pub fn assert_left(answer: &Answer) {
+    let cookies = answer.set_cookies();
+    let [session, browser] = cookies.as_slice() else { panic!("{cookies:?}") };
+    assert_eq!(session, SESSION_CLEARED);
+    let attributes = browser.strip_prefix("__Host-browser=").and_then(|cookie| cookie.split_once("; "));
+    let (secret, attributes) = attributes.unwrap_or_else(|| panic!("{browser}"));
+    assert_eq!(attributes, "Path=/; Max-Age=86400; Secure; HttpOnly; SameSite=Lax");
+    assert!(is_browser_secret(secret), "{secret}");
+}
+
+/// Whether a text is what a browser's cookie holds: seconds since the Unix epoch and 64 hex digits.
+pub fn is_browser_secret(text: &str) -> bool {
+    let is_hex =
+        |text: &str| text.len() == 64 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
+    text.split_once('.').is_some_and(|(born, secret)| {
+        born.len() == 10 && born.bytes().all(|byte| byte.is_ascii_digit()) && is_hex(secret)
+    })
 }
 
 /// A header's value.

@@ -15,10 +15,10 @@ use lambda::Function;
 use login::account::{Account, App, AppChoice, Choice};
 use login::deployment::Deployment;
 use login::pending::{
-    BrowserSecret, LOGIN_LIFETIME, LoginRequest, MOST_ROUNDS, PendingLogin, RequestedScope, State,
+    BrowserSecret, LoginRequest, PendingLogin, RequestedScope, RequestedSwitches, State, Turn, login_lifetime,
 };
 use login::random;
-use login::return_to::{ReturnTo, ReturnToError, StoredReturnTo};
+use login::return_to::{ReturnToError, StoredReturnTo};
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use store::{LOGINS_TABLE, Logins};
@@ -26,6 +26,7 @@ use thiserror::Error;
 use url::Url;
 use web::cookie::Cookies;
 use web::language::Language;
+use web::link::{self, LoginLink};
 use web::outcome::Outcome;
 use web::page;
 use web::query::{Query, QueryError};
@@ -99,12 +100,6 @@ impl Refusal {
         };
         Verdict { outcome, reason }
     }
-
-    fn answer(&self, request: &Request) -> Response {
-        let Verdict { outcome, reason } = self.judge();
-        let (language, id) = (Language::of(request.headers()), CorrelationId::of(request));
-        outcome.because(self).of(page::notice(reason, language, &id, page::AUTHORIZE))
-    }
 }
 
 impl Function for Authorize {
@@ -135,8 +130,17 @@ impl Function for Authorize {
     async fn handle(&self, request: &Request, now: Timestamp) -> Response {
         match self.begin(request, now).await {
             Ok(response) => response,
-            Err(refusal) => refusal.answer(request),
+            Err(refusal) => {
+                let Verdict { outcome, reason } = refusal.judge();
+                outcome.because(refusal).of(self.interrupted(request, reason))
+            }
         }
+    }
+
+    /// A page that offers what can be kept of the link that was opened.
+    fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        let link = LoginLink::salvage(Query::of(request), &self.config.deployment.accounts).on("");
+        page::notice(reason, Language::of(request.headers()), &CorrelationId::of(request), &link)
     }
 }
 
@@ -144,12 +148,7 @@ impl Function for Authorize {
 struct Parameters<'a> {
     account: &'a Account,
     choice: Choice,
-    /// Where the login ends; `None` for the account's default.
-    target: Option<ReturnTo>,
-    login: LoginRequest,
-    lang: Option<Lang>,
-    round: u64,
-    switches: Switches,
+    link: LoginLink,
 }
 
 impl Authorize {
@@ -161,13 +160,8 @@ impl Authorize {
         let app = match parameters.account.choose_app(&parameters.choice, is_wechat(request.headers())) {
             AppChoice::App(app) => app,
             AppChoice::OpenInWechat => {
-                let public_url = self.config.deployment.public_url.as_str();
-                let link = page::authorize_link(
-                    public_url,
-                    parameters.target.as_ref(),
-                    &parameters.login,
-                    parameters.lang,
-                );
+                let link = LoginLink { turn: Turn::FIRST, ..parameters.link };
+                let link = link.on(self.config.deployment.public_url.as_str());
                 return Ok(OPEN_IN_WECHAT.of(page::open_in_wechat(Language::of(request.headers()), &link)));
             }
             AppChoice::Unknown => return Err(Refusal::Value("app")),
@@ -175,14 +169,15 @@ impl Authorize {
 
         // One secret a browser, not one a login: tabs that log in side by side must not break each other.
         let browser =
-            self.cookies.browser(request.headers()).unwrap_or_else(|| BrowserSecret::new(random::bytes()));
+            self.cookies.browser(request.headers()).filter(|browser| browser.may_begin_a_login(now));
+        let browser = browser.unwrap_or_else(|| BrowserSecret::new(now, random::bytes()));
         let state = State::new(random::bytes());
         let login = parameters.to_login(&app, &browser, now);
         self.logins.put_login(&state.login_id(), &login).await?;
 
         let location = self.wechat_link(&parameters, &app, &state);
         let response = redirect(StatusCode::FOUND, location.as_str());
-        Ok(LOGIN_BEGUN.of(with_cookie(response, &self.cookies.set_browser(&browser))))
+        Ok(LOGIN_BEGUN.of(with_cookie(response, &self.cookies.set_browser(&browser, now))))
     }
 
     /// Guard 2.
@@ -192,17 +187,21 @@ impl Authorize {
         Ok(Parameters {
             account,
             choice,
-            target: query.one("return_to")?.map(|text| account.targets.check(&text)).transpose()?,
-            login: LoginRequest {
-                scope: one_of(query, "scope", RequestedScope::parse)?.unwrap_or_default(),
-                app: query.one("app")?,
-            },
-            lang: one_of(query, "lang", Lang::parse)?,
-            round: one_of(query, "attempt", round)?.unwrap_or(1),
-            switches: Switches {
-                connect_redirect: self.config.connect_redirect,
-                force_popup: one_of(query, "forcePopup", settings::boolean)?.unwrap_or(false),
-                force_snap_shot: one_of(query, "forceSnapShot", settings::boolean)?.unwrap_or(false),
+            link: LoginLink {
+                return_to: query.one("return_to")?.map(|text| account.targets.check(&text)).transpose()?,
+                request: LoginRequest {
+                    scope: one_of(query, "scope", RequestedScope::parse)?.unwrap_or_default(),
+                    app: query.one("app")?,
+                    lang: one_of(query, "lang", Lang::parse)?,
+                    switches: RequestedSwitches {
+                        force_popup: one_of(query, "forcePopup", settings::boolean)?.unwrap_or(false),
+                        force_snap_shot: one_of(query, "forceSnapShot", settings::boolean)?.unwrap_or(false),
+                    },
+                },
+                turn: Turn {
+                    round: one_of(query, "attempt", link::round)?.unwrap_or(1),
+                    waits: one_of(query, "waits", link::waits)?.unwrap_or(0),
+                },
             },
         })
     }
@@ -212,12 +211,19 @@ impl Authorize {
         let (state, open_url) = (&state.expose(), &self.config.wechat_open_url);
         match app {
             App::OfficialAccount(app) => {
-                let (scope, component) =
-                    (parameters.login.scope.scope(), parameters.account.component.as_ref());
-                OfficialAccount { app, redirect_uri, scope, state, switches: parameters.switches, component }
-                    .on(open_url)
+                let LoginRequest { scope, switches, .. } = parameters.link.request;
+                let (scope, component) = (scope.scope(), parameters.account.component.as_ref());
+                let switches = Switches {
+                    connect_redirect: self.config.connect_redirect,
+                    force_popup: switches.force_popup,
+                    force_snap_shot: switches.force_snap_shot,
+                };
+                OfficialAccount { app, redirect_uri, scope, state, switches, component }.on(open_url)
             }
-            App::Website(app) => WebsiteApp { app, redirect_uri, state, lang: parameters.lang }.on(open_url),
+            App::Website(app) => {
+                let lang = parameters.link.request.lang;
+                WebsiteApp { app, redirect_uri, state, lang }.on(open_url)
+            }
         }
     }
 }
@@ -225,18 +231,19 @@ impl Authorize {
 impl Parameters<'_> {
     /// The login to be stored.
     fn to_login(&self, app: &App, browser: &BrowserSecret, now: Timestamp) -> PendingLogin {
+        let LoginLink { return_to, request, turn } = &self.link;
+        let scope = match app {
+            App::OfficialAccount(_) => request.scope.scope(),
+            App::Website(_) => Scope::Login,
+        };
         PendingLogin {
             browser: browser.digest(),
             app: app.id().clone(),
-            scope: match app {
-                App::OfficialAccount(_) => self.login.scope.scope(),
-                App::Website(_) => Scope::Login,
-            },
-            request: self.login.clone(),
-            lang: self.lang,
-            return_to: StoredReturnTo::from(self.target.as_ref().unwrap_or(&self.account.default_return_to)),
-            round: self.round,
-            expires_at: now.plus(LOGIN_LIFETIME),
+            scope,
+            request: request.clone(),
+            return_to: StoredReturnTo::from(return_to.as_ref().unwrap_or(&self.account.default_return_to)),
+            turn: *turn,
+            expires_at: now.plus(login_lifetime(scope)),
         }
     }
 }
@@ -248,9 +255,4 @@ fn one_of<T>(
     parse: fn(&str) -> Option<T>,
 ) -> Result<Option<T>, Refusal> {
     query.one(name)?.map(|text| parse(&text).ok_or(Refusal::Value(name))).transpose()
-}
-
-/// Which round of one login this is; set by `/callback`, so that fresh logins do not go on for ever.
-fn round(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|round| (1..=MOST_ROUNDS).contains(round))
 }

@@ -32,8 +32,7 @@ impl Callback {
         let state = query.one("state").map_err(Refusal::Query)?.unwrap_or_default();
         let state = State::parse(&state).ok_or(Refusal::MalformedState)?;
         // WeChat has reported a denial in three ways: no code, an empty one, and this word.
-        let code =
-            query.one("code").map_err(Refusal::Query)?.filter(|code| !code.is_empty() && code != "authdeny");
+        let code = query.one("code").map_err(Refusal::Query)?.filter(|code| code != "authdeny");
         let code =
             code.map(|code| AuthorizationCode::parse(code).ok_or(Refusal::MalformedCode)).transpose()?;
         match self.cookies.browser(request.headers()) {

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use login::pending::{ClaimId, CodeId, PendingLogin, RequestedScope};
 use login::random;
-use login::session::{Profile, Session, SessionToken, StoredSession};
+use login::session::{Profile, Session, SessionToken, StoredSession, Subscription};
 use login::time::Timestamp;
 use secrets::{AppSecrets, SecretsError};
+use store::{Finished, Replaced};
+use web::request::Request;
 use web::response::Response;
-use wechat::body::Exchange;
+use wechat::body::{Exchange, Follower};
 use wechat::errcode::Reaction;
-use wechat::{AuthorizationCode, Scope, UnionId};
+use wechat::error::{Doubt, Error};
+use wechat::{AuthorizationCode, Scope};
 use wechat_api::Credentials;
 
 use crate::Callback;
@@ -18,8 +21,10 @@ use crate::arrival::Arrival;
 use crate::refusal::{LOGGED_IN, Refusal};
 use crate::unionid::{AppToken, NoUnionId};
 
-/// How long a login waits for what it can do without, the profile or the unionid.
+/// How long a login waits for what it can do without, the profile or the unionid, where there is time enough.
 const EXTRA_BUDGET: Duration = Duration::from_secs(2);
+/// What is kept of the time of a request for storing the session, which is what it is all for.
+const STORE_RESERVE: Duration = Duration::from_millis(2500);
 
 /// A login and its code, claimed by this request.
 pub(crate) struct Claim<'a> {
@@ -28,6 +33,15 @@ pub(crate) struct Claim<'a> {
     pub login: &'a PendingLogin,
     pub id: &'a ClaimId,
     pub now: Timestamp,
+    /// The request that it comes with, which knows how much time is left.
+    pub request: &'a Request,
+}
+
+impl Claim<'_> {
+    /// How much time there is for WeChat.
+    fn time_left(&self) -> Duration {
+        lambda::time_left(self.request).saturating_sub(STORE_RESERVE)
+    }
 }
 
 impl Callback {
@@ -39,7 +53,11 @@ impl Callback {
     ) -> Result<Response, Refusal> {
         let Claim { login, now, .. } = *claim;
         let credentials = self.credentials(login, secrets, now).await?;
-        let exchanged = match self.wechat.exchange(&login.app, &credentials, claim.code, login.scope).await {
+        let exchange = self.wechat.exchange(&login.app, &credentials, claim.code, login.scope);
+        let exchange = tokio::time::timeout(claim.time_left(), exchange);
+        // What the browser had before is read meanwhile; it costs no time of its own.
+        let (exchanged, previous) = tokio::join!(exchange, self.previous(claim));
+        let exchanged = match exchanged.unwrap_or(Err(Error::InDoubt(Doubt::Timeout))) {
             Ok(exchanged) => exchanged,
             // The code has been sent and is not sent again; new credentials serve the fresh login.
             Err(error) if credentials.are_refused_by(&error) => {
@@ -55,15 +73,30 @@ impl Callback {
         if exchanged.is_snapshotuser {
             return Err(Refusal::Snapshot);
         }
-        let profile = self.profile(&exchanged, login, now).await;
+        let profile = self.profile(&exchanged, claim).await;
         if let Err(NoProfile::Refusal(refusal)) = profile {
             return Err(refusal);
         }
         let (profile, no_profile) = found(profile);
-        let unionid = self.unionid(&exchanged, profile.as_ref(), login, &credentials, now).await;
-        let (unionid, no_unionid) = found(unionid);
+        let (follower, no_unionid) = found(self.follower(&exchanged, claim, &credentials).await);
+        let (subscribe, follower_unionid) =
+            follower.map_or((None, None), |follower| (follower.subscribe, follower.unionid));
+        let profile_unionid = profile.as_ref().and_then(|profile| profile.user_info.unionid.clone());
+        let unionid = exchanged.unionid.or(profile_unionid).or(follower_unionid);
 
-        let response = self.finish(claim, exchanged, profile, unionid).await?;
+        let session = Session {
+            app: login.app.clone(),
+            openid: exchanged.openid,
+            unionid,
+            scope: exchanged.scope,
+            access_token: exchanged.access_token,
+            refresh_token: exchanged.refresh_token,
+            profile,
+            wants_profile: login.request.scope == RequestedScope::Auto,
+            subscription: subscribe.map(|subscribe| Subscription { subscribe, read_at: now }),
+            confirmed_at: None,
+        };
+        let response = self.finish(claim, session, previous).await?;
         let report = no_profile.into_iter().fold(LOGGED_IN.report(), |report, missed| match missed {
             NoProfile::Wechat(error) => report.with_wechat(&error),
             NoProfile::Refusal(_) | NoProfile::TooLong => report.with_cause("the profile took too long"),
@@ -119,22 +152,19 @@ impl Callback {
 
     /// The profile, if one was granted and WeChat gives it in time. Its absence costs no login, unless it says
     /// that the login must not be.
-    async fn profile(
-        &self,
-        exchanged: &Exchange,
-        login: &PendingLogin,
-        now: Timestamp,
-    ) -> Result<Option<Profile>, NoProfile> {
+    async fn profile(&self, exchanged: &Exchange, claim: &Claim<'_>) -> Result<Option<Profile>, NoProfile> {
         if !exchanged.scope.includes_profile() {
             return Ok(None);
         }
-        let call = self.wechat.user_info(&exchanged.access_token, &exchanged.openid, login.lang);
-        match tokio::time::timeout(EXTRA_BUDGET, call).await {
+        let lang = claim.login.request.lang;
+        let call = self.wechat.user_info(&exchanged.access_token, &exchanged.openid, lang);
+        match tokio::time::timeout(EXTRA_BUDGET.min(claim.time_left()), call).await {
             Ok(Ok(user_info)) if user_info.openid.expose() == exchanged.openid.expose() => {
-                Ok(Some(Profile { user_info, lang: login.lang, read_at: now }))
+                Ok(Some(Profile { user_info, lang, read_at: claim.now }))
             }
             Ok(Ok(_)) => Err(NoProfile::Refusal(Refusal::ForeignProfile)),
-            Ok(Err(error)) if matches!(error.reaction(), Some(Reaction::Configuration | Reaction::User)) => {
+            // An error about the person ends the login; one about the app, a quota above all, costs the profile.
+            Ok(Err(error)) if error.reaction() == Some(Reaction::User) => {
                 Err(NoProfile::Refusal(Refusal::Wechat(error)))
             }
             Ok(Err(error)) => Err(NoProfile::Wechat(error)),
@@ -142,63 +172,107 @@ impl Callback {
         }
     }
 
-    /// The unionid, from whichever answer has it. Its absence costs no login.
-    async fn unionid(
+    /// What WeChat tells the app itself of a person, asked only if the unionid is not known yet. Its absence costs no
+    /// login.
+    async fn follower(
         &self,
         exchanged: &Exchange,
-        profile: Option<&Profile>,
-        login: &PendingLogin,
+        claim: &Claim<'_>,
         credentials: &Credentials,
-        now: Timestamp,
-    ) -> Result<Option<UnionId>, NoUnionId> {
-        let in_profile = || profile.and_then(|profile| profile.user_info.unionid.clone());
-        if let Some(unionid) = exchanged.unionid.clone().or_else(in_profile) {
-            return Ok(Some(unionid));
-        }
+    ) -> Result<Option<Follower>, NoUnionId> {
+        let Claim { login, now, .. } = *claim;
         // A website app's people, and whoever consented, come with their unionid if there is one at all.
         let Credentials::App(secret) = credentials else { return Ok(None) };
-        if !self.config.silent_unionid || login.scope != Scope::Base {
+        if exchanged.unionid.is_some() || !self.config.silent_unionid || login.scope != Scope::Base {
             return Ok(None);
         }
         let sessions = &self.store.sessions;
         let mut token = AppToken::new(sessions, &self.wechat, &login.app, secret, now);
-        let asked = tokio::time::timeout(EXTRA_BUDGET, token.unionid(&exchanged.openid)).await;
-        asked.unwrap_or_else(|_| Err(token.too_long()))
+        let budget = EXTRA_BUDGET.min(claim.time_left());
+        let asked = tokio::time::timeout(budget, token.follower(&exchanged.openid)).await;
+        asked.unwrap_or_else(|_| Err(token.too_long())).map(Some)
+    }
+
+    /// The session that the browser had before, opened; its absence, for whatever reason, costs nothing.
+    async fn previous(&self, claim: &Claim<'_>) -> Option<Previous> {
+        let token = claim.arrival.session.as_ref()?;
+        let stored = self.store.sessions.session(&token.session_id(), claim.now).await.ok()??;
+        let session = Session::unseal(token, &stored.sealed)?;
+        Some(Previous { session, version: stored.version })
     }
 
     /// Stores the session; only then is there a cookie.
+    ///
+    /// A silent login of the same person, which any page can begin by a plain link, takes nothing away: what the
+    /// session before it knew is carried over. The scope and the tokens are this login's, so a profile that was
+    /// carried is shown, and not read again until the person consents anew.
     async fn finish(
         &self,
         claim: &Claim<'_>,
-        exchanged: Exchange,
-        profile: Option<Profile>,
-        unionid: Option<UnionId>,
+        session: Session,
+        previous: Option<Previous>,
     ) -> Result<Response, Refusal> {
-        let Claim { arrival, code, login, id: claim_id, now } = *claim;
-        let session = Session {
-            app: login.app.clone(),
-            openid: exchanged.openid,
-            unionid,
-            scope: exchanged.scope,
-            access_token: exchanged.access_token,
-            refresh_token: exchanged.refresh_token,
-            profile,
-            wants_profile: login.request.scope == RequestedScope::Auto,
-        };
-        let token = SessionToken::derive(&arrival.browser, &arrival.state);
+        let Claim { arrival, code, .. } = *claim;
+        let token = SessionToken::derive(&arrival.browser, &arrival.state, code);
+        let richer = previous.and_then(|previous| previous.carried_into(&session));
+        let mut finished = Finished::ReplacedChanged;
+        if let Some((session, version)) = richer {
+            finished = self.store_session(claim, &token, &session, Some(version)).await?;
+        }
+        if finished == Finished::ReplacedChanged {
+            // Nothing was carried, or it is not to be had any more: a logout came in between.
+            self.store_session(claim, &token, &session, None).await?;
+        }
+        Ok(self.with_session(claim.login, &token))
+    }
+
+    async fn store_session(
+        &self,
+        claim: &Claim<'_>,
+        token: &SessionToken,
+        session: &Session,
+        carried_at_version: Option<u64>,
+    ) -> Result<Finished, Refusal> {
+        let Claim { arrival, code, id: claim_id, now, .. } = *claim;
         let stored = StoredSession {
-            sealed: session.seal(&token, random::bytes()).ok_or(Refusal::Unsealable)?,
+            sealed: session.seal(token, random::bytes()).ok_or(Refusal::Unsealable)?,
             login: arrival.state.login_id(),
             created_at: now,
             refreshed_at: now,
             version: 1,
+            refused_at: None,
             expires_at: now.plus(self.config.session_lifetime),
         };
-        let replaced = arrival.session.as_ref().map(SessionToken::session_id);
-        let id = token.session_id();
-        let finished = self.store.finish(&CodeId::of(code), claim_id, &id, &stored, replaced.as_ref()).await;
-        finished.map_err(Refusal::NotStored)?;
-        Ok(self.with_session(login, &token))
+        let replaced =
+            arrival.session.as_ref().map(|token| Replaced { id: token.session_id(), carried_at_version });
+        let (code, id) = (CodeId::of(code), token.session_id());
+        let finished = self.store.finish(&code, claim_id, &id, &stored, replaced.as_ref()).await;
+        finished.map_err(Refusal::NotStored)
+    }
+}
+
+/// The session that a browser had before.
+struct Previous {
+    session: Session,
+    version: u64,
+}
+
+impl Previous {
+    /// `session` with what this one knows beyond it, if both are the same person's in the same app; and the version
+    /// that it was taken from. `None` if there is nothing to add.
+    fn carried_into(self, session: &Session) -> Option<(Session, u64)> {
+        let Self { session: before, version } = self;
+        let is_the_same = before.app == session.app && before.openid.expose() == session.openid.expose();
+        let adds_profile = session.profile.is_none() && before.profile.is_some();
+        let adds_subscription = session.subscription.is_none() && before.subscription.is_some();
+        let adds_unionid = session.unionid.is_none() && before.unionid.is_some();
+        if !is_the_same || !adds_profile && !adds_unionid && !adds_subscription {
+            return None;
+        }
+        let subscription = session.subscription.or(before.subscription);
+        let profile = session.profile.clone().or(before.profile);
+        let unionid = session.unionid.clone().or(before.unionid);
+        Some((Session { profile, unionid, subscription, ..session.clone() }, version))
     }
 }
 
@@ -207,7 +281,7 @@ enum NoProfile {
     /// WeChat said something that ends the login.
     Refusal(Refusal),
     /// WeChat gave no answer, or said no; the profile can be read later.
-    Wechat(wechat::error::Error),
+    Wechat(Error),
     /// There was no time left; the profile can be read later.
     TooLong,
 }

@@ -8,7 +8,8 @@
 //! 4. No code is a denial; it touches nothing.
 //! 5. The claim: login and code together, in one conditional write ([`Logins::claim`](store::Logins::claim)).
 //!    Whoever does not win it is a duplicate (`duplicate.rs`) or worse, and never speaks to WeChat. A code that
-//!    comes with another browser than its login's is spent thereby; the login is not.
+//!    comes with another browser than its login's, or for a login that another code has claimed, is spent
+//!    thereby; the login is not.
 //! 6. The exchange, once (`exchange.rs`). A snapshot visitor ends here.
 //! 7. The profile, if one was granted: it must be the same person's. For a silent login the unionid,
 //!    if that is switched on (`unionid.rs`).
@@ -23,6 +24,7 @@ mod exchange;
 mod refusal;
 mod unionid;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -36,13 +38,18 @@ use secrets::{Secrets, SecretsSource};
 use settings::{Settings, Wrong};
 use store::{Claimed, LOGINS_TABLE, SESSIONS_TABLE, Store};
 use web::cookie::Cookies;
-use web::request::Request;
+use web::link::LoginLink;
+use web::reason::Reason;
+use web::request::{CorrelationId, Request};
 use web::response::{Response, redirect, with_cookie};
 use wechat_api::{Client, Hosts};
 
 use exchange::Claim;
 pub use refusal::OUTCOMES;
 use refusal::{Refusal, RefusedLogin};
+
+/// How long before the outer layer would answer this function does, which knows more of the login.
+const ANSWER_RESERVE: Duration = Duration::from_millis(200);
 
 /// The function.
 #[derive(Debug)]
@@ -115,15 +122,32 @@ impl Function for Callback {
     }
 
     async fn handle(&self, request: &Request, now: Timestamp) -> Response {
-        match self.log_in(request, now).await {
-            Ok(response) => response,
-            Err(refused) => refused.answer(&self.config.deployment, request),
-        }
+        let left = lambda::time_left(request).saturating_sub(ANSWER_RESERVE);
+        let login = OnceLock::new();
+        let refused = match tokio::time::timeout(left, self.log_in(request, now, &login)).await {
+            Ok(Ok(response)) => return response,
+            Ok(Err(refused)) => refused,
+            Err(_) => Refusal::OutOfTime.of_any(login.into_inner()),
+        };
+        refused.answer(&self.config.deployment, request)
+    }
+
+    fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        let deployment = &self.config.deployment;
+        let page =
+            refusal::error_page(deployment, reason, &CorrelationId::of(request), &LoginLink::default());
+        redirect(StatusCode::SEE_OTHER, &page)
     }
 }
 
 impl Callback {
-    async fn log_in(&self, request: &Request, now: Timestamp) -> Result<Response, RefusedLogin> {
+    /// Guards 1 to 8. `known` is told which login it is about as soon as that is known.
+    async fn log_in(
+        &self,
+        request: &Request,
+        now: Timestamp,
+        known: &OnceLock<PendingLogin>,
+    ) -> Result<Response, RefusedLogin> {
         let arrival = self.arrive(request).await?;
         let Some(code) = &arrival.code else {
             return Err(self.denied(&arrival, now).await);
@@ -136,7 +160,8 @@ impl Callback {
         let claimed = logins.claim(&login_id, &code_id, &arrival.browser.digest(), &claim_id, now).await;
         match claimed.map_err(Refusal::Store)? {
             Claimed::Now(login) => {
-                let claim = Claim { arrival: &arrival, code, login: &login, id: &claim_id, now };
+                let login = known.get_or_init(|| login).clone();
+                let claim = Claim { arrival: &arrival, code, login: &login, id: &claim_id, now, request };
                 match self.exchange(&claim, &secrets).await {
                     Ok(response) => Ok(response),
                     Err(refusal) => {
@@ -146,9 +171,11 @@ impl Callback {
                     }
                 }
             }
-            Claimed::Before(login, code_id) => {
-                self.repeat(&arrival, &login, &code_id, now).await.map_err(|refusal| refusal.of(login))
+            Claimed::Before(login, claimed_by) if claimed_by == code_id => {
+                let login = known.get_or_init(|| login).clone();
+                self.repeat(&arrival, code, &login, now).await.map_err(|refusal| refusal.of(login))
             }
+            Claimed::Before(login, _) => self.another_code(&arrival, &code_id, login, &claim_id, now).await,
             Claimed::Elsewhere { login, used_for, used_in } => {
                 let joined = self.join(&arrival, &login, &used_for, &used_in, now).await;
                 joined.map_err(|refusal| refusal.of(login))
@@ -157,7 +184,10 @@ impl Callback {
                 // Somebody saw this code who was not to see it. If it cannot be marked, it lives minutes.
                 let browser = arrival.browser.digest();
                 let marked = logins.spend_code(&login_id, &code_id, &browser, &claim_id, now).await;
-                Err(Refusal::ForeignBrowser.of(login).marked(marked))
+                // A browser that logged out meanwhile has a new secret; so has the second of two first tabs.
+                let is_renewed = arrival.browser.was_made_after(&login);
+                let refusal = if is_renewed { Refusal::BrowserRenewed } else { Refusal::ForeignBrowser };
+                Err(refusal.of(login).marked(marked))
             }
             Claimed::Expired(login) => Err(Refusal::LoginExpired.of(login)),
             Claimed::Unknown => Err(Refusal::LoginUnknown.into()),

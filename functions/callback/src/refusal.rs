@@ -1,24 +1,27 @@
 //! Every way a callback can end without a session, and what follows from it.
 //!
-//! There are many refusals and three ways on. **Fresh login**: the visitor may well be honest (a lost
+//! There are many refusals and few ways on. **Fresh login**: the visitor may well be honest (a lost
 //! cookie, a link opened twice, a code WeChat no longer takes), and a silent login costs one redirect;
 //! it is tried once, then a page with a button follows, because a loop of silent redirects would be
-//! invisible. **Back**: the visitor declined and returns to where the login began. **Page**: trying
-//! again at once would not help.
+//! invisible. Where a login costs a tap or a scan, the page comes first: nobody is shown a second QR code
+//! without a word. **Later**: WeChat gives quick silent logins the same code again, and one that was spent here is
+//! never exchanged; so a short page waits until WeChat has a new one. That is no fault of the login's and takes
+//! none of its rounds, but no more than three waits follow each other. **Back**: the visitor declined and
+//! returns to where the login began. **Page**: trying again at once would not help.
 //!
 //! The log names the refusal; the visitor and whoever else looks sees only the [`Reason`].
 
 use form_urlencoded::Serializer;
 use http::StatusCode;
 use login::deployment::Deployment;
-use login::pending::{LoginRequest, PendingLogin};
+use login::pending::{PendingLogin, Turn};
 use login::return_to::ReturnTo;
 use secrets::SecretsError;
+use web::link::LoginLink;
 use web::outcome::{Outcome, Report};
-use web::page;
 use web::query::QueryError;
 use web::reason::Reason;
-use web::request::{CorrelationId, Request};
+use web::request::{CorrelationId, Request, is_wechat};
 use web::response::{Response, redirect};
 use wechat::errcode::Reaction;
 use wechat::error::{Error, Unsent};
@@ -46,10 +49,16 @@ pub enum Refusal {
     LoginExpired,
     #[error("the login is another browser's")]
     ForeignBrowser,
+    #[error("the login is another browser's, or this one's from before it got a new secret")]
+    BrowserRenewed,
     #[error("the code was used for another login")]
     CodeUsedElsewhere,
     #[error("the login was finished before, and its session is gone")]
     SessionGone,
+    #[error("another code claimed the login")]
+    AnotherCode,
+    #[error("another code claimed the login, and somebody is logged in here")]
+    AnotherScan,
     #[error("the callback that came first failed")]
     WinnerFailed,
     #[error("the callback that came first does not finish")]
@@ -72,6 +81,8 @@ pub enum Refusal {
     NotStored(store::Error),
     #[error("the session could not be sealed")]
     Unsealable,
+    #[error("the time was over")]
+    OutOfTime,
 }
 
 /// A refusal, with the login it is about if there is one.
@@ -92,6 +103,7 @@ struct Verdict {
 web::outcomes! {
     LOGGED_IN = ByErrcode "logged_in" ["session stored, cookie set. With `cause` or `errcode`: without the profile or the unionid, which WeChat did not give. ERROR with `SILENT_UNIONID`, if the `errcode` is of *configuration*", "at level ERROR look up the `errcode`; for 40164 put the address in `cause` into the allow-list"] ["会话已保存，Cookie 已设置。带有 `cause` 或 `errcode` 时：缺少微信没有给出的资料或 unionid。开启 `SILENT_UNIONID` 且 `errcode` 属于*检查配置*时为 ERROR", "级别为 ERROR 时查 `errcode`；40164 请把 `cause` 中的 IP 加入 API IP 白名单"];
     REPEATED = Info "repeated" ["the same callback again; same answer, no second exchange"] ["同一回调再次到达；给出相同的响应，不再次换取"];
+    LOGGED_IN_BEFORE = Info "logged_in_before" ["the login was finished before, and this browser has a session: sent on without a new cookie"] ["这次登录早已完成，浏览器中已有会话：直接跳转，不设新的 Cookie"];
     LOGGED_IN_ELSEWHERE = Info "logged_in_elsewhere" ["WeChat repeated a code that this browser's session came from; sent on"] ["微信重复发放了这个浏览器的会话所用的 code；直接跳转"];
     DENIED = Info "denied" ["the person declined, or WeChat sent no code; back to `return_to`"] ["用户拒绝，或微信没有给 code；跳回 `return_to`"];
     DENIED_ELSEWHERE = Info "denied_elsewhere" ["the same, but in another browser or after the login was over"] ["同上，但换了浏览器，或登录已过期"];
@@ -99,10 +111,11 @@ web::outcomes! {
     INVALID_REQUEST = Info "invalid_request" ["`state` or `code` is malformed or given twice; the login stays usable"] ["`state` 或 `code` 有误或重复；登录仍可继续"];
     COOKIE_MISSING = Info "cookie_missing" ["no browser cookie, or two; fresh login", "if frequent: a browser that keeps no cookies, or a link opened in another one"] ["没有 `browser` Cookie，或有两个；自动重新登录", "如果频繁：浏览器不保存 Cookie，或链接在另一个浏览器中打开"];
     LOGIN_UNKNOWN = Info "login_unknown" ["no such login; fresh login"] ["没有这次登录；自动重新登录"];
-    LOGIN_EXPIRED = Info "login_expired" ["the login is over 10 minutes old; fresh login"] ["登录已超过 10 分钟；自动重新登录"];
+    LOGIN_EXPIRED = Info "login_expired" ["the login is over: 10 minutes after it began, 30 with a QR code; fresh login"] ["登录已过期（10 分钟，扫码登录 30 分钟）；自动重新登录"];
     FOREIGN_BROWSER = Info "foreign_browser" ["the login is another browser's: not exchanged, and the code marked as spent; fresh login", "if frequent: people share the address of a callback, or an attack"] ["登录属于另一个浏览器：不换取，并作废这个 code；自动重新登录", "如果频繁：有人分享了回调地址，或遭到攻击"];
-    CODE_USED_ELSEWHERE = Info "code_used_elsewhere" ["the code was used for another login; fresh login", "if frequent: people share the address of a callback, or an attack"] ["这个 code 已用于另一次登录；自动重新登录", "如果频繁：有人分享了回调地址，或遭到攻击"];
-    SESSION_GONE = Info "session_gone" ["the callback of a finished login, after a logout or an erasure; fresh login"] ["已完成的登录的回调，在退出登录或删除之后到达；自动重新登录"];
+    CODE_USED_ELSEWHERE = Info "code_used_elsewhere" ["the code was spent here before, as WeChat repeats it to quick logins: never exchanged; the login begins again after a short wait", "if frequent: pages that begin a login at once after a logout"] ["这个 code 在这里用过（微信会给短时间内的登录重复发放同一个 code）：不再换取，稍等几秒后自动重新登录", "如果频繁：有网页在退出后立即发起登录"];
+    ANOTHER_CODE = Info "another_code" ["another code for a login that is finished: a second person scanned the page, or WeChat sent two codes. The code is spent, not exchanged, and nobody is given the first person's session", "if frequent: QR pages that stay open where many people pass"] ["已完成的登录又收到另一个 code：另一个人扫了同一个页面，或微信发了两个 code。作废这个 code，不换取；不会得到前一个人的会话", "如果频繁：二维码页面长时间开在人多的地方"];
+    SESSION_GONE = Info "session_gone" ["the callback of a login that a logout or an erasure came in between, or of the first of several tabs; fresh login"] ["回调到达之前退出了登录或删除了资料，或同时打开了几个标签页；自动重新登录"];
     WINNER_FAILED = Info "winner_failed" ["a duplicate, and the request that came first failed; fresh login", "see what the first came to"] ["重复的回调，先到的请求失败了；自动重新登录", "查看先到的请求的结果"];
     WINNER_SILENT = Info "winner_silent" ["a duplicate, and the request that came first died or takes too long; fresh login", "see what the first came to"] ["重复的回调，先到的请求意外中断或耗时过长；自动重新登录", "查看先到的请求的结果"];
     SNAPSHOT = Info "snapshot" ["WeChat shows a snapshot page; nobody can log in there", "let people tap before you ask for `snsapi_userinfo`"] ["微信显示的是网页快照页，不能登录", "请让用户点击之后再请求 `snsapi_userinfo`"];
@@ -117,13 +130,18 @@ web::outcomes! {
     SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["Secrets Manager did not answer, or refused", "`cause` has its error code: for `AccessDeniedException` the role of the function"] ["Secrets Manager 无响应或拒绝了请求", "`cause` 中有错误码：`AccessDeniedException` 请检查函数的角色"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
     FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料属于另一个人；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
+    DEADLINE = Error "deadline" ["no answer in time: DynamoDB, Secrets Manager or WeChat hangs", "`wechat_ms`, and `cause` of the lines around"] ["没有及时响应：DynamoDB、Secrets Manager 或微信无响应", "查看 `wechat_ms` 和前后各行的 `cause`"];
     UNSEALABLE = Error "unsealable" ["the session could not be sealed: a defect", "report it"] ["会话无法加密：程序错误", "请反馈"];
 }
 
 /// How a visitor goes on.
 enum Destination {
-    /// One automatic fresh login; the page of this reason if that was one already.
+    /// One automatic fresh login; the page of this reason if that was one already, or if it costs a tap or a scan.
     FreshLogin(Reason),
+    /// The same login once more, which is no round of its own; the page of this reason as above.
+    Again(Reason),
+    /// The same login once more, after a wait; the page of this reason as above.
+    Later(Reason),
     /// Back to where the login would have ended.
     Back,
     /// The page of this reason.
@@ -143,7 +161,7 @@ impl Refusal {
 
     /// What is logged, at which level, and how the visitor goes on.
     fn judge(&self) -> Verdict {
-        use Destination::{Back, FreshLogin, Page};
+        use Destination::{Again, Back, FreshLogin, Later, Page};
         let (outcome, destination) = match self {
             Self::NotAPage => (&NOT_A_PAGE, Page(Reason::NotAPage)),
             Self::Query(_) | Self::MalformedState | Self::MalformedCode => {
@@ -154,8 +172,11 @@ impl Refusal {
             Self::Denied => (&DENIED_ELSEWHERE, Page(Reason::AccessDenied)),
             Self::LoginUnknown => (&LOGIN_UNKNOWN, FreshLogin(Reason::LoginExpired)),
             Self::LoginExpired => (&LOGIN_EXPIRED, FreshLogin(Reason::LoginExpired)),
-            Self::ForeignBrowser => (&FOREIGN_BROWSER, FreshLogin(Reason::LoginExpired)),
-            Self::CodeUsedElsewhere => (&CODE_USED_ELSEWHERE, FreshLogin(Reason::LoginExpired)),
+            Self::ForeignBrowser => (&FOREIGN_BROWSER, Again(Reason::LoginExpired)),
+            Self::BrowserRenewed => (&SESSION_GONE, Again(Reason::LoginExpired)),
+            Self::CodeUsedElsewhere => (&CODE_USED_ELSEWHERE, Later(Reason::LoginExpired)),
+            Self::AnotherCode => (&ANOTHER_CODE, FreshLogin(Reason::LoginExpired)),
+            Self::AnotherScan => (&ANOTHER_CODE, Page(Reason::AlreadyLoggedIn)),
             Self::SessionGone => (&SESSION_GONE, FreshLogin(Reason::LoginExpired)),
             Self::WinnerFailed => (&WINNER_FAILED, FreshLogin(Reason::LoginExpired)),
             Self::WinnerSilent => (&WINNER_SILENT, FreshLogin(Reason::WechatUnavailable)),
@@ -175,7 +196,8 @@ impl Refusal {
             // The code is spent by now, so trying the same address again would bring nothing.
             Self::NotStored(_) => (&STORE_UNAVAILABLE, FreshLogin(Reason::ServiceUnavailable)),
             Self::Unsealable => (&UNSEALABLE, Page(Reason::Unexpected)),
-            Self::Wechat(Error::NotSent(Unsent::NoConnection)) => {
+            Self::OutOfTime => (&DEADLINE, Page(Reason::ServiceUnavailable)),
+            Self::Wechat(Error::NotSent(Unsent::NoConnection | Unsent::Paused)) => {
                 (&WECHAT_UNREACHABLE, Page(Reason::WechatUnavailable))
             }
             Self::Wechat(Error::InDoubt(_)) => (&EXCHANGE_IN_DOUBT, FreshLogin(Reason::WechatUnavailable)),
@@ -223,15 +245,28 @@ impl RefusedLogin {
 
     /// The answer: always a 303, to an address without code and state.
     pub fn answer(&self, deployment: &Deployment, request: &Request) -> Response {
+        use Destination::{Again, Back, FreshLogin, Later, Page};
         let Verdict { outcome, destination } = self.refusal.judge();
+        let (link, id) = (self.link(deployment), CorrelationId::of(request));
+        let on = |turn| LoginLink { turn, ..link.clone() };
+        let page = |reason, turn| error_page(deployment, reason, &id, &on(turn));
+        let turn = self.login.as_ref().map_or(Turn::FIRST, |login| login.turn);
+        let is_free = self.costs_nothing(request);
         let location = match destination {
-            Destination::Back => self.back(deployment),
-            Destination::FreshLogin(_) if self.login.as_ref().is_none_or(PendingLogin::may_retry) => {
-                self.fresh_login(deployment)
-            }
-            Destination::FreshLogin(reason) | Destination::Page(reason) => {
-                self.page(deployment, reason, &CorrelationId::of(request))
-            }
+            Back => self.back(deployment),
+            FreshLogin(reason) => match turn.next_round().filter(|_| is_free) {
+                Some(next) => on(next).on(deployment.public_url.as_str()),
+                None => page(reason, Turn::FIRST),
+            },
+            Again(reason) => match turn.next_wait().filter(|_| is_free) {
+                Some(next) => on(next).on(deployment.public_url.as_str()),
+                None => page(reason, Turn::FIRST),
+            },
+            Later(reason) => match turn.next_wait().filter(|_| is_free) {
+                Some(next) => page(Reason::CodeRepeated, next),
+                None => page(reason, Turn::FIRST),
+            },
+            Page(reason) => page(reason, Turn::FIRST),
         };
         let report = self.refusal.report(outcome);
         let report = match &self.unmarked {
@@ -239,6 +274,12 @@ impl RefusedLogin {
             None => report,
         };
         report.of(redirect(StatusCode::SEE_OTHER, &location))
+    }
+
+    /// Whether a fresh login costs the visitor neither a tap nor a scan. Where the login is unknown, so is its
+    /// kind: it was most likely the one that such a browser is sent to.
+    fn costs_nothing(&self, request: &Request) -> bool {
+        self.login.as_ref().map_or_else(|| is_wechat(request.headers()), PendingLogin::is_silent)
     }
 
     /// Where the login ends, by today's configuration; `None` if its target is not allowed any more.
@@ -253,36 +294,21 @@ impl RefusedLogin {
         target.with_error(Reason::AccessDenied.as_str())
     }
 
-    /// The same login once more. A login that is unknown leaves nothing to repeat but the default.
-    fn fresh_login(&self, deployment: &Deployment) -> String {
-        let round = (self.login.as_ref().map_or(1, |login| login.round) + 1).to_string();
-        let link = match &self.login {
-            Some(login) => page::authorize_link(
-                deployment.public_url.as_str(),
-                self.mention(deployment).as_ref(),
-                &login.request,
-                login.lang,
-            ),
-            None => {
-                page::authorize_link(deployment.public_url.as_str(), None, &LoginRequest::default(), None)
-            }
-        };
-        let join = if link.contains('?') { '&' } else { '?' };
-        format!("{link}{join}attempt={round}")
+    /// The link that the login began with. Of one that is unknown nothing is left; the default target needs no
+    /// mention.
+    fn link(&self, deployment: &Deployment) -> LoginLink {
+        let Some(login) = &self.login else { return LoginLink::default() };
+        let default = default_of(deployment, Some(login));
+        let return_to = self.target(deployment).filter(|target| target != default);
+        LoginLink { return_to, request: login.request.clone(), turn: login.turn }
     }
+}
 
-    fn page(&self, deployment: &Deployment, reason: Reason, id: &CorrelationId) -> String {
-        let mut query = Serializer::new(String::new());
-        query.append_pair("reason", reason.as_str()).append_pair("id", id.as_str());
-        query.extend_pairs(self.mention(deployment).map(|target| ("return_to", target.as_str().to_owned())));
-        query.extend_pairs(
-            self.login.as_ref().and_then(|login| login.request.app.as_deref()).map(|app| ("app", app)),
-        );
-        format!("{}/error?{}", deployment.public_url.as_str(), query.finish())
-    }
-
-    /// The login's target where it must be named; the default needs no mention.
-    fn mention(&self, deployment: &Deployment) -> Option<ReturnTo> {
-        self.target(deployment).filter(|target| target != default_of(deployment, self.login.as_ref()))
-    }
+/// The address of the page of a reason, which offers this login.
+pub fn error_page(deployment: &Deployment, reason: Reason, id: &CorrelationId, link: &LoginLink) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("reason", reason.as_str()).append_pair("id", id.as_str());
+    let (query, login) = (query.finish(), link.to_query());
+    let join = if login.is_empty() { "" } else { "&" };
+    format!("{}/error?{query}{join}{login}", deployment.public_url.as_str())
 }

@@ -13,8 +13,9 @@ use login::time::Timestamp;
 use store::{Lease, Sessions};
 use thiserror::Error;
 use web::outcome::Report;
+use wechat::body::Follower;
 use wechat::errcode::Reaction;
-use wechat::{AppId, AppSecret, GlobalToken, OpenId, UnionId};
+use wechat::{AppId, AppSecret, GlobalToken, OpenId};
 use wechat_api::Client;
 
 /// How a process waits for the token that another one fetches; up to twice as long each, by chance.
@@ -81,12 +82,12 @@ impl<'a> AppToken<'a> {
         Self { sessions, wechat, app, secret, now, unmarked: None }
     }
 
-    /// The unionid of a person; `None` for one who does not follow the account.
+    /// Whether a person follows the account, and the unionid of one who does.
     ///
     /// # Errors
     ///
     /// [`NoUnionId`], with what kept others from being told.
-    pub async fn unionid(&mut self, openid: &OpenId) -> Result<Option<UnionId>, NoUnionId> {
+    pub async fn follower(&mut self, openid: &OpenId) -> Result<Follower, NoUnionId> {
         self.ask(openid).await.map_err(|why| NoUnionId { why, unmarked: self.unmarked.take() })
     }
 
@@ -96,12 +97,12 @@ impl<'a> AppToken<'a> {
     }
 
     /// Asks WeChat. A token that it no longer takes is replaced once.
-    async fn ask(&mut self, openid: &OpenId) -> Result<Option<UnionId>, Why> {
+    async fn ask(&mut self, openid: &OpenId) -> Result<Follower, Why> {
         let token = self.get(None).await?;
-        match self.wechat.follower_unionid(&token, openid).await {
+        match self.wechat.follower(&token, openid).await {
             Err(error) if error.reaction() == Some(Reaction::Refresh) => {
                 let token = self.get(Some(&token)).await?;
-                Ok(self.wechat.follower_unionid(&token, openid).await?)
+                Ok(self.wechat.follower(&token, openid).await?)
             }
             answer => Ok(answer?),
         }

@@ -8,12 +8,15 @@
 use http::{Method, StatusCode};
 use lambda::Function;
 use login::deployment::TrustedOrigins;
+use login::random;
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use store::{SESSIONS_TABLE, Sessions};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
+use web::link;
+use web::reason::Reason;
 use web::request::{Request, wants_page};
 use web::response::{self, Response};
 
@@ -51,18 +54,23 @@ impl Function for Logout {
         Ok(Self { cookies: Cookies::of(&config.origins.public_url), origins: config.origins, sessions })
     }
 
-    async fn handle(&self, request: &Request, _now: Timestamp) -> Response {
+    async fn handle(&self, request: &Request, now: Timestamp) -> Response {
         let caller = Caller::of(request.headers(), |origin| self.origins.trust(origin));
         match (request.method(), caller) {
             (&Method::OPTIONS, _) => caller.preflight(request, "POST"),
             (_, Caller::NoOrigin | Caller::Foreign) => caller.refuse(request),
-            (_, Caller::Trusted(_)) => caller.allow(self.end(request).await),
+            (_, Caller::Trusted(_)) => caller.allow(self.end(request, now).await),
         }
+    }
+
+    fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        let caller = Caller::of(request.headers(), |origin| self.origins.trust(origin));
+        caller.allow(response::refuse(request, reason, link::AUTHORIZE))
     }
 }
 
 impl Logout {
-    async fn end(&self, request: &Request) -> Response {
+    async fn end(&self, request: &Request, now: Timestamp) -> Response {
         let session = self.cookies.session(request.headers());
         let deleted = self.sessions.end_session(session.as_ref()).await;
         let response = if wants_page(request.headers()) {
@@ -71,6 +79,6 @@ impl Logout {
         } else {
             response::empty(StatusCode::NO_CONTENT)
         };
-        end_session::answer(deleted, request, self.cookies, LOGGED_OUT.of(response))
+        end_session::answer(deleted, request, self.cookies, now, random::bytes(), LOGGED_OUT.of(response))
     }
 }

@@ -6,11 +6,13 @@ use http::StatusCode;
 use lambda::Function;
 use login::account::Choice;
 use login::deployment::Deployment;
-use login::pending::LoginRequest;
+use login::pending::{MOST_WAITS, Turn, wait_seconds};
+use login::return_to::ReturnTo;
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use web::cookie::Cookies;
 use web::language::Language;
+use web::link::{self, LoginLink};
 use web::page;
 use web::query::Query;
 use web::reason::Reason;
@@ -71,6 +73,11 @@ impl Function for Site {
             path => self.file(request, path.trim_start_matches('/')),
         }
     }
+
+    fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        let (language, id) = (Language::of(request.headers()), CorrelationId::of(request));
+        page::notice(reason, language, &id, link::AUTHORIZE)
+    }
 }
 
 impl Site {
@@ -84,20 +91,42 @@ impl Site {
 
     /// The page `/callback` sends a browser to when a login does not go through. What the query says
     /// is a choice among our own words; of the visitor's text only a plain id is shown.
+    ///
+    /// The page is what was asked for, so it is answered 200: whoever opens it is no failure of this service, and
+    /// strangers can open it as often as they like.
     fn error(&self, request: &Request) -> Response {
         let query = Query::of(request);
         let text = |name| query.one(name).ok().flatten();
-        let reason =
-            text("reason").and_then(|reason| Reason::parse(&reason)).unwrap_or(Reason::InvalidRequest);
+        let language = Language::of(request.headers());
         let id =
             text("id").and_then(|id| CorrelationId::parse(&id)).unwrap_or_else(|| CorrelationId::of(request));
-        let app = text("app").filter(|app| Choice::parse(app).is_some());
-        let choice = app.as_deref().and_then(Choice::parse).unwrap_or_default();
-        let account = self.config.deployment.accounts.choose(&choice);
-        let return_to = account.and_then(|account| account.targets.check(&text("return_to")?).ok());
-        let login = LoginRequest { app: app.filter(|_| account.is_some()), ..LoginRequest::default() };
-        let link = page::authorize_link("", return_to.as_ref(), &login, None);
-        ERROR_PAGE.of(page::notice(reason, Language::of(request.headers()), &id, &link))
+        let login = LoginLink::salvage(query, &self.config.deployment.accounts);
+        let Some(reason) = text("reason").and_then(|reason| Reason::parse(&reason)) else {
+            return ERROR_PAGE.of(page::notice(Reason::InvalidRequest, language, &id, &login.on("")));
+        };
+        let mut response = match reason {
+            Reason::CodeRepeated => {
+                let turn = Turn {
+                    round: text("attempt").as_deref().and_then(link::round).unwrap_or(1),
+                    waits: text("waits").as_deref().and_then(link::waits).unwrap_or(MOST_WAITS),
+                };
+                page::wait(wait_seconds(turn.waits), language, &id, &LoginLink { turn, ..login }.on(""))
+            }
+            Reason::AlreadyLoggedIn => {
+                let choice = login.request.app.as_deref().and_then(Choice::parse).unwrap_or_default();
+                let account = self.config.deployment.accounts.choose(&choice);
+                let target = login.return_to.as_ref().or(account.map(|account| &account.default_return_to));
+                page::notice(
+                    reason,
+                    language,
+                    &id,
+                    &target.map_or_else(|| "/".to_owned(), ReturnTo::location),
+                )
+            }
+            _ => page::notice(reason, language, &id, &login.on("")),
+        };
+        *response.status_mut() = StatusCode::OK;
+        ERROR_PAGE.of(response)
     }
 
     /// A file that proves to WeChat's console whose domain this is.
@@ -106,7 +135,7 @@ impl Site {
             Some(file) => VERIFIED.of(text(StatusCode::OK, file.content.clone())),
             None => {
                 let (language, id) = (Language::of(request.headers()), CorrelationId::of(request));
-                NOT_FOUND.of(page::notice(Reason::NotFound, language, &id, page::AUTHORIZE))
+                NOT_FOUND.of(page::notice(Reason::NotFound, language, &id, link::AUTHORIZE))
             }
         }
     }

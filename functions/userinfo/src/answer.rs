@@ -10,7 +10,7 @@ use web::response::{self, Response};
 use wechat::UnionId;
 use wechat::body::UserInfo;
 
-/// The JSON answer: WeChat's own names, and two of ours.
+/// The JSON answer: WeChat's own names, and some of ours.
 #[derive(Serialize)]
 struct Answer<'a> {
     openid: &'a str,
@@ -22,6 +22,11 @@ struct Answer<'a> {
     scope: &'a str,
     /// When the session is over, in seconds since the Unix epoch.
     expires_at: u64,
+    /// Whether the person followed the Official Account, and when WeChat said so, in seconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscribe: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscribe_read_at: Option<u64>,
     /// Where the person can add the profile; only after `scope=auto`, and only if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     upgrade_url: Option<String>,
@@ -55,6 +60,8 @@ pub fn json(session: &Session, expires_at: Timestamp, upgrade_url: Option<String
         }),
         scope: session.scope.as_str(),
         expires_at: expires_at.epoch_seconds(),
+        subscribe: session.subscription.map(|subscription| subscription.subscribe),
+        subscribe_read_at: session.subscription.map(|subscription| subscription.read_at.epoch_seconds()),
         upgrade_url,
     };
     response::json(StatusCode::OK, &answer)

@@ -9,7 +9,10 @@
 //! 4. `verify=true`: WeChat confirms that the grant still stands.
 //! 5. A profile that is stale is read again (`live_session.rs`); it must be the same person's.
 //!
-//! WeChat being out of reach costs nobody the session: what was read before is served.
+//! WeChat being out of reach costs nobody the session: what was read before is served, and soon. All that one
+//! request asks WeChat fits into one budget, and a process that was given no answer does not ask again for some
+//! seconds (`silence.rs`). A grant that WeChat calls gone is remembered in the session, which is deleted some
+//! minutes later.
 //!
 //! The guards of the second are those of `POST /logout`, for the same reasons:
 //!
@@ -19,6 +22,7 @@
 mod answer;
 mod live_session;
 mod refusal;
+mod silence;
 
 use std::time::Duration;
 
@@ -26,6 +30,7 @@ use http::{Method, StatusCode};
 use lambda::Function;
 use login::deployment::Deployment;
 use login::pending::{LoginRequest, RequestedScope};
+use login::random;
 use login::session::Session;
 use login::time::Timestamp;
 use secrets::{Secrets, SecretsSource};
@@ -35,6 +40,7 @@ use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
 use web::language::Language;
+use web::link::LoginLink;
 use web::page;
 use web::query::Query;
 use web::reason::Reason;
@@ -45,7 +51,8 @@ use wechat_api::{Client, Hosts};
 
 use live_session::{Failure, LiveSession};
 pub use refusal::OUTCOMES;
-use refusal::{ERASED, Refusal, SHOWN, SHOWN_STALE, Verdict, still_worth_showing};
+use refusal::{ERASED, Refusal, SHOWN, SHOWN_STALE, SHOWN_UNSAVED, Verdict, still_worth_showing};
+use silence::Silence;
 
 /// The function.
 #[derive(Debug)]
@@ -56,6 +63,8 @@ pub struct Userinfo {
     sessions: Sessions,
     wechat: Client,
     component_tokens: Option<Secrets>,
+    /// When WeChat last gave this process no answer.
+    silence: Silence,
 }
 
 /// What it is set to.
@@ -102,6 +111,7 @@ impl Function for Userinfo {
             sessions: Sessions::new(&aws, config.sessions_table),
             wechat: Client::new(config.wechat_api, lambda::stopwatch::run)?,
             component_tokens: config.component_tokens.map(|source| Secrets::of_components(source, &aws)),
+            silence: Silence::default(),
         })
     }
 
@@ -110,7 +120,7 @@ impl Function for Userinfo {
         match (request.method(), caller) {
             (&Method::OPTIONS, _) => caller.preflight(request, "GET, DELETE"),
             (_, Caller::Foreign) | (&Method::DELETE, Caller::NoOrigin) => caller.refuse(request),
-            (&Method::DELETE, Caller::Trusted(_)) => caller.allow(self.erase(request).await),
+            (&Method::DELETE, Caller::Trusted(_)) => caller.allow(self.erase(request, now).await),
             (_, Caller::NoOrigin | Caller::Trusted(_)) => {
                 let response = match self.show(request, caller, now).await {
                     Ok(response) => response,
@@ -120,15 +130,20 @@ impl Function for Userinfo {
             }
         }
     }
+
+    fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        let caller = Caller::of(request.headers(), |origin| self.deployment.accounts.trust(origin));
+        caller.allow(self.say_no(request, caller, reason))
+    }
 }
 
 impl Userinfo {
     /// Deletes the session, and with it all that is stored of the person.
-    async fn erase(&self, request: &Request) -> Response {
+    async fn erase(&self, request: &Request, now: Timestamp) -> Response {
         let cookies = self.cookies;
         let deleted = self.sessions.end_session(cookies.session(request.headers()).as_ref()).await;
         let response = response::empty(StatusCode::NO_CONTENT);
-        end_session::answer(deleted, request, cookies, ERASED.of(response))
+        end_session::answer(deleted, request, cookies, now, random::bytes(), ERASED.of(response))
     }
 
     async fn show(&self, request: &Request, caller: Caller<'_>, now: Timestamp) -> Result<Response, Refusal> {
@@ -141,23 +156,27 @@ impl Userinfo {
             Some(_) => return Err(Refusal::Value("verify")),
         };
         let token = self.cookies.session(request.headers()).ok_or(Refusal::NoCookie)?;
-        let mut live = LiveSession::open(self, token, now).await?.ok_or(Refusal::NoSession)?;
+        let mut live = LiveSession::open(self, request, token, now).await?.ok_or(Refusal::NoSession)?;
         let account = self.deployment.accounts.of(&live.session.app);
         if !caller.may_know(|origin| account.is_some_and(|account| account.targets.is_trusted_origin(origin)))
         {
             return Err(Refusal::ForeignAccount);
         }
 
-        if verify {
-            live.verify().await.map_err(|failure| match failure {
+        live.refuse_if_gone().await?;
+
+        if verify && let Err(failure) = live.verify().await {
+            let failure = live.remember(failure).await?;
+            return Err(match failure {
                 Failure::Platform(error) => Refusal::Platform(error),
                 failure => still_worth_showing(failure).map_or_else(|refusal| refusal, Refusal::Unverified),
-            })?;
+            });
         }
-        let report = match live.read_profile(lang, self.profile_lifetime).await {
-            Ok(()) => SHOWN.report(),
+        let report = match live.read_profile(lang).await {
+            Ok(()) => live.unsaved().map_or_else(|| SHOWN.report(), |error| SHOWN_UNSAVED.because(error)),
             // What was read before is better than nothing, unless there is nothing to show any more.
             Err(failure) => {
+                let failure = live.remember(failure).await?;
                 let is_the_platforms = matches!(failure, Failure::Platform(_));
                 let report = SHOWN_STALE.report().with_wechat(&still_worth_showing(failure)?);
                 if is_the_platforms { report.for_an_operator() } else { report }
@@ -189,20 +208,25 @@ impl Userinfo {
     /// A login with consent, by the app the session is of.
     fn consent_link(&self, public_url: &str, session: &Session) -> String {
         let app = self.deployment.accounts.of(&session.app).and_then(|account| account.name.clone());
-        page::authorize_link(public_url, None, &LoginRequest { scope: RequestedScope::Profile, app }, None)
+        let request = LoginRequest { scope: RequestedScope::Profile, app, ..LoginRequest::default() };
+        LoginLink { request, ..LoginLink::default() }.on(public_url)
     }
 
     fn refuse(&self, request: &Request, caller: Caller<'_>, refusal: &Refusal) -> Response {
         let Verdict { outcome, reason } = refusal.judge();
-        let report = refusal.report(outcome);
+        refusal.report(outcome).of(self.say_no(request, caller, reason))
+    }
+
+    fn say_no(&self, request: &Request, caller: Caller<'_>, reason: Reason) -> Response {
         let id = CorrelationId::of(request);
-        let login = LoginRequest { app: self.account_of(caller), ..LoginRequest::default() };
-        let authorize_url = |public_url| page::authorize_link(public_url, None, &login, None);
-        report.of(if wants_page(request.headers()) {
+        let request_of = LoginRequest { app: self.account_of(caller), ..LoginRequest::default() };
+        let login = LoginLink { request: request_of, ..LoginLink::default() };
+        let authorize_url = |public_url| login.on(public_url);
+        if wants_page(request.headers()) {
             page::notice(reason, Language::of(request.headers()), &id, &authorize_url(""))
         } else {
             let authorize_url = authorize_url(self.deployment.public_url.as_str());
             response::problem(reason, &id, (reason == Reason::NotLoggedIn).then_some(&authorize_url))
-        })
+        }
     }
 }

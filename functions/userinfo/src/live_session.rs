@@ -18,8 +18,10 @@ use login::session::{Profile, Session, SessionToken, StoredSession};
 use login::time::Timestamp;
 use secrets::SecretsError;
 use store::{Saved, Sessions};
-use wechat::body::Refresh;
+use web::request::Request;
+use wechat::body::{Refresh, UserInfo};
 use wechat::errcode::{Errcode, Reaction};
+use wechat::error::{Doubt, Error, Unsent};
 use wechat::{AppId, ComponentAccessToken, Lang};
 
 use crate::{Refusal, Userinfo};
@@ -32,13 +34,32 @@ const OVERTAKEN_PAUSES: [Duration; 4] = [
     Duration::from_millis(800),
 ];
 
+/// How long a request waits for all that it asks WeChat, where something else can be shown instead.
+const BUDGET: Duration = Duration::from_secs(2);
+
+/// How long it waits for WeChat to say that the grant stands, which nothing else can say.
+const VERIFICATION_BUDGET: Duration = Duration::from_secs(5);
+
+/// How often WeChat is asked for one session at most, unless profiles are to be fresher than that: pages that ask for one
+/// language and then another must not make it a call and a write each time.
+const SHORTEST_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How long a session is kept of which WeChat said that its grant is gone: longer than any request that was under way
+/// then, and that may know better.
+const REFUSED_KEPT: Duration = Duration::from_mins(10);
+
 /// A session that has been opened.
 pub struct LiveSession<'a> {
     function: &'a Userinfo,
+    request: &'a Request,
+    /// How much time the request is to have left when it stops asking WeChat.
+    reserve: Duration,
     token: SessionToken,
     stored: StoredSession,
     now: Timestamp,
     is_renewed: bool,
+    /// Why what was read is not saved, if it is not.
+    unsaved: Option<store::Error>,
     /// What the seal holds.
     pub session: Session,
 }
@@ -46,15 +67,15 @@ pub struct LiveSession<'a> {
 /// Why a session could not be brought up to date.
 pub enum Failure {
     /// WeChat gave no answer, or said no.
-    Wechat(wechat::error::Error),
+    Wechat(Error),
     /// WeChat refuses the third-party platform, which says nothing of the person's grant.
-    Platform(wechat::error::Error),
+    Platform(Error),
     /// There is nothing to show any more.
     Refusal(Refusal),
 }
 
-impl From<wechat::error::Error> for Failure {
-    fn from(error: wechat::error::Error) -> Self {
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
         Self::Wechat(error)
     }
 }
@@ -69,13 +90,16 @@ impl<'a> LiveSession<'a> {
     /// Opens the session that `token` names; `None` if there is none that it opens.
     pub async fn open(
         function: &'a Userinfo,
+        request: &'a Request,
         token: SessionToken,
         now: Timestamp,
     ) -> Result<Option<Self>, Refusal> {
         let Some((stored, session)) = read(&function.sessions, &token, now).await? else {
             return Ok(None);
         };
-        Ok(Some(Self { function, token, stored, now, is_renewed: false, session }))
+        let reserve = lambda::time_left(request).saturating_sub(BUDGET);
+        let (is_renewed, unsaved) = (false, None);
+        Ok(Some(Self { function, request, reserve, token, stored, now, is_renewed, unsaved, session }))
     }
 
     /// When the session is over.
@@ -83,41 +107,112 @@ impl<'a> LiveSession<'a> {
         self.stored.expires_at
     }
 
-    /// Asks WeChat whether the grant still stands.
+    /// Why what was read from WeChat is not saved, if it is not.
+    pub const fn unsaved(&self) -> Option<&store::Error> {
+        self.unsaved.as_ref()
+    }
+
+    /// Refuses a session of which WeChat said before that its grant is gone; after a while it is deleted. The cookie
+    /// is left alone: the answer may be a slow one, and the browser's cookie a new one by then.
+    pub async fn refuse_if_gone(&self) -> Result<(), Refusal> {
+        let Some(refused_at) = self.stored.refused_at else { return Ok(()) };
+        if self.now >= refused_at.plus(REFUSED_KEPT) {
+            let id = self.token.session_id();
+            self.function.sessions.delete_version(&id, self.stored.version).await?;
+        }
+        Err(Refusal::GrantGoneBefore)
+    }
+
+    /// Remembers a failure that will not pass: that the grant is gone. Every other one is given back.
+    pub async fn remember(&self, failure: Failure) -> Result<Failure, Refusal> {
+        match failure {
+            Failure::Wechat(error) if error.reaction() == Some(Reaction::LoginAgain) => {
+                let id = self.token.session_id();
+                let marked = self.function.sessions.mark_refused(&id, self.stored.version, self.now).await;
+                // A mark that could not be written costs one more question, by the next request.
+                Err(Refusal::GrantGone { error, unmarked: marked.err() })
+            }
+            failure => Ok(failure),
+        }
+    }
+
+    /// Whether WeChat answered for this session a moment ago.
+    fn was_just_confirmed(&self) -> bool {
+        let interval = SHORTEST_INTERVAL.min(self.function.profile_lifetime);
+        self.session.confirmed_at.is_some_and(|confirmed_at| self.now < confirmed_at.plus(interval))
+    }
+
+    /// Waits for a call of WeChat's, if there is time left for it and WeChat is not known to be silent.
+    async fn within<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if !self.function.silence.is_over(self.now) {
+            return Err(Error::NotSent(Unsent::Paused));
+        }
+        let left = lambda::time_left(self.request).saturating_sub(self.reserve);
+        let answer = tokio::time::timeout(left, call).await;
+        let answer = answer.unwrap_or(Err(Error::InDoubt(Doubt::Timeout)));
+        if let Err(error) = &answer {
+            self.function.silence.note(error, self.now);
+        }
+        answer
+    }
+
+    async fn ask_auth(&self) -> Result<(), Error> {
+        self.within(self.function.wechat.auth(&self.session.access_token, &self.session.openid)).await
+    }
+
+    async fn ask_profile(&self, lang: Option<Lang>) -> Result<UserInfo, Error> {
+        let Session { access_token, openid, .. } = &self.session;
+        self.within(self.function.wechat.user_info(access_token, openid, lang)).await
+    }
+
+    /// Asks WeChat whether the grant still stands, unless it said so a moment ago.
     ///
     /// Of a dead token `/sns/auth` is documented to say [`Errcode::INVALID_OPENID`], and seen to say what
     /// the other interfaces say.
     pub async fn verify(&mut self) -> Result<(), Failure> {
-        let is_dead = |error: Option<&wechat::error::Error>| {
-            error.and_then(wechat::error::Error::errcode) == Some(Errcode::INVALID_OPENID)
-        };
-        let mut answer = self.function.wechat.auth(&self.session.access_token, &self.session.openid).await;
-        let error = answer.as_ref().err();
-        if self.needs_renewal(error) || !self.is_renewed && is_dead(error) {
-            self.renew().await?;
-            answer = self.function.wechat.auth(&self.session.access_token, &self.session.openid).await;
+        if self.was_just_confirmed() {
+            return Ok(());
         }
+        let is_dead = |error: Option<&Error>| error.and_then(Error::errcode) == Some(Errcode::INVALID_OPENID);
+        let budget = VERIFICATION_BUDGET.min(lambda::time_left(self.request));
+        let reserve = self.reserve;
+        self.reserve = lambda::time_left(self.request).saturating_sub(budget);
+        let mut answer = self.ask_auth().await;
+        let error = answer.as_ref().err();
+        if self.needs_renewal(error)
+            || !self.is_renewed && self.session.refresh_token.is_some() && is_dead(error)
+        {
+            self.renew().await?;
+            answer = self.ask_auth().await;
+        }
+        self.reserve = reserve;
         match answer {
-            Err(error) if is_dead(Some(&error)) => Err(Failure::Refusal(Refusal::GrantGone(error))),
-            answer => Ok(answer?),
+            Err(error) if is_dead(Some(&error)) => {
+                Err(Failure::Refusal(Refusal::GrantGone { error, unmarked: None }))
+            }
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                self.session.confirmed_at = Some(self.now);
+                self.save().await
+            }
         }
     }
 
     /// Reads the profile again, if one was granted and the one at hand is stale or in another language.
-    pub async fn read_profile(&mut self, lang: Option<Lang>, lifetime: Duration) -> Result<(), Failure> {
+    pub async fn read_profile(&mut self, lang: Option<Lang>) -> Result<(), Failure> {
+        let lifetime = self.function.profile_lifetime;
         let known = self.session.profile.as_ref();
         let lang = lang.or_else(|| known.and_then(|profile| profile.lang));
         let is_fresh =
             known.is_some_and(|profile| profile.lang == lang && self.now < profile.read_at.plus(lifetime));
-        if is_fresh || !self.session.scope.includes_profile() {
+        let is_good = is_fresh || known.is_some() && self.was_just_confirmed();
+        if is_good || !self.session.scope.includes_profile() {
             return Ok(());
         }
-        let mut answer =
-            self.function.wechat.user_info(&self.session.access_token, &self.session.openid, lang).await;
+        let mut answer = self.ask_profile(lang).await;
         if self.needs_renewal(answer.as_ref().err()) {
             self.renew().await?;
-            answer =
-                self.function.wechat.user_info(&self.session.access_token, &self.session.openid, lang).await;
+            answer = self.ask_profile(lang).await;
         }
         let user_info = answer?;
         if user_info.openid.expose() != self.session.openid.expose() {
@@ -127,11 +222,15 @@ impl<'a> LiveSession<'a> {
             self.session.unionid = Some(unionid.clone());
         }
         self.session.profile = Some(Profile { user_info, lang, read_at: self.now });
+        self.session.confirmed_at = Some(self.now);
         self.save().await
     }
 
-    fn needs_renewal(&self, error: Option<&wechat::error::Error>) -> bool {
-        !self.is_renewed && error.and_then(wechat::error::Error::reaction) == Some(Reaction::Refresh)
+    /// Whether new tokens may help. Without a refresh token there are none to be had.
+    fn needs_renewal(&self, error: Option<&Error>) -> bool {
+        !self.is_renewed
+            && self.session.refresh_token.is_some()
+            && error.and_then(Error::reaction) == Some(Reaction::Refresh)
     }
 
     async fn renew(&mut self) -> Result<(), Failure> {
@@ -139,7 +238,7 @@ impl<'a> LiveSession<'a> {
         let mut component = self.component(false).await?;
         let mut answer = self.refresh(component.as_ref()).await;
         if let Some((_, used)) = &component
-            && answer.as_ref().is_err_and(wechat::error::Error::is_about_the_component)
+            && answer.as_ref().is_err_and(Error::is_about_the_component)
         {
             // The other system may have replaced its token since ours was read.
             let fresh = self.component(true).await?;
@@ -157,7 +256,7 @@ impl<'a> LiveSession<'a> {
             }
             Ok(renewed) => {
                 self.session.access_token = renewed.access_token;
-                self.session.refresh_token = renewed.refresh_token;
+                self.session.refresh_token = renewed.refresh_token.or(self.session.refresh_token.take());
                 self.save().await
             }
             Err(error) if error.reaction() == Some(Reaction::LoginAgain) => {
@@ -168,12 +267,12 @@ impl<'a> LiveSession<'a> {
         }
     }
 
-    async fn refresh(
-        &self,
-        component: Option<&(AppId, ComponentAccessToken)>,
-    ) -> Result<Refresh, wechat::error::Error> {
+    async fn refresh(&self, component: Option<&(AppId, ComponentAccessToken)>) -> Result<Refresh, Error> {
         let component = component.map(|(component, token)| (component, token));
-        self.function.wechat.refresh(&self.session.app, component, &self.session.refresh_token).await
+        let Some(refresh_token) = &self.session.refresh_token else {
+            return Err(Error::NotSent(Unsent::NoRequest));
+        };
+        self.within(self.function.wechat.refresh(&self.session.app, component, refresh_token)).await
     }
 
     /// The third-party platform that acts for the session's app, if one does, and its token, from memory
@@ -191,22 +290,21 @@ impl<'a> LiveSession<'a> {
     }
 
     /// Stores what changed, over the version it was made from. If somebody else stored a change first,
-    /// theirs is what counts.
+    /// theirs is what counts. If it cannot be stored, what was read can still be shown.
     async fn save(&mut self) -> Result<(), Failure> {
         let sealed = self.session.seal(&self.token, random::bytes()).ok_or(Refusal::Unsealable)?;
         let id = self.token.session_id();
-        match self
-            .function
-            .sessions
-            .save_session(&id, &sealed, self.stored.version, self.now)
-            .await
-            .map_err(Refusal::Store)?
-        {
-            Saved::Now => {
+        match self.function.sessions.save_session(&id, &sealed, self.stored.version, self.now).await {
+            Ok(Saved::Now) => {
                 self.stored.version += 1;
+                self.unsaved = None;
                 Ok(())
             }
-            Saved::Outdated => self.reopen().await,
+            Ok(Saved::Outdated) => self.reopen().await,
+            Err(error) => {
+                self.unsaved = Some(error);
+                Ok(())
+            }
         }
     }
 

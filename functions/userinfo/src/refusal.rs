@@ -22,8 +22,14 @@ pub(crate) enum Refusal {
     NoSession,
     #[error("the session is of another account than the page that asks")]
     ForeignAccount,
-    #[error("the grant is gone: {0}")]
-    GrantGone(wechat::error::Error),
+    #[error("the grant is gone: {error}")]
+    GrantGone {
+        error: wechat::error::Error,
+        /// Why it could not be remembered, where it was to be.
+        unmarked: Option<store::Error>,
+    },
+    #[error("WeChat said before that the grant is gone")]
+    GrantGoneBefore,
     #[error("WeChat restricts this account: {0}")]
     User(wechat::error::Error),
     #[error("WeChat could not be asked: {0}")]
@@ -49,6 +55,7 @@ pub(crate) struct Verdict {
 web::outcomes! {
     SHOWN = Info "shown" ["who is logged in, from the session or read again"] ["返回登录的用户，来自会话或重新读取"];
     SHOWN_STALE = ByErrcode "shown_stale" ["what was read before, since WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["微信暂时无响应，返回上次读取的资料。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
+    SHOWN_UNSAVED = Error "shown_unsaved" ["what was just read from WeChat, though it could not be saved", "`cause` has DynamoDB's error"] ["返回刚从微信读取的资料，但没有保存成功", "`cause` 中有 DynamoDB 的错误"];
     UNVERIFIED = ByErrcode "unverified" ["with `verify=true`: WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["使用 `verify=true` 时：微信暂时无响应。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
     ERASED = Info "erased" ["`DELETE /userinfo`: the session is deleted"] ["`DELETE /userinfo`：会话已删除"];
     NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
@@ -71,7 +78,7 @@ impl Refusal {
             Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
             Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
             // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
-            Self::GrantGone(_) => (&GRANT_GONE, Reason::NotLoggedIn),
+            Self::GrantGone { .. } | Self::GrantGoneBefore => (&GRANT_GONE, Reason::NotLoggedIn),
             Self::User(_) => (&USER_REFUSED, Reason::UserRefused),
             Self::Unverified(_) | Self::Platform(_) => (&UNVERIFIED, Reason::WechatUnavailable),
             Self::ForeignProfile => (&FOREIGN_PROFILE, Reason::LoginFailed),
@@ -85,9 +92,14 @@ impl Refusal {
     /// What the log says: the cause, and what WeChat said if it was WeChat.
     pub(crate) fn report(&self, outcome: &'static Outcome) -> Report {
         match self {
-            Self::GrantGone(error) | Self::User(error) | Self::Unverified(error) => {
-                outcome.report().with_wechat(error)
-            }
+            Self::User(error) | Self::Unverified(error) => outcome.report().with_wechat(error),
+            Self::GrantGone { error, unmarked } => match unmarked {
+                None => outcome.report().with_wechat(error),
+                Some(unmarked) => {
+                    let report = outcome.report().with_wechat(error);
+                    report.with_cause(format_args!("that could not be remembered: {unmarked}"))
+                }
+            },
             Self::Platform(error) => outcome.report().with_wechat(error).for_an_operator(),
             refusal => outcome.because(refusal),
         }
@@ -105,7 +117,7 @@ pub(crate) fn still_worth_showing(failure: Failure) -> Result<wechat::error::Err
     match error.reaction() {
         // A token that is refused right after it was renewed will not get better.
         Some(Reaction::LoginAgain | Reaction::FreshLogin | Reaction::Refresh) => {
-            Err(Refusal::GrantGone(error))
+            Err(Refusal::GrantGone { error, unmarked: None })
         }
         Some(Reaction::User) => Err(Refusal::User(error)),
         Some(Reaction::Retry | Reaction::Configuration) | None => Ok(error),

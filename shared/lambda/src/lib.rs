@@ -6,7 +6,8 @@
 //! * the conversion of the event panics on some raw bytes, and refuses others: 400;
 //! * one cookie with a stray byte would cost all the others: it is dropped alone;
 //! * the deadline comes near: 503, while there is still time to say so;
-//! * a defect panics: 500, as a page, with the correlation id.
+//! * a defect panics: 500, with the correlation id. These two are answered in the form of the route
+//!   ([`Function::interrupted`]).
 //!
 //! Every response leaves with the security headers and the correlation id, and every request leaves
 //! one line in the log (`log.rs`).
@@ -32,6 +33,7 @@ use crate::stopwatch::{OF_THIS_REQUEST, Stopwatch};
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use web::language::Language;
+use web::link;
 use web::page;
 use web::reason::Reason;
 use web::request::{CorrelationId, Request};
@@ -79,6 +81,26 @@ pub trait Function: Sized + Send + Sync {
 
     /// Answers a request that arrived at `now`.
     fn handle(&self, request: &Request, now: Timestamp) -> impl Future<Output = Response> + Send;
+
+    /// Answers a request in whose midst the time was over or a defect showed: in the form in which
+    /// [`handle`](Self::handle) would have answered it.
+    fn interrupted(&self, request: &Request, reason: Reason) -> Response;
+}
+
+/// Until when a request must be answered; travels as an extension of it.
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    at: SystemTime,
+    clock: fn() -> SystemTime,
+}
+
+/// How much time a function has left to answer a request; the same long time for one that did not come through
+/// the runtime.
+#[must_use]
+pub fn time_left(request: &Request) -> Duration {
+    let deadline = request.extensions().get::<Deadline>();
+    deadline
+        .map_or(NO_DEADLINE, |deadline| deadline.at.duration_since((deadline.clock)()).unwrap_or_default())
 }
 
 /// Runs `F` until Lambda ends the process. `variable` is the environment, `clock` the time.
@@ -131,6 +153,7 @@ pub async fn answer<F: Function>(
         let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
         // `cargo lambda watch` gives a deadline that is over before it begins; then there is none.
         let left = deadline.duration_since(began).unwrap_or(NO_DEADLINE).saturating_sub(DEADLINE_MARGIN);
+        request.extensions_mut().insert(Deadline { at: began + left, clock });
         let handled = async {
             let response = handle_within(left, function, &request, began.into()).await;
             (response, OF_THIS_REQUEST.with(Stopwatch::total))
@@ -139,7 +162,7 @@ pub async fn answer<F: Function>(
         waited = total;
         response
     } else {
-        let response = page::notice(Reason::InvalidRequest, Language::Chinese, &id, page::AUTHORIZE);
+        let response = page::notice(Reason::InvalidRequest, Language::Chinese, &id, link::AUTHORIZE);
         EVENT_UNREADABLE.of(response)
     };
     let ended = clock();
@@ -162,12 +185,7 @@ async fn handle_within<F: Function>(
         Ok(Err(_)) => (PANIC.because("the line before says where"), Reason::Unexpected),
         Err(_) => (DEADLINE.because("the function took too long"), Reason::ServiceUnavailable),
     };
-    report.of(page::notice(
-        reason,
-        Language::of(request.headers()),
-        &CorrelationId::of(request),
-        page::AUTHORIZE,
-    ))
+    report.of(function.interrupted(request, reason))
 }
 
 /// The HTTP request in an API Gateway event (payload 2.0); `None`, or a panic, if it is not one.

@@ -5,16 +5,34 @@
 //! browser that comes back is the one that left. Either alone is not enough: a state can be sent to a
 //! victim as a link (login CSRF), a cookie alone says nothing of which login came back. Both are 32
 //! random bytes, and the table knows only their digests.
+//!
+//! They are a *binding*, never enough for a session: both can be read off an open page on a shared computer,
+//! and a browser secret can be planted in an old webview. A session is derived from the code too, which only
+//! the browser that receives it sees ([`SessionToken::derive`](crate::session::SessionToken::derive)); and a
+//! browser secret lives a day, whatever happens, so that one that was learnt or planted is soon worth nothing.
 
 use std::time::Duration;
 
 use crate::return_to::StoredReturnTo;
-use crate::secret::{Digest, random_secret, to_hex};
+use crate::secret::{Digest, from_hex, random_secret, to_hex};
 use crate::time::Timestamp;
 use wechat::{AppId, AuthorizationCode, Lang, Scope};
 
-/// How long a person has from the link to the callback.
-pub const LOGIN_LIFETIME: Duration = Duration::from_mins(10);
+/// How long a person has from the link to the callback, inside WeChat.
+const LOGIN_LIFETIME: Duration = Duration::from_mins(10);
+
+/// How long a person has where the way leads over a QR code: it stays on a screen until somebody has found the
+/// phone.
+const WEBSITE_LOGIN_LIFETIME: Duration = Duration::from_mins(30);
+
+/// How long a browser keeps its secret. A login does not put the end off.
+const BROWSER_LIFETIME: Duration = Duration::from_hours(24);
+
+/// How much of its day a browser secret must have left when a login begins: twice the longest login's life.
+const BROWSER_RESERVE: Duration = Duration::from_hours(1);
+
+/// How far the clocks of two processes may differ.
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
 /// How long the use of a code is remembered: longer than WeChat could still take it, by far.
 pub const CODE_LIFETIME: Duration = Duration::from_hours(24);
@@ -23,14 +41,44 @@ pub const CODE_LIFETIME: Duration = Duration::from_hours(24);
 /// the first one, and one automatic fresh one.
 pub const MOST_ROUNDS: u64 = 2;
 
+/// How often a login may begin again because its code was spent here before, which is no round of its own.
+pub const MOST_WAITS: u64 = 3;
+
 random_secret! {
     /// The `state` of RFC 6749 §4.1.1: 32 random bytes, 64 hex digits on the wire (WeChat allows
     /// letters and digits, 128 at most). Names one login.
     State
 }
-random_secret! {
-    /// The secret of one browser, shared by all its tabs; held in the browser cookie.
-    BrowserSecret
+
+/// How long a login lasts that asks for `scope`.
+#[must_use]
+pub const fn login_lifetime(scope: Scope) -> Duration {
+    match scope {
+        Scope::Base | Scope::UserInfo => LOGIN_LIFETIME,
+        Scope::Login => WEBSITE_LOGIN_LIFETIME,
+    }
+}
+
+/// How long a visitor is asked to wait, in seconds, before a login begins that is the `waits`th to do so: WeChat
+/// gives the same code again to logins that follow each other within some seconds.
+#[must_use]
+pub const fn wait_seconds(waits: u64) -> u64 {
+    match waits {
+        0 | 1 => 3,
+        2 => 6,
+        _ => 12,
+    }
+}
+
+/// The secret of one browser, shared by all its tabs; held in the browser cookie as `BIRTH.SECRET`, seconds since
+/// the Unix epoch and 64 hex digits.
+///
+/// What a browser holds from version 0.1.0 is the secret alone. It is read, so that a login that is under way
+/// during a deployment comes to its end, and the next login replaces it.
+#[derive(Clone)]
+pub struct BrowserSecret {
+    born: Option<Timestamp>,
+    secret: [u8; 32],
 }
 
 impl State {
@@ -47,15 +95,68 @@ impl State {
 }
 
 impl BrowserSecret {
+    /// A new secret, of 32 bytes from a cryptographic source of randomness.
+    #[must_use]
+    pub const fn new(now: Timestamp, bytes: [u8; 32]) -> Self {
+        Self { born: Some(now), secret: bytes }
+    }
+
+    /// Reads a secret in its one spelling; any other is `None`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some((born, secret)) = text.split_once('.') else {
+            return Some(Self { born: None, secret: from_hex(text)? });
+        };
+        let seconds = born.parse().ok().filter(|seconds: &u64| seconds.to_string() == born)?;
+        Some(Self { born: Some(Timestamp::from_epoch_seconds(seconds)), secret: from_hex(secret)? })
+    }
+
+    /// The text of the cookie: for the wire, never for a log.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        let secret = to_hex(&self.secret);
+        match self.born {
+            Some(born) => format!("{}.{secret}", born.epoch_seconds()),
+            None => secret,
+        }
+    }
+
     /// What the table knows of the browser.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(self.expose().as_bytes())
     }
 
+    /// Whether a login may still begin with it. One that claims to be born in the future could be kept for ever.
+    #[must_use]
+    pub fn may_begin_a_login(&self, now: Timestamp) -> bool {
+        self.born.is_some_and(|born| {
+            born <= now.plus(CLOCK_SKEW) && now.plus(BROWSER_RESERVE) <= born.plus(BROWSER_LIFETIME)
+        })
+    }
+
+    /// How long a browser is to keep it from now on.
+    #[must_use]
+    pub fn time_left(&self, now: Timestamp) -> Duration {
+        self.born.map_or(Duration::ZERO, |born| born.plus(BROWSER_LIFETIME).since(now).min(BROWSER_LIFETIME))
+    }
+
+    /// Whether it was made after `login` began, so that the browser may well be the login's own: it logged out
+    /// meanwhile, or opened its first logins side by side.
+    #[must_use]
+    pub fn was_made_after(&self, login: &PendingLogin) -> bool {
+        self.born.is_some_and(|born| born.plus(login_lifetime(login.scope)) > login.expires_at)
+    }
+
     /// The 32 bytes, to derive the session token with.
     pub(crate) const fn bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.secret
+    }
+}
+
+impl std::fmt::Debug for BrowserSecret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("BrowserSecret([redacted])")
     }
 }
 
@@ -133,14 +234,12 @@ pub struct PendingLogin {
     pub app: AppId,
     /// What WeChat is asked for.
     pub scope: Scope,
-    /// What the page asked for: `scope=` and `app=` as they came, for a fresh login.
+    /// What the page asked for, for a fresh login.
     pub request: LoginRequest,
-    /// The language the profile is read in.
-    pub lang: Option<Lang>,
     /// Where the login ends.
     pub return_to: StoredReturnTo,
-    /// 1 for a login a person began, one more for each automatic fresh one.
-    pub round: u64,
+    /// Where in a chain of logins this one stands.
+    pub turn: Turn,
     /// When the login is over.
     pub expires_at: Timestamp,
 }
@@ -196,13 +295,58 @@ pub struct LoginRequest {
     pub scope: RequestedScope,
     /// `app=`, if it was given.
     pub app: Option<String>,
+    /// `lang=`, if it was given: the language the profile is read in.
+    pub lang: Option<Lang>,
+    /// `forcePopup` and `forceSnapShot`, where they are `true`.
+    pub switches: RequestedSwitches,
+}
+
+/// WeChat's switches that a link may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RequestedSwitches {
+    /// `forcePopup`: ask for consent even where it was given before.
+    pub force_popup: bool,
+    /// `forceSnapShot`: show the page as a snapshot first.
+    pub force_snap_shot: bool,
+}
+
+/// Where in a chain of logins one stands: a person began the first, the others followed by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// `attempt=`: 1 for a login a person began, one more for each automatic fresh one.
+    pub round: u64,
+    /// `waits=`: how often it began again, at no round's cost, because WeChat repeated a code.
+    pub waits: u64,
+}
+
+impl Turn {
+    /// The first one.
+    pub const FIRST: Self = Self { round: 1, waits: 0 };
+
+    /// The next automatic fresh login, if one may follow.
+    #[must_use]
+    pub const fn next_round(self) -> Option<Self> {
+        if self.round < MOST_ROUNDS { Some(Self { round: self.round + 1, ..self }) } else { None }
+    }
+
+    /// The same login once more, if it has not waited too often.
+    #[must_use]
+    pub const fn next_wait(self) -> Option<Self> {
+        if self.waits < MOST_WAITS { Some(Self { waits: self.waits + 1, ..self }) } else { None }
+    }
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self::FIRST
+    }
 }
 
 impl PendingLogin {
-    /// Whether another automatic login may follow this one.
+    /// Whether such a login costs its visitor nothing, neither a tap nor a scan.
     #[must_use]
-    pub const fn may_retry(&self) -> bool {
-        self.round < MOST_ROUNDS
+    pub fn is_silent(&self) -> bool {
+        self.scope == Scope::Base
     }
 }
 
@@ -240,19 +384,80 @@ mod tests {
     }
 
     #[test]
-    fn one_automatic_login_may_follow_the_first() {
-        let login = |round| PendingLogin {
-            browser: BrowserSecret::new([1; 32]).digest(),
-            app: AppId::parse("wx0000000000000aaa").unwrap(),
-            scope: Scope::Base,
-            request: LoginRequest::default(),
-            lang: None,
-            return_to: StoredReturnTo::stored("/".to_owned()),
-            round,
-            expires_at: Timestamp::from_epoch_seconds(0),
-        };
-        assert!(login(1).may_retry());
-        assert!(!login(2).may_retry());
-        assert!(!login(3).may_retry());
+    fn one_automatic_login_and_three_waits_may_follow_the_first() {
+        let second = Turn::FIRST.next_round().unwrap();
+        assert_eq!((second.round, second.waits, second.next_round()), (2, 0, None));
+        let waits: Vec<_> =
+            std::iter::successors(Some(second), |turn| turn.next_wait()).map(|turn| turn.waits).collect();
+        assert_eq!(waits, [0, 1, 2, 3]);
+        assert_eq!([1, 2, 3].map(wait_seconds), [3, 6, 12]);
+    }
+
+    const BORN: Timestamp = Timestamp::from_epoch_seconds(1_700_000_000);
+
+    fn after(minutes: u64) -> Timestamp {
+        BORN.plus(Duration::from_mins(minutes))
+    }
+
+    #[test]
+    fn a_browser_secret_has_one_spelling() {
+        let text = format!("1700000000.{}", "00ff".repeat(16));
+        assert_eq!(BrowserSecret::parse(&text).unwrap().expose(), text);
+        for other in [
+            text.to_uppercase(),
+            format!("0{text}"),
+            format!("+{text}"),
+            format!("-{text}"),
+            format!("{text}.1"),
+            text.replace('.', ""),
+            text.replacen("1700000000", "", 1),
+            text.replacen("1700000000", "99999999999999999999", 1),
+            text[..text.len() - 1].to_owned(),
+        ] {
+            assert!(BrowserSecret::parse(&other).is_none(), "{other}");
+        }
+        assert_eq!(format!("{:?}", BrowserSecret::parse(&text).unwrap()), "BrowserSecret([redacted])");
+    }
+
+    #[test]
+    fn a_browser_secret_lives_a_day_and_begins_no_login_in_its_last_hour() {
+        let browser = BrowserSecret::new(BORN, [1; 32]);
+        for (minutes, may_begin, left) in
+            [(0, true, 24 * 60), (23 * 60, true, 60), (23 * 60 + 1, false, 59), (25 * 60, false, 0)]
+        {
+            assert_eq!(browser.may_begin_a_login(after(minutes)), may_begin, "{minutes}");
+            assert_eq!(browser.time_left(after(minutes)), Duration::from_mins(left), "{minutes}");
+        }
+        // Planted ones: born in the future, or without a birth as version 0.1.0 made them.
+        let future = BrowserSecret::new(after(10), [1; 32]);
+        assert!(!future.may_begin_a_login(BORN) && future.may_begin_a_login(after(9)));
+        assert_eq!(future.time_left(BORN), Duration::from_hours(24));
+        let old = BrowserSecret::parse(&"01".repeat(32)).unwrap();
+        assert!(!old.may_begin_a_login(BORN) && old.time_left(BORN).is_zero());
+        // It still finds the login that it began.
+        assert_eq!(old.digest(), Digest::of("01".repeat(32).as_bytes()));
+    }
+
+    #[test]
+    fn a_secret_is_younger_than_a_login_that_began_before_it() {
+        let browser = BrowserSecret::new(after(5), [1; 32]);
+        for (scope, began, expected) in [
+            (Scope::Base, 4, true),
+            (Scope::Base, 5, false),
+            (Scope::Base, 6, false),
+            (Scope::Login, 4, true),
+            (Scope::Login, 6, false),
+        ] {
+            let login = PendingLogin {
+                browser: browser.digest(),
+                app: AppId::parse("wx0000000000000aaa").unwrap(),
+                scope,
+                request: LoginRequest::default(),
+                return_to: StoredReturnTo::stored("/".to_owned()),
+                turn: Turn::FIRST,
+                expires_at: after(began).plus(login_lifetime(scope)),
+            };
+            assert_eq!(browser.was_made_after(&login), expected, "{scope:?} {began}");
+        }
     }
 }

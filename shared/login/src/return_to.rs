@@ -4,8 +4,9 @@
 //! browser's, the one in a webview. So the rule is not "find what is dangerous" but "it must already
 //! be the canonical form": parsing it with a WHATWG parser and writing it again must give the same
 //! bytes, and its origin must stand byte for byte in the allow-list. What canonicalisation leaves
-//! open (encoded slashes, encoded dots, encoded controls) is refused by name. Hash routes and nested,
-//! encoded query values are canonical and pass.
+//! open in the path (encoded slashes, encoded dots, encoded controls) is refused by name. Nothing in the query or the
+//! fragment can lead elsewhere, so whatever a browser leaves there passes: every `location.href` is right as it
+//! is, with hash routes, nested addresses and a bare `%`.
 //!
 //! A target is checked when a login begins, stored as text, and checked again before it is emitted:
 //! the allow-list may have been narrowed in between.
@@ -16,8 +17,8 @@ use url::Url;
 
 use crate::origin::Origin;
 
-/// The longest target, in bytes, as it comes and as the URL that it stands for.
-const LONGEST: usize = 1024;
+/// The longest target, in bytes behind its origin.
+const LONGEST: usize = 2048;
 
 /// First path segments on our own origin that a login may not end on: a login that ends on a route of
 /// the login would run in circles.
@@ -64,8 +65,11 @@ impl From<&ReturnTo> for StoredReturnTo {
 /// Why a target was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ReturnToError {
-    /// Empty, longer than 1024 bytes, or with a byte outside printable ASCII or one of ``\ " < > ` ``.
-    #[error("return_to has a length or a character that is not allowed")]
+    /// More than 2048 bytes behind the origin.
+    #[error("return_to is longer than 2048 bytes")]
+    TooLong,
+    /// With a byte outside printable ASCII, or in the path one of ``\ " < > ` ``.
+    #[error("return_to has a character that is not allowed")]
     Characters,
     /// Neither a path nor a URL on an allowed origin.
     #[error("return_to is on an origin that is not in ALLOWED_ORIGINS")]
@@ -109,20 +113,17 @@ impl Targets {
     ///
     /// [`ReturnToError`], naming the first rule that is broken.
     pub fn check(&self, text: &str) -> Result<ReturnTo, ReturnToError> {
-        let printable = |byte: u8| matches!(byte, 0x21..=0x7e) && !br#"\"<>`"#.contains(&byte);
-        if text.is_empty() || text.len() > LONGEST || !text.bytes().all(printable) {
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ReturnToError::Characters);
         }
         let (origin, rest) = self.split(text).ok_or(ReturnToError::Origin)?;
+        if rest.len() > LONGEST {
+            return Err(ReturnToError::TooLong);
+        }
         let path = rest.split(['?', '#']).next().unwrap_or_default();
-        check_encoding(rest)?;
         check_path(path, origin == self.own_origin.as_str())?;
         // A bare origin is the one spelling a person writes that a browser completes.
         let candidate = format!("{origin}{}", if rest.is_empty() { "/" } else { rest });
-        // What is stored is the URL, and it is judged again by the same rule.
-        if candidate.len() > LONGEST {
-            return Err(ReturnToError::Characters);
-        }
         let url = Url::parse(&candidate).map_err(|_| ReturnToError::NotCanonical)?;
         // `^` in a path: browsers began to encode it in 2024, this parser has not yet.
         if url.as_str() != candidate
@@ -196,19 +197,20 @@ fn with_fragment(mut url: Url) -> String {
     url.into()
 }
 
-/// Every `%` starts an encoding, and none of a control that ends a line or a string.
-fn check_encoding(rest: &str) -> Result<(), ReturnToError> {
-    let is_right = |after: &str| {
-        let digits = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        digits.is_some_and(|digits| !["00", "0a", "0A", "0d", "0D"].contains(&digits))
-    };
-    if rest.split('%').skip(1).all(is_right) { Ok(()) } else { Err(ReturnToError::Encoding) }
+/// Every `%` starts an encoding.
+fn check_encoding(path: &str) -> Result<(), ReturnToError> {
+    let is_right = |after: &str| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if path.split('%').skip(1).all(is_right) { Ok(()) } else { Err(ReturnToError::Encoding) }
 }
 
 /// The path means the same to everybody, however often it is decoded on the way: API Gateway alone
 /// decodes a path twice. `%252F` and `%25%32%46` are slashes to whoever decodes them often enough, so
 /// every layer is looked at.
 fn check_path(path: &str, is_own: bool) -> Result<(), ReturnToError> {
+    if path.contains(['\\', '"', '<', '>', '`']) {
+        return Err(ReturnToError::Characters);
+    }
+    check_encoding(path)?;
     if path.contains("//") {
         return Err(ReturnToError::Segment);
     }
@@ -278,6 +280,10 @@ mod tests {
             ("https://www.example.com/a;b=1/c.d/..e", "https://www.example.com/a;b=1/c.d/..e"),
             ("https://www.example.com/100%25", "https://www.example.com/100%25"),
             ("https://www.example.com/100%2525?a=^#^", "https://www.example.com/100%2525?a=^#^"),
+            ("/p?q=100%", "https://auth.example.com/p?q=100%"),
+            ("/p?q=%zz%0d%0aSet-Cookie#%00%", "https://auth.example.com/p?q=%zz%0d%0aSet-Cookie#%00%"),
+            ("/p?q=\\`|{}^#\\|{}^'", "https://auth.example.com/p?q=\\`|{}^#\\|{}^'"),
+            ("/p?next=//evil.com/../%2f", "https://auth.example.com/p?next=//evil.com/../%2f"),
         ] {
             assert_eq!(
                 targets().check(text).map(|target| target.as_str().to_owned()),
@@ -289,9 +295,9 @@ mod tests {
 
     #[test]
     fn fail_targets_that_lead_elsewhere() {
-        use ReturnToError::{Characters, Encoding, NotCanonical, Origin, OwnRoute, Segment};
+        use ReturnToError::{Characters, Encoding, NotCanonical, Origin, OwnRoute, Segment, TooLong};
         for (text, error) in [
-            ("", Characters),
+            ("", Origin),
             ("/a b", Characters),
             ("/a\u{e9}", Characters),
             ("/\\evil.com", Characters),
@@ -323,11 +329,11 @@ mod tests {
             ("/%25%35%63evil.com", Encoding),
             ("/a%257f", Encoding),
             ("/a%09b", Encoding),
-            ("/a?b=%0d%0aSet-Cookie", Encoding),
-            ("/a#%00", Encoding),
+            ("/a%0d%0aSet-Cookie", Encoding),
+            ("/a%00", Encoding),
             ("/a%", Encoding),
             ("/a%4", Encoding),
-            ("/a?b=%zz", Encoding),
+            ("/a%zz?b", Encoding),
             ("/authorize", OwnRoute),
             ("https://auth.example.com/callback", OwnRoute),
             ("/callback?code=1", OwnRoute),
@@ -337,22 +343,29 @@ mod tests {
             ("/%2563allback", OwnRoute),
             ("/callback%3Fx", OwnRoute),
             ("/a?b='c'", NotCanonical),
+            ("/a?b=\"", NotCanonical),
+            ("/a#<b>", NotCanonical),
+            ("/a#`", NotCanonical),
+            ("/a`", Characters),
             ("/a|b{c}", NotCanonical),
             ("/a^b", NotCanonical),
         ] {
             assert_eq!(targets().check(text), Err(error), "{text}");
         }
-        assert_eq!(targets().check(&format!("/{}", "a".repeat(LONGEST))), Err(Characters));
+        assert_eq!(targets().check(&format!("/{}", "a".repeat(LONGEST))), Err(TooLong));
+        assert!(TooLong.to_string().contains(&LONGEST.to_string()));
     }
 
     #[test]
     fn what_is_accepted_is_accepted_again_as_it_is_stored() {
-        let longest = format!("/{}", "a".repeat(LONGEST - "https://auth.example.com/".len()));
+        let longest = format!("/{}", "a".repeat(LONGEST - 1));
         for text in ["/me", "https://www.example.com", &longest] {
             let target = targets().check(text).unwrap();
             assert_eq!(targets().check(target.as_str()), Ok(target), "{text}");
         }
-        assert_eq!(targets().check(&format!("{longest}a")), Err(ReturnToError::Characters));
+        assert_eq!(targets().check(&format!("{longest}a")), Err(ReturnToError::TooLong));
+        let elsewhere = format!("https://www.example.com{longest}");
+        assert!(targets().check(&elsewhere).is_ok() && targets().check(&format!("{elsewhere}a")).is_err());
     }
 
     #[test]

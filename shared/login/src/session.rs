@@ -1,19 +1,24 @@
 //! A session: who is logged in, sealed so that only the browser's cookie opens it.
 //!
 //! ```text
-//!   browser secret B (cookie)     state (URL)
-//!            └──── HMAC-SHA256 ─────┘
+//!   browser secret B (cookie)     state (URL)     code (URL, once)
+//!            └──────────── HMAC-SHA256 ────────────────┘
 //!                      │
 //!               session token ───── sha256 ────► key of the item
 //!                      │
 //!                     HKDF ────► AES-256-GCM key ────► openid, unionid, tokens, profile
 //! ```
 //!
-//! The token is *derived*, so a duplicate callback from the same browser computes the same token and
-//! can be answered again without anything having been stored that could be replayed; and nobody
-//! without B can compute it. The table holds the digest of the token and the sealed blob: a copy of
-//! it opens nothing. The item's key is the seal's associated data, so a blob moved to another item
-//! does not open either.
+//! The token is *derived*, so a duplicate callback from the same browser, with the same code, computes the
+//! same token and can be answered again without anything having been stored that could be replayed. B and
+//! state alone do not give it: both can be read off an open page on a shared computer, or planted. The code is
+//! what only the browser sees that WeChat sends it to, so who shares B, or chose it, still has no session.
+//! The table holds the digest of the token and the sealed blob: a copy of it opens nothing. The item's key
+//! is the seal's associated data, so a blob moved to another item does not open either.
+//!
+//! What remains: whoever *opened* a QR page can ask WeChat for the code that somebody else's scan brings, and
+//! whoever shares B can plant a login of his own in that browser. Neither is ever given a session that was
+//! there before.
 
 use ring::hmac;
 use serde::{Deserialize, Serialize};
@@ -23,7 +28,7 @@ use crate::seal::{self, NonceBytes, Sealed};
 use crate::secret::{Digest, random_secret};
 use crate::time::Timestamp;
 use wechat::body::UserInfo;
-use wechat::{AccessToken, AppId, GrantedScope, Lang, OpenId, RefreshToken, UnionId};
+use wechat::{AccessToken, AppId, AuthorizationCode, GrantedScope, Lang, OpenId, RefreshToken, UnionId};
 
 const INFO: &str = "seal of a session";
 
@@ -33,13 +38,14 @@ random_secret! {
 }
 
 impl SessionToken {
-    /// The token of the one session that `state` can lead to in the browser that holds `browser`.
+    /// The token of the one session that `state` and `code` can lead to in the browser that holds `browser`.
     #[must_use]
-    pub fn derive(browser: &BrowserSecret, state: &State) -> Self {
+    pub fn derive(browser: &BrowserSecret, state: &State, code: &AuthorizationCode) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, browser.bytes());
         let mut context = hmac::Context::with_key(&key);
-        context.update(b"session");
+        context.update(b"session\0");
         context.update(state.bytes());
+        context.update(code.expose().as_bytes());
         let mut token = [0; 32];
         for (byte, tag) in token.iter_mut().zip(context.sign().as_ref()) {
             *byte = *tag;
@@ -79,6 +85,8 @@ pub struct StoredSession {
     pub refreshed_at: Timestamp,
     /// Counts the changes; a change is saved only over the version it was made from.
     pub version: u64,
+    /// When WeChat said that the person's grant is gone, if it did. Nothing is asked of WeChat from then on.
+    pub refused_at: Option<Timestamp>,
     /// When it is over.
     pub expires_at: Timestamp,
 }
@@ -96,12 +104,25 @@ pub struct Session {
     pub scope: GrantedScope,
     /// The person's token.
     pub access_token: AccessToken,
-    /// What renews it.
-    pub refresh_token: RefreshToken,
+    /// What renews it, if WeChat gave it.
+    pub refresh_token: Option<RefreshToken>,
     /// The profile as it was last read, if it was.
     pub profile: Option<Profile>,
     /// Whether the page would like the profile, though the login was a silent one.
     pub wants_profile: bool,
+    /// Whether the person followed the Official Account at the login, if WeChat said so.
+    pub subscription: Option<Subscription>,
+    /// When WeChat last answered for this session since the login, so that it is not asked all the time.
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// Whether a person follows the Official Account, as WeChat last said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// `subscribe`.
+    pub subscribe: bool,
+    /// When WeChat said so.
+    pub read_at: Timestamp,
 }
 
 /// A profile, and what is needed to judge whether it is still good.
@@ -123,10 +144,16 @@ struct Unsealed {
     unionid: Option<String>,
     scope: String,
     access_token: String,
+    /// Empty if there is none: version 0.1.0, which may read this while a deployment is under way, knows no other
+    /// way to say so.
     refresh_token: String,
     profile: Option<Profile>,
     #[serde(default)]
     wants_profile: bool,
+    #[serde(default)]
+    subscription: Option<Subscription>,
+    #[serde(default)]
+    confirmed_at: Option<Timestamp>,
 }
 
 impl Session {
@@ -141,9 +168,14 @@ impl Session {
             unionid: self.unionid.as_ref().map(|unionid| unionid.expose().to_owned()),
             scope: self.scope.as_str().to_owned(),
             access_token: self.access_token.expose().to_owned(),
-            refresh_token: self.refresh_token.expose().to_owned(),
+            refresh_token: self
+                .refresh_token
+                .as_ref()
+                .map_or_else(String::new, |token| token.expose().to_owned()),
             profile: self.profile.clone(),
             wants_profile: self.wants_profile,
+            subscription: self.subscription,
+            confirmed_at: self.confirmed_at,
         };
         let text = serde_json::to_vec(&unsealed).ok()?;
         seal::seal(&token.0, INFO, token.session_id().as_str(), nonce, &text)
@@ -160,9 +192,13 @@ impl Session {
             unionid: unsealed.unionid.map(UnionId::new),
             scope: GrantedScope::new(&unsealed.scope),
             access_token: AccessToken::new(unsealed.access_token),
-            refresh_token: RefreshToken::new(unsealed.refresh_token),
+            refresh_token: Some(unsealed.refresh_token)
+                .filter(|token| !token.is_empty())
+                .map(RefreshToken::new),
             profile: unsealed.profile,
             wants_profile: unsealed.wants_profile,
+            subscription: unsealed.subscription,
+            confirmed_at: unsealed.confirmed_at,
         })
     }
 }
@@ -178,29 +214,46 @@ mod tests {
             unionid: Some(UnionId::new("oCanaryUnionId".to_owned())),
             scope: GrantedScope::new("snsapi_userinfo"),
             access_token: AccessToken::new("CanaryAccess".to_owned()),
-            refresh_token: RefreshToken::new("CanaryRefresh".to_owned()),
+            refresh_token: Some(RefreshToken::new("CanaryRefresh".to_owned())),
             profile: None,
             wants_profile: false,
+            subscription: None,
+            confirmed_at: None,
         }
     }
 
+    fn derive(browser: u8, state: u8, code: &str) -> SessionToken {
+        let browser = BrowserSecret::new(Timestamp::from_epoch_seconds(1_700_000_000), [browser; 32]);
+        let code = AuthorizationCode::parse(code.to_owned()).unwrap();
+        SessionToken::derive(&browser, &State::new([state; 32]), &code)
+    }
+
     #[test]
-    fn a_token_is_the_hmac_of_browser_and_state() {
-        // printf 'session\2\2…\2' (32 times) | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…01
-        let token = SessionToken::derive(&BrowserSecret::new([1; 32]), &State::new([2; 32]));
-        assert_eq!(token.expose(), "7ba940efb7563c979f259b83c37991722b3fda6a743b7f545977d53be7a9dee4");
+    fn a_token_is_the_hmac_of_browser_state_and_code() {
+        // printf 'session\0\2\2…\2' (32 times) '0canarycode' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…01
+        let token = derive(1, 2, "0canarycode");
+        assert_eq!(token.expose(), "f8d7811d6c94fe860df8c7cde87b731698851a6145e8ce7da6d2b00560f8812c");
         // The table knows the digest of what the cookie says, and nothing that would open the session.
         assert_eq!(token.session_id().as_str(), Digest::of(token.expose().as_bytes()).as_str());
     }
 
     #[test]
-    fn only_the_same_browser_and_state_derive_the_same_token() {
-        let derive = |browser, state| {
-            SessionToken::derive(&BrowserSecret::new([browser; 32]), &State::new([state; 32])).expose()
-        };
-        assert_eq!(derive(1, 2), derive(1, 2));
-        assert_ne!(derive(1, 2), derive(2, 2));
-        assert_ne!(derive(1, 2), derive(1, 3));
+    fn only_the_same_browser_state_and_code_derive_the_same_token() {
+        let derive = |browser, state, code| derive(browser, state, code).expose();
+        assert_eq!(derive(1, 2, "a"), derive(1, 2, "a"));
+        assert_ne!(derive(1, 2, "a"), derive(2, 2, "a"));
+        assert_ne!(derive(1, 2, "a"), derive(1, 3, "a"));
+        assert_ne!(derive(1, 2, "a"), derive(1, 2, "b"));
+    }
+
+    #[test]
+    fn a_session_without_a_refresh_token_is_sealed_as_version_0_1_0_could_read_it() {
+        let token = SessionToken::new([7; 32]);
+        let sealed = Session { refresh_token: None, ..session() }.seal(&token, [9; 12]).unwrap();
+        assert!(Session::unseal(&token, &sealed).unwrap().refresh_token.is_none());
+        let text = seal::open(&token.0, INFO, token.session_id().as_str(), &sealed).unwrap();
+        let text: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(text["refresh_token"], "");
     }
 
     #[test]
@@ -232,10 +285,10 @@ mod tests {
         let session = Session::unseal(&SessionToken::new([7; 32]), &Sealed::stored(sealed)).unwrap();
         assert_eq!(session.app.as_str(), "wx0000000000000aaa");
         assert_eq!(session.openid.expose(), "oCanaryOpenId");
-        assert!(session.unionid.is_none() && !session.wants_profile);
+        assert!(session.unionid.is_none() && !session.wants_profile && session.confirmed_at.is_none());
         assert!(session.scope.includes_profile());
         assert_eq!(session.access_token.expose(), "CanaryAccess");
-        assert_eq!(session.refresh_token.expose(), "CanaryRefresh");
+        assert_eq!(session.refresh_token.unwrap().expose(), "CanaryRefresh");
         let profile = session.profile.unwrap();
         assert_eq!(profile.user_info.nickname, "Lin");
         assert_eq!(

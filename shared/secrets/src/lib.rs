@@ -30,6 +30,10 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(900);
 
+/// For how long a copy is used on, once Secrets Manager gave no answer, before it is asked again: each question costs a
+/// login two seconds.
+const PAUSE: Duration = Duration::from_secs(30);
+
 /// Where the app secrets are.
 #[derive(Debug, Clone)]
 pub enum SecretsSource {
@@ -137,6 +141,8 @@ pub struct Secrets {
     lifetime: Duration,
     client: Option<aws_sdk_secretsmanager::Client>,
     kept: Mutex<Option<(AppSecrets, Timestamp)>>,
+    /// When Secrets Manager last gave no answer.
+    failed_at: Mutex<Option<Timestamp>>,
 }
 
 impl Secrets {
@@ -161,7 +167,7 @@ impl Secrets {
             let settings = aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts);
             aws_sdk_secretsmanager::Client::from_conf(settings.build())
         });
-        Self { source, lifetime, client, kept: Mutex::new(None) }
+        Self { source, lifetime, client, kept: Mutex::new(None), failed_at: Mutex::new(None) }
     }
 
     /// The secrets, from memory if they were read lately or cannot be read now.
@@ -170,9 +176,11 @@ impl Secrets {
     ///
     /// [`SecretsError`] if they cannot be read, or are not the JSON that they should be.
     pub async fn get(&self, now: Timestamp) -> Result<AppSecrets, SecretsError> {
-        let kept = self.lock().clone();
+        let kept = lock(&self.kept).clone();
+        let is_paused = lock(&self.failed_at).is_some_and(|failed_at| now < failed_at.plus(PAUSE));
         match kept {
             Some((secrets, read_at)) if now < read_at.plus(self.lifetime) => Ok(secrets),
+            Some((secrets, _)) if is_paused => Ok(secrets),
             Some((secrets, _)) => match self.read(now).await {
                 Err(SecretsError::Unavailable(_)) => Ok(secrets),
                 read => read,
@@ -187,6 +195,16 @@ impl Secrets {
     ///
     /// [`SecretsError`] if they cannot be read, or are not the JSON that they should be.
     pub async fn read(&self, now: Timestamp) -> Result<AppSecrets, SecretsError> {
+        let read = self.fetch().await;
+        match &read {
+            Ok(secrets) => *lock(&self.kept) = Some((secrets.clone(), now)),
+            Err(SecretsError::Unavailable(_)) => *lock(&self.failed_at) = Some(now),
+            Err(_) => {}
+        }
+        read
+    }
+
+    async fn fetch(&self) -> Result<AppSecrets, SecretsError> {
         let secrets = match (&self.source, &self.client) {
             (SecretsSource::Inline(secrets), _) => secrets.clone(),
             (SecretsSource::SecretsManager(arn), Some(client)) => {
@@ -198,14 +216,13 @@ impl Secrets {
                 return Err(SecretsError::Unavailable("NoClient".to_owned()));
             }
         };
-        *self.lock() = Some((secrets.clone(), now));
         Ok(secrets)
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(AppSecrets, Timestamp)>> {
-        // A panic elsewhere leaves at worst an old copy, which is what a copy is for.
-        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
+/// A panic elsewhere leaves at worst an old copy, which is what a copy is for.
+fn lock<T>(kept: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Keeps the code and drops the message, which names accounts and roles.

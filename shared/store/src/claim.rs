@@ -49,7 +49,8 @@ const MOST_SPENT_CODES: u64 = 3;
 pub enum Claimed {
     /// Both are ours: this process, and no other, may exchange the code.
     Now(PendingLogin),
-    /// The login was claimed before, in this browser, by the code of this guard.
+    /// The login was claimed before, in this browser, by the code of this guard: the one that came now, or
+    /// another one, which is still to be [spent](Logins::spend_code).
     Before(PendingLogin, CodeId),
     /// The code was used for another login; this one is untouched.
     Elsewhere {
@@ -67,6 +68,24 @@ pub enum Claimed {
     Expired(PendingLogin),
     /// There is no such login, or no longer.
     Unknown,
+}
+
+/// The session that a browser came with, and that a new one replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its key.
+    pub id: SessionId,
+    /// The version of it that something was carried over from, if something was.
+    pub carried_at_version: Option<u64>,
+}
+
+/// What storing a session came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finished {
+    /// It is stored.
+    Now,
+    /// Nothing is written: the session that something was carried over from has ended or changed meanwhile.
+    ReplacedChanged,
 }
 
 /// What became of a code that was claimed.
@@ -161,23 +180,26 @@ impl Logins {
         ];
         let (written, login) = tokio::join!(self.0.transact(items, claim_id.as_str()), self.login(id));
         let (login_before, code_before) = match written? {
-            Written::Now => return Ok(Claimed::Now(login?.ok_or(Error::LoginVanished)?)),
+            Written::Now => return self.won(code, claim_id, login).await,
             Written::Cancelled(reasons) => (failed(&reasons, 0), failed(&reasons, 1)),
         };
         if let Some(guard) = code_before.item()
             && attribute(guard, "attempt_id")? == claim_id.as_str()
         {
             // The answer to our own claim was lost, and this is the repetition of it.
-            return Ok(Claimed::Now(login?.ok_or(Error::LoginVanished)?));
+            return self.won(code, claim_id, login).await;
         }
         match login_before {
             Before::Passed => {
                 let guard = code_before.item().ok_or(Error::Corrupt("outcome"))?;
-                Ok(Claimed::Elsewhere {
-                    login: login?.ok_or(Error::LoginVanished)?,
-                    used_for: LoginId::stored(attribute(guard, "login")?.to_owned()),
-                    used_in: Digest::stored(attribute(guard, "browser")?.to_owned()),
-                })
+                let login = login?.ok_or(Error::LoginVanished)?;
+                let used_for = LoginId::stored(attribute(guard, "login")?.to_owned());
+                let used_in = Digest::stored(attribute(guard, "browser")?.to_owned());
+                if used_for == *id && used_in == *browser {
+                    // Whatever the login's own condition saw, the guard says that it was claimed.
+                    return Ok(Claimed::Before(login, code.clone()));
+                }
+                Ok(Claimed::Elsewhere { login, used_for, used_in })
             }
             Before::Absent => Ok(Claimed::Unknown),
             Before::Item(item) => {
@@ -189,6 +211,24 @@ impl Logins {
                     return Ok(Claimed::Expired(login));
                 }
                 Ok(Claimed::Before(login, CodeId::stored(attribute(&item, "claimed_code")?.to_owned())))
+            }
+        }
+    }
+
+    /// A claim that was made, with the login that was read beside it. Without the login nobody knows as which app
+    /// the code is to be exchanged: nobody will, and whoever waits for it is told.
+    async fn won(
+        &self,
+        code: &CodeId,
+        claim_id: &ClaimId,
+        login: Result<Option<PendingLogin>, Error>,
+    ) -> Result<Claimed, Error> {
+        match login.and_then(|login| login.ok_or(Error::LoginVanished)) {
+            Ok(login) => Ok(Claimed::Now(login)),
+            Err(error) => {
+                // If that fails too, duplicates wait in vain; the first error is the one to tell.
+                let _ = self.fail_code(code, claim_id).await;
+                Err(error)
             }
         }
     }
@@ -234,8 +274,9 @@ impl Logins {
     }
 
     /// Marks a code as spent that came with another browser than its login's, so that whoever saw it on
-    /// the way cannot put it into a login of their own. The login stays as it is, for its owner; it pays
-    /// for at most three such marks, or anybody could write here for nothing.
+    /// the way cannot put it into a login of their own; or that came for a login which another code has claimed.
+    /// The login stays as it is, for its owner; it pays for at most three such marks, or anybody could write here
+    /// for nothing.
     ///
     /// # Errors
     ///
@@ -253,10 +294,11 @@ impl Logins {
             .key("id", text(id.as_str()))
             .update_expression("ADD spent_codes :one")
             .condition_expression(
-                "browser <> :browser AND expires_at > :now AND (attribute_not_exists(spent_codes) OR spent_codes < :most)",
+                "(browser <> :browser OR attribute_exists(claimed_code) AND claimed_code <> :code) AND expires_at > :now AND (attribute_not_exists(spent_codes) OR spent_codes < :most)",
             )
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":browser", text(browser.as_str()))
+            .expression_attribute_values(":code", text(code.as_str()))
             .expression_attribute_values(":now", number(now.epoch_seconds()))
             .expression_attribute_values(":most", number(MOST_SPENT_CODES))
             .build();
@@ -272,7 +314,8 @@ impl Logins {
 }
 
 impl Store {
-    /// Stores the session that a claimed code gave, and ends the one the browser came with.
+    /// Stores the session that a claimed code gave, and ends the one the browser came with. If something was carried
+    /// over from that one, the two are one write: it must still be there, as it was when it was read.
     ///
     /// # Errors
     ///
@@ -283,8 +326,8 @@ impl Store {
         claim_id: &ClaimId,
         id: &SessionId,
         session: &StoredSession,
-        replaced: Option<&SessionId>,
-    ) -> Result<(), Error> {
+        replaced: Option<&Replaced>,
+    ) -> Result<Finished, Error> {
         let put_session = Put::builder()
             .table_name(&self.sessions.0.name)
             .set_item(Some(session_to_item(id, session)))
@@ -304,24 +347,31 @@ impl Store {
             TransactWriteItem::builder().put(built("Put", put_session)?).build(),
             TransactWriteItem::builder().update(built("Update", mark_done)?).build(),
         ];
-        if let Some(replaced) = replaced.filter(|replaced| *replaced != id) {
-            let delete = Delete::builder()
-                .table_name(&self.sessions.0.name)
-                .key("id", text(replaced.as_str()))
-                .build();
-            items.push(TransactWriteItem::builder().delete(built("Delete", delete)?).build());
+        let carried = replaced.and_then(|replaced| replaced.carried_at_version);
+        if let Some(replaced) = replaced.filter(|replaced| replaced.id != *id) {
+            let mut delete =
+                Delete::builder().table_name(&self.sessions.0.name).key("id", text(replaced.id.as_str()));
+            if let Some(version) = carried {
+                delete = delete
+                    .condition_expression("attribute_exists(id) AND version = :seen")
+                    .expression_attribute_values(":seen", number(version));
+            }
+            items.push(TransactWriteItem::builder().delete(built("Delete", delete.build())?).build());
         }
-        // The claim's own token would be taken for a repetition of the claim with other parameters.
-        match self.logins.0.transact(items, &format!("{}done", claim_id.as_str())).await? {
-            Written::Now => Ok(()),
-            Written::Cancelled(reasons) => match failed(&reasons, 1).item() {
+        // The claim's own token would be taken for a repetition of the claim with other parameters, and so would
+        // the first of two tries to finish.
+        let suffix = if carried.is_some() { "more" } else { "done" };
+        match self.logins.0.transact(items, &format!("{}{suffix}", claim_id.as_str())).await? {
+            Written::Now => Ok(Finished::Now),
+            Written::Cancelled(reasons) => match (failed(&reasons, 1), failed(&reasons, 2)) {
                 // The answer to our own write was lost, and this is the repetition of it.
-                Some(guard)
-                    if attribute(guard, "outcome")? == "done"
-                        && attribute(guard, "attempt_id")? == claim_id.as_str() =>
+                (Before::Item(guard), _)
+                    if attribute(&guard, "outcome")? == "done"
+                        && attribute(&guard, "attempt_id")? == claim_id.as_str() =>
                 {
-                    Ok(())
+                    Ok(Finished::Now)
                 }
+                (Before::Passed, Before::Absent | Before::Item(_)) => Ok(Finished::ReplacedChanged),
                 _ => Err(Error::Unavailable {
                     operation: "TransactWriteItems",
                     code: "ConditionalCheckFailed".to_owned(),

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Error;
-use login::pending::{LoginId, LoginRequest, PendingLogin, RequestedScope};
+use login::pending::{LoginId, LoginRequest, PendingLogin, RequestedScope, RequestedSwitches, Turn};
 use login::return_to::StoredReturnTo;
 use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
@@ -23,11 +23,22 @@ pub(super) fn login_to_item(id: &LoginId, login: &PendingLogin) -> Item {
         ("scope".to_owned(), text(login.scope.as_str())),
         ("asked".to_owned(), text(login.request.scope.as_str())),
         ("return_to".to_owned(), text(login.return_to.as_str())),
-        ("attempt".to_owned(), number(login.round)),
+        ("attempt".to_owned(), number(login.turn.round)),
         ("expires_at".to_owned(), number(login.expires_at.epoch_seconds())),
     ]);
     item.extend(login.request.app.as_deref().map(|app| ("asked_app".to_owned(), text(app))));
-    item.extend(login.lang.map(|lang| ("lang".to_owned(), text(lang.as_str()))));
+    item.extend(login.request.lang.map(|lang| ("lang".to_owned(), text(lang.as_str()))));
+    item.extend(
+        login.request.switches.force_popup.then(|| ("force_popup".to_owned(), AttributeValue::Bool(true))),
+    );
+    item.extend(
+        login
+            .request
+            .switches
+            .force_snap_shot
+            .then(|| ("force_snap_shot".to_owned(), AttributeValue::Bool(true))),
+    );
+    item.extend((login.turn.waits > 0).then(|| ("waits".to_owned(), number(login.turn.waits))));
     item
 }
 
@@ -44,10 +55,17 @@ pub(super) fn login_from_item(item: &Item) -> Result<PendingLogin, Error> {
         request: LoginRequest {
             scope: requested.unwrap_or(implied),
             app: item.get("asked_app").and_then(|app| app.as_s().ok()).cloned(),
+            lang: item.get("lang").and_then(|lang| lang.as_s().ok()).and_then(|lang| Lang::parse(lang)),
+            switches: RequestedSwitches {
+                force_popup: item.contains_key("force_popup"),
+                force_snap_shot: item.contains_key("force_snap_shot"),
+            },
         },
-        lang: item.get("lang").and_then(|lang| lang.as_s().ok()).and_then(|lang| Lang::parse(lang)),
         return_to: StoredReturnTo::stored(attribute(item, "return_to")?.to_owned()),
-        round: count(item, "attempt")?,
+        turn: Turn {
+            round: count(item, "attempt")?,
+            waits: if item.contains_key("waits") { count(item, "waits")? } else { 0 },
+        },
         expires_at: moment(item, "expires_at")?,
     })
 }
@@ -72,6 +90,7 @@ pub(super) fn session_from_item(item: &Item) -> Result<StoredSession, Error> {
         created_at: moment(item, "created_at")?,
         refreshed_at: moment(item, "refreshed_at")?,
         version: count(item, "version")?,
+        refused_at: if item.contains_key("refused_at") { Some(moment(item, "refused_at")?) } else { None },
         expires_at: moment(item, "expires_at")?,
     })
 }

@@ -16,7 +16,7 @@ mod item;
 mod session;
 
 pub use self::app_token::Lease;
-pub use self::claim::{Claimed, CodeOutcome};
+pub use self::claim::{Claimed, CodeOutcome, Finished, Replaced};
 pub use self::session::Saved;
 
 use std::time::Duration;
@@ -155,6 +155,10 @@ impl Table {
 
     /// Writes all items or none. A transaction that met another one on the same items is tried again,
     /// with the same token: neither of the two has decided anything yet.
+    ///
+    /// DynamoDB judges each item by itself, so the reasons of one cancellation may be mixed. A condition that
+    /// failed beside a passing reason was judged while another transaction was at work, and what it found may be
+    /// undone a moment later: only a list of conditions and nothing else decides anything.
     async fn transact(&self, items: Vec<TransactWriteItem>, token: &str) -> Result<Written, Error> {
         let mut pauses = CONFLICT_PAUSES.iter();
         loop {
@@ -172,20 +176,18 @@ impl Table {
                 return Err(unavailable("TransactWriteItems", &error));
             };
             let reasons = cancelled.cancellation_reasons();
-            let codes = || reasons.iter().filter_map(CancellationReason::code);
-            if codes().any(|code| code == "ConditionalCheckFailed") {
+            let codes = || reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
+            let other = codes().find(|code| *code != "ConditionalCheckFailed");
+            if other.is_none() && codes().next().is_some() {
                 return Ok(Written::Cancelled(reasons.to_vec()));
             }
-            let passing = codes().find(|code| {
-                matches!(*code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+            let is_passing = codes().any(|code| {
+                matches!(code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
             });
-            match (passing, pauses.next()) {
-                (Some(_), Some(pause)) => pause_with_jitter(*pause).await,
-                (code, _) => {
-                    let code = code
-                        .or_else(|| codes().find(|code| *code != "None"))
-                        .unwrap_or("TransactionCanceled")
-                        .to_owned();
+            match pauses.next() {
+                Some(pause) if is_passing => pause_with_jitter(*pause).await,
+                _ => {
+                    let code = other.unwrap_or("TransactionCanceled").to_owned();
                     return Err(Error::Unavailable { operation: "TransactWriteItems", code });
                 }
             }

@@ -49,7 +49,7 @@ impl Sessions {
             .update_item()
             .table_name(&self.0.name)
             .key("id", text(id.as_str()))
-            .update_expression("SET sealed = :sealed, refreshed_at = :now, version = :next")
+            .update_expression("SET sealed = :sealed, refreshed_at = :now, version = :next REMOVE refused_at")
             .condition_expression("version = :version AND expires_at > :now")
             .expression_attribute_values(":sealed", AttributeValue::B(Blob::new(sealed.as_bytes())))
             .expression_attribute_values(":now", number(now.epoch_seconds()))
@@ -59,6 +59,52 @@ impl Sessions {
             Ok(_) => Ok(Saved::Now),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Saved::Outdated),
             Err(error) => Err(unavailable("UpdateItem", &error)),
+        }
+    }
+
+    /// Notes that WeChat says that the person's grant is gone, over the version that was asked about.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if DynamoDB does not answer or refuses.
+    pub async fn mark_refused(&self, id: &SessionId, version: u64, now: Timestamp) -> Result<Saved, Error> {
+        let update = self
+            .0
+            .client
+            .update_item()
+            .table_name(&self.0.name)
+            .key("id", text(id.as_str()))
+            .update_expression("SET refused_at = :now, version = :next")
+            .condition_expression("version = :version AND expires_at > :now")
+            .expression_attribute_values(":now", number(now.epoch_seconds()))
+            .expression_attribute_values(":version", number(version))
+            .expression_attribute_values(":next", number(version + 1));
+        match past_conflicts(|| update.clone().send()).await {
+            Ok(_) => Ok(Saved::Now),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Saved::Outdated),
+            Err(error) => Err(unavailable("UpdateItem", &error)),
+        }
+    }
+
+    /// Deletes a session if it is still the version that was read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if DynamoDB does not answer or refuses.
+    pub async fn delete_version(&self, id: &SessionId, version: u64) -> Result<(), Error> {
+        let delete = self
+            .0
+            .client
+            .delete_item()
+            .table_name(&self.0.name)
+            .key("id", text(id.as_str()))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(version));
+        match past_conflicts(|| delete.clone().send()).await {
+            Err(error) if error.code() != Some("ConditionalCheckFailedException") => {
+                Err(unavailable("DeleteItem", &error))
+            }
+            _ => Ok(()),
         }
     }
 

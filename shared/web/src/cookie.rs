@@ -6,8 +6,8 @@
 //! On the deployed domain both carry the `__Host-` prefix ([RFC 6265bis §4.1.3.2]), so that no sibling
 //! domain and no plain-HTTP page can plant them. The prefix protects only if it is compared exactly:
 //! a parser that trims Unicode spaces or percent-decodes names accepts look-alikes that the browser
-//! let a sibling set. Therefore names and values are compared as they stand, only the space and the
-//! tab around them are stripped, and a cookie that stands twice counts as absent.
+//! let a sibling set. Therefore names and values are compared as they stand, but for the one
+//! space that a browser writes behind a semicolon, and a cookie that stands twice counts as absent.
 //!
 //! [RFC 6265bis §4.1.3.2]: https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1.3.2
 
@@ -18,9 +18,7 @@ use http::{HeaderMap, HeaderValue, header};
 use login::origin::Origin;
 use login::pending::BrowserSecret;
 use login::session::SessionToken;
-
-/// How long a browser keeps its secret after its latest login began: longer than any login lasts.
-const BROWSER_COOKIE_LIFETIME: Duration = Duration::from_hours(24);
+use login::time::Timestamp;
 
 /// The names and attributes of the two cookies for one deployment.
 #[derive(Debug, Clone, Copy)]
@@ -48,10 +46,10 @@ impl Cookies {
         SessionToken::parse(&one(headers, self.session_name())?)
     }
 
-    /// `Set-Cookie` for the browser secret.
+    /// `Set-Cookie` for the browser secret, for what is left of its day.
     #[must_use]
-    pub fn set_browser(self, browser: &BrowserSecret) -> String {
-        self.set(self.browser_name(), &browser.expose(), BROWSER_COOKIE_LIFETIME)
+    pub fn set_browser(self, browser: &BrowserSecret, now: Timestamp) -> String {
+        self.set(self.browser_name(), &browser.expose(), browser.time_left(now))
     }
 
     /// `Set-Cookie` for the session token.
@@ -86,7 +84,7 @@ fn one(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut values = headers.get_all(header::COOKIE).iter().flat_map(pairs).filter_map(|pair| {
         let position = pair.iter().position(|byte| *byte == b'=')?;
         let (key, value) = pair.split_at(position);
-        (strip(key) == name.as_bytes()).then(|| strip(value.get(1..).unwrap_or_default()))
+        (key == name.as_bytes()).then(|| value.get(1..).unwrap_or_default())
     });
     let value = values.next()?;
     if values.next().is_some() {
@@ -96,17 +94,7 @@ fn one(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 fn pairs(header: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    header.as_bytes().split(|byte| *byte == b';')
-}
-
-fn strip(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = bytes {
-        bytes = rest;
-    }
-    while let [rest @ .., b' ' | b'\t'] = bytes {
-        bytes = rest;
-    }
-    bytes
+    header.as_bytes().split(|byte| *byte == b';').map(|pair| pair.strip_prefix(b" ").unwrap_or(pair))
 }
 
 #[cfg(test)]
@@ -124,6 +112,7 @@ mod tests {
     }
 
     const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    const NOW: Timestamp = Timestamp::from_epoch_seconds(1_700_000_060);
 
     fn browser(headers: &[&[u8]]) -> Option<String> {
         let mut map = HeaderMap::new();
@@ -167,6 +156,10 @@ mod tests {
             "__Host%2Dbrowser",
             "\u{2000}__Host-browser",
             "\u{a0}__Host-browser",
+            " \t__Host-browser",
+            "  __Host-browser",
+            "__Host-browser ",
+            "__Host-browser\t",
             "browser",
             "__Secure-browser",
         ] {
@@ -185,6 +178,8 @@ mod tests {
             &format!("\"{SECRET}\""),
             &format!("{SECRET}0"),
             &format!("{SECRET}="),
+            &format!("{SECRET} "),
+            &format!("\t{SECRET}"),
         ] {
             let cookie = format!("__Host-browser={value}");
             assert_eq!(browser(&[cookie.as_bytes()]), None, "{value}");
@@ -193,10 +188,13 @@ mod tests {
 
     #[test]
     fn cookies_carry_every_attribute() {
-        let secret = BrowserSecret::parse(SECRET).unwrap();
+        let secret = BrowserSecret::parse(&format!("1700000000.{SECRET}")).unwrap();
+        // A minute of its day is over: no login puts the end off.
         assert_eq!(
-            cookies(true).set_browser(&secret),
-            format!("__Host-browser={SECRET}; Path=/; Max-Age=86400; Secure; HttpOnly; SameSite=Lax")
+            cookies(true).set_browser(&secret, NOW),
+            format!(
+                "__Host-browser=1700000000.{SECRET}; Path=/; Max-Age=86340; Secure; HttpOnly; SameSite=Lax"
+            )
         );
         let token = SessionToken::parse(SECRET).unwrap();
         assert_eq!(

@@ -9,7 +9,7 @@
 use http::{HeaderMap, StatusCode, header};
 
 use crate::reason::Reason;
-use crate::request::{CorrelationId, Request};
+use crate::request::Request;
 use crate::response::{self, Response};
 
 crate::outcomes! {
@@ -75,11 +75,9 @@ impl<'a> Caller<'a> {
             Self::Trusted(_) => {
                 let response = response::empty(StatusCode::NO_CONTENT);
                 let response = response::with_header(response, header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-                let response = response::with_header(
-                    response,
-                    header::ACCESS_CONTROL_ALLOW_HEADERS,
-                    "accept, content-type",
-                );
+                let allowed = requested_headers(request.headers());
+                let response =
+                    response::with_header(response, header::ACCESS_CONTROL_ALLOW_HEADERS, &allowed);
                 let response = response::with_header(response, header::ACCESS_CONTROL_MAX_AGE, "600");
                 PREFLIGHT.of(self.allow(response))
             }
@@ -90,9 +88,20 @@ impl<'a> Caller<'a> {
     /// Answers a caller that is not trusted.
     #[must_use]
     pub fn refuse(self, request: &Request) -> Response {
-        let problem = response::problem(Reason::OriginRefused, &CorrelationId::of(request), None);
-        FOREIGN_ORIGIN.of(self.allow(problem))
+        FOREIGN_ORIGIN.of(self.allow(response::refuse(request, Reason::OriginRefused, "/")))
     }
+}
+
+/// The headers that a trusted page's script may send: those that it wants to. HTTP clients add an `Authorization`, an
+/// `X-Requested-With` or a trace id of their own to everything, and none of them decides anything here.
+fn requested_headers(headers: &HeaderMap) -> String {
+    let is_list = |text: &&str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_, ".contains(&byte);
+        (1..=1024).contains(&text.len()) && text.bytes().all(is_plain)
+    };
+    let requested = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let requested = requested.and_then(|requested| requested.to_str().ok()).filter(is_list);
+    requested.unwrap_or("accept, content-type").to_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The language of a page, from `Accept-Language` (RFC 9110 §12.5.4).
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 
 /// A language that pages are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +15,8 @@ impl Language {
     /// The one of the two that the visitor prefers.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let accepted =
-            headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let accepted = headers.get(header::ACCEPT_LANGUAGE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let accepted = String::from_utf8_lossy(accepted);
         let mut best = (Self::Chinese, 0);
         for range in accepted.split(',') {
             let (tag, parameter) = range.split_once(';').unwrap_or((range, ""));
@@ -71,9 +71,10 @@ mod tests {
             ("fr, en;q=0.3", Language::English),
             ("fr", Language::Chinese),
             ("en;q=x", Language::Chinese),
+            ("中文, en;q=0.3", Language::English),
         ] {
             let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_LANGUAGE, accepted.parse().unwrap());
+            headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_bytes(accepted.as_bytes()).unwrap());
             assert_eq!(Language::of(&headers), language, "{accepted}");
         }
     }

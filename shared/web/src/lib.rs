@@ -4,6 +4,7 @@ pub mod cookie;
 pub mod cors;
 pub mod end_session;
 pub mod language;
+pub mod link;
 pub mod outcome;
 pub mod page;
 pub mod query;

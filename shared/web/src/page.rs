@@ -7,47 +7,37 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use fast_qr::convert::Builder as _;
 use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::{ECL, QRBuilder};
-use form_urlencoded::Serializer;
 use http::header;
 use ring::digest::{SHA256, digest};
-use url::Url;
 
 use crate::language::Language;
 use crate::reason::Reason;
 use crate::request::CorrelationId;
 use crate::response::{self, Response};
 use crate::words::{Labels, Words};
-use login::pending::{LoginRequest, RequestedScope};
-use login::return_to::ReturnTo;
-use wechat::Lang;
-use wechat::body::UserInfo;
+use wechat::body::{UserInfo, is_avatar};
 
 const STYLE: &str = include_str!("../templates/style.css");
-
-/// Where a login begins on this stack that asks for nothing in particular.
-pub const AUTHORIZE: &str = "/authorize";
-
-/// Where a login like this one begins, on `public_url`; as a path if that is empty.
-#[must_use]
-pub fn authorize_link(
-    public_url: &str,
-    target: Option<&ReturnTo>,
-    request: &LoginRequest,
-    lang: Option<Lang>,
-) -> String {
-    let mut pairs: Vec<(&str, &str)> = Vec::new();
-    pairs.extend(target.map(|target| ("return_to", target.as_str())));
-    pairs.extend((request.scope != RequestedScope::default()).then(|| ("scope", request.scope.as_str())));
-    pairs.extend(lang.map(|lang| ("lang", lang.as_str())));
-    pairs.extend(request.app.as_deref().map(|app| ("app", app)));
-    let query = Serializer::new(String::new()).extend_pairs(pairs).finish();
-    let join = if query.is_empty() { "" } else { "?" };
-    format!("{public_url}{AUTHORIZE}{join}{query}")
-}
 
 /// The page that says why there was no login, and offers to begin one at `link`.
 #[must_use]
 pub fn notice(reason: Reason, language: Language, correlation_id: &CorrelationId, link: &str) -> Response {
+    notice_of(reason, language, correlation_id, link, None)
+}
+
+/// The page that waits some `seconds`, and then begins a login at `link` by itself.
+#[must_use]
+pub fn wait(seconds: u64, language: Language, correlation_id: &CorrelationId, link: &str) -> Response {
+    notice_of(Reason::CodeRepeated, language, correlation_id, link, Some(seconds))
+}
+
+fn notice_of(
+    reason: Reason,
+    language: Language,
+    correlation_id: &CorrelationId,
+    link: &str,
+    wait_seconds: Option<u64>,
+) -> Response {
     #[derive(Template)]
     #[template(path = "notice.html")]
     struct Notice<'a> {
@@ -58,6 +48,7 @@ pub fn notice(reason: Reason, language: Language, correlation_id: &CorrelationId
         href: &'a str,
         leaves_frame: bool,
         correlation_id: &'a str,
+        wait_seconds: Option<u64>,
     }
     let href = if reason == Reason::NotFound { "/" } else { link };
     let page = Notice {
@@ -68,6 +59,7 @@ pub fn notice(reason: Reason, language: Language, correlation_id: &CorrelationId
         href,
         leaves_frame: reason == Reason::NotAPage,
         correlation_id: correlation_id.as_str(),
+        wait_seconds,
     };
     let response = respond(reason.status(), &page, "");
     if reason == Reason::NotAPage { with_frames(response) } else { response }
@@ -144,16 +136,7 @@ pub fn profile(
         fields,
         consent_link: user_info.is_none().then_some(consent_link),
     };
-    with_form(respond(http::StatusCode::OK, &page, "img-src https://*.qlogo.cn; "))
-}
-
-/// Whether an address is an avatar of WeChat's, so that nothing else is ever put into the page.
-fn is_avatar(address: &str) -> bool {
-    Url::parse(address).is_ok_and(|url| {
-        url.scheme() == "https"
-            && url.port().is_none()
-            && url.host_str().is_some_and(|host| host.ends_with(".qlogo.cn"))
-    })
+    with_form(respond(http::StatusCode::OK, &page, "img-src https://*.qlogo.cn https://*.qpic.cn; "))
 }
 
 fn respond(status: http::StatusCode, page: &impl Template, also: &str) -> Response {
@@ -210,21 +193,6 @@ mod tests {
             "{}",
             page.body()
         );
-    }
-
-    #[test]
-    fn only_wechats_pictures_are_shown() {
-        assert!(is_avatar("https://thirdwx.qlogo.cn/mmopen/x/132"));
-        for address in [
-            "",
-            "http://thirdwx.qlogo.cn/x",
-            "https://qlogo.cn.evil.com/",
-            "https://evilqlogo.cn/",
-            "javascript:alert(1)",
-            "https://x.qlogo.cn:444/",
-        ] {
-            assert!(!is_avatar(address), "{address}");
-        }
     }
 
     #[test]

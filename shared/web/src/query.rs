@@ -29,7 +29,8 @@ impl<'a> Query<'a> {
         Self(request.uri().query().unwrap_or_default())
     }
 
-    /// The decoded value of `name`, `None` if it is absent.
+    /// The decoded value of `name`, `None` if it is absent or empty: a parameter without a value counts as
+    /// omitted ([RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
     ///
     /// Parameters nobody asks for are never decoded: WeChat and its users' browsers append their own,
     /// and a broken one must not cost a login.
@@ -48,7 +49,8 @@ impl<'a> Query<'a> {
         if values.next().is_some() {
             return Err(QueryError::Duplicate(name));
         }
-        decode(value).map(Some).ok_or(QueryError::Encoding(name))
+        let value = decode(value).ok_or(QueryError::Encoding(name))?;
+        Ok(Some(value).filter(|value| !value.is_empty()))
     }
 }
 
@@ -70,7 +72,7 @@ mod tests {
     fn a_parameter_is_decoded_once() {
         let query = Query("return_to=%2Fa%3Fb%3D%2525+c&x=%zz&state=");
         assert_eq!(query.one("return_to"), Ok(Some("/a?b=%25 c".to_owned())));
-        assert_eq!(query.one("state"), Ok(Some(String::new())));
+        assert_eq!(query.one("state"), Ok(None));
         assert_eq!(query.one("code"), Ok(None));
     }
 

@@ -51,6 +51,10 @@ reasons! {
     AccessDenied = "access_denied", FORBIDDEN;
     /// The login is over, unknown or already used, and an automatic fresh one did not help.
     LoginExpired = "login_expired", BAD_REQUEST;
+    /// WeChat repeated a code that was spent here before; the login goes on after a wait.
+    CodeRepeated = "code_repeated", CONFLICT;
+    /// Somebody is logged in here, and another person's scan changes nothing about it.
+    AlreadyLoggedIn = "already_logged_in", CONFLICT;
     /// The browser did not bring back its cookie, and an automatic fresh login did not help.
     CookieMissing = "cookie_missing", BAD_REQUEST;
     /// The visitor is on a snapshot page.

@@ -1,6 +1,6 @@
 //! What a function is given: an HTTP request without a body, and the name it goes by in the log.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 
 /// A request. No route of this stack reads a body.
 pub type Request = http::Request<()>;
@@ -56,9 +56,10 @@ pub fn is_page_load(headers: &HeaderMap) -> bool {
 /// Whether the visitor is a browser that asks for a page, rather than a script that asks for data.
 #[must_use]
 pub fn wants_page(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|accept| {
-        accept.split(',').any(|range| {
-            range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
+    headers.get_all(header::ACCEPT).iter().any(|accept| {
+        accept.as_bytes().split(|byte| *byte == b',').any(|range| {
+            let kind = range.split(|byte| *byte == b';').next().unwrap_or_default();
+            kind.trim_ascii().eq_ignore_ascii_case(b"text/html")
         })
     })
 }
@@ -68,8 +69,14 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
 /// whoever pretends only meets WeChat's own refusal.
 #[must_use]
 pub fn is_wechat(headers: &HeaderMap) -> bool {
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    agent.contains("MicroMessenger") && !agent.contains("wxwork")
+    names(headers, b"MicroMessenger") && !names(headers, b"wxwork")
+}
+
+/// Whether the user agent has `word` in it, whatever else is. Android puts the model's name there, and a name need not be
+/// ASCII: a header that is looked at for one word is searched byte by byte, and never thrown away for another one.
+fn names(headers: &HeaderMap, word: &[u8]) -> bool {
+    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    agent.windows(word.len()).any(|window| window == word)
 }
 
 #[cfg(test)]
@@ -88,9 +95,12 @@ mod tests {
             ("Mozilla/5.0 wxwork/3.1.16 MicroMessenger/7.0.1 Language/zh", false),
             ("Mozilla/5.0 Chrome/142.0.0.0 Safari/537.36", false),
             ("", false),
+            ("Mozilla/5.0 (Linux; Android 9; 小辣椒 G2; wv) MicroMessenger/8.0.48", true),
+            ("Mozilla/5.0 (小辣椒 G2) wxwork/4.1 MicroMessenger/8.0.48", false),
         ] {
-            let headers = HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]);
-            assert_eq!(is_wechat(&headers), expected, "{agent}");
+            let agent = HeaderValue::from_bytes(agent.as_bytes()).unwrap();
+            let headers = HeaderMap::from_iter([(header::USER_AGENT, agent)]);
+            assert_eq!(is_wechat(&headers), expected, "{headers:?}");
         }
     }
 
@@ -121,6 +131,8 @@ mod tests {
     #[test]
     fn a_script_is_told_from_a_browser() {
         assert!(wants_page(&headers(&[("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")])));
+        let beyond_ascii = HeaderValue::from_bytes("应用; q=1, Text/HTML ;q=0.9".as_bytes()).unwrap();
+        assert!(wants_page(&HeaderMap::from_iter([(header::ACCEPT, beyond_ascii)])));
         for accept in ["*/*", "application/json", "application/json, text/plain, */*"] {
             assert!(!wants_page(&headers(&[("accept", accept)])), "{accept}");
         }

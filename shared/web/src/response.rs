@@ -6,8 +6,10 @@
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::language::Language;
+use crate::page;
 use crate::reason::Reason;
-use crate::request::CorrelationId;
+use crate::request::{CorrelationId, Request, wants_page};
 
 /// A response.
 pub type Response = http::Response<String>;
@@ -79,6 +81,17 @@ pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Op
     json_as("application/problem+json; charset=utf-8", reason.status(), &problem)
 }
 
+/// Says no in the form that was asked for: a page for a person, a problem document for a script.
+#[must_use]
+pub fn refuse(request: &Request, reason: Reason, link: &str) -> Response {
+    let id = CorrelationId::of(request);
+    if wants_page(request.headers()) {
+        page::notice(reason, Language::of(request.headers()), &id, link)
+    } else {
+        problem(reason, &id, None)
+    }
+}
+
 /// Adds a `Set-Cookie` line.
 #[must_use]
 pub fn with_cookie(mut response: Response, cookie: &str) -> Response {
@@ -98,13 +111,17 @@ pub fn with_header(mut response: Response, name: header::HeaderName, value: &str
 }
 
 /// Gives a response everything that every response must carry, without replacing what it chose itself.
+///
+/// What protects a page stands on pages alone. `Cross-Origin-Opener-Policy` on a redirect would cut the window that a
+/// page opened for a login off from that page, in the middle of the login.
 pub fn secure(response: &mut Response, correlation_id: &CorrelationId) {
     let is_busy = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_page = kind.starts_with(b"text/html");
     let headers = response.headers_mut();
     for (name, value) in [
         ("cache-control", "no-store"),
         ("content-security-policy", POLICY),
-        ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("referrer-policy", "no-referrer"),
         ("strict-transport-security", "max-age=63072000"),
@@ -112,6 +129,9 @@ pub fn secure(response: &mut Response, correlation_id: &CorrelationId) {
         ("x-robots-tag", "noindex"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if is_page {
+        headers.entry("cross-origin-opener-policy").or_insert(HeaderValue::from_static("same-origin"));
     }
     if is_busy {
         headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("10"));

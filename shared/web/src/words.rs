@@ -67,15 +67,20 @@ impl Reason {
     /// The words of the page.
     #[must_use]
     pub const fn words(self, language: Language) -> Words {
-        let (log_in, home) = match language {
-            Language::Chinese => ("微信登录", "回到首页"),
-            Language::English => ("Log in with WeChat", "To the front page"),
+        let (log_in, home, go_on) = match language {
+            Language::Chinese => ("微信登录", "回到首页", "继续"),
+            Language::English => ("Log in with WeChat", "To the front page", "Continue"),
         };
         let [title, happened, next] = match language {
             Language::Chinese => self.chinese(),
             Language::English => self.english(),
         };
-        Words { title, happened, next, button: if matches!(self, Self::NotFound) { home } else { log_in } }
+        let button = match self {
+            Self::NotFound => home,
+            Self::CodeRepeated | Self::AlreadyLoggedIn => go_on,
+            _ => log_in,
+        };
+        Words { title, happened, next, button }
     }
 
     /// What a script reads of a problem: its `title`, which does not change from case to case
@@ -88,6 +93,8 @@ impl Reason {
             Self::NotAPage => ["Please open the login by itself", "The login cannot be opened inside another page."],
             Self::AccessDenied => ["You did not allow the login", "Without your consent, WeChat cannot log you in."],
             Self::LoginExpired => ["This login has expired", "The login is over, or has been used already."],
+            Self::CodeRepeated => ["The login goes on in a moment", "WeChat repeated a code that was used before."],
+            Self::AlreadyLoggedIn => ["Somebody is logged in here already", "A second scan of the same page changes nothing."],
             Self::CookieMissing => ["Your browser did not keep a cookie", "Without it, there is no telling whether this is the browser that began the login."],
             Self::Snapshot => ["Please use the full service", "You are looking at a snapshot of the page, which cannot log in."],
             Self::WechatUnavailable => ["WeChat does not answer", "WeChat could not be asked."],
@@ -109,6 +116,8 @@ impl Reason {
             Self::NotAPage => ["请直接打开登录页面", "登录页面不能嵌在别的页面里打开。", "请点击下面的按钮，单独打开它。"],
             Self::AccessDenied => ["你没有同意授权", "没有你的同意，就无法用微信登录。", "如果想登录，请再试一次，并选择“允许”。"],
             Self::LoginExpired => ["登录已过期", "这次登录已经结束，或者已经用过。", "请重新登录。"],
+            Self::CodeRepeated => ["请稍等几秒", "刚刚登录或退出过，微信需要几秒钟准备新的登录。", "页面会自动继续，也可以点下面的按钮。"],
+            Self::AlreadyLoggedIn => ["这里已经登录了", "这次扫码没有改变登录，仍是之前的账号。", "想换账号，请先退出登录，再重新扫码。"],
             Self::CookieMissing => ["浏览器没有保存 Cookie", "没有 Cookie，就无法确认登录的是同一个浏览器。", "请允许本网站使用 Cookie，然后重新登录。"],
             Self::Snapshot => ["请使用完整服务", "你现在看到的是网页快照，不能登录。", "请点击右下角的“使用完整服务”，再登录。"],
             Self::WechatUnavailable => ["微信暂时没有响应", "可能是网络繁忙，这次操作没有完成。", "请等一两分钟再试。"],
@@ -130,6 +139,8 @@ impl Reason {
             Self::NotAPage => ["Please open the login by itself", "The login cannot be opened inside another page.", "Please use the button to open it on its own."],
             Self::AccessDenied => ["You did not allow the login", "Without your consent, WeChat cannot log you in.", "If you do want to log in, try again and choose “Allow”."],
             Self::LoginExpired => ["This login has expired", "The login is over, or has been used already.", "Please log in again."],
+            Self::CodeRepeated => ["Just a few seconds", "You logged in or out a moment ago, and WeChat needs a little time for a new login.", "This page goes on by itself, or use the button below."],
+            Self::AlreadyLoggedIn => ["You're already logged in here", "This scan changed nothing; the earlier login stays.", "To switch accounts, log out first, then scan again."],
             Self::CookieMissing => ["Your browser did not keep a cookie", "Without it, there is no telling whether this is the browser that began the login.", "Please allow cookies for this site and log in again."],
             Self::Snapshot => ["Please use the full service", "You are looking at a snapshot of the page, which cannot log in.", "Tap 使用完整服务 at the lower right, then log in."],
             Self::WechatUnavailable => ["WeChat isn't responding", "We couldn't get an answer from WeChat.", "Wait a minute, then try again."],

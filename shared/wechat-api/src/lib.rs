@@ -18,12 +18,12 @@ use reqwest::redirect::Policy;
 use settings::{Settings, Wrong};
 use url::Url;
 
-use wechat::body::{self, BodyError, Exchange, Refresh, StableToken, UserInfo};
+use wechat::body::{self, BodyError, Exchange, Follower, Refresh, StableToken, UserInfo};
 use wechat::errcode::Errcode;
 use wechat::error::{Doubt, Error, Unsent};
 use wechat::{
     AccessToken, AppId, AppSecret, AuthorizationCode, ComponentAccessToken, GlobalToken, Lang, OpenId,
-    RefreshToken, Scope, UnionId,
+    RefreshToken, Scope,
 };
 
 /// How long a connection may take to be made.
@@ -105,7 +105,9 @@ impl Credentials {
     #[must_use]
     pub fn are_refused_by(&self, error: &Error) -> bool {
         match self {
-            Self::App(_) => error.errcode() == Some(Errcode::INVALID_APP_SECRET),
+            Self::App(_) => {
+                matches!(error.errcode(), Some(Errcode::INVALID_APP_SECRET | Errcode::INVALID_CREDENTIAL))
+            }
             Self::Component { .. } => error.is_about_the_component(),
         }
     }
@@ -224,19 +226,15 @@ impl Client {
         Ok(body::stable_token(&self.send(request).await?)?)
     }
 
-    /// Reads a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing, so it is asked up to three
+    /// Reads whether a person follows the account, and a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing, so it is asked up to three
     /// times.
     ///
     /// # Errors
     ///
     /// [`Error`] of the last attempt.
-    pub async fn follower_unionid(
-        &self,
-        token: &GlobalToken,
-        openid: &OpenId,
-    ) -> Result<Option<UnionId>, Error> {
+    pub async fn follower(&self, token: &GlobalToken, openid: &OpenId) -> Result<Follower, Error> {
         let query = [("access_token", token.expose()), ("openid", openid.expose())];
-        self.ask("/cgi-bin/user/info", &query, |body| body::follower_unionid(body, openid)).await
+        self.ask("/cgi-bin/user/info", &query, |body| body::follower(body, openid)).await
     }
 
     /// Reads a person's profile: `GET /sns/userinfo`. Changes nothing, so it is asked up to three times.

@@ -50,8 +50,8 @@ pub struct ErrorAnswer {
 pub struct Exchange {
     /// The person's token.
     pub access_token: AccessToken,
-    /// What renews it.
-    pub refresh_token: RefreshToken,
+    /// What renews it. WeChat has left it out where nothing is to be renewed, and no login needs it.
+    pub refresh_token: Option<RefreshToken>,
     /// How long the access token lives, in seconds.
     pub expires_in: u64,
     /// The person within this app.
@@ -71,8 +71,8 @@ pub struct Exchange {
 pub struct Refresh {
     /// The same or a new access token.
     pub access_token: AccessToken,
-    /// The same or a new refresh token.
-    pub refresh_token: RefreshToken,
+    /// The same or a new refresh token; the one that was sent, if there is none.
+    pub refresh_token: Option<RefreshToken>,
     /// How long the access token lives, in seconds.
     pub expires_in: u64,
     /// Whose token it is.
@@ -123,7 +123,7 @@ fn write_openid<S: Serializer>(openid: &OpenId, serializer: S) -> Result<S::Ok, 
 }
 
 fn read_openid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OpenId, D::Error> {
-    String::deserialize(deserializer).map(OpenId::new)
+    OpenId::parse(String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("no openid"))
 }
 
 /// As [`write_openid`]. An absent one is skipped.
@@ -133,7 +133,7 @@ fn write_unionid<S: Serializer>(unionid: &Option<UnionId>, serializer: S) -> Res
 }
 
 fn read_unionid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UnionId>, D::Error> {
-    Ok(filled(deserializer)?.map(UnionId::new))
+    Ok(filled(deserializer)?.and_then(UnionId::parse))
 }
 
 impl std::fmt::Debug for UserInfo {
@@ -151,10 +151,10 @@ pub fn exchange(body: &[u8], requested: Scope) -> Result<Exchange, BodyError> {
     let wire: TokenWire = read(body)?;
     Ok(Exchange {
         access_token: wire.access_token.map(AccessToken::new).ok_or(BodyError::Unreadable)?,
-        refresh_token: wire.refresh_token.map(RefreshToken::new).ok_or(BodyError::Unreadable)?,
+        refresh_token: wire.refresh_token.map(RefreshToken::new),
         expires_in: wire.expires_in,
-        openid: wire.openid.map(OpenId::new).ok_or(BodyError::Unreadable)?,
-        unionid: wire.unionid.map(UnionId::new),
+        openid: wire.openid.and_then(OpenId::parse).ok_or(BodyError::Unreadable)?,
+        unionid: wire.unionid.and_then(UnionId::parse),
         scope: GrantedScope::new(wire.scope.as_deref().unwrap_or_else(|| requested.as_str())),
         is_snapshotuser: wire.is_snapshotuser,
     })
@@ -169,28 +169,40 @@ pub fn refresh(body: &[u8]) -> Result<Refresh, BodyError> {
     let wire: TokenWire = read(body)?;
     Ok(Refresh {
         access_token: wire.access_token.map(AccessToken::new).ok_or(BodyError::Unreadable)?,
-        refresh_token: wire.refresh_token.map(RefreshToken::new).ok_or(BodyError::Unreadable)?,
+        refresh_token: wire.refresh_token.map(RefreshToken::new),
         expires_in: wire.expires_in,
-        openid: wire.openid.map(OpenId::new).ok_or(BodyError::Unreadable)?,
+        openid: wire.openid.and_then(OpenId::parse).ok_or(BodyError::Unreadable)?,
     })
 }
 
-/// Reads a profile. Avatars on WeChat's hosts become `https`; an empty unionid is no unionid.
+/// Reads a profile. Avatars on WeChat's hosts become `https`, any other address is left out: pages put it into an
+/// `<img>` without looking. What is not of a unionid's form is no unionid.
 ///
 /// # Errors
 ///
 /// As [`exchange`].
 pub fn user_info(body: &[u8]) -> Result<UserInfo, BodyError> {
     let mut profile: UserInfo = read(body)?;
-    if profile.openid.expose().is_empty() {
-        return Err(BodyError::Unreadable);
-    }
-    if let Some(rest) = profile.headimgurl.strip_prefix("http://")
-        && rest.split('/').next().is_some_and(|host| host.ends_with(".qlogo.cn"))
-    {
+    if let Some(rest) = profile.headimgurl.strip_prefix("http://") {
         profile.headimgurl = format!("https://{rest}");
     }
+    if !is_avatar(&profile.headimgurl) {
+        profile.headimgurl.clear();
+    }
     Ok(profile)
+}
+
+/// Whether an address is an avatar of WeChat's: `https`, one of the hosts of its pictures on the usual port, and
+/// nothing that would have to be escaped.
+#[must_use]
+pub fn is_avatar(address: &str) -> bool {
+    let Some((host, path)) = address.strip_prefix("https://").and_then(|rest| rest.split_once('/')) else {
+        return false;
+    };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    (host.ends_with(".qlogo.cn") || host.ends_with(".qpic.cn"))
+        && host.bytes().all(is_plain)
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'))
 }
 
 /// Reads the answer of `/sns/auth`: `errcode` 0 and nothing else is success.
@@ -225,23 +237,47 @@ pub fn stable_token(body: &[u8]) -> Result<StableToken, BodyError> {
     Ok(StableToken { global_token, expires_in: wire.expires_in })
 }
 
-/// Reads the unionid in an answer of `/cgi-bin/user/info`
-/// ([用户基本信息](https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html)):
-/// there for who follows the account, and
-/// absent for most who do not.
+/// What `/cgi-bin/user/info` says of a person.
+#[derive(Debug, Clone)]
+pub struct Follower {
+    /// `subscribe`: whether the person follows the account, if WeChat says so.
+    pub subscribe: Option<bool>,
+    /// The person across apps; absent for most who do not follow.
+    pub unionid: Option<UnionId>,
+}
+
+/// Reads an answer of `/cgi-bin/user/info`
+/// ([用户基本信息](https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html)):.
 ///
 /// # Errors
 ///
 /// As [`exchange`]; also if the answer is about somebody else than `openid`.
-pub fn follower_unionid(body: &[u8], openid: &OpenId) -> Result<Option<UnionId>, BodyError> {
-    let wire: TokenWire = read(body)?;
+pub fn follower(body: &[u8], openid: &OpenId) -> Result<Follower, BodyError> {
+    let wire: FollowerWire = read(body)?;
     match wire.openid {
-        Some(answered) if answered == openid.expose() => Ok(wire.unionid.map(UnionId::new)),
+        Some(answered) if answered == openid.expose() => Ok(Follower {
+            subscribe: match wire.subscribe {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
+                _ => None,
+            },
+            unionid: wire.unionid.and_then(UnionId::parse),
+        }),
         _ => Err(BodyError::Unreadable),
     }
 }
 
-/// The keys of the token endpoints and of `/cgi-bin/user/info`. Every one is optional here, so that a missing one is *our*
+#[derive(Deserialize)]
+struct FollowerWire {
+    #[serde(default, deserialize_with = "filled")]
+    openid: Option<String>,
+    #[serde(default, deserialize_with = "filled")]
+    unionid: Option<String>,
+    #[serde(default, deserialize_with = "optional_integer")]
+    subscribe: Option<i64>,
+}
+
+/// The keys of the token endpoints. Every one is optional here, so that a missing one is *our*
 /// finding and an empty string counts as missing.
 #[derive(Deserialize)]
 struct TokenWire {
@@ -392,6 +428,11 @@ fn lenient_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D:
     Ok(Option::<Integer>::deserialize(deserializer)?.and_then(Integer::value).unwrap_or_default())
 }
 
+/// A number, or a string that holds one; anything else counts as absent.
+fn optional_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(Option::<Integer>::deserialize(deserializer)?.and_then(Integer::value))
+}
+
 /// A flag that is set unless it is absent, null, false or 0: nothing unclear counts as a no.
 fn unless_denied<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
@@ -424,7 +465,10 @@ mod tests {
     #[test]
     fn an_exchange_is_read_whole() {
         let answer = exchange(BASE.as_bytes(), Scope::UserInfo).unwrap();
-        assert_eq!((answer.access_token.expose(), answer.refresh_token.expose()), ("90_A", "90_R"));
+        assert_eq!(
+            (answer.access_token.expose(), answer.refresh_token.as_ref().unwrap().expose()),
+            ("90_A", "90_R")
+        );
         assert_eq!(
             (answer.openid.expose(), answer.expires_in, answer.scope.as_str()),
             ("oA1", 7200, "snsapi_base")
@@ -516,13 +560,34 @@ mod tests {
     #[test]
     fn a_unionid_is_taken_from_whom_it_was_asked_for() {
         let openid = OpenId::new("oA1".to_owned());
-        let unionid = |body: &str| {
-            follower_unionid(body.as_bytes(), &openid)
-                .map(|found| found.map(|unionid| unionid.expose().to_owned()))
+        let follower = |body: &str| {
+            let found = follower(body.as_bytes(), &openid)?;
+            Ok((found.subscribe, found.unionid.map(|unionid| unionid.expose().to_owned())))
         };
-        assert_eq!(unionid(r#"{"subscribe":1,"openid":"oA1","unionid":"u"}"#), Ok(Some("u".to_owned())));
-        assert_eq!(unionid(r#"{"subscribe":0,"openid":"oA1","tagid_list":[]}"#), Ok(None));
-        assert_eq!(unionid(r#"{"subscribe":1,"openid":"oB2","unionid":"u"}"#), Err(BodyError::Unreadable));
+        for (body, expected) in [
+            (r#"{"subscribe":1,"openid":"oA1","unionid":"u"}"#, Ok((Some(true), Some("u".to_owned())))),
+            (r#"{"subscribe":"0","openid":"oA1","tagid_list":[]}"#, Ok((Some(false), None))),
+            (r#"{"subscribe":null,"openid":"oA1"}"#, Ok((None, None))),
+            (r#"{"subscribe":2,"openid":"oA1","unionid":"../u"}"#, Ok((None, None))),
+            (r#"{"subscribe":1,"openid":"oB2","unionid":"u"}"#, Err(BodyError::Unreadable)),
+        ] {
+            assert_eq!(follower(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_names_a_person_has_the_form_of_a_name() {
+        let token = |openid: &str, unionid: &str| {
+            let body = format!(r#"{{"access_token":"A","openid":"{openid}","unionid":"{unionid}"}}"#);
+            let answer = exchange(body.as_bytes(), Scope::Base)?;
+            Ok((answer.openid.expose().to_owned(), answer.unionid.map(|unionid| unionid.expose().to_owned())))
+        };
+        // Without a refresh token: no login needs one.
+        assert_eq!(token("oA_1-z", "u"), Ok(("oA_1-z".to_owned(), Some("u".to_owned()))));
+        for wrong in ["o\\u0000", "../o", "o o", "微信", &"o".repeat(129)] {
+            assert_eq!(token(wrong, "u"), Err(BodyError::Unreadable), "{wrong}");
+            assert_eq!(token("o", wrong), Ok(("o".to_owned(), None)), "{wrong}");
+        }
     }
 
     #[test]
@@ -576,7 +641,8 @@ mod tests {
         for (from, to) in [
             (r"http:\/\/thirdwx.qlogo.cn\/mmopen\/x\/132", "https://thirdwx.qlogo.cn/mmopen/x/132"),
             (r"https:\/\/wx.qlogo.cn\/x\/0", "https://wx.qlogo.cn/x/0"),
-            (r"http:\/\/qlogo.cn.evil.com\/x", "http://qlogo.cn.evil.com/x"),
+            (r"http:\/\/qlogo.cn.evil.com\/x", ""),
+            (r"javascript:alert(1)", ""),
             ("", ""),
         ] {
             let body = format!(r#"{{"openid":"oA1","headimgurl":"{from}","unionid":""}}"#);
@@ -599,6 +665,25 @@ mod tests {
         let printed = format!("{answer:?} {profile:?}");
         for canary in ["90_A", "90_R", "oA1", "canary"] {
             assert!(!printed.contains(canary), "{printed}");
+        }
+    }
+
+    #[test]
+    fn only_wechats_pictures_are_shown() {
+        for address in ["https://thirdwx.qlogo.cn/mmopen/x/132", "https://mmbiz.qpic.cn/x"] {
+            assert!(is_avatar(address), "{address}");
+        }
+        for address in [
+            "",
+            "http://thirdwx.qlogo.cn/x",
+            "https://qlogo.cn.evil.com/",
+            "https://evilqlogo.cn/",
+            "javascript:alert(1)",
+            "https://x.qlogo.cn:444/",
+            "https://user@x.qlogo.cn/",
+            "//x.qlogo.cn/",
+        ] {
+            assert!(!is_avatar(address), "{address}");
         }
     }
 }

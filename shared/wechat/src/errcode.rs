@@ -100,7 +100,7 @@ pub const KNOWN: &[Known] = {
         known(61010, FreshLogin, "The code has expired; a fresh login follows", "code 已过期；会自动重新登录"),
         known(61011, Configuration, "Unknown third-party platform; check its appid", "第三方平台不存在；请检查它的 appid"),
         known(61014, Configuration, "A third-party platform's token is wanted; check the secret it is read from", "缺少或不是 component_access_token；请检查保存它的 Secrets Manager 密钥"),
-        known(61023, LoginAgain, "The refresh token is no longer valid; the person logs in again", "refresh_token 已失效；用户需要重新登录"),
+        known(61023, Configuration, "The refresh token that the third-party platform keeps for the account is no longer valid; authorise it again", "第三方平台保存的 refresh_token 已失效；请重新授权"),
         known(89503, Configuration, "An administrator must confirm this IP in WeChat; or allow-list it", "此 IP 需管理员在微信里确认；确认后重试，或加入 API IP 白名单"),
     ]
 };
@@ -120,6 +120,9 @@ pub const PAGE_ERRORS: &[(u16, &str, &str)] = &[
     (10013, "state is missing; a defect of this project, please report it", "缺少 state；本项目的缺陷，请反馈"),
     (10015, "The Official Account has not authorised the third-party platform", "服务号未授权给第三方平台；请重新授权"),
     (10016, "The website app's appid stands where the Official Account's belongs", "填成了网站应用的 AppID；微信内登录要用服务号的 AppID"),
+    (10039, "The callback's scheme differs from the one that is configured; PUBLIC_URL must begin with https://", "redirect_uri协议与后台配置不一致；PUBLIC_URL 必须以 https:// 开头"),
+    (10050, "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
+    (10057, "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
 ];
 
 impl Errcode {
@@ -140,6 +143,9 @@ impl Errcode {
 
     /// `invalid appsecret`: the app secret was rotated, or is wrong.
     pub const INVALID_APP_SECRET: Self = Self(40125);
+
+    /// `invalid credential`: where a code is exchanged, WeChat documents it as a wrong app secret.
+    pub const INVALID_CREDENTIAL: Self = Self(40001);
 
     /// A third-party platform's token is wanted: the one at hand is none, or no longer.
     pub const COMPONENT_TOKEN_WANTED: Self = Self(61014);
@@ -197,7 +203,7 @@ mod tests {
                 Reaction::Configuration,
                 &[
                     40002, 40003, 40013, 40125, 40164, 41002, 41004, 41008, 43002, 45009, 48001, 48004,
-                    61004, 99999,
+                    61004, 61023, 99999,
                 ],
             ),
         ] {

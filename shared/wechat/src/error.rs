@@ -26,6 +26,9 @@ pub enum Unsent {
     /// There was nothing to send: the address or a setting of the client makes no request.
     #[error("no request to WeChat could be made of the configured address")]
     NoRequest,
+    /// WeChat gave no answer a moment ago, so it was not asked.
+    #[error("WeChat was not asked, since it gave no answer a moment ago")]
+    Paused,
 }
 
 /// What went wrong after a request was sent.
@@ -78,7 +81,7 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Refused(refused) => refused.errcode.reaction() == Reaction::Retry,
-            Self::NotSent(Unsent::NoRequest) => false,
+            Self::NotSent(Unsent::NoRequest | Unsent::Paused) => false,
             Self::NotSent(Unsent::NoConnection) | Self::InDoubt(_) => true,
         }
     }

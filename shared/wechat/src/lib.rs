@@ -96,6 +96,29 @@ text_secret! {
     UnionId
 }
 
+/// Whether a text may be an openid or a unionid: 1 to 128 letters, digits, `_` or `-`. WeChat's own are 28; what names
+/// a person in a team's database is not passed on with a NUL or a `../` in it.
+fn is_identifier(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    (1..=128).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+impl OpenId {
+    /// Reads an openid of WeChat's; `None` if it has not the form of one.
+    #[must_use]
+    pub fn parse(text: String) -> Option<Self> {
+        is_identifier(&text).then(|| Self::new(text))
+    }
+}
+
+impl UnionId {
+    /// Reads a unionid of WeChat's; `None` if it has not the form of one.
+    #[must_use]
+    pub fn parse(text: String) -> Option<Self> {
+        is_identifier(&text).then(|| Self::new(text))
+    }
+}
+
 impl AuthorizationCode {
     /// Reads the `code` of a callback: 1 to 512 letters, digits, `_` or `-`. WeChat's own codes are 32
     /// letters and digits; the rule is loose because the format is not documented.

@@ -22,6 +22,9 @@ pub const WORDS: &[&str] = &[
     "\"scope\":",
     "\"unionid\":",
     "\"is_snapshotuser\":",
+    "\"subscribe\":",
+    "1",
+    "../",
     "\"errcode\":",
     "\"errmsg\":",
     "\"nickname\":",
@@ -69,7 +72,7 @@ enum Failure {
 }
 
 /// What the token endpoints answer: `access_token`, `refresh_token`, `openid`, `expires_in`.
-type Tokens = (String, String, String, u64);
+type Tokens = (String, Option<String>, String, u64);
 /// A profile: `openid`, `nickname`, `sex`, `province`, `city`, `country`, `headimgurl`, `privilege`, `unionid`.
 type Profile = (String, String, i64, String, String, String, String, Vec<String>, Option<String>);
 
@@ -81,7 +84,7 @@ struct Readings {
     profile: Read<Profile>,
     auth: Read<()>,
     stable_token: Read<(String, u64)>,
-    follower: Read<Option<String>>,
+    follower: Read<(Option<String>, Option<bool>)>,
 }
 
 /// Tries one body.
@@ -125,14 +128,15 @@ fn product(input: &[u8]) -> Readings {
     let exposed = |unionid: wechat::UnionId| unionid.expose().to_owned();
     Readings {
         exchange: read(body::exchange(input, ASKED), |answer| {
-            let (access, refresh) = (answer.access_token.expose(), answer.refresh_token.expose());
-            let tokens =
-                (access.to_owned(), refresh.to_owned(), answer.openid.expose().to_owned(), answer.expires_in);
+            let access = answer.access_token.expose().to_owned();
+            let refresh = answer.refresh_token.map(|token| token.expose().to_owned());
+            let tokens = (access, refresh, answer.openid.expose().to_owned(), answer.expires_in);
             (tokens, answer.unionid.map(exposed), answer.scope.as_str().to_owned(), answer.is_snapshotuser)
         }),
         refresh: read(body::refresh(input), |answer| {
-            let (access, refresh) = (answer.access_token.expose(), answer.refresh_token.expose());
-            (access.to_owned(), refresh.to_owned(), answer.openid.expose().to_owned(), answer.expires_in)
+            let access = answer.access_token.expose().to_owned();
+            let refresh = answer.refresh_token.map(|token| token.expose().to_owned());
+            (access, refresh, answer.openid.expose().to_owned(), answer.expires_in)
         }),
         profile: read(body::user_info(input), |user| {
             (
@@ -151,8 +155,8 @@ fn product(input: &[u8]) -> Readings {
         stable_token: read(body::stable_token(input), |answer| {
             (answer.global_token.expose().to_owned(), answer.expires_in)
         }),
-        follower: read(body::follower_unionid(input, &OpenId::new(OPENID.to_owned())), |unionid| {
-            unionid.map(exposed)
+        follower: read(body::follower(input, &OpenId::new(OPENID.to_owned())), |follower| {
+            (follower.unionid.map(exposed), follower.subscribe)
         }),
     }
 }
@@ -166,18 +170,23 @@ fn reference(document: Option<&Json>) -> Readings {
             let scope = wire.scope.unwrap_or_else(|| ASKED.as_str().to_owned());
             let tokens = (
                 needed(wire.access_token)?,
-                needed(wire.refresh_token)?,
-                needed(wire.openid)?,
+                wire.refresh_token,
+                needed(identifier(wire.openid))?,
                 wire.expires_in,
             );
-            Ok((tokens, wire.unionid, GrantedScope::new(&scope).as_str().to_owned(), wire.is_snapshotuser))
+            Ok((
+                tokens,
+                identifier(wire.unionid),
+                GrantedScope::new(&scope).as_str().to_owned(),
+                wire.is_snapshotuser,
+            ))
         }),
         refresh: checked.and_then(|(fields, _)| {
             let wire = fields.tokens()?;
             Ok((
                 needed(wire.access_token)?,
-                needed(wire.refresh_token)?,
-                needed(wire.openid)?,
+                wire.refresh_token,
+                needed(identifier(wire.openid))?,
                 wire.expires_in,
             ))
         }),
@@ -188,8 +197,14 @@ fn reference(document: Option<&Json>) -> Readings {
             Ok((needed(wire.access_token)?, wire.expires_in))
         }),
         follower: checked.and_then(|(fields, _)| {
-            let wire = fields.tokens()?;
-            if wire.openid.as_deref() == Some(OPENID) { Ok(wire.unionid) } else { Err(Failure::Unreadable) }
+            let (openid, unionid) = (fields.filled("openid")?, fields.filled("unionid")?);
+            let subscribe = match fields.one("subscribe")?.and_then(Json::integer) {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
+                _ => None,
+            };
+            let is_the_persons = openid.as_deref() == Some(OPENID);
+            if is_the_persons { Ok((identifier(unionid), subscribe)) } else { Err(Failure::Unreadable) }
         }),
     }
 }
@@ -210,6 +225,29 @@ fn refuse(fields: &[(String, Json)]) -> Read<Option<()>> {
 
 fn needed<T>(value: Option<T>) -> Read<T> {
     value.ok_or(Failure::Unreadable)
+}
+
+/// A text that can name a person.
+fn identifier(text: Option<String>) -> Option<String> {
+    text.filter(|text| {
+        text.len() <= 128
+            && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-')
+    })
+}
+
+/// An address that can be an avatar's, else none: `http` on WeChat's hosts is `https` by now.
+fn avatar(address: String) -> String {
+    let address = address.strip_prefix("http://").map(|rest| format!("https://{rest}")).unwrap_or(address);
+    let parts: Vec<&str> = address.splitn(4, '/').collect();
+    let &["https:", "", host, path] = parts.as_slice() else { return String::new() };
+    let labels: Vec<&str> = host.split('.').collect();
+    let is_wechats =
+        labels.len() > 2 && (labels.ends_with(&["qlogo", "cn"]) || labels.ends_with(&["qpic", "cn"]));
+    let is_plain = labels
+        .iter()
+        .all(|label| label.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-'));
+    let is_quiet = path.chars().all(|letter| ('!'..='~').contains(&letter) && !"\"<>\\".contains(letter));
+    if is_wechats && is_plain && is_quiet { address } else { String::new() }
 }
 
 /// What the token endpoints may answer.
@@ -284,7 +322,7 @@ impl<'a> Fields<'a> {
     }
 
     fn profile(self) -> Read<Profile> {
-        let openid = needed(self.filled("openid")?)?;
+        let openid = needed(identifier(self.filled("openid")?))?;
         let privilege = match self.one("privilege")? {
             None => Vec::new(),
             Some(Json::List(items)) => {
@@ -296,9 +334,6 @@ impl<'a> Fields<'a> {
             }
             Some(_) => return Err(Failure::Unreadable),
         };
-        let avatar = self.text("headimgurl")?;
-        let host = avatar.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
-        let is_wechats = host.is_some_and(|host| host.ends_with(".qlogo.cn"));
         Ok((
             openid,
             self.text("nickname")?,
@@ -306,9 +341,9 @@ impl<'a> Fields<'a> {
             self.text("province")?,
             self.text("city")?,
             self.text("country")?,
-            if is_wechats { avatar.replacen("http", "https", 1) } else { avatar },
+            avatar(self.text("headimgurl")?),
             privilege,
-            self.filled("unionid")?,
+            identifier(self.filled("unionid")?),
         ))
     }
 }

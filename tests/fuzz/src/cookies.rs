@@ -2,8 +2,8 @@
 //!
 //! The input is one `Cookie` header a line. The reference does not split the header into pairs as the
 //! product does, but looks for the name wherever it stands and asks what is around it (RFC 6265bis
-//! §4.2.1: pairs are separated by `;`, a name ends at the first `=`, and only spaces and tabs around
-//! either are not part of it).
+//! §4.2.1: pairs are separated by `;` and one space, a name ends at the first `=`, and nothing else around
+//! either is left out).
 
 use http::{HeaderMap, HeaderValue, header};
 use login::origin::Origin;
@@ -20,6 +20,8 @@ pub const WORDS: &[&str] = &[
     "__host-",
     "__Secure-",
     "%5F",
+    "1700000000.00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+    "0.",
     "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
     "; ",
     ";",
@@ -49,6 +51,9 @@ pub fn run(input: &[u8]) {
     }
     let expect =
         |name: &str| only(&headers, name.as_bytes()).filter(|value| is_secret(value)).map(<[u8]>::to_vec);
+    let expect_browser = |name: &str| {
+        only(&headers, name.as_bytes()).filter(|value| is_browser_secret(value)).map(<[u8]>::to_vec)
+    };
     let read = |text: Option<String>| text.map(String::into_bytes);
 
     let at = |public_url: &str| {
@@ -56,13 +61,13 @@ pub fn run(input: &[u8]) {
     };
     let deployed = at("https://login.example.com");
     let browser = read(deployed.browser(&map).map(|secret| secret.expose()));
-    assert_eq!(browser, expect("__Host-browser"), "__Host-browser");
+    assert_eq!(browser, expect_browser("__Host-browser"), "__Host-browser");
     let session = read(deployed.session(&map).map(|token| token.expose()));
     assert_eq!(session, expect("__Host-session"), "__Host-session");
 
     let local = at("http://localhost:9000");
     let browser = read(local.browser(&map).map(|secret| secret.expose()));
-    assert_eq!(browser, expect("browser"), "browser");
+    assert_eq!(browser, expect_browser("browser"), "browser");
     let session = read(local.session(&map).map(|token| token.expose()));
     assert_eq!(session, expect("session"), "session");
 }
@@ -75,15 +80,15 @@ fn only<'a>(headers: &'a [HeaderValue], name: &[u8]) -> Option<&'a [u8]> {
         for at in 0..header.len() {
             let (before, from) = header.split_at(at);
             let Some(after) = from.strip_prefix(name) else { continue };
-            let starts = matches!(before.trim_ascii_blank_end().last(), None | Some(b';'));
-            let Some(value) = after.trim_ascii_blank_start().strip_prefix(b"=").filter(|_| starts) else {
+            let starts = matches!(before, [] | [b' '] | [.., b';'] | [.., b';', b' ']);
+            let Some(value) = after.strip_prefix(b"=").filter(|_| starts) else {
                 continue;
             };
             if only.is_some() {
                 return None;
             }
             let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
-            only = value.get(..end).map(|value| value.trim_ascii_blank_start().trim_ascii_blank_end());
+            only = value.get(..end);
         }
     }
     only
@@ -94,20 +99,16 @@ fn is_secret(value: &[u8]) -> bool {
     value.len() == 64 && value.iter().all(|byte| b"0123456789abcdef".contains(byte))
 }
 
-/// Spaces and tabs, and nothing else, taken off.
-trait Blanks {
-    fn trim_ascii_blank_start(&self) -> &[u8];
-    fn trim_ascii_blank_end(&self) -> &[u8];
-}
-
-impl Blanks for [u8] {
-    fn trim_ascii_blank_start(&self) -> &[u8] {
-        let blanks = self.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        self.get(blanks..).unwrap_or_default()
-    }
-
-    fn trim_ascii_blank_end(&self) -> &[u8] {
-        let blanks = self.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        self.get(..self.len() - blanks).unwrap_or_default()
-    }
+/// The secret of a browser: a number in its one spelling, a point and a random secret, or such a secret alone.
+fn is_browser_secret(value: &[u8]) -> bool {
+    let born = value.len().checked_sub(64).map_or(value, |at| value.split_at(at).0);
+    let secret = value.strip_prefix(born).unwrap_or_default();
+    let is_number = |born: &[u8]| {
+        let is_plain = born == b"0" || !born.starts_with(b"0") && !born.is_empty();
+        let largest = u64::MAX.to_string();
+        let is_small =
+            born.len() < largest.len() || born.len() == largest.len() && born <= largest.as_bytes();
+        is_plain && is_small && born.iter().all(u8::is_ascii_digit)
+    };
+    is_secret(secret) && (born.is_empty() || born.strip_suffix(b".").is_some_and(is_number))
 }

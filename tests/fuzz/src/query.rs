@@ -70,7 +70,8 @@ pub fn run(input: &[u8]) {
             (Some((pair, (_, value))), None) => {
                 let raw_value = pair.find('=').and_then(|at| pair.get(at + 1..)).unwrap_or_default();
                 if is_whole(raw_value) {
-                    Ok(Some(value.to_string()))
+                    // RFC 6749 §3.1: a parameter without a value counts as omitted.
+                    Ok(Some(value.to_string()).filter(|value| !value.is_empty()))
                 } else {
                     Err(QueryError::Encoding(name))
                 }

@@ -6,6 +6,10 @@ pub const AUTHORIZE: &str = "https://login.example.com/authorize";
 pub const AUTHORIZE_PROFILE: &str = "https://login.example.com/authorize?scope=snsapi_userinfo";
 /// Where a login begins that is the automatic second try of another.
 pub const FRESH_LOGIN: &str = "https://login.example.com/authorize?attempt=2";
+/// Where a login begins that begins once more because its code was spent, at the cost of no try.
+pub const ONCE_MORE: &str = "https://login.example.com/authorize?waits=1";
+/// The page of a reason, as far as the reason.
+pub const ERROR_PAGE: &str = "https://login.example.com/error?reason=";
 /// Where WeChat calls back.
 pub const CALLBACK: &str = "https://login.example.com/callback";
 /// Where a script asks who is logged in, and a session is erased.
@@ -67,10 +71,12 @@ pub fn authorize_to(return_to: &str) -> String {
     format!("{AUTHORIZE}?{query}")
 }
 
+/// What every page carries, and nothing else: on a redirect it would cut a popup off from its opener.
+pub const OPENER_POLICY: (&str, &str) = ("cross-origin-opener-policy", "same-origin");
+
 /// What every answer carries, whatever it is; the three that a page may choose are not among them.
-pub const ALWAYS: [(&str, &str); 6] = [
+pub const ALWAYS: [(&str, &str); 5] = [
     ("cache-control", "no-store"),
-    ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("strict-transport-security", "max-age=63072000"),
     ("x-content-type-options", "nosniff"),

@@ -49,7 +49,7 @@ use tokio::{
 use crate::{Failure, Result, lock};
 
 pub use call::{Call, Item, Kind};
-pub use fault::{Fault, Held, Injection, Rule, Throttle};
+pub use fault::{Fault, Held, Injection, Mixture, Rule, Throttle};
 use line::Line;
 
 /// How long a test waits for a call that must come.

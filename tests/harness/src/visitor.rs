@@ -18,7 +18,7 @@ use crate::{
         AUTHORIZE, AUTHORIZE_PROFILE, BROWSER_COOKIE, LOGOUT, QR_PAGE, SESSION_COOKIE, USERINFO, VERIFY,
         parameter,
     },
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WECHAT_OPEN_URL},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WECHAT_OPEN_URL},
 };
 
 /// How the simulator is told who opens one of its pages, and what they answer there.
@@ -157,15 +157,23 @@ impl Visitor {
 
     /// Opens an address and goes on to the end, as above; the answers, hop by hop.
     pub async fn follow(&self, url: &str) -> Result<Vec<Answer>> {
-        self.walk(Visit::open(url).header(CONSENT, "allow")).await
+        self.walk(url, |visit| visit.header(CONSENT, "allow")).await
     }
 
-    /// Goes to the end, and scans the QR code if there is one on the way.
-    async fn walk(&self, visit: Visit) -> Result<Vec<Answer>> {
-        let mut hops = self.browser.walk(visit).await?;
-        let page = hops.last().filter(|last| last.url.path() == QR_PAGE && last.status == 200);
-        if let Some(callback) = page.map(|page| self.scan(&page.url)).transpose()? {
-            hops.extend(self.browser.walk(Visit::link(&callback, WECHAT_OPEN_URL)).await?);
+    /// Goes to the end; scans the QR code if there is one on the way, and waits where a page waits. WeChat's clock goes
+    /// on meanwhile, and no other one.
+    async fn walk(&self, url: &str, decide: impl Fn(Visit) -> Visit) -> Result<Vec<Answer>> {
+        let mut hops = self.browser.walk(decide(Visit::open(url))).await?;
+        while let Some(last) = hops.last() {
+            let next = if last.url.path() == QR_PAGE && last.status == 200 {
+                Visit::link(&self.scan(&last.url)?, WECHAT_OPEN_URL)
+            } else if let Some((seconds, link)) = wait_of(last)? {
+                self.wechat.advance(seconds);
+                Visit::link(link.as_str(), PUBLIC_URL)
+            } else {
+                break;
+            };
+            hops.extend(self.browser.walk(decide(next)).await?);
         }
         Ok(hops)
     }
@@ -177,7 +185,7 @@ impl Visitor {
 
     /// Logs in by this link; the answers, hop by hop. If WeChat asks, the simulator's settings decide.
     pub async fn log_in_at(&self, link: &str) -> Result<Vec<Answer>> {
-        self.require_login(self.walk(Visit::open(link)).await?)
+        self.require_login(self.walk(link, |visit| visit).await?)
     }
 
     /// Logs in and lets the login have the profile.
@@ -281,6 +289,15 @@ impl Visitor {
         self.browser.cookies().into_iter().for_each(|cookie| thief.browser.insert_cookie(cookie));
         thief
     }
+}
+
+/// How many seconds a page waits, and where it goes then, if it does.
+fn wait_of(page: &Answer) -> Result<Option<(u64, Url)>> {
+    let text = page.text();
+    let refresh = text.split_once("<meta http-equiv=\"refresh\" content=\"").map(|(_, rest)| rest);
+    let Some((seconds, rest)) = refresh.and_then(|rest| rest.split_once(";url=")) else { return Ok(None) };
+    let link = rest.split('"').next().unwrap_or_default().replace("&#38;", "&");
+    Ok(Some((seconds.parse()?, page.url.join(&link)?)))
 }
 
 /// The address under which WeChat called back in a login.

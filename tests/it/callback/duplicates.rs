@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use harness::{
     Options, Stack,
-    places::{ARRIVAL, AUTHORIZE, EXCHANGE, FRESH_LOGIN},
+    database::attribute,
+    places::{
+        ARRIVAL, AUTHORIZE, BROWSER_COOKIE, ERROR_PAGE, EXCHANGE, FRESH_LOGIN, SESSION_COOKIE, parameter,
+    },
     proxy::{Fault, Kind, Rule},
     stack::OFFICIAL_ACCOUNT,
 };
@@ -26,17 +29,75 @@ async fn a_duplicate_is_answered_alike() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_code_for_the_same_state_is_answered_alike() {
+async fn a_second_code_for_the_same_state_is_given_nothing_new() {
     let (stack, visitor, callback) = begun("").await;
-    let first = visitor.open(&callback).await.unwrap();
+    visitor.open(&callback).await.unwrap();
     let code = stack.simulator().issue_code("zhou", OFFICIAL_ACCOUNT, "snsapi_base").unwrap();
-    let (address, state) = callback.split_once("&state=").unwrap();
-    let (address, _) = address.split_once("code=").unwrap();
-    let second = visitor.open(&format!("{address}code={code}&state={state}")).await.unwrap();
-    assert_eq!(location(&second), ARRIVAL);
-    assert_eq!(first.set_cookies(), second.set_cookies());
+    let second = with_code(&callback, &code);
+    // Who holds the session already is sent on, with the cookie that he has.
+    let answer = visitor.open(&second).await.unwrap();
+    assert_eq!((location(&answer).as_str(), answer.set_cookies()), (ARRIVAL, vec![]));
     assert_eq!(exchanged(&stack).len(), 1);
     assert_eq!(openid(&visitor).await, Some(stack.simulator().openid("lin", OFFICIAL_ACCOUNT)));
+    // The code is spent: no other login can use it either.
+    assert_eq!(outcome(&stack, &code).as_deref(), Some("failed"));
+
+    // Who shares the browser's secret, state and all, but not the session: B and the state are no session.
+    let thief = visitor.elsewhere();
+    thief.browser.insert_cookie(
+        visitor.browser.cookies().into_iter().find(|cookie| cookie.name == BROWSER_COOKIE).unwrap(),
+    );
+    for code in [code, "0forged".to_owned()] {
+        let answer = thief.open(&with_code(&callback, &code)).await.unwrap();
+        assert_eq!((location(&answer).as_str(), answer.set_cookies()), (FRESH_LOGIN, vec![]), "{code}");
+    }
+    assert_eq!(openid(&thief).await, None);
+    assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
+}
+
+/// The second scan of one QR page is another person's: nobody is made the first one, whoever holds the cookie.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_person_who_scans_the_same_page_is_never_the_first() {
+    for keeps_session in [true, false] {
+        let stack = stack().await.unwrap();
+        let visitor = stack.visitor("lin").at_a_computer();
+        let page = visitor.begin(AUTHORIZE).await.unwrap();
+        let first = visitor.agree(&page).await.unwrap();
+        arrive(&visitor, &first).await;
+        let second = with_code(
+            &first,
+            &stack.simulator().issue_code("zhou", harness::stack::WEBSITE_APP, "snsapi_login").unwrap(),
+        );
+        if !keeps_session {
+            visitor.browser.forget_cookie(SESSION_COOKIE);
+        }
+        let answer = visitor.open(&second).await.unwrap();
+        let reason = if keeps_session { "already_logged_in" } else { "login_expired" };
+        let page = location(&answer);
+        assert!(page.starts_with(&format!("{ERROR_PAGE}{reason}&id=")), "{page}");
+        assert!(answer.set_cookies().is_empty());
+        let lin = stack.simulator().openid("lin", harness::stack::WEBSITE_APP);
+        assert_eq!(openid(&visitor).await, keeps_session.then_some(lin));
+        assert_eq!(exchanged(&stack).len(), 1);
+        // The page of who is logged in leads on, the other to a login of one's own.
+        let text = visitor.open(&page).await.unwrap().text();
+        let link = if keeps_session { "href=\"https://www.example.com/me#\"" } else { "href=\"/authorize\"" };
+        assert!(text.contains(link), "{text}");
+    }
+}
+
+/// The callback with another code.
+fn with_code(callback: &str, code: &str) -> String {
+    let (address, state) = callback.split_once("&state=").unwrap();
+    let (address, _) = address.split_once("code=").unwrap();
+    format!("{address}code={code}&state={state}")
+}
+
+/// What the guard of a code says, if there is one.
+fn outcome(stack: &Stack, code: &str) -> Option<String> {
+    let id = format!("code#{}", login::Digest::of(code.as_bytes()).as_str());
+    let guard = guards(stack).into_iter().find(|guard| attribute(guard, "id") == id)?;
+    Some(attribute(&guard, "outcome").to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,11 +189,68 @@ async fn one_code_for_two_logins_is_used_once() {
     assert!(answer.set_cookies().is_empty());
     assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
 
-    // Without it, there is nothing to go by.
-    visitor.browser.forget_cookie("__Host-session");
-    let fresh = format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2Fother&attempt=2");
-    assert_eq!(arrive(&visitor, &other).await, fresh);
+    // Without it, there is nothing to go by: the login waits for a new code, at no round's cost.
+    visitor.browser.forget_cookie(SESSION_COOKIE);
+    let page = arrive(&visitor, &other).await;
+    assert!(page.starts_with(&format!("{ERROR_PAGE}code_repeated&id=")), "{page}");
+    assert!(page.ends_with("&return_to=https%3A%2F%2Flogin.example.com%2Fother&waits=1"), "{page}");
     assert_eq!(exchanged(&stack).len(), 1);
+}
+
+/// WeChat gives the same code to whoever comes back within seconds. A login that gets one which was spent here waits
+/// by itself, three, six and twelve seconds, and never exchanges it; then there is a button.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_code_costs_waits_and_no_round() {
+    for (seconds, waits, is_logged_in) in [(2, 1, true), (8, 2, true), (20, 3, true), (60, 3, false)] {
+        let stack = stack().await.unwrap();
+        stack.simulator().knobs(|knobs| knobs.reissue_code_seconds = seconds);
+        let visitor = stack.visitor("lin").logged_in().await.unwrap();
+        visitor.log_out().await.unwrap();
+        stack.simulator().clear_ledger();
+        let hops = visitor.follow(&format!("{AUTHORIZE}?return_to=%2Fcart&lang=en")).await.unwrap();
+        let told: Vec<_> = hops.iter().map(|hop| format!("{} {}", hop.status, hop.url)).collect();
+        let waited = hops.iter().filter(|hop| parameter(hop.url.as_str(), "reason") == "code_repeated");
+        assert_eq!(waited.count(), waits, "{told:?}");
+        let last = hops.last().unwrap();
+        if is_logged_in {
+            assert_eq!(last.url.path(), "/cart", "{told:?}");
+            assert!(openid(&visitor).await.is_some());
+        } else {
+            assert_eq!(parameter(last.url.as_str(), "reason"), "login_expired", "{told:?}");
+            let link = "href=\"/authorize?return_to=https%3A%2F%2Flogin.example.com%2Fcart&#38;lang=en\"";
+            assert!(last.text().contains(link), "{}", last.text());
+        }
+        let mut codes = exchanged(&stack);
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), usize::from(is_logged_in), "{told:?}");
+    }
+}
+
+/// Two reads are of two moments: the guard may be seen as the transaction left it, the session as it was before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_seen_late_is_looked_for_again() {
+    for (missed, expected) in [(1, ARRIVAL), (2, ARRIVAL), (3, FRESH_LOGIN)] {
+        let stack = Stack::start(Options::default().proxied()).await.unwrap();
+        let visitor = stack.visitor("lin");
+        let callback = begin(&visitor, "").await;
+        arrive(&visitor, &callback).await;
+        visitor.browser.forget_cookie(SESSION_COOKIE);
+        stack.proxy().unwrap().inject(Rule::at(Kind::Session, Fault::OldRead).times(missed));
+        assert_eq!(arrive(&visitor, &callback).await, expected, "{missed}");
+    }
+}
+
+/// Another tab has replaced the session of a login whose callback comes again: this browser's is as good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_whose_session_another_tab_replaced_is_sent_on() {
+    let (stack, visitor, callback) = begun("").await;
+    arrive(&visitor, &callback).await;
+    visitor.log_in().await.unwrap();
+    let session = visitor.session();
+    let answer = visitor.open(&callback).await.unwrap();
+    assert_eq!((location(&answer).as_str(), answer.set_cookies()), (ARRIVAL, vec![]));
+    assert_eq!((visitor.session(), sessions(&stack).len(), exchanged(&stack).len()), (session, 1, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,10 +266,10 @@ async fn an_older_session_does_not_stand_in_for_a_login_that_failed() {
     // One code for both; the login it was used for gave no session.
     let one = begin(&visitor, "return_to=%2Fone").await;
     let other = begin(&visitor, "return_to=%2Fother").await;
-    let fresh =
-        |target| format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2F{target}&attempt=2");
-    assert_eq!(arrive(&visitor, &one).await, fresh("one"));
-    assert_eq!(arrive(&visitor, &other).await, fresh("other"));
+    let fresh = format!("{AUTHORIZE}?return_to=https%3A%2F%2Flogin.example.com%2Fone&attempt=2");
+    assert_eq!(arrive(&visitor, &one).await, fresh);
+    let page = arrive(&visitor, &other).await;
+    assert!(page.starts_with(&format!("{ERROR_PAGE}code_repeated&id=")), "{page}");
     assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (2, 1));
 }
 
@@ -165,7 +283,8 @@ async fn one_code_in_two_browsers_gives_the_second_nothing() {
     arrive(&victim, &callback).await;
     // The attacker's own state, the victim's code.
     let answer = attacker.open(&own).await.unwrap();
-    assert_eq!(location(&answer), FRESH_LOGIN);
+    let page = location(&answer);
+    assert!(page.starts_with(&format!("{ERROR_PAGE}code_repeated&id=")), "{page}");
     assert!(answer.set_cookies().is_empty());
     assert_eq!((exchanged(&stack).len(), sessions(&stack).len()), (1, 1));
     assert_eq!(openid(&attacker).await, None);

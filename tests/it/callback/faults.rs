@@ -1,16 +1,21 @@
 //! DynamoDB and time running out in the middle of a callback.
 
+use std::time::Duration;
+
 use harness::{
     Options, Stack,
     binaries::workspace,
-    places::EXCHANGE,
-    proxy::{Fault, Kind, Rule},
+    browser::Visit,
+    places::{ARRIVAL, AUTH, ERROR_PAGE, EXCHANGE, PROFILE, SESSION_COOKIE, USERINFO},
+    proxy::{Fault as DynamoFault, Kind, Rule},
+    stack::PAGE_ORIGIN,
 };
-use simulator::Action;
+use http::Method;
+use simulator::{Fault, Scripted};
 
-use super::{arrive, begin, exchanged, openid, sessions};
+use super::{arrive, begin, exchanged, location, openid, sessions};
 
-use crate::support::alarm;
+use crate::support::{alarm, assert_problem};
 
 /// The code is spent by then, so the same address would bring nothing: the login begins afresh by itself.
 #[tokio::test(flavor = "multi_thread")]
@@ -18,7 +23,7 @@ async fn a_session_that_cannot_be_stored_is_no_cookie_and_costs_one_round() {
     let stack = Stack::start(Options::default().proxied()).await.unwrap();
     let visitor = stack.visitor("lin");
     let callback = begin(&visitor, "return_to=%2Fcart").await;
-    let fault = stack.proxy().unwrap().inject(Rule::at(Kind::Finish, Fault::InternalServerError));
+    let fault = stack.proxy().unwrap().inject(Rule::at(Kind::Finish, DynamoFault::InternalServerError));
     let fresh = arrive(&visitor, &callback).await;
     assert_eq!(
         fresh,
@@ -44,19 +49,77 @@ async fn a_function_that_takes_too_long_says_so_before_it_is_ended() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("template.yaml");
     std::fs::write(&path, hasty).unwrap();
-    let stack = Stack::start(Options::default().template(path)).await.unwrap();
+    let stack = Stack::start(Options::default().template(path).proxied()).await.unwrap();
+    let proxy = stack.proxy().unwrap();
     let visitor = stack.visitor("lin");
     let callback = begin(&visitor, "").await;
-    stack.simulator().knobs(|knobs| knobs.hold.insert(EXCHANGE.to_owned()));
+    let claim = proxy.inject(Rule::at(Kind::Claim, DynamoFault::HoldBefore).times(1));
     let answer = visitor.open(&callback).await.unwrap();
-    assert_eq!((answer.status, answer.set_cookies().len()), (503, 0));
-    assert!(answer.text().contains(answer.header("x-correlation-id").unwrap()));
-    assert!(answer.text().contains("/authorize"), "{}", answer.text());
-    assert!(answer.header("retry-after").is_some());
+    // At an address without code and state, as always.
+    let page = location(&answer);
+    assert!(page.starts_with(&format!("{ERROR_PAGE}service_unavailable&id=")), "{page}");
+    assert!(answer.set_cookies().is_empty());
     alarm(&stack, r#""outcome":"deadline""#).await.unwrap();
-    // The process lives on.
-    stack.simulator().act(&Action::Release);
-    visitor.browser.follow(super::AUTHORIZE).await.unwrap();
+    claim.held().await.unwrap().release();
+
+    // A script is answered as a script, from wherever it asks; a person with a page.
+    let session = proxy.inject(Rule::at(Kind::Session, DynamoFault::HoldBefore).times(2));
+    let cookie = format!("{SESSION_COOKIE}={}", "5e5510fa".repeat(8));
+    let script = Visit::fetch(Method::GET, USERINFO, PAGE_ORIGIN).header("cookie", &cookie);
+    let answer = visitor.send(script).await.unwrap();
+    assert_problem(&answer, 503, "service_unavailable");
+    assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE_ORIGIN));
+    let page = visitor.send(Visit::open(USERINFO).header("cookie", &cookie)).await.unwrap();
+    assert_eq!(page.status, 503);
+    assert!(page.text().contains(page.header("x-correlation-id").unwrap()));
+    for _ in 0..2 {
+        session.held().await.unwrap().release();
+    }
+    // The processes live on.
+    assert_eq!(openid(&visitor).await, None);
+    let denied = arrive(&visitor, &callback.replace("code=", "no_code=")).await;
+    assert!(denied.contains("error=access_denied"), "{denied}");
+    assert_eq!(
+        (stack.functions().cold_starts("callback"), stack.functions().cold_starts("userinfo")),
+        (1, 1)
+    );
+}
+
+/// Every part at its own limit, and the sum of them is within Lambda's: the login is stored, and only the profile, which
+/// it can do without, is given less time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_slow_everywhere_still_ends_in_time() {
+    let stack = Stack::start(Options::default().proxied()).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "scope=snsapi_userinfo").await;
+    let slow = DynamoFault::Delay(Duration::from_millis(800));
+    for kind in [Kind::Claim, Kind::Login, Kind::Finish] {
+        stack.proxy().unwrap().inject(Rule::at(kind, slow).times(1));
+    }
+    stack.simulator().knobs(|knobs| {
+        knobs.script(EXCHANGE, Scripted { delay_milliseconds: 4500, ..Fault::None.into() });
+        knobs.hold.insert(PROFILE.to_owned());
+    });
+    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
     assert!(openid(&visitor).await.is_some());
-    assert_eq!(stack.functions().cold_starts("callback"), 1);
+    let line = stack.logs().wait_for(r#""outcome":"logged_in""#).await.unwrap().text;
+    assert!(line.contains("the profile took too long"), "{line}");
+}
+
+/// WeChat hangs, and hangs again: what is stored is shown, within two seconds the first time and at once from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_wechat_hangs_what_is_stored_is_shown() {
+    let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+    stack.simulator().knobs(|knobs| knobs.hold.extend([PROFILE.to_owned(), AUTH.to_owned()]));
+    stack.simulator().clear_ledger();
+    for _ in 0..3 {
+        let answer = visitor.userinfo().await.unwrap();
+        assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE_ORIGIN));
+        assert_eq!(answer.json().unwrap()["nickname"], "小满🌾");
+        assert_problem(&visitor.verify().await.unwrap(), 503, "wechat_unavailable");
+    }
+    assert_eq!(visitor.userinfo_page().await.unwrap().status, 200);
+    // Only the first one asked; whoever comes within some seconds is served without.
+    assert_eq!((stack.requests(PROFILE).len(), stack.requests(AUTH).len()), (1, 0));
 }

@@ -9,6 +9,7 @@
     reason = "the helpers of these tests fail as the tests do"
 )]
 
+mod carried;
 mod duplicates;
 mod exchange;
 mod faults;
@@ -199,6 +200,31 @@ mod whole {
         let profile = visitor.shown().await.unwrap();
         assert!(profile["nickname"].is_string(), "{profile}");
         assert_eq!(exchanged(&stack).len(), 1);
+    }
+
+    /// The first visit of all, in several tabs at once: each begins with a secret of its own, and the browser keeps the
+    /// last. The others' codes are spent, and their logins begin once more, at the cost of no try.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_first_tabs_of_a_browser_all_arrive() {
+        let (stack, visitor) = visited().await.unwrap();
+        stack.simulator().knobs(|knobs| knobs.reissue_code_seconds = 10);
+        let mut callbacks = Vec::new();
+        for target in ["%2Fone", "%2Ftwo", "%2Fthree"] {
+            visitor.browser.forget_cookies();
+            callbacks.push((target, begin(&visitor, &format!("return_to={target}")).await));
+        }
+        for (target, callback) in &callbacks {
+            let hops = visitor.follow(callback).await.unwrap();
+            let told: Vec<_> = hops.iter().map(|hop| format!("{} {}", hop.status, hop.url)).collect();
+            assert_eq!(hops.last().unwrap().url.path(), target.replace("%2F", "/"), "{told:?}");
+            assert!(told.iter().all(|hop| !hop.contains("attempt=")), "{told:?}");
+        }
+        assert!(openid(&visitor).await.is_some());
+        let mut codes = exchanged(&stack);
+        let count = codes.len();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), count);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use harness::{
     Stack,
     places::{ARRIVAL, PROFILE},
-    stack::errcode,
+    stack::{errcode, raw},
 };
 use simulator::{DirtyJson, Fault};
 
@@ -35,6 +35,43 @@ async fn a_profile_out_of_reach_costs_no_login() {
         let line = logged_in_line(stack).await;
         assert!(line.contains(r#""level":"INFO""#) && line.contains(told), "{line}");
     }
+}
+
+/// The app's quota, a permission, a number that nobody knows: who it is is known all the same, and an operator is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_errcode_about_the_app_costs_a_login_that_is_known() {
+    for code in [45009, 48001, 40003, 61023, 98765] {
+        let (stack, visitor, callback) = begun(QUERY).await;
+        stack.script(PROFILE, errcode(code), 1);
+        assert_eq!(arrive(&visitor, &callback).await, ARRIVAL, "{code}");
+        assert_eq!(visitor.logged_in_as().await.unwrap(), Some(visitor.openid()), "{code}");
+        let line = logged_in_line(stack).await;
+        assert!(
+            line.contains(r#""level":"ERROR""#) && line.contains(&format!(r#""errcode":{code}"#)),
+            "{line}"
+        );
+    }
+    // One about the person does.
+    let (stack, visitor, callback) = begun(QUERY).await;
+    stack.script(PROFILE, errcode(50002), 1);
+    let page = arrive(&visitor, &callback).await;
+    assert!(page.starts_with("https://login.example.com/error?reason=user_refused&id="), "{page}");
+    assert!(sessions(&stack).is_empty());
+}
+
+/// An answer needs only what is used of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_without_a_refresh_token_lasts_as_long_as_its_access_token() {
+    let (stack, visitor, callback) = begun(QUERY).await;
+    let openid = visitor.openid();
+    let body = format!(r#"{{"access_token":"90_A","openid":"{openid}","scope":"snsapi_userinfo"}}"#);
+    stack.script(harness::places::EXCHANGE, raw(200, &body), 1);
+    stack.script(PROFILE, raw(200, &format!(r#"{{"openid":"{openid}","nickname":"Lin"}}"#)), 1);
+    assert_eq!(arrive(&visitor, &callback).await, ARRIVAL);
+    assert_eq!(visitor.shown().await.unwrap()["nickname"], "Lin");
+    // There is nothing to renew it with.
+    assert_eq!(visitor.verify().await.unwrap().status, 401);
+    assert!(stack.requests(harness::places::REFRESH).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use harness::{
     Options, Stack,
     binaries::workspace,
-    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, STABLE_TOKEN},
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, REFRESH, STABLE_TOKEN},
     proxy::{Call, Item, Kind},
     stack::{OFFICIAL_ACCOUNT, errcode},
     template::Template,
 };
 use serde_json::{Value, json};
+use simulator::Action;
 
 use super::counted;
 
@@ -90,6 +91,19 @@ async fn every_path(stack: &Stack) {
     foreigner.open(&callback).await.unwrap();
     stack.visitor("lin").open(&callback).await.unwrap();
     visitor.open(&callback.replace("code=", "code=authdeny&was=")).await.unwrap();
+
+    // A grant that is gone, and is so ten minutes later.
+    visitor.log_in_with_profile().await.unwrap();
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    stack.script(REFRESH, errcode(40030), 1);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 401);
+    for mut item in stack.sessions().unwrap() {
+        if item["refused_at"]["N"].is_string() {
+            item["refused_at"]["N"] = "1700000000".into();
+            stack.database().put(stack.table("SessionsTable").unwrap(), &item).unwrap();
+        }
+    }
+    assert_eq!(visitor.userinfo().await.unwrap().status, 401);
 
     // Both ends of a session.
     visitor.log_out().await.unwrap();

@@ -139,10 +139,17 @@ async fn another_browser_changes_nothing_and_its_owner_still_logs_in() {
     }
 }
 
-/// A mark needs another browser than the login's, a login that is not over, a code without a guard, and
-/// one of three marks that a login pays for.
+/// A mark needs another browser than the login's or another code than the one that claimed it, a login that is not over,
+/// a code without a guard, and one of three marks that a login pays for.
 #[tokio::test]
-async fn a_code_is_spent_by_another_browser_only() {
+async fn a_code_is_spent_by_another_browser_or_beside_another_code_only() {
+    // Unclaimed, a login's own browser spends nothing: the code may be the right one.
+    let fixture = Fixture::with_login().await.unwrap();
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
+    let stored = fixture.dump().unwrap();
+    fixture.store.logins.spend_code(&id, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    assert_eq!(fixture.dump().unwrap(), stored);
+
     let fixture = Fixture::with_login().await.unwrap();
     let id = state(1).login_id();
     let used = CodeId::of(&code("0used"));
@@ -150,9 +157,10 @@ async fn a_code_is_spent_by_another_browser_only() {
     let stored = fixture.dump().unwrap();
     let login = fixture.item(LOGINS, id.as_str()).unwrap();
     let refused = [
-        (id.clone(), "0a", 1, NOW),
         (id.clone(), "0a", 2, END),
+        (id.clone(), "0a", 1, END),
         (id.clone(), "0used", 2, NOW),
+        (id.clone(), "0used", 1, NOW),
         (state(2).login_id(), "0a", 2, NOW),
     ];
     for (number, (login_id, text, by, now)) in (2..).zip(refused) {
@@ -165,12 +173,12 @@ async fn a_code_is_spent_by_another_browser_only() {
             .unwrap();
         assert_eq!(fixture.dump().unwrap(), stored, "{text} by {by}");
     }
-    for (number, text) in (10..).zip(["0a", "0b", "0b", "0c", "0d"]) {
+    for (number, (text, by)) in (10..).zip([("0a", 2), ("0b", 1), ("0b", 2), ("0c", 1), ("0d", 2)]) {
         let code_id = CodeId::of(&code(text));
         fixture
             .store
             .logins
-            .spend_code(&id, &code_id, &browser(2), &attempt(number), before(END))
+            .spend_code(&id, &code_id, &browser(by), &attempt(number), before(END))
             .await
             .unwrap();
         let expected = (text != "0d").then_some(CodeOutcome::Failed);

@@ -18,8 +18,11 @@ use harness::{
     template::Template,
 };
 use login::Digest;
-use login::pending::{BrowserSecret, ClaimId, CodeId, LoginRequest, PendingLogin, State};
+use login::pending::{
+    BrowserSecret, ClaimId, CodeId, LoginRequest, PendingLogin, RequestedSwitches, State, Turn,
+};
 use login::return_to::StoredReturnTo;
+use login::session::SessionToken;
 use login::time::Timestamp;
 use serde_json::{Value, json};
 use store::{Error, Store};
@@ -99,11 +102,20 @@ fn state(number: u8) -> State {
 }
 
 fn browser(number: u8) -> Digest {
-    BrowserSecret::new([number; 32]).digest()
+    browser_secret(number).digest()
 }
 
 fn code(text: &str) -> AuthorizationCode {
     AuthorizationCode::new(text.to_owned())
+}
+
+fn browser_secret(number: u8) -> BrowserSecret {
+    BrowserSecret::new(NOW, [number; 32])
+}
+
+/// The token of the session that the first code of this login gives in the first browser.
+fn token(number: u8) -> SessionToken {
+    SessionToken::derive(&browser_secret(1), &state(number), &code("0a"))
 }
 
 fn attempt(number: u8) -> ClaimId {
@@ -117,10 +129,9 @@ fn login(browser_number: u8) -> PendingLogin {
         browser: browser(browser_number),
         app: AppId::parse("wx0000000000000aaa").expect("an appid"),
         scope: Scope::UserInfo,
-        lang: Some(Lang::ZhTw),
         return_to: StoredReturnTo::stored("https://www.example.com/#/me".to_owned()),
-        request: LoginRequest::default(),
-        round: 1,
+        request: LoginRequest { lang: Some(Lang::ZhTw), ..LoginRequest::default() },
+        turn: Turn::FIRST,
         expires_at: END,
     }
 }
@@ -132,8 +143,11 @@ fn before(time: Timestamp) -> Timestamp {
 #[tokio::test]
 async fn a_login_is_read_back_as_it_was_stored() {
     let fixture = Fixture::new().await.unwrap();
-    let without_lang = PendingLogin { lang: None, scope: Scope::Base, round: 2, ..login(2) };
-    for (number, stored) in [(1, login(1)), (2, without_lang)] {
+    let turn = Turn { round: 2, waits: 3 };
+    let plain = PendingLogin { request: LoginRequest::default(), scope: Scope::Base, turn, ..login(2) };
+    let switches = RequestedSwitches { force_popup: true, force_snap_shot: true };
+    let switched = PendingLogin { request: LoginRequest { switches, ..login(4).request }, ..login(4) };
+    for (number, stored) in [(1, login(1)), (2, plain), (4, switched)] {
         let id = state(number).login_id();
         fixture.store.logins.put_login(&id, &stored).await.unwrap();
         assert_eq!(fixture.store.logins.login(&id).await.unwrap(), Some(stored));

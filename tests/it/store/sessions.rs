@@ -1,16 +1,16 @@
 //! A session is stored once, changed over the version it was made from, and over when it is over.
 
 use login::Sealed;
-use login::pending::{BrowserSecret, CodeId};
-use login::session::{SessionId, SessionToken, StoredSession};
+use login::pending::CodeId;
+use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
 use serde_json::{Value, json};
-use store::{CodeOutcome, Error, Saved};
+use store::{CodeOutcome, Error, Finished, Replaced, Saved};
 
-use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, before, browser, code, state};
+use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, before, browser, code, state, token};
 
 fn id(number: u8) -> SessionId {
-    SessionToken::derive(&BrowserSecret::new([1; 32]), &state(number)).session_id()
+    token(number).session_id()
 }
 
 fn session(sealed: &[u8]) -> StoredSession {
@@ -20,6 +20,7 @@ fn session(sealed: &[u8]) -> StoredSession {
         created_at: NOW,
         refreshed_at: NOW,
         version: 1,
+        refused_at: None,
         expires_at: END,
     }
 }
@@ -71,7 +72,10 @@ async fn an_attempt_knows_that_it_has_finished_when_dynamodb_does_not() {
     guard["outcome"] = json!({ "S": "done" });
     fixture.put(LOGINS, &guard).unwrap();
     fixture.put(SESSIONS, &json!({ "id": { "S": id(1).as_str() } })).unwrap();
-    assert_eq!(fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await, Ok(()));
+    assert_eq!(
+        fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await,
+        Ok(Finished::Now)
+    );
     let other = fixture.store.finish(&code_id, &attempt(2), &id(1), &session(b"x"), None).await;
     assert_eq!(other, Err(refused()));
 }
@@ -115,7 +119,7 @@ async fn the_session_that_the_browser_came_with_goes() {
         for number in [2, 3] {
             fixture.put(SESSIONS, &json!({ "id": { "S": id(number).as_str() } })).unwrap();
         }
-        let replaced = came_with.map(id);
+        let replaced = came_with.map(|number| Replaced { id: id(number), carried_at_version: None });
         fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), replaced.as_ref()).await.unwrap();
         for number in [1, 2, 3] {
             let is_there = !fixture.item(SESSIONS, id(number).as_str()).unwrap().is_null();
@@ -124,8 +128,67 @@ async fn the_session_that_the_browser_came_with_goes() {
     }
     // The session that is stored is not the one that goes, even if the browser came with its token.
     let fixture = claimed().await.unwrap();
-    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), Some(&id(1))).await.unwrap();
+    let itself = Replaced { id: id(1), carried_at_version: Some(1) };
+    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), Some(&itself)).await.unwrap();
     assert!(!fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null());
+}
+
+/// What is carried over from the session before is written only while that one is still what it was.
+#[tokio::test]
+async fn nothing_is_carried_over_from_a_session_that_ended_or_changed_meanwhile() {
+    let code_id = CodeId::of(&code("0a"));
+    let replaced = Replaced { id: id(2), carried_at_version: Some(3) };
+    for (before, expected) in [
+        (Some(json!({ "id": { "S": id(2).as_str() }, "version": { "N": "3" } })), Finished::Now),
+        (Some(json!({ "id": { "S": id(2).as_str() }, "version": { "N": "4" } })), Finished::ReplacedChanged),
+        (None, Finished::ReplacedChanged),
+    ] {
+        let fixture = claimed().await.unwrap();
+        if let Some(before) = &before {
+            fixture.put(SESSIONS, before).unwrap();
+        }
+        let stored = fixture.dump().unwrap();
+        let finish = async |replaced| {
+            fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), Some(replaced)).await.unwrap()
+        };
+        assert_eq!(finish(&replaced).await, expected, "{before:?}");
+        if expected == Finished::ReplacedChanged {
+            assert_eq!(fixture.dump().unwrap(), stored);
+            // The same claim finishes without it.
+            assert_eq!(
+                finish(&Replaced { carried_at_version: None, ..replaced.clone() }).await,
+                Finished::Now
+            );
+        }
+        assert!(!fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null(), "{before:?}");
+        assert!(fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null(), "{before:?}");
+    }
+}
+
+/// That a grant is gone is noted over the version that was asked about, is undone by tokens that were better, and ends
+/// in a delete of just that version.
+#[tokio::test]
+async fn a_refused_session_is_marked_and_deleted_as_the_version_that_was_seen() {
+    let fixture = claimed().await.unwrap();
+    let code_id = CodeId::of(&code("0a"));
+    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"one"), None).await.unwrap();
+    let sessions = &fixture.store.sessions;
+    let refused_at = async || sessions.session(&id(1), NOW).await.unwrap().unwrap().refused_at;
+    assert_eq!(refused_at().await, None);
+    assert_eq!(sessions.mark_refused(&id(1), 2, NOW).await.unwrap(), Saved::Outdated);
+    assert_eq!(sessions.mark_refused(&id(1), 1, NOW).await.unwrap(), Saved::Now);
+    assert_eq!(refused_at().await, Some(NOW));
+    let sealed = Sealed::stored(b"two".to_vec());
+    assert_eq!(sessions.save_session(&id(1), &sealed, 1, NOW).await.unwrap(), Saved::Outdated);
+    assert_eq!(sessions.save_session(&id(1), &sealed, 2, NOW).await.unwrap(), Saved::Now);
+    assert_eq!(refused_at().await, None);
+    sessions.delete_version(&id(1), 2).await.unwrap();
+    assert_eq!(refused_at().await, None);
+    sessions.delete_version(&id(1), 3).await.unwrap();
+    assert!(fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null());
+    assert_eq!(sessions.mark_refused(&id(1), 3, NOW).await.unwrap(), Saved::Outdated);
+    sessions.delete_version(&id(1), 3).await.unwrap();
+    assert!(fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null());
 }
 
 #[tokio::test]
@@ -180,10 +243,9 @@ async fn ending_a_session_ends_that_one() {
     assert!(fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null());
     assert!(!fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
     // By the cookie that names it; a browser without one ends nothing.
-    let token = SessionToken::derive(&BrowserSecret::new([1; 32]), &state(2));
     fixture.store.sessions.end_session(None).await.unwrap();
     assert!(!fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
-    fixture.store.sessions.end_session(Some(&token)).await.unwrap();
+    fixture.store.sessions.end_session(Some(&token(2))).await.unwrap();
     assert!(fixture.item(SESSIONS, id(2).as_str()).unwrap().is_null());
 }
 

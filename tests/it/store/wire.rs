@@ -3,16 +3,16 @@
 
 use harness::{
     Result,
-    proxy::{Call, Fault, Kind, Proxy, Rule, Throttle},
+    proxy::{Call, Fault, Kind, Mixture, Proxy, Rule, Throttle},
 };
 use login::Sealed;
 use login::app_token::AppTokenId;
-use login::pending::{BrowserSecret, CodeId};
+use login::pending::CodeId;
 use login::session::{SessionToken, StoredSession};
 use serde_json::{Value, json};
-use store::{Claimed, Error, Saved, Store};
+use store::{Claimed, CodeOutcome, Error, Saved, Store};
 
-use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, aws, browser, code, login, name, state};
+use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, aws, browser, code, login, name, state, token};
 
 /// A fixture whose store speaks to DynamoDB through a proxy.
 async fn proxied() -> Result<(Fixture, Proxy)> {
@@ -36,10 +36,11 @@ async fn finish(fixture: &Fixture) -> Result<(), Error> {
         created_at: NOW,
         refreshed_at: NOW,
         version: 1,
+        refused_at: None,
         expires_at: END,
     };
-    let id = SessionToken::derive(&BrowserSecret::new([1; 32]), &state(1)).session_id();
-    fixture.store.finish(&CodeId::of(&code("0a")), &attempt(1), &id, &session, None).await
+    let id = token(1).session_id();
+    fixture.store.finish(&CodeId::of(&code("0a")), &attempt(1), &id, &session, None).await.map(drop)
 }
 
 /// A replica that lags would show a login unclaimed, a code untouched, or a session that has ended.
@@ -92,6 +93,59 @@ async fn a_transaction_that_is_repeated_is_the_same_one() {
         tokens.dedup();
         assert_eq!(tokens.len(), 3, "{fault:?}");
     }
+}
+
+/// A cancellation that has more reasons than one decides nothing: a condition that failed beside another transaction
+/// may hold a moment later. It is tried again, as the same transaction; in the end nothing is known, and nothing done.
+#[tokio::test]
+async fn a_mixture_of_reasons_decides_nothing() {
+    for mixture in Mixture::ALL {
+        let (fixture, proxy) = proxied().await.unwrap();
+        let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
+        fixture.store.logins.put_login(&id, &login(1)).await.unwrap();
+        for kind in [Kind::Claim, Kind::Finish, Kind::SpendCode] {
+            proxy.inject(Rule::at(kind, Fault::Mixture(mixture)).times(5));
+        }
+        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+        assert!(matches!(claimed, Claimed::Now(_)), "{mixture:?}: {claimed:?}");
+        finish(&fixture).await.unwrap();
+        let other = CodeId::of(&code("0b"));
+        fixture.store.logins.spend_code(&id, &other, &browser(2), &attempt(1), NOW).await.unwrap();
+        for kind in [Kind::Claim, Kind::Finish, Kind::SpendCode] {
+            let mut tokens: Vec<_> =
+                calls(&proxy, kind).into_iter().map(|call| call.token.unwrap()).collect();
+            assert_eq!(tokens.len(), 6, "{kind} after {mixture:?}");
+            tokens.dedup();
+            assert_eq!(tokens.len(), 1, "{kind} after {mixture:?}");
+        }
+
+        // Without an end, it is an error that names the passing reason, and nothing is written.
+        let stored = fixture.dump().unwrap();
+        proxy.inject(Rule::at(Kind::Claim, Fault::Mixture(mixture)));
+        let last = CodeId::of(&code("0c"));
+        let claimed = fixture.store.logins.claim(&id, &last, &browser(1), &attempt(2), NOW).await.map(drop);
+        let code_of_it = mixture.passing.to_owned();
+        let expected = Error::Unavailable { operation: "TransactWriteItems", code: code_of_it };
+        assert_eq!(claimed, Err(expected), "{mixture:?}");
+        assert_eq!(fixture.dump().unwrap(), stored);
+    }
+}
+
+/// A claim that was made though the login beside it cannot be read: nobody will exchange the code, and whoever comes
+/// again is told at once.
+#[tokio::test]
+async fn a_claim_without_its_login_is_a_failed_one() {
+    let (fixture, proxy) = proxied().await.unwrap();
+    let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
+    fixture.store.logins.put_login(&id, &login(1)).await.unwrap();
+    let throttled = proxy.inject(Rule::at(Kind::Login, Fault::Throttle(Throttle::RequestLimitExceeded)));
+    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.map(drop);
+    let code_of_it = "RequestLimitExceeded".to_owned();
+    assert_eq!(claimed, Err(Error::Unavailable { operation: "GetItem", code: code_of_it }));
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
+    throttled.remove();
+    let again = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    assert!(matches!(again, Claimed::Before(..)), "{again:?}");
 }
 
 /// Two transactions that keep meeting are given up after a while, and nothing is written.

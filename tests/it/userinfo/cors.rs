@@ -7,8 +7,9 @@ use harness::{
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
 use http::Method;
+use web::reason::Reason;
 
-use crate::support::{FOREIGN_ORIGINS, allowances, assert_secured, forged, logged_in, stack};
+use crate::support::{FOREIGN_ORIGINS, allowances, assert_secured, forged, logged_in, stack, title};
 
 /// The request of another page's script, with this visitor's cookies.
 fn from(visitor: &Visitor, method: Method, origin: &str) -> Visit {
@@ -49,6 +50,10 @@ async fn a_foreign_page_learns_nothing() {
             assert_secured(&answer.headers, origin);
             assert_eq!(allowances(&answer), [], "{origin}");
             assert_eq!(answer.header("vary"), Some("Origin, Accept, Accept-Language"), "{origin}");
+            if accept == "text/html" {
+                assert!(answer.text().contains(title(Reason::OriginRefused)), "{}", answer.text());
+                continue;
+            }
             let problem = answer.json().unwrap();
             assert_eq!(problem["type"], "urn:wechat-login:origin_refused", "{origin}");
             assert!(problem.get("openid").is_none() && problem.get("authorize_url").is_none(), "{origin}");
@@ -66,11 +71,22 @@ async fn a_preflight_is_answered_for_exact_origins_only() {
     for (url, method, methods) in
         [(USERINFO, "GET", "GET, DELETE"), (USERINFO, "DELETE", "GET, DELETE"), (LOGOUT, "POST", "POST")]
     {
-        let preflight = |origin: &str| {
-            forged(&visitor, Visit::fetch(Method::OPTIONS, url, PAGE_ORIGIN), origin)
-                .header("access-control-request-method", method)
-                .header("access-control-request-headers", "content-type")
+        let preflight_of = |origin: &str, headers: &str| {
+            let visit = forged(&visitor, Visit::fetch(Method::OPTIONS, url, PAGE_ORIGIN), origin)
+                .header("access-control-request-method", method);
+            if headers.is_empty() { visit } else { visit.header("access-control-request-headers", headers) }
         };
+        let preflight = |origin: &str| preflight_of(origin, "authorization,x-requested-with,traceparent");
+        // HTTP clients add headers of their own to everything; what is no list of names is not repeated.
+        for (asked, allowed) in [
+            ("", "accept, content-type"),
+            ("x-requested-with, authorization", "x-requested-with, authorization"),
+            ("x<script>", "accept, content-type"),
+            (&"x".repeat(1025), "accept, content-type"),
+        ] {
+            let answer = visitor.send(preflight_of(PAGE_ORIGIN, asked)).await.unwrap();
+            assert_eq!(answer.header("access-control-allow-headers"), Some(allowed), "{asked}");
+        }
         for origin in [PAGE_ORIGIN, PUBLIC_URL] {
             let answer = visitor.send(preflight(origin)).await.unwrap();
             assert_eq!((answer.status, answer.text().as_str()), (204, ""));
@@ -79,7 +95,7 @@ async fn a_preflight_is_answered_for_exact_origins_only() {
                 allowances(&answer),
                 [
                     ("access-control-allow-credentials", "true"),
-                    ("access-control-allow-headers", "accept, content-type"),
+                    ("access-control-allow-headers", "authorization,x-requested-with,traceparent"),
                     ("access-control-allow-methods", methods),
                     ("access-control-allow-origin", origin),
                     ("access-control-expose-headers", "x-correlation-id"),

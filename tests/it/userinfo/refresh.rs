@@ -7,6 +7,7 @@ use harness::{
     Answer, Options, Result, Stack, Visitor,
     database::number,
     places::{AUTH, AUTHORIZE, PROFILE, REFRESH, USERINFO},
+    proxy::{Fault as DynamoFault, Kind, Rule, Throttle},
     stack::{PAGE_ORIGIN, errcode, raw},
 };
 use simulator::{Action, AuthError, Fault, ProfileEra, Scripted};
@@ -28,6 +29,14 @@ async fn fresh() -> Result<(Stack, Visitor)> {
 
 async fn stale() -> Result<(Stack, Visitor)> {
     kept("0").await
+}
+
+/// Somebody who has logged in silently where WeChat may be asked as often as one likes.
+async fn silent() -> Result<(Stack, Visitor)> {
+    let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await?;
+    let visitor = stack.visitor("lin").logged_in().await?;
+    stack.simulator().clear_ledger();
+    Ok((stack, visitor))
 }
 
 async fn ask(visitor: &Visitor, query: &str) -> Result<Answer> {
@@ -80,29 +89,52 @@ async fn a_silent_login_never_asks_for_a_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_language_is_asked_for_once() {
+async fn a_profile_is_read_in_the_language_that_is_asked_for() {
+    let (stack, visitor) = stale().await.unwrap();
+    stack.simulator().knobs(|knobs| knobs.user_profile_era = ProfileEra::Legacy);
+    for (query, country) in [
+        ("lang=zh_CN", "中国"),
+        // Who names no language gets the one at hand; an empty one is none.
+        ("", "中国"),
+        ("lang=", "中国"),
+        ("lang=zh_TW", "中國"),
+        ("lang=en", "CN"),
+    ] {
+        assert_eq!(ask(&visitor, query).await.unwrap().json().unwrap()["country"], country, "{query}");
+    }
+    assert_eq!(tokens(&stack, PROFILE, "lang"), ["zh_CN", "zh_CN", "zh_CN", "zh_TW", "en"]);
+}
+
+/// A page that asks for one language and then another, or whether the grant still stands, does not make it a call of
+/// WeChat's and a write each time: one a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn wechat_is_asked_once_a_minute_for_a_session() {
     let (stack, visitor) = visited().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.user_profile_era = ProfileEra::Legacy);
     visitor.log_in_with_profile().await.unwrap();
     stack.simulator().clear_ledger();
-    for (query, country, asked) in [
-        ("", "CN", 0),
-        ("lang=zh_CN", "中国", 1),
-        ("lang=zh_CN", "中国", 1),
-        // Who names no language gets the one at hand.
-        ("", "中国", 1),
-        ("lang=zh_TW", "中國", 2),
-        ("lang=en", "CN", 3),
+    for (query, country) in [
+        ("", "CN"),
+        ("lang=zh_CN", "中国"),
+        ("lang=en", "中国"),
+        ("lang=zh_TW", "中国"),
+        ("verify=true", "中国"),
+        ("lang=en&verify=true", "中国"),
     ] {
         assert_eq!(ask(&visitor, query).await.unwrap().json().unwrap()["country"], country, "{query}");
-        assert_eq!(calls(&stack)[0], asked, "{query}");
     }
-    assert_eq!(tokens(&stack, PROFILE, "lang"), ["zh_CN", "zh_TW", "en"]);
+    assert_eq!((calls(&stack), version(&stack).unwrap()), ([1, 0, 0], 2));
+
+    let (stack, visitor) = fresh().await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
+    }
+    assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 0, 1], 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wechat_is_asked_whether_the_grant_stands_on_demand() {
-    let (stack, visitor) = fresh().await.unwrap();
+    let (stack, visitor) = silent().await.unwrap();
     for (query, asked) in [("", 0), ("verify=false", 0), ("verify=true", 1), ("verify=true", 2)] {
         assert_eq!(ask(&visitor, query).await.unwrap().status, 200, "{query}");
         assert_eq!(calls(&stack), [0, 0, asked], "{query}");
@@ -110,17 +142,18 @@ async fn wechat_is_asked_whether_the_grant_stands_on_demand() {
     // A dead token is renewed once, and asked about once more.
     stack.simulator().act(&Action::ForgetAccessTokens);
     assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
-    assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 1, 4], 2));
-    // And a grant that is gone is gone, however fresh the profile is.
+    assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 1, 4], 5));
+    // And a grant that is gone is gone. Until WeChat is asked, nobody knows.
     stack.simulator().act(&Action::ForgetAccessTokens);
     stack.simulator().act(&Action::RevokeRefreshTokens);
     assert_eq!(visitor.userinfo().await.unwrap().status, 200);
     assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 401);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_token_is_renewed_whichever_number_says_so() {
-    let (stack, visitor) = fresh().await.unwrap();
+    let (stack, visitor) = silent().await.unwrap();
     stack.simulator().knobs(|knobs| knobs.auth_error = AuthError::InvalidOpenid);
     stack.simulator().act(&Action::ExpireAccessTokens);
     assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
@@ -206,9 +239,24 @@ async fn a_grant_that_is_gone_leads_to_the_login() {
         let answer = visitor.userinfo().await.unwrap();
         assert_problem(&answer, 401, "not_logged_in");
         assert_eq!(answer.json().unwrap()["authorize_url"], AUTHORIZE, "{cause}");
-        assert_eq!(version(&stack).unwrap(), 1, "{cause}");
-        let logs = stack.stop().await.text();
-        assert!(logs.contains("\"grant_gone\"") && logs.contains(&format!("\"errcode\":{cause}")), "{logs}");
+        let line = stack.logs().wait_for("\"grant_gone\"").await.unwrap().text;
+        assert!(line.contains(&format!("\"errcode\":{cause}")), "{line}");
+
+        // It is remembered: nothing more is asked, of WeChat or of anybody.
+        let asked = calls(&stack);
+        let mut item = only_session(&stack).unwrap();
+        assert_eq!((version(&stack).unwrap(), item["refused_at"]["N"].is_string()), (2, true), "{cause}");
+        for query in ["", "verify=true", "lang=en"] {
+            assert_problem(&ask(&visitor, query).await.unwrap(), 401, "not_logged_in");
+        }
+        assert_eq!((calls(&stack), version(&stack).unwrap()), (asked, 2), "{cause}");
+        // Ten minutes later it is deleted. The cookie stays: a slow answer must not clear a new one.
+        item["refused_at"]["N"] = (harness::time::now_seconds() - 601).to_string().into();
+        stack.database().put(stack.table("SessionsTable").unwrap(), &item).unwrap();
+        let answer = visitor.userinfo().await.unwrap();
+        assert_problem(&answer, 401, "not_logged_in");
+        assert!(stack.sessions().unwrap().is_empty(), "{cause}");
+        assert!(answer.set_cookies().is_empty() && visitor.session().is_some(), "{cause}");
 
         // A login mends it.
         visitor.log_in_with_profile().await.unwrap();
@@ -249,6 +297,25 @@ async fn while_wechat_is_away_the_last_profile_is_served() {
     let alarms: Vec<_> = logs.iter().filter(|line| line.text.contains("\"level\":\"ERROR\"")).collect();
     assert_eq!(alarms.len(), 1);
     assert!(alarms[0].text.contains("\"errcode\":48001"), "{}", alarms[0].text);
+}
+
+/// DynamoDB takes no more for the moment: what was just read is at hand, and is shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_cannot_be_saved_is_shown_all_the_same() {
+    let options = Options::default().with("PROFILE_LIFETIME_SECONDS", "0").proxied();
+    let stack = Stack::start(options).await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+    stack.simulator().settings(|settings| settings.people[0].nickname = "大满".to_owned());
+    let throttled = DynamoFault::Throttle(Throttle::ProvisionedThroughputExceeded);
+    let fault = stack.proxy().unwrap().inject(Rule::at(Kind::SaveSession, throttled));
+    assert_eq!(visitor.shown().await.unwrap()["nickname"], "大满");
+    // With new tokens too, which are lost to the next request and not to this one.
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    assert_eq!(visitor.shown().await.unwrap()["nickname"], "大满");
+    let line = alarm(&stack, "\"shown_unsaved\"").await.unwrap().text;
+    assert!(line.contains("ProvisionedThroughputExceeded"), "{line}");
+    fault.remove();
+    assert_eq!(visitor.shown().await.unwrap()["nickname"], "大满");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -350,17 +417,16 @@ async fn a_refresh_that_was_overtaken_goes_on_with_what_was_saved() {
             stack.until_wechat(|ledger| ledger.iter().any(|entry| entry.path == PROFILE)).await.unwrap();
             // Meanwhile this one has it renewed; its profile is fresh, so it is not held up.
             assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
-            assert_eq!(version(&stack).unwrap(), 2);
+            assert_eq!(version(&stack).unwrap(), 3);
             stack.simulator().act(&Action::Release);
         });
         assert_eq!(slow.unwrap().status, 200, "rotates: {rotates}");
         assert_eq!(stack.requests(REFRESH).len(), 2, "rotates: {rotates}");
-        assert_eq!(version(&stack).unwrap(), 3, "rotates: {rotates}");
-        // Neither has cost the other its tokens: the session can be renewed once more.
-        stack.simulator().act(&Action::ExpireAccessTokens);
-        assert_eq!(ask(&visitor, "lang=zh_CN").await.unwrap().status, 200, "rotates: {rotates}");
-        let last = tokens(&stack, REFRESH, "refresh_token");
-        assert_eq!(last[0] == last[2], !rotates, "rotates: {rotates}");
+        assert_eq!(version(&stack).unwrap(), 4, "rotates: {rotates}");
+        // Neither has cost the other its tokens: what the one saved is what the other read the profile with.
+        let [verified, read] =
+            [AUTH, PROFILE].map(|path| tokens(&stack, path, "access_token").pop().unwrap());
+        assert_eq!(verified, read, "rotates: {rotates}");
     }
 }
 

@@ -41,11 +41,8 @@ enum Part {
 /// Judges a value that has been decoded once.
 #[must_use]
 pub fn judge(text: &str) -> Verdict {
-    let is_short = (1..=1024).contains(&text.len());
-    let is_printable = text
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`'));
-    let Some((origin, rest)) = locate(text).filter(|_| is_short && is_printable) else {
+    let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let Some((origin, rest)) = locate(text).filter(|(_, rest)| is_printable && rest.len() <= 2048) else {
         return Verdict::Refused;
     };
     let Some((path, is_canonical)) = walk(rest) else { return Verdict::Refused };
@@ -54,9 +51,6 @@ pub fn judge(text: &str) -> Verdict {
     }
     let slash = if rest.is_empty() { "/" } else { "" };
     let url = format!("{origin}{slash}{rest}");
-    if url.len() > 1024 {
-        return Verdict::Refused;
-    }
     if is_canonical { Verdict::Allowed(url) } else { Verdict::NotCanonical(url) }
 }
 
@@ -70,8 +64,8 @@ fn locate(text: &str) -> Option<(&'static str, &str)> {
     [OWN].into_iter().chain(ALLOWED).find(|origin| *origin == before).map(|origin| (origin, rest))
 }
 
-/// The path, and whether a browser would leave every byte as it is; `None` if an encoding is broken or
-/// stands for what ends a line or a string.
+/// The path, and whether a browser would leave every byte as it is; `None` if the path has a broken encoding, or one that
+/// stands for what ends a line or a string, or a byte that no browser leaves in a path.
 fn walk(rest: &str) -> Option<(&[u8], bool)> {
     let bytes = rest.as_bytes();
     let (mut part, mut path, mut is_canonical) = (Part::Path, bytes, true);
@@ -81,14 +75,17 @@ fn walk(rest: &str) -> Option<(&[u8], bool)> {
                 path = if part == Part::Path { bytes.get(..at)? } else { path };
                 part = if *byte == b'#' { Part::Fragment } else { Part::Query };
             }
-            (b'%', _) => {
+            (b'\\' | b'"' | b'<' | b'>' | b'`', Part::Path) => return None,
+            (b'%', Part::Path) => {
                 let decoded = hex(*bytes.get(at + 1)?, *bytes.get(at + 2)?)?;
                 if matches!(decoded, 0 | b'\n' | b'\r') {
                     return None;
                 }
             }
-            // Spaces, quotes and angle brackets are in these sets too, and never come this far.
-            (b'^' | b'{' | b'}', Part::Path) | (b'\'', Part::Query) => is_canonical = false,
+            // Spaces are in these sets too, and never come this far.
+            (b'^' | b'{' | b'}', Part::Path)
+            | (b'\'' | b'"' | b'<' | b'>', Part::Query)
+            | (b'"' | b'<' | b'>' | b'`', Part::Fragment) => is_canonical = false,
             _ => {}
         }
     }

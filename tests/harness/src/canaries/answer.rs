@@ -102,14 +102,17 @@ impl Watch {
         let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (kind, owner) = match name.strip_prefix("__Host-").unwrap_or(name) {
-            "browser" => (Kind::BrowserSecret, "authorize"),
-            "session" => (Kind::SessionToken, "callback"),
-            _ => (Kind::Planted, ""),
+            // Whoever ends a session gives the browser a new secret.
+            "browser" => (Kind::BrowserSecret, &["authorize", "logout", "userinfo"][..]),
+            "session" => (Kind::SessionToken, &["callback"][..]),
+            _ => (Kind::Planted, &[][..]),
         };
+        // A browser's secret stands behind its birth.
+        let value = value.split_once('.').map_or(value, |(_, secret)| secret);
         if !owner.is_empty() && is_token(value) {
             self.token(kind, value);
         }
-        if owner == function && is_token(value) && set.insert(kind) {
+        if owner.contains(&function) && is_token(value) && set.insert(kind) {
             self.search(attributes.as_bytes(), place);
         } else {
             self.search(cookie.as_bytes(), place);

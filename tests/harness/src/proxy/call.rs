@@ -64,7 +64,7 @@ macro_rules! kinds {
 
         impl Kind {
             /// Every kind that the product's store has a function for.
-            pub const ALL: [Self; 14] = [$(Self::$kind),+];
+            pub const ALL: [Self; 16] = [$(Self::$kind),+];
 
             /// The name of the store's function.
             pub const fn as_str(self) -> &'static str {
@@ -96,8 +96,12 @@ kinds! {
     Session = "session",
     /// Saves a session over its version.
     SaveSession = "save_session",
+    /// Notes in a session that its grant is gone.
+    MarkRefused = "mark_refused",
     /// Ends a session.
     DeleteSession = "delete_session",
+    /// Ends a session if it is still the version that was seen.
+    DeleteVersion = "delete_version",
     /// Reads an app's token.
     AppToken = "app_token",
     /// Takes the lease under which an app's token is fetched.
@@ -190,7 +194,13 @@ impl Kind {
                 Self::FailAppToken
             }
             "UpdateItem" if has("UpdateItem", "app token") => Self::LeaseAppToken,
+            "UpdateItem" if has("UpdateItem", "session") && changes(request, "SET refused_at") => {
+                Self::MarkRefused
+            }
             "UpdateItem" if has("UpdateItem", "session") => Self::SaveSession,
+            "DeleteItem" if has("DeleteItem", "session") && request["ConditionExpression"].is_string() => {
+                Self::DeleteVersion
+            }
             "DeleteItem" if has("DeleteItem", "session") => Self::DeleteSession,
             "TransactWriteItems" if has("PutItem", "session") => Self::Finish,
             "TransactWriteItems" if has("UpdateItem", "login") && has("PutItem", "code") => {

@@ -45,6 +45,11 @@ pub enum Fault {
     /// Not carried out, and answered as if it were; a read finds nothing. No DynamoDB does that: it is how a
     /// test of promises shows that it would see one broken.
     Lie,
+    /// A read that is answered as it would have been before the item was written; a write is not struck. DynamoDB
+    /// serialises each read, and not two of them beside a transaction.
+    OldRead,
+    /// A transaction that was cancelled for more than one reason; a call that is none is not struck.
+    Mixture(Mixture),
     /// Held before DynamoDB knows of it, until the [`Held`] lets it go.
     HoldBefore,
     /// Carried out, and the answer held until the [`Held`] lets it go.
@@ -71,7 +76,39 @@ impl Throttle {
         [Self::ProvisionedThroughputExceeded, Self::Throttling, Self::RequestLimitExceeded, Self::Cancelled];
 }
 
+/// The reasons of a transaction that was cancelled for more than one: a passing one, and conditions that failed beside
+/// it, on items that the answer does not show.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Mixture {
+    /// The code of the passing reason.
+    pub passing: &'static str,
+    /// Which of the transaction's items it is of; every other one has a condition that failed.
+    pub position: usize,
+}
+
+impl Mixture {
+    /// Every mixture of a transaction of two items.
+    pub const ALL: [Self; 6] = [
+        Self { passing: "TransactionConflict", position: 0 },
+        Self { passing: "TransactionConflict", position: 1 },
+        Self { passing: "ThrottlingError", position: 0 },
+        Self { passing: "ThrottlingError", position: 1 },
+        Self { passing: "ProvisionedThroughputExceeded", position: 0 },
+        Self { passing: "ProvisionedThroughputExceeded", position: 1 },
+    ];
+}
+
 impl Fault {
+    /// Whether it can strike such a call at all.
+    pub(super) fn fits(self, call: &Call) -> bool {
+        match self {
+            Self::Conflict => call.is_write(),
+            Self::OldRead => !call.is_write(),
+            Self::Mixture(_) => call.operation.starts_with("Transact"),
+            _ => true,
+        }
+    }
+
     /// What the caller is answered by a fault that needs no DynamoDB.
     pub(super) fn response(self, call: &Call) -> Option<Response<Body>> {
         let is_transaction = call.operation.starts_with("Transact");
@@ -79,9 +116,14 @@ impl Fault {
         let ongoing = "Transaction is ongoing for the item";
         let (status, kind, message) = match self {
             Self::Throttle(Throttle::Cancelled) if is_transaction => {
-                return Some(cancelled(call, "ThrottlingError", too_much));
+                return Some(cancelled(call, 0, ("ThrottlingError", too_much), "None"));
             }
-            Self::Conflict if is_transaction => return Some(cancelled(call, "TransactionConflict", ongoing)),
+            Self::Conflict if is_transaction => {
+                return Some(cancelled(call, 0, ("TransactionConflict", ongoing), "None"));
+            }
+            Self::Mixture(Mixture { passing, position }) => {
+                return Some(cancelled(call, position, (passing, ongoing), "ConditionalCheckFailed"));
+            }
             Self::Throttle(Throttle::ProvisionedThroughputExceeded) => (
                 StatusCode::BAD_REQUEST,
                 "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
@@ -110,7 +152,7 @@ impl Fault {
                 let kind = [(header::CONTENT_TYPE, "text/html")];
                 return Some((StatusCode::SERVICE_UNAVAILABLE, kind, page).into_response());
             }
-            Self::Lie => return Some(said(StatusCode::OK, &json!({}))),
+            Self::Lie | Self::OldRead => return Some(said(StatusCode::OK, &json!({}))),
             Self::DropBefore
             | Self::DropAfter
             | Self::Truncate
@@ -122,15 +164,18 @@ impl Fault {
     }
 }
 
-/// A cancelled transaction: this reason for its first item, none for the others.
-fn cancelled(call: &Call, code: &str, message: &str) -> Response<Body> {
+/// A cancelled transaction: this reason, a code and a message, for the item at `position`, another code for the rest.
+fn cancelled(call: &Call, position: usize, (code, message): (&str, &str), other: &str) -> Response<Body> {
     let reasons: Vec<Value> = call
         .items
         .iter()
         .enumerate()
-        .map(|(position, _)| match position {
-            0 => json!({ "Code": code, "Message": message }),
-            _ => json!({ "Code": "None" }),
+        .map(|(at, _)| {
+            if at == position {
+                json!({ "Code": code, "Message": message })
+            } else {
+                json!({ "Code": other })
+            }
         })
         .collect();
     let codes: Vec<_> = reasons.iter().map(|reason| reason["Code"].as_str().unwrap_or_default()).collect();
@@ -215,10 +260,7 @@ impl Standing {
 
     /// Whether this call is struck; counts it. Asked under one lock, so that no two calls are the same one.
     pub(super) fn strikes(&self, call: &Call) -> bool {
-        if self.is_removed()
-            || !(self.rule.matches)(call)
-            || self.fault() == Fault::Conflict && !call.is_write()
-        {
+        if self.is_removed() || !(self.rule.matches)(call) || !self.fault().fits(call) {
             return false;
         }
         let met = self.met.fetch_add(1, Ordering::SeqCst);

@@ -1,0 +1,90 @@
+//! The link that begins a login, and the one place that writes it.
+//!
+//! Whoever meets a page of this stack on the way to a login is offered the login that he came for: the same
+//! target, scope, app, language and switches. So every button, every automatic fresh login and every
+//! `authorize_url` is written here, from what was asked, and the page at `/error` is told in the same words.
+
+use form_urlencoded::Serializer;
+use login::account::{Account, Accounts, Choice};
+use login::pending::{LoginRequest, MOST_ROUNDS, MOST_WAITS, RequestedScope, RequestedSwitches, Turn};
+use login::return_to::ReturnTo;
+use wechat::Lang;
+
+use crate::query::Query;
+
+/// Where a login begins on this stack that asks for nothing in particular.
+pub const AUTHORIZE: &str = "/authorize";
+
+/// A login as a link asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoginLink {
+    /// Where it ends; `None` for the default of the account.
+    pub return_to: Option<ReturnTo>,
+    /// What it asks for.
+    pub request: LoginRequest,
+    /// Where in a chain of logins it stands.
+    pub turn: Turn,
+}
+
+impl LoginLink {
+    /// What is well-formed of a link, for a page that says what is wrong with the rest. A person presses its
+    /// button, so it begins a chain of its own.
+    #[must_use]
+    pub fn salvage(query: Query<'_>, accounts: &Accounts) -> Self {
+        let text = |name| query.one(name).ok().flatten();
+        let app = text("app")
+            .filter(|app| Choice::parse(app).is_some_and(|choice| accounts.choose(&choice).is_some()));
+        let choice = app.as_deref().and_then(Choice::parse).unwrap_or_default();
+        let return_to = |account: &Account| account.targets.check(&text("return_to")?).ok();
+        Self {
+            return_to: accounts.choose(&choice).and_then(return_to),
+            request: LoginRequest {
+                scope: text("scope").and_then(|scope| RequestedScope::parse(&scope)).unwrap_or_default(),
+                app,
+                lang: text("lang").and_then(|lang| Lang::parse(&lang)),
+                switches: RequestedSwitches {
+                    force_popup: text("forcePopup").as_deref() == Some("true"),
+                    force_snap_shot: text("forceSnapShot").as_deref() == Some("true"),
+                },
+            },
+            turn: Turn::FIRST,
+        }
+    }
+
+    /// Where the login begins, on `public_url`; as a path if that is empty.
+    #[must_use]
+    pub fn on(&self, public_url: &str) -> String {
+        let query = self.to_query();
+        let join = if query.is_empty() { "" } else { "?" };
+        format!("{public_url}{AUTHORIZE}{join}{query}")
+    }
+
+    /// Its query, in which what is usual is not mentioned.
+    #[must_use]
+    pub fn to_query(&self) -> String {
+        let LoginRequest { scope, app, lang, switches } = &self.request;
+        let Turn { round, waits } = self.turn;
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(self.return_to.as_ref().map(|target| ("return_to", target.as_str())));
+        query.extend_pairs((*scope != RequestedScope::default()).then(|| ("scope", scope.as_str())));
+        query.extend_pairs(lang.map(|lang| ("lang", lang.as_str())));
+        query.extend_pairs(app.as_deref().map(|app| ("app", app)));
+        query.extend_pairs(switches.force_popup.then_some(("forcePopup", "true")));
+        query.extend_pairs(switches.force_snap_shot.then_some(("forceSnapShot", "true")));
+        query.extend_pairs((round > 1).then(|| ("attempt", round.to_string())));
+        query.extend_pairs((waits > 0).then(|| ("waits", waits.to_string())));
+        query.finish()
+    }
+}
+
+/// Reads `attempt=`; set by `/callback`, so that fresh logins do not go on for ever.
+#[must_use]
+pub fn round(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|round| (1..=MOST_ROUNDS).contains(round))
+}
+
+/// Reads `waits=`, likewise.
+#[must_use]
+pub fn waits(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|waits| (0..=MOST_WAITS).contains(waits))
+}
