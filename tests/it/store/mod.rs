@@ -146,8 +146,8 @@ async fn a_login_is_read_back_as_it_was_stored() {
     let turn = Turn { round: 2, waits: 3 };
     let plain = PendingLogin { request: LoginRequest::default(), scope: Scope::Base, turn, ..login(2) };
     let switches = RequestedSwitches { force_popup: true, force_snap_shot: true };
-    let switched = PendingLogin { request: LoginRequest { switches, ..login(4).request }, ..login(4) };
-    for (number, stored) in [(1, login(1)), (2, plain), (4, switched)] {
+    let popup = PendingLogin { request: LoginRequest { switches, ..login(4).request }, ..login(4) };
+    for (number, stored) in [(1, login(1)), (2, plain), (4, popup)] {
         let id = state(number).login_id();
         fixture.store.logins.put_login(&id, &stored).await.unwrap();
         assert_eq!(fixture.store.logins.login(&id).await.unwrap(), Some(stored));
