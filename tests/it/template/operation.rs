@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use harness::template::Template;
+use harness::{binaries::workspace, template::Template};
 use serde_json::{Value, json};
 use wechat::AppId;
 
@@ -207,6 +207,14 @@ fn no_warning_about_the_api_fails_a_deployment() {
         assert_eq!(api["FailOnWarnings"], Value::Null, "{id}");
         assert_eq!(api["Auth"], json!({ "EnableIamAuthorizer": false }), "{id}");
     }
+}
+
+/// CloudFormation gives every other letter of a description, or of an output, back as a question mark.
+#[test]
+fn the_template_is_in_ascii() {
+    let text = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    let beyond: Vec<_> = text.lines().filter(|line| !line.is_ascii()).collect();
+    assert!(beyond.is_empty(), "{beyond:?}");
 }
 
 /// A value that the template takes and a function refuses would deploy, and log nobody in.
