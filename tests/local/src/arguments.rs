@@ -20,6 +20,7 @@ Options:
       --simulator-port <PORT>   Where the simulated WeChat listens [default: 9001]
       --database-port <PORT>    Where the embedded DynamoDB listens [default: 9002]
       --allow-origin <ORIGIN>   A page that may use the login, such as http://localhost:9300; may be repeated
+      --set <NAME=VALUE>        A setting of the functions, such as SITE_NAME=Example; may be repeated
       --cargo-lambda <PATH>     The program cargo-lambda [default: the one on PATH]
       --check                   Send every file of events/ through `cargo lambda invoke`, then stop;
                                 on free ports and with an empty database unless told otherwise
@@ -32,6 +33,7 @@ pub(crate) struct Arguments {
     pub(crate) simulator_port: Option<u16>,
     pub(crate) database_port: Option<u16>,
     pub(crate) allow_origins: Vec<String>,
+    pub(crate) set: Vec<(String, String)>,
     pub(crate) cargo_lambda: Option<PathBuf>,
     pub(crate) check: bool,
     pub(crate) help: bool,
@@ -49,6 +51,7 @@ impl Arguments {
                 Long("simulator-port") => read.simulator_port = Some(port(&mut parser)?),
                 Long("database-port") => read.database_port = Some(port(&mut parser)?),
                 Long("allow-origin") => read.allow_origins.push(parser.value()?.string()?),
+                Long("set") => read.set.push(setting(&parser.value()?.string()?)?),
                 Long("cargo-lambda") => read.cargo_lambda = Some(parser.value()?.into()),
                 Long("check") => read.check = true,
                 Long("help") | Short('h') => read.help = true,
@@ -60,6 +63,12 @@ impl Arguments {
         }
         Ok(read)
     }
+}
+
+/// A name and a value.
+fn setting(text: &str) -> Result<(String, String)> {
+    let pair = text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    pair.ok_or_else(|| Failure::new(format!("--set takes NAME=VALUE, not {text}")))
 }
 
 #[cfg(test)]
@@ -77,12 +86,13 @@ mod tests {
             port: Some(9100),
             simulator_port: Some(9101),
             allow_origins: vec!["http://localhost:9300".to_owned(), "http://localhost:9400".to_owned()],
+            set: vec![("SITE_NAME".to_owned(), "a=b".to_owned())],
             cargo_lambda: Some("bin/cargo-lambda".into()),
             check: true,
             ..Arguments::default()
         };
         let line = "--port 9100 --simulator-port=9101 --check --allow-origin http://localhost:9300 \
-                    --allow-origin=http://localhost:9400 --cargo-lambda bin/cargo-lambda";
+                    --allow-origin=http://localhost:9400 --set SITE_NAME=a=b --cargo-lambda bin/cargo-lambda";
         assert_eq!(read(&line.split_whitespace().collect::<Vec<_>>()).unwrap(), expected);
     }
 
@@ -93,6 +103,7 @@ mod tests {
             (&["--port"], "--port"),
             (&["--port", "0"], "0"),
             (&["--port=many"], "many"),
+            (&["--set", "SITE_NAME"], "NAME=VALUE"),
             (&["extra"], "extra"),
         ] {
             let failure = read(line).unwrap_err().to_string();

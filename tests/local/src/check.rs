@@ -26,12 +26,14 @@ pub async fn check(cargo_lambda: &Path, port: u16) -> Result<()> {
     }
     let count = events.len();
     match (count, wrong) {
-        (0, _) => Err(Failure::new("there is no file in events/")),
+        (0, _) => Err(Failure::new("events/ 里没有文件。\nthere is no file in events/")),
         (_, 0) => {
-            println!("{count} events, all answered as their names promise");
+            println!("{count} 个请求，响应都符合预期 · {count} events, all answered as their names promise");
             Ok(())
         }
-        _ => Err(Failure::new(format!("{wrong} of {count} events were answered wrongly"))),
+        _ => Err(Failure::new(format!(
+            "{count} 个请求中有 {wrong} 个的响应不符合预期。\n{wrong} of {count} events were answered wrongly"
+        ))),
     }
 }
 

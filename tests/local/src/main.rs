@@ -94,6 +94,11 @@ async fn run(arguments: &Arguments) -> Result<()> {
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join(",");
+    for (name, value) in &arguments.set {
+        let known = surroundings.variables.get_mut(name);
+        let unknown = || format!("没有函数使用变量 {name}。\nno function reads {name}");
+        value.clone_into(known.ok_or_else(|| Failure::new(unknown()))?);
+    }
     let env_file = directory.join("env");
     fs::write(&env_file, environment::env_file(&surroundings.variables)?)?;
 
@@ -120,7 +125,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let result = tokio::select! {
         result = work => result,
         () = stop.asked() => {
-            println!("\n正在停止 / Stopping");
+            println!("\n正在停止…… · Stopping…");
             Ok(())
         }
     };
@@ -134,11 +139,11 @@ async fn run(arguments: &Arguments) -> Result<()> {
 /// Compiles the functions, and starts each once: what is wrong with the configuration is said here,
 /// one time, instead of at every attempt of `cargo lambda watch`.
 async fn build(template: &Template, variables: &BTreeMap<String, String>) -> Result<()> {
-    println!("正在编译函数 / Building the functions");
+    println!("正在编译（首次需要几分钟）…… · Building (minutes, the first time)…");
     let mut compiler = Command::from(build_functions()?);
     let status = compiler.kill_on_drop(true).status().await?;
     if !status.success() {
-        return Err(Failure::new(format!("cargo build failed: {status}")));
+        return Err(Failure::new(format!("编译失败，原因见上面的输出。\ncargo build failed: {status}")));
     }
     let binaries = Binaries::build().await?;
     let mut specifications = BTreeMap::new();
@@ -165,21 +170,24 @@ fn announce(login_url: &str, surroundings: &Surroundings) {
     let simulator_url = &surroundings.simulator_url;
     println!(
         "
-  登录服务已就绪。The login is ready.
+  已就绪 · Ready
 
-    在浏览器中打开    {login_url}/
-    Open this page; a desktop browser gets WeChat's QR code, and a phone to scan it with
+    打开登录页        {login_url}/
+    电脑浏览器会显示二维码，点旁边的“虚拟手机”链接即可扫码
+    A desktop browser shows a QR code and a link to a virtual phone that scans it
 
-    像在微信里一样    {login_url}/authorize?app=official_account
-    As inside WeChat, in any browser; add &scope=snsapi_userinfo for name and picture
+    模拟微信内打开    {login_url}/authorize?app=official_account
+    任何浏览器都可以；加上 &scope=snsapi_userinfo 可取得昵称和头像
+    As if inside WeChat, in any browser; add &scope=snsapi_userinfo for name and photo
 
-    模拟的微信        {simulator_url}/_simulator/
-    WeChat, simulated: its people, its faults, every request it received
+    微信模拟器        {simulator_url}/_simulator/
+    测试人物、故障开关、收到的请求
+    The simulated WeChat: people, faults, requests
 
-    数据保存在        {}
-    Where the data is kept; delete the file to start afresh
+    数据文件          {}
+    删除后重新开始 · Delete it to start over
 
-    按 Ctrl-C 停止全部程序。Ctrl-C stops everything.
+    按 Ctrl+C 全部停止 · Ctrl+C stops everything
 ",
         data.strip_prefix(directory).unwrap_or(data).display()
     );
@@ -190,7 +198,10 @@ fn cargo_lambda(given: Option<&Path>) -> Result<PathBuf> {
     match given {
         Some(path) => path.canonicalize().map_err(|error| Failure::from(error).during(path.display())),
         None => search("cargo-lambda").ok_or_else(|| {
-            Failure::new("cargo-lambda is not on PATH; `make run` installs it, or use --cargo-lambda")
+            Failure::new(
+                "找不到 cargo-lambda；`make run` 会自动安装，或者用 --cargo-lambda 指定它的位置。\n\
+                 cargo-lambda is not on PATH; `make run` installs it, or use --cargo-lambda",
+            )
         }),
     }
 }

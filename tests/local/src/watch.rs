@@ -69,7 +69,7 @@ impl Watch {
         };
         tokio::select! {
             ready = timeout(LONGEST_START, ready) => {
-                ready.map_err(|_| Failure::new(format!("{url} does not answer 200 but: {last}")))
+                ready.map_err(|_| Failure::new(format!("登录服务没有就绪，最后的响应见下。\n{url} does not answer 200 but: {last}")))
             }
             status = self.child.wait() => Err(ended(status?)),
         }
@@ -99,5 +99,7 @@ impl Watch {
 }
 
 fn ended(status: ExitStatus) -> Failure {
-    Failure::new(format!("cargo lambda watch ended by itself: {status}"))
+    Failure::new(format!(
+        "cargo lambda watch 意外退出，原因见上面的输出。\ncargo lambda watch ended by itself: {status}"
+    ))
 }
