@@ -57,7 +57,7 @@ pub struct Config {
 
 settings::declare! {
     CONNECT_REDIRECT, "true or false", "`false`", ["`true`", "`true`"], ["Whether `connect_redirect=1` asks WeChat not to call back twice", "是否用 `connect_redirect=1` 请微信不要回调两次"];
-    WECHAT_OPEN_URL, settings::SERVICE_ORIGIN, "`http://127.0.0.1:9001`", ["`https://open.weixin.qq.com`", "`https://open.weixin.qq.com`"], ["WeChat's pages. `http` for loopback addresses only, as for WeChat's API", "微信的页面。`http` 只限本机回环地址，微信的接口也一样"];
+    WECHAT_OPEN_URL, settings::SERVICE_ORIGIN, "`http://127.0.0.1:9001`", ["`https://open.weixin.qq.com`", "`https://open.weixin.qq.com`"], ["WeChat's pages. `http` for loopback addresses only, as for WeChat's API", "微信的页面。`http` 只限本机（回环 IP），微信的接口也一样"];
 }
 
 /// Why no login begins.

@@ -112,7 +112,7 @@ web::outcomes! {
     COOKIE_MISSING = Info "cookie_missing" ["no browser cookie, or two; fresh login", "if frequent: a browser that keeps no cookies, or a link opened in another one"] ["没有 `browser` Cookie，或有两个；自动重新登录", "如果频繁：浏览器不保存 Cookie，或链接在另一个浏览器中打开"];
     LOGIN_UNKNOWN = Info "login_unknown" ["no such login; fresh login"] ["没有这次登录；自动重新登录"];
     LOGIN_EXPIRED = Info "login_expired" ["the login is over: 10 minutes after it began, 30 with a QR code; fresh login"] ["登录已过期（10 分钟，扫码登录 30 分钟）；自动重新登录"];
-    FOREIGN_BROWSER = Info "foreign_browser" ["the login is another browser's: not exchanged, and the code marked as spent; fresh login", "if frequent: people share the address of a callback, or an attack"] ["登录属于另一个浏览器：不换取，并作废这个 code；自动重新登录", "如果频繁：有人分享了回调地址，或遭到攻击"];
+    FOREIGN_BROWSER = Info "foreign_browser" ["the login is another browser's: not exchanged, and the code marked as spent; fresh login", "if frequent: people share the address of a callback, or an attack"] ["登录属于另一个浏览器：不换取，并作废这个 code；自动重新登录", "如果频繁：有人分享了回调网址，或遭到攻击"];
     CODE_USED_ELSEWHERE = Info "code_used_elsewhere" ["the code was spent here before, as WeChat repeats it to quick logins: never exchanged; the login begins again after a short wait", "if frequent: pages that begin a login at once after a logout"] ["这个 code 在这里用过（微信会给短时间内的登录重复发放同一个 code）：不再换取，稍等几秒后自动重新登录", "如果频繁：有网页在退出后立即发起登录"];
     ANOTHER_CODE = Info "another_code" ["another code for a login that is finished: a second person scanned the page, or WeChat sent two codes. The code is spent, not exchanged, and nobody is given the first person's session", "if frequent: QR pages that stay open where many people pass"] ["已完成的登录又收到另一个 code：另一个人扫了同一个页面，或微信发了两个 code。作废这个 code，不换取；不会得到前一个人的会话", "如果频繁：二维码页面长时间开在人多的地方"];
     SESSION_GONE = Info "session_gone" ["the callback of a login that a logout or an erasure came in between, or of the first of several tabs; fresh login"] ["回调到达之前退出了登录或删除了资料，或同时打开了几个标签页；自动重新登录"];
@@ -125,11 +125,11 @@ web::outcomes! {
     WECHAT_UNREACHABLE = Info "wechat_unreachable" ["no connection to WeChat, not even at the backup host", "with `FixedAddress`: is the NAT gateway well?"] ["连接不上微信，备用域名也不行", "使用 `FixedAddress` 时：检查 NAT 网关"];
     USER_REFUSED = Info "user_refused" ["WeChat restricts this person"] ["微信限制了这个用户"];
     CREDENTIALS_ROTATED = Info "credentials_rotated" ["the secret had just been changed; the fresh login uses the new one"] ["AppSecret 刚被更换；重新登录会使用新的"];
-    MISCONFIGURED = Error "misconfigured" ["WeChat refuses the app, its secret, its permission or a platform's token; or no request can be made of the configured address", "`errcode`, and [the list](errcodes.md)"] ["微信拒绝了应用、AppSecret、接口权限或第三方平台的令牌；或所设的地址无法请求", "查看 `errcode` 和[错误码](errcodes.md)"];
+    MISCONFIGURED = Error "misconfigured" ["WeChat refuses the app, its secret, its permission or a platform's token; or no request can be made of the configured address", "`errcode`, and [the list](errcodes.md)"] ["微信拒绝了应用、AppSecret、接口权限或 component_access_token；或所设的网址无法请求", "查看 `errcode` 和[错误码](errcodes.md)"];
     SECRETS_WRONG = Error "secrets_wrong" ["there is no secret for this appid, or the secret is not the JSON it should be", "put the secrets in, as [deploying](../guide/deploy.md) says"] ["没有这个 AppID 的 AppSecret，或 Secrets Manager 密钥的内容不是应有的 JSON", "按[部署](../guide/deploy.md)写入 AppSecret"];
     SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["Secrets Manager did not answer, or refused", "`cause` has its error code: for `AccessDeniedException` the role of the function"] ["Secrets Manager 无响应或拒绝了请求", "`cause` 中有错误码：`AccessDeniedException` 请检查函数的角色"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
-    FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料属于另一个人；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
+    FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料属于另一个用户；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
     DEADLINE = Error "deadline" ["no answer in time: DynamoDB, Secrets Manager or WeChat hangs", "`wechat_ms`, and `cause` of the lines around"] ["没有及时响应：DynamoDB、Secrets Manager 或微信无响应", "查看 `wechat_ms` 和前后各行的 `cause`"];
     UNSEALABLE = Error "unsealable" ["the session could not be sealed: a defect", "report it"] ["会话无法加密：程序错误", "请反馈"];
 }

@@ -35,7 +35,7 @@ pub struct Config {
 }
 
 settings::declare! {
-    SITE_VERIFICATION, "file=content pairs separated by commas, such as MP_verify_0123456789abcdef.txt=0123456789abcdef", "`MP_verify_0a1B2c3D.txt=0a1B2c3D`", ["none", "无"], ["Files of WeChat's console, `name=content`, separated by commas", "微信公众平台要求的校验文件，`文件名=内容`，逗号分隔"];
+    SITE_VERIFICATION, "file=content pairs separated by commas, such as MP_verify_0123456789abcdef.txt=0123456789abcdef", "`MP_verify_0a1B2c3D.txt=0a1B2c3D`", ["none", "无"], ["Files that WeChat's Official Accounts Platform asks for, `name=content`, separated by commas", "微信公众平台要求的校验文件，`文件名=内容`，逗号分隔"];
 }
 
 /// A file that proves to WeChat's console whose domain this is.
@@ -46,10 +46,10 @@ struct VerificationFile {
 }
 
 web::outcomes! {
-    HOME = Info "home" ["the front page was shown"] ["显示了首页"];
+    HOME = Info "home" ["the home page was shown"] ["显示了首页"];
     ERROR_PAGE = Info "error_page" ["the page of a reason was shown"] ["显示了说明原因的页面"];
-    VERIFIED = Info "site_verification" ["a file of WeChat's console was given"] ["返回了微信的校验文件"];
-    NOT_FOUND = Info "not_found" ["there is no such page or file", "for a file of WeChat's: `SiteVerification`"] ["没有这个页面或文件", "如果是微信的校验文件：设置 `SiteVerification`"];
+    VERIFIED = Info "site_verification" ["a file for WeChat was given"] ["返回了微信的校验文件"];
+    NOT_FOUND = Info "not_found" ["there is no such page or file", "for a file of WeChat's: set `SiteVerification`"] ["没有这个页面或文件", "如果是微信的校验文件：设置 `SiteVerification`"];
 }
 
 impl Function for Site {

@@ -98,7 +98,7 @@ pub const KNOWN: &[Known] = {
         known(61007, Configuration, "The interface was not granted to the third-party platform; authorise it again", "该接口没有授权给第三方平台；请重新授权"),
         known(61009, FreshLogin, "The code is not valid; a fresh login follows", "code 无效；会自动重新登录"),
         known(61010, FreshLogin, "The code has expired; a fresh login follows", "code 已过期；会自动重新登录"),
-        known(61011, Configuration, "Unknown third-party platform; check its appid", "第三方平台不存在；请检查它的 appid"),
+        known(61011, Configuration, "Unknown third-party platform; check its appid", "第三方平台不存在；请检查 AppID"),
         known(61014, Configuration, "A third-party platform's token is wanted; check the secret it is read from", "缺少或不是 component_access_token；请检查保存它的 Secrets Manager 密钥"),
         known(61023, Configuration, "The refresh token that the third-party platform keeps for the account is no longer valid; authorise it again", "第三方平台保存的 refresh_token 已失效；请重新授权"),
         known(89503, Configuration, "An administrator must confirm this IP in WeChat; or allow-list it", "此 IP 需管理员在微信里确认；确认后重试，或加入 API IP 白名单"),
