@@ -57,7 +57,8 @@ pub fn is_stored(stack: &Stack, token: &str) -> Result<bool> {
 /// The link of the button on a page.
 pub fn button(page: &Answer) -> Option<String> {
     let text = page.text();
-    let (_, rest) = text.split_once(r#"class="button" href=""#)?;
+    let (_, rest) = text.split_once(r#"<a class="button"#)?;
+    let (_, rest) = rest.split_once("href=\"")?;
     let (href, _) = rest.split_once('"')?;
     Some(href.replace("&#38;", "&").replace("&amp;", "&"))
 }

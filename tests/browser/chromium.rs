@@ -44,8 +44,14 @@ const ARGUMENTS: [&str; 12] = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ];
 
-/// The two widths at which pages are looked at: what it is called, width and height.
-const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desktop", 1280, 800)];
+/// The two widths at which pages are looked at: what it is called, width and height. No phone is narrower.
+const SIZES: [(&str, u32, u32); 2] = [("phone", 360, 780), ("desktop", 1280, 800)];
+
+/// Browsers of a phone, as they call themselves.
+const PHONE_USER_AGENT: &str = "Mozilla/5.0 (Linux; Android 14; V2309A) AppleWebKit/537.36 (KHTML, like Gecko) \
+     Chrome/142.0.0.0 Mobile Safari/537.36";
+const WECOM_USER_AGENT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, \
+     like Gecko) Mobile/15E148 wxwork/4.1.30 MicroMessenger/7.0.1";
 
 /// How long anything may take that a page waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -76,6 +82,11 @@ impl Reader {
     pub const AT_A_COMPUTER: Self = Self { user_agent: None, languages: "zh-CN,zh" };
     /// Somebody who opened the page in WeChat, on a phone.
     pub const IN_WECHAT: Self = Self { user_agent: Some(WECHAT_USER_AGENT), ..Self::AT_A_COMPUTER };
+
+    /// Somebody on a phone, in a browser of its own.
+    pub const ON_A_PHONE: Self = Self { user_agent: Some(PHONE_USER_AGENT), ..Self::AT_A_COMPUTER };
+    /// Somebody in 企业微信, on a phone.
+    pub const IN_WECOM: Self = Self { user_agent: Some(WECOM_USER_AGENT), ..Self::AT_A_COMPUTER };
 
     /// The same, reading other languages.
     pub const fn reading(self, languages: &'static str) -> Self {

@@ -4,6 +4,7 @@ use form_urlencoded::Serializer;
 use harness::{Result, stack::WEBSITE_APP};
 use serde_json::Value;
 use simulator::Action;
+use web::{language::Language, reason::Reason};
 
 use crate::{
     chromium::{Chromium, Reader},
@@ -19,7 +20,7 @@ const PAGE: &str = r#"<!doctype html>
 /// Puts an address into a frame of the page, and looks into it.
 async fn frame(chromium: &Chromium, address: &str) -> Result<()> {
     let script = r#"
-        const frame = Object.assign(document.createElement("iframe"), { src: arguments[0], width: 360, height: 480 });
+        const frame = Object.assign(document.createElement("iframe"), { src: arguments[0], width: 320, height: 480 });
         document.body.append(frame);
     "#;
     chromium.run(script, vec![Value::from(address)]).await?;
@@ -47,18 +48,19 @@ async fn says_in_the_frame_why_a_callback_there_is_refused() -> Result<()> {
         .finish();
     frame(&chromium, &format!("{}/connect/qrconnect?{query}", stack.simulator_url())).await?;
     chromium.arrive("微信登录").await?;
+    let words = Reason::NotAPage.words(Language::Chinese);
     let simulator = stack.simulator();
     simulator
         .attempt(&Action::Scan { uuid: None, person: Some("zhou".to_owned()) })
         .map_err(harness::Failure::new)?;
     simulator.attempt(&Action::Confirm { uuid: None }).map_err(harness::Failure::new)?;
 
-    chromium.arrive("请直接打开登录页面").await?;
+    chromium.arrive(words.title).await?;
     chromium.enter_default_frame().await?;
     chromium.look("frame-refused").await?;
     chromium.enter_frame(0).await?;
     // The button leaves the frame: the login begins as a page of its own.
-    chromium.press("微信登录").await?;
+    chromium.press(words.button.unwrap_or_default()).await?;
     chromium.enter_default_frame().await?;
     chromium.element("#states").await?;
     chromium.leave(&["status of 403"]).await

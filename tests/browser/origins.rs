@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chromium::{Chromium, Reader},
+    login::LABELS,
     team_page::TeamPage,
 };
 
@@ -105,7 +106,7 @@ async fn no_other_page_logs_anybody_out() -> Result<()> {
         chromium.run(submit, vec![format!("{}/logout", stack.public_url()).into()]).await?;
         chromium.until_at(&format!("{}/logout", stack.public_url())).await?;
         chromium.open(&format!("{}/userinfo", stack.public_url())).await?;
-        chromium.arrive("微信用户").await?;
+        chromium.arrive(LABELS.nameless).await?;
     }
     chromium.leave(&["status of 403"]).await
 }

@@ -2,17 +2,18 @@
 
 use harness::{Options, Result, Stack, stack::WEBSITE_APP};
 use thirtyfour::WindowHandle;
+use web::{language::Language, words::Labels};
 
 use crate::{
     chromium::{Chromium, Reader},
-    login::{LOGGED_OUT, NO_AVATAR, stack},
+    login::{LABELS, NO_AVATAR, stack},
 };
 
 /// A login begun at a computer, from the front page: on WeChat's page with the QR code.
 async fn at_the_code(stack: &Stack) -> Result<Option<Chromium>> {
     let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(None) };
     chromium.open(stack.public_url()).await?;
-    chromium.press("用微信登录").await?;
+    chromium.press(LABELS.log_in).await?;
     assert_eq!(chromium.text("#states").await?, "使用微信扫一扫登录\n“青禾书店网站”");
     Ok(Some(chromium))
 }
@@ -46,8 +47,8 @@ async fn logs_in_by_qr_code() -> Result<()> {
     chromium.switch_to_window(computer).await?;
 
     chromium.until_at(&format!("{}/", stack.public_url())).await?;
-    chromium.press("查看我的资料").await?;
-    assert_eq!(chromium.text("dd").await?, stack.simulator().openid("zhou", WEBSITE_APP));
+    chromium.press(LABELS.view_profile).await?;
+    assert_eq!(chromium.text("dd.id").await?, stack.simulator().openid("zhou", WEBSITE_APP));
     chromium.look("profile-qr").await?;
     chromium.leave(&[NO_AVATAR]).await
 }
@@ -66,7 +67,7 @@ async fn says_where_the_code_is_that_the_phone_cancelled() -> Result<()> {
     chromium.look("wechat-qr-cancelled").await?;
 
     chromium.open(stack.public_url()).await?;
-    assert_eq!(chromium.text("main > p").await?, LOGGED_OUT);
+    assert_eq!(chromium.text("main > p").await?, LABELS.not_logged_in);
     assert_eq!(chromium.cookie_names().await?, ["browser"]);
     chromium.leave(&[]).await
 }
@@ -75,18 +76,41 @@ async fn says_where_the_code_is_that_the_phone_cancelled() -> Result<()> {
 async fn shows_the_link_itself_as_a_code_where_there_is_no_website_app() -> Result<()> {
     let stack = Stack::start(Options::default().on_this_machine().without("WEBSITE_APP_ID")).await?;
     let link = format!("{}/authorize", stack.public_url());
-    for (languages, heading, picture) in [
-        ("zh-CN,zh", "请在微信客户端打开", "open-in-wechat-zh"),
-        ("en-US,en", "Please open this in WeChat", "open-in-wechat-en"),
+    for (languages, labels, picture) in [
+        ("zh-CN,zh", LABELS, "open-in-wechat-zh"),
+        ("en-US,en", Labels::of(Language::English), "open-in-wechat-en"),
     ] {
         let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
             return Ok(());
         };
         chromium.open(&link).await?;
-        chromium.arrive(heading).await?;
+        chromium.arrive(labels.log_in_on_phone).await?;
         let code = chromium.element(".code svg").await?.rect().await?;
         assert!(code.width >= 200.0 && (code.width - code.height).abs() < 1.0, "{code:?}");
-        assert_eq!(chromium.text("main a").await?, link);
+        assert_eq!(chromium.text(".link").await?, link);
+        chromium.look(picture).await?;
+        chromium.leave(&[]).await?;
+    }
+    Ok(())
+}
+
+/// On a phone there is no code, but a link that one tap selects as a whole; it leads nowhere from here.
+#[tokio::test]
+async fn lets_a_phone_copy_the_link_to_wechat() -> Result<()> {
+    let stack = Stack::start(Options::default().on_this_machine().without("WEBSITE_APP_ID")).await?;
+    let link = format!("{}/authorize", stack.public_url());
+    for (reader, labels, picture) in [
+        (Reader::ON_A_PHONE, LABELS, "open-in-wechat-phone-zh"),
+        (Reader::ON_A_PHONE.reading("en-US,en"), Labels::of(Language::English), "open-in-wechat-phone-en"),
+        (Reader::IN_WECOM, LABELS, "open-in-wechat-wecom-zh"),
+        (Reader::IN_WECOM.reading("en-US,en"), Labels::of(Language::English), "open-in-wechat-wecom-en"),
+    ] {
+        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+        chromium.open(&link).await?;
+        chromium.arrive(labels.open_in_wechat).await?;
+        assert_eq!(chromium.run("return document.links.length", Vec::new()).await?, 0);
+        chromium.element(".link").await?.click().await?;
+        assert_eq!(chromium.run("return getSelection().toString()", Vec::new()).await?, link.as_str());
         chromium.look(picture).await?;
         chromium.leave(&[]).await?;
     }

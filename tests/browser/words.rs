@@ -1,13 +1,14 @@
 //! Pages speak the visitor's language.
 
-use harness::Result;
+use harness::{Options, Result, Stack};
 use web::language::Language;
 use web::reason::Reason;
+use web::request::CorrelationId;
 use web::words::Labels;
 
 use crate::{
     chromium::{Chromium, Reader},
-    login::stack,
+    login::{LABELS, stack},
 };
 
 const ID: &str = "6a5145a9-0000-4000-8000-00000000002a";
@@ -28,9 +29,10 @@ async fn read(languages: &'static str, language: Language) -> Result<()> {
         assert_eq!(chromium.element("html").await?.attr("lang").await?.as_deref(), Some(tag));
         let text = chromium.text("main").await?;
         let paragraphs: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
-        let reference = Labels::of(language).reference;
-        let reference = format!("{reference}{ID}");
-        assert_eq!(paragraphs, [words.title, words.happened, words.next, words.button, &reference], "{name}");
+        let reference = CorrelationId::parse(ID).and_then(|id| reason.reference(language, &id));
+        let more = words.button.into_iter().chain(reference.as_deref());
+        let expected: Vec<_> = [words.title, words.happened, words.next].into_iter().chain(more).collect();
+        assert_eq!(paragraphs, expected, "{name}");
         chromium.look(&format!("error-{name}-{tag}")).await?;
     }
     // The pages that say the same where it happens.
@@ -38,8 +40,8 @@ async fn read(languages: &'static str, language: Language) -> Result<()> {
         chromium.open(&format!("{}{path}", stack.public_url())).await?;
         chromium.arrive(reason.words(language).title).await?;
     }
-    chromium.press(Reason::NotFound.words(language).button).await?;
-    chromium.arrive(Labels::of(language).home).await?;
+    chromium.press(Labels::of(language).go_home).await?;
+    chromium.arrive(Labels::of(language).log_in).await?;
     chromium.look(&format!("home-{tag}")).await?;
     chromium
         .leave(&["status of 400", "status of 401", "status of 403", "status of 404", "status of 50"])
@@ -54,4 +56,39 @@ async fn says_why_there_is_no_login_in_chinese() -> Result<()> {
 #[tokio::test]
 async fn says_why_there_is_no_login_in_english() -> Result<()> {
     read("en-US,en", Language::English).await
+}
+
+/// The longest texts that a site can have itself shown by.
+#[tokio::test]
+async fn names_the_site_and_leads_to_its_privacy_policy() -> Result<()> {
+    let (name, purpose) = ("青禾书店与四季花园".repeat(4), "昵称和头像只显示在你的书评旁边。".repeat(5));
+    let options = Options::default()
+        .on_this_machine()
+        .with("SITE_NAME", &name)
+        .with("PRIVACY_URL", "https://www.example.com/privacy")
+        .with("CONSENT_PURPOSE", &purpose);
+    let stack = Stack::start(options).await?;
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    for (path, picture) in [
+        ("/", "site-home"),
+        ("/error?reason=misconfigured&id=x", "site-error"),
+        ("/no-such-page", "site-not-found"),
+    ] {
+        chromium.open(&format!("{}{path}", stack.public_url())).await?;
+        assert_eq!(chromium.text(".site").await?, name);
+        assert!(chromium.title().await?.ends_with(&name));
+        let privacy = chromium.element("footer a").await?;
+        assert_eq!(privacy.text().await?, LABELS.privacy);
+        assert_eq!(privacy.attr("href").await?.as_deref(), Some("https://www.example.com/privacy"));
+        chromium.look(picture).await?;
+    }
+    chromium.open(stack.public_url()).await?;
+    assert_eq!(chromium.text(".soft").await?, purpose);
+    chromium.press(LABELS.log_in).await?;
+    chromium.arrive(LABELS.log_in).await?;
+    chromium.press(LABELS.view_profile).await?;
+    chromium.arrive(LABELS.nameless).await?;
+    assert_eq!(chromium.text(".site").await?, name);
+    chromium.look("site-profile").await?;
+    chromium.leave(&["status of 503", "status of 404"]).await
 }

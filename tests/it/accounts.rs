@@ -138,7 +138,7 @@ async fn an_account_without_a_website_app_shows_its_own_link() {
     let stack = stack().await;
     let page = desktop(&stack).open(&format!("{AUTHORIZE}?app=kiosk&scope=auto")).await.unwrap();
     assert_eq!(page.status, 200);
-    let link = "https://login.example.com/authorize?scope=auto&#38;app=kiosk\"";
+    let link = ">https://login.example.com/authorize?scope=auto&#38;app=kiosk</p>";
     assert!(page.text().contains(link) && page.text().contains("<svg"), "{}", page.text());
     assert_eq!(desktop(&stack).open(&format!("{AUTHORIZE}?app=kiosk:website")).await.unwrap().status, 400);
     assert!(stack.logins().unwrap().is_empty());

@@ -12,9 +12,9 @@ use harness::{
 };
 use login::Digest;
 use serde_json::{Value, json};
-use web::reason::Reason;
+use web::{language::Language, reason::Reason};
 
-use crate::support::{assert_secured, is_browser_secret, stack, title, visited, without_tables};
+use crate::support::{assert_secured, is_browser_secret, read, stack, title, visited, without_tables};
 
 /// `/authorize` on WeChat's page host, in the documented order.
 const LOCATION: &str = "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx0000000000000aaa\
@@ -386,12 +386,12 @@ async fn pages_are_in_the_visitors_language() {
         ("", "zh-CN", title(Reason::ReturnToRefused)),
         ("fr-FR,fr;q=0.9", "zh-CN", title(Reason::ReturnToRefused)),
         ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN", title(Reason::ReturnToRefused)),
-        ("en", "en", "This return address is not allowed"),
-        ("en-GB,en;q=0.9,zh;q=0.8", "en", "This return address is not allowed"),
+        ("en", "en", Reason::ReturnToRefused.words(Language::English).title),
+        ("en-GB,en;q=0.9,zh;q=0.8", "en", Reason::ReturnToRefused.words(Language::English).title),
     ] {
         let visitor = stack.visitor("lin").reading(accepted);
         let answer = visitor.open(&authorize_to("//evil.example")).await.unwrap();
-        let page = answer.text();
+        let page = read(&answer.text());
         assert!(page.contains(&format!("<html lang=\"{tag}\">")), "{accepted}: {page}");
         assert!(page.contains(&format!("<h1>{title}</h1>")), "{accepted}: {page}");
         // A way to go on, and a name for the request.

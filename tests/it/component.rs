@@ -15,9 +15,10 @@ use harness::{
 };
 use serde_json::Value;
 use simulator::{Action, Entry, Snapshot};
+use web::reason::Reason;
 
 use crate::desktop::desktop;
-use crate::support::{alarm, allow};
+use crate::support::{alarm, allow, title};
 
 const COMPONENT: &str = "wx0000000000000ddd";
 const TOKEN: &str = "90_component0000000000000000000000000000";
@@ -151,7 +152,7 @@ async fn a_snapshot_visitor_gets_no_session_here_either() {
     stack.simulator().knobs(|knobs| knobs.snapshot = Snapshot::On);
     let visitor = stack.visitor("lin");
     let hops = visitor.browser.follow(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await.unwrap();
-    assert!(hops.last().unwrap().text().contains("使用完整服务"));
+    assert!(hops.last().unwrap().text().contains(title(Reason::Snapshot)));
     assert!(stack.sessions().unwrap().is_empty());
 }
 

@@ -16,9 +16,9 @@ use harness::{
     stack::raw,
 };
 use serde_json::Value;
-use web::reason::Reason;
+use web::{language::Language, reason::Reason, words::Labels};
 
-use crate::support::{assert_secured, text, title};
+use crate::support::{LABELS, assert_secured, read, text, title};
 
 use Answer::{Empty, Fresh, Json, Page, QrCode, Redirect, Text, Wechat};
 
@@ -155,15 +155,15 @@ const ROWS: [(&str, Answer); 135] = [
     ("site-error-not-a-page-iframe", Page(200, title(Reason::NotAPage))),
     ("site-error-raw-angle-brackets", Page(400, title(Reason::InvalidRequest))),
     ("site-error-snapshot", Page(200, title(Reason::Snapshot))),
-    ("site-error-snapshot-english", Page(200, "Please use the full service")),
+    ("site-error-snapshot-english", Page(200, Reason::Snapshot.words(Language::English).title)),
     ("site-error-two-reasons", Page(400, title(Reason::InvalidRequest))),
     ("site-error-unexpected", Page(200, title(Reason::Unexpected))),
     ("site-error-wechat-unavailable", Page(200, title(Reason::WechatUnavailable))),
-    ("site-home", Page(200, "你还没有登录。")),
-    ("site-home-denied", Page(200, "你没有同意授权，所以没有登录。")),
-    ("site-home-english", Page(200, "You are not logged in.")),
-    ("site-home-unknown-error", Page(200, "你还没有登录。")),
-    ("site-home-with-session", Page(200, "查看我的资料")),
+    ("site-home", Page(200, LABELS.not_logged_in)),
+    ("site-home-denied", Page(200, LABELS.declined)),
+    ("site-home-english", Page(200, Labels::of(Language::English).not_logged_in)),
+    ("site-home-unknown-error", Page(200, LABELS.not_logged_in)),
+    ("site-home-with-session", Page(200, LABELS.view_profile)),
     ("site-unknown-file", Page(404, title(Reason::NotFound))),
     ("site-verification-file", Text("0123456789abcdef")),
     ("site-verification-file-in-other-case", Page(404, title(Reason::NotFound))),
@@ -179,7 +179,7 @@ const ROWS: [(&str, Answer); 135] = [
     ("userinfo-malformed-session", Json(401, "not_logged_in")),
     ("userinfo-no-cookie", Json(401, "not_logged_in")),
     ("userinfo-no-cookie-page", Page(401, title(Reason::NotLoggedIn))),
-    ("userinfo-no-cookie-page-english", Page(401, "You are not logged in")),
+    ("userinfo-no-cookie-page-english", Page(401, Reason::NotLoggedIn.words(Language::English).title)),
     ("userinfo-no-origin", Json(401, "not_logged_in")),
     ("userinfo-null-origin", Json(403, "origin_refused")),
     ("userinfo-preflight", Empty(204)),
@@ -235,7 +235,7 @@ fn assert_answered(name: &str, answer: &Value, expected: &Answer) -> Result<()> 
         Page(expected, fragment) => {
             assert_eq!((status, location), (expected, None), "{told}");
             assert_eq!(kind, Some("text/html; charset=utf-8"), "{told}");
-            assert!(body.contains(fragment), "{told}");
+            assert!(read(body).contains(fragment), "{told}");
             assert!(!body.contains("<script") && !body.contains("javascript:"), "{told}");
         }
         Json(expected, reason) => {
@@ -350,7 +350,7 @@ async fn the_callback_events_that_are_well_formed_log_in_once_their_login_is_sto
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_none_is_answered_all_the_same() {
-    let stack = stack().await.unwrap();
+    let stack = Stack::start(Options::default().with("SITE_NAME", "青禾书店")).await.unwrap();
     for function in &stack.functions().names() {
         for event in [
             Value::Null,
@@ -366,6 +366,8 @@ async fn an_event_that_is_none_is_answered_all_the_same() {
                 answer.map_err(|error| Failure::new(format!("{function} {event}: {error}"))).unwrap();
             assert_eq!(answer["statusCode"], 400, "{function} {event}: {answer}");
             assert_secured(to_response(&answer).unwrap().headers(), function);
+            // Whose page it is, even this one says.
+            assert!(answer["body"].as_str().unwrap().contains("青禾书店"), "{function}: {answer}");
         }
         assert_eq!(stack.functions().cold_starts(function), 1, "{function} died of an event");
     }

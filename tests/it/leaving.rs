@@ -14,8 +14,9 @@ use simulator::Action;
 use web::reason::Reason;
 
 use crate::support::{
-    FOREIGN_ORIGINS, allowances, assert_left, assert_problem, assert_secured, event_without_origin, forged,
-    logged_in, logged_in_with_profile, only_session, stack, stack_that_reads_again, title, without_tables,
+    FOREIGN_ORIGINS, LABELS, allowances, assert_left, assert_problem, assert_secured, event_without_origin,
+    forged, logged_in, logged_in_with_profile, only_session, stack, stack_that_reads_again, title,
+    without_tables,
 };
 
 /// A way to leave.
@@ -230,7 +231,7 @@ async fn a_form_that_logs_out_is_sent_on_to_the_front_page() {
         assert_left(&answer);
         assert_secured(&answer.headers, origin);
         let home = visitor.open("https://login.example.com/").await.unwrap();
-        assert!(home.text().contains(title(Reason::NotLoggedIn)), "{}", home.text());
+        assert!(home.text().contains(LABELS.not_logged_in), "{}", home.text());
     }
     assert!(stack.sessions().unwrap().is_empty());
 }

@@ -6,7 +6,7 @@
 use fast_qr::{ECL, QRBuilder, convert::Builder as _, convert::svg::SvgBuilder};
 use harness::{
     Answer, Options, Stack, Visitor,
-    browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
+    browser::{DESKTOP_USER_AGENT, Visit, WECHAT_USER_AGENT},
     database::attribute,
     places::{AUTHORIZE, CONSENT_PAGE, EXCHANGE, QR_PAGE},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
@@ -14,9 +14,9 @@ use harness::{
 use simulator::Outcome;
 
 use crate::desktop::{arrive, desktop};
-use web::reason::Reason;
+use web::{language::Language, reason::Reason, words::Labels};
 
-use crate::support::{allow, assert_secured, stack, title};
+use crate::support::{LABELS, allow, assert_secured, stack, title};
 
 pub const DESKTOP_WECHAT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like \
     Gecko) Chrome/132.0.0.0 Safari/537.36 NetType/WIFI MicroMessenger/7.0.20.1781(0x6700143B) \
@@ -128,11 +128,10 @@ async fn whoever_pretends_to_be_wechat_meets_wechats_own_refusal() {
     assert!(stack.requests(EXCHANGE).is_empty());
 }
 
-/// The page's link, as the reader sees it and as a browser follows it.
+/// The page's link, which is text: as a link it would lead back to this page.
 fn link_of(page: &str) -> String {
-    let (_, rest) = page.split_once("<a href=\"").unwrap();
-    let (address, rest) = rest.split_once("\">").unwrap();
-    assert!(rest.starts_with(&format!("{address}</a>")), "{page}");
+    let (_, rest) = page.split_once("<p class=\"link\">").unwrap();
+    let (address, _) = rest.split_once("</p>").unwrap();
     address.replace("&#38;", "&").replace("&amp;", "&")
 }
 
@@ -161,11 +160,11 @@ async fn without_a_website_app_the_same_link_is_shown_to_a_phone() {
         let page = answer.text();
         assert_eq!(answer.status, 200, "{page}");
         assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-        assert!(page.contains("<h1>请在微信客户端打开</h1>"), "{page}");
+        assert!(page.contains(&format!("<h1>{}</h1>", LABELS.log_in_on_phone)), "{page}");
         let link = link_of(&page);
         assert_eq!(link, format!("{AUTHORIZE}{expected}"), "{query}");
         assert!(page.contains("<svg") && page.contains(&code_of(&link)), "{page}");
-        assert!(!page.contains("<script"), "{page}");
+        assert!(!page.contains("<script") && !page.contains("<a "), "{page}");
         assert!(stack.logins().unwrap().is_empty() && stack.simulator().ledger().is_empty());
 
         // A phone opens what the page shows, and ends where the desktop's visitor wanted to go.
@@ -188,7 +187,8 @@ async fn without_a_website_app_the_same_link_is_shown_to_a_phone() {
 async fn the_page_is_in_the_visitors_language_and_hostile_targets_stay_text() {
     let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
     let english = desktop(&stack).reading("en-GB,en").open(AUTHORIZE).await.unwrap().text();
-    assert!(english.contains("<h1>Please open this in WeChat</h1>"), "{english}");
+    let title = Labels::of(Language::English).log_in_on_phone;
+    assert!(english.contains(&format!("<h1>{title}</h1>")), "{english}");
     let target = "return_to=https%3A%2F%2Fwww.example.com%2F%3Fq%3D%2522%253E%253Cscript%253E";
     let page = desktop(&stack).open(&format!("{AUTHORIZE}?{target}")).await.unwrap().text();
     assert_eq!(link_of(&page), format!("{AUTHORIZE}?{target}"));
@@ -196,6 +196,28 @@ async fn the_page_is_in_the_visitors_language_and_hostile_targets_stay_text() {
     // A foreign target is refused here as anywhere.
     let foreign = "return_to=https%3A%2F%2Fevil.example%2F";
     assert_eq!(desktop(&stack).open(&format!("{AUTHORIZE}?{foreign}")).await.unwrap().status, 400);
+}
+
+/// A phone cannot scan what it shows itself, and who is in 企业微信 believes to be in WeChat.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_says_what_to_do_on_the_device_it_is_on() {
+    const PHONE: &str = "Mozilla/5.0 (Linux; Android 14) Chrome/142.0.0.0 Mobile Safari/537.36";
+    const WECOM: &str = "Mozilla/5.0 (iPhone) Mobile/15E148 wxwork/4.1.30 MicroMessenger/7.0.1";
+    const WECOM_DESKTOP: &str = "Mozilla/5.0 (Windows NT 10.0) wxwork/4.1.30 MicroMessenger/7.0.1";
+    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
+    for (agent, title, has_code, is_wecom) in [
+        (PHONE, LABELS.open_in_wechat, false, false),
+        (WECOM, LABELS.open_in_wechat, false, true),
+        (WECOM_DESKTOP, LABELS.log_in_on_phone, true, true),
+    ] {
+        let visit = Visit::open(AUTHORIZE).header("user-agent", agent);
+        let page = desktop(&stack).send(visit).await.unwrap().text();
+        assert!(page.contains(&format!("<h1>{title}</h1>")), "{agent}: {page}");
+        assert_eq!(page.contains("<svg"), has_code, "{agent}: {page}");
+        assert_eq!(page.contains(LABELS.copy), !has_code, "{agent}: {page}");
+        assert_eq!(page.contains(LABELS.wecom), is_wecom, "{agent}: {page}");
+        assert_eq!(link_of(&page), AUTHORIZE, "{agent}");
+    }
 }
 
 /// What stands behind the state in the address that this link leads to.
@@ -268,7 +290,7 @@ async fn a_switch_has_its_effect_at_wechat() {
     let hops = visitor.browser.follow(&format!("{consent}&forceSnapShot=true")).await.unwrap();
     let last = hops.last().unwrap();
     assert_eq!((last.status, last.url.path()), (200, "/error"), "{}", last.text());
-    assert!(last.text().contains("使用完整服务") && visitor.session().is_none());
+    assert!(last.text().contains(title(Reason::Snapshot)) && visitor.session().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

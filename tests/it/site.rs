@@ -10,8 +10,10 @@ use harness::{
 use login::Digest;
 use web::language::Language;
 use web::reason::Reason;
+use web::request::CorrelationId;
+use web::words::{Button, Labels};
 
-use crate::support::{assert_secured, logged_in, stack, visited};
+use crate::support::{LABELS, assert_secured, logged_in, read, stack, visited};
 
 const HOME: &str = "https://login.example.com/";
 const ERROR: &str = "https://login.example.com/error";
@@ -51,16 +53,18 @@ fn assert_page(answer: &Answer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_front_page_links_to_the_login() {
     let stack = stack().await.unwrap();
-    for (language, title, tag) in
-        [("zh-CN", "<h1>微信登录</h1>", "zh-CN"), ("en", "<h1>Log in with WeChat</h1>", "en")]
-    {
-        let answer = stack.visitor("lin").reading(language).open(HOME).await.unwrap();
+    for language in [Language::Chinese, Language::English] {
+        let (labels, tag) = (Labels::of(language), language.tag());
+        let title = format!("<h1>{}</h1>", labels.log_in);
+        let answer = stack.visitor("lin").reading(tag).open(HOME).await.unwrap();
         assert_eq!(answer.status, 200);
         assert_page(&answer);
         let page = answer.text();
-        assert!(page.contains(title) && page.contains(&format!("<html lang=\"{tag}\">")), "{page}");
+        assert!(page.contains(&title) && page.contains(&format!("<html lang=\"{tag}\">")), "{page}");
         assert!(page.contains("href=\"/authorize\""), "{page}");
-        assert!(page.contains("href=\"/authorize?scope=snsapi_userinfo\""), "{page}");
+        for part in ["href=\"/authorize?scope=snsapi_userinfo\"", labels.consent_purpose] {
+            assert!(page.contains(part), "{part} is not in {page}");
+        }
         assert!(!page.contains("/logout"), "{page}");
         assert!(answer.set_cookies().is_empty());
     }
@@ -88,7 +92,6 @@ async fn the_front_page_offers_the_way_out_to_who_has_logged_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_front_page_says_that_the_visitor_declined() {
     let stack = stack().await.unwrap();
-    let note = "你没有同意授权，所以没有登录。";
     for (query, is_noted) in [
         ("?error=access_denied", true),
         ("", false),
@@ -98,7 +101,7 @@ async fn the_front_page_says_that_the_visitor_declined() {
     ] {
         let answer = stack.visitor("lin").open(&format!("{HOME}{query}")).await.unwrap();
         assert_eq!(answer.status, 200, "{query}");
-        assert_eq!(answer.text().contains(note), is_noted, "{query}");
+        assert_eq!(answer.text().contains(LABELS.declined), is_noted, "{query}");
         assert_page(&answer);
     }
 }
@@ -114,22 +117,27 @@ async fn every_reason_has_its_page_in_both_languages() {
             // Whoever opens the page is no failure of this service, and sets off no alarm.
             assert_eq!(answer.status, 200, "{url}");
             assert_page(&answer);
-            let (page, words) = (answer.text().replace("&#39;", "'"), reason.words(language));
-            let next = match reason {
-                Reason::NotFound => "href=\"/\"",
-                Reason::NotAPage => "href=\"/authorize\" target=\"_top\"",
-                Reason::AlreadyLoggedIn => "href=\"https://www.example.com/me#\"",
+            let (page, words) = (read(&answer.text()), reason.words(language));
+            let next = match (reason.button(), reason) {
+                (Some(Button::Home), _) => "href=\"/\"",
+                (_, Reason::NotAPage) => "href=\"/authorize\" target=\"_top\"",
+                (_, Reason::AlreadyLoggedIn) => "href=\"https://www.example.com/me#\"",
                 // A page that does not say how often it has waited does not wait for ever.
-                Reason::CodeRepeated => "href=\"/authorize?waits=3\"",
+                (_, Reason::CodeRepeated) => "href=\"/authorize?waits=3\"",
                 _ => "href=\"/authorize\"",
             };
+            let class = if reason.button() == Some(Button::TryAgain) { "button plain" } else { "button" };
+            let button = words.button.map(|button| format!("<a class=\"{class}\" {next}>{button}</a>"));
+            assert_eq!(page.contains("<a "), button.is_some(), "{page}");
+            let reference = reason.reference(language, &CorrelationId::parse(ID).unwrap());
+            assert_eq!(page.contains(ID), reference.is_some(), "{page}");
             for part in [
                 format!("<html lang=\"{accepted}\">"),
                 format!("<h1>{}</h1>", words.title),
                 format!("<p>{}</p>", words.happened),
                 format!("<p>{}</p>", words.next),
-                format!("<a class=\"button\" {next}>{}</a>", words.button),
-                ID.to_owned(),
+                button.unwrap_or_default(),
+                reference.unwrap_or_default(),
             ] {
                 assert!(page.contains(&part), "{part} is not in {page}");
             }

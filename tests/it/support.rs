@@ -9,7 +9,10 @@ use harness::{
 use http::HeaderMap;
 use serde_json::Value;
 use simulator::Consent;
-use web::{language::Language, reason::Reason};
+use web::{language::Language, reason::Reason, words::Labels};
+
+/// What stands on the pages of who does not say which language to use.
+pub const LABELS: Labels = Labels::of(Language::Chinese);
 
 /// The usual stack.
 pub async fn stack() -> Result<Stack> {
@@ -192,4 +195,9 @@ pub fn event_without_origin(browser: &Browser, method: &str, path: &str) -> Valu
 /// The heading of the page of a reason, in the language of who names none.
 pub const fn title(reason: Reason) -> &'static str {
     reason.words(Language::Chinese).title
+}
+
+/// What can be read on a page: its text, with apostrophes as they are seen.
+pub fn read(page: &str) -> String {
+    page.replace("&#39;", "'")
 }

@@ -5,7 +5,7 @@
 //! 1. The address is opened as a page of its own: no foreign `<img>` starts a login.
 //! 2. `app` names an account of ours, `return_to` is one of its targets, `scope`, `lang` and the
 //!    switches are words we know; nothing is written for a request that is refused.
-//! 3. A browser that no app of the account serves is asked to open the same link in WeChat.
+//! 3. A browser that no app of the account serves is asked to open the same link in WeChat, or on a computer.
 //! 4. The login is stored, tied to this browser; without a stored login nobody is sent to WeChat.
 //!
 //! This function holds no secret and calls nobody but the table of logins.
@@ -25,14 +25,14 @@ use store::{LOGINS_TABLE, Logins};
 use thiserror::Error;
 use url::Url;
 use web::cookie::Cookies;
-use web::language::Language;
 use web::link::{self, LoginLink};
 use web::outcome::Outcome;
-use web::page;
+use web::page::{self, Elsewhere};
 use web::query::{Query, QueryError};
 use web::reason::Reason;
-use web::request::{CorrelationId, Request, is_page_load, is_wechat};
+use web::request::{Request, browser, is_page_load};
 use web::response::{Response, redirect, with_cookie};
+use web::visit::Visit;
 use wechat::authorize_url::{OfficialAccount, Switches, WebsiteApp};
 use wechat::{Lang, Scope};
 
@@ -84,6 +84,7 @@ struct Verdict {
 web::outcomes! {
     LOGIN_BEGUN = Info "login_begun" ["the login is stored; 302 to WeChat"] ["登录已保存；302 到微信"];
     OPEN_IN_WECHAT = Info "open_in_wechat" ["no app serves this browser: the page with the QR code of the same link", "for logins on desktops, `WebsiteAppId`"] ["没有应用适用于这个浏览器：显示带同一链接二维码的页面", "如需在电脑上登录，请设置 `WebsiteAppId`"];
+    OPEN_ON_COMPUTER = Info "open_on_computer" ["only a website app is there, and a phone cannot scan its own QR code: the page that says so", "for logins on phones, `OfficialAccountAppId`"] ["只有网站应用，而手机无法扫自己屏幕上的二维码：显示说明页面", "如需在手机上登录，请设置 `OfficialAccountAppId`"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开登录页"];
     INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed, unknown or given twice", "`cause` names it: correct the link"] ["参数有误、未知或重复", "`cause` 中有参数名：请改正链接"];
     RETURN_TO_REFUSED = Info "return_to_refused" ["`return_to` leads where it may not", "correct the link, or add the origin to `AllowedOrigins`"] ["`return_to` 指向不允许的地方", "请改正链接，或把它的源加入 `AllowedOrigins`"];
@@ -140,7 +141,7 @@ impl Function for Authorize {
     /// A page that offers what can be kept of the link that was opened.
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
         let link = LoginLink::salvage(Query::of(request), &self.config.deployment.accounts).on("");
-        page::notice(reason, Language::of(request.headers()), &CorrelationId::of(request), &link)
+        page::notice(&Visit::of(request), reason, &link)
     }
 }
 
@@ -157,12 +158,14 @@ impl Authorize {
             return Err(Refusal::NotAPage);
         }
         let parameters = self.read(Query::of(request))?;
-        let app = match parameters.account.choose_app(&parameters.choice, is_wechat(request.headers())) {
+        let choice = parameters.account.choose_app(&parameters.choice, browser(request.headers()));
+        let app = match choice {
             AppChoice::App(app) => app,
             AppChoice::OpenInWechat => {
-                let link = LoginLink { turn: Turn::FIRST, ..parameters.link };
-                let link = link.on(self.config.deployment.public_url.as_str());
-                return Ok(OPEN_IN_WECHAT.of(page::open_in_wechat(Language::of(request.headers()), &link)));
+                return Ok(OPEN_IN_WECHAT.of(self.elsewhere(request, &parameters, Elsewhere::Wechat)));
+            }
+            AppChoice::OpenOnComputer => {
+                return Ok(OPEN_ON_COMPUTER.of(self.elsewhere(request, &parameters, Elsewhere::Computer)));
             }
             AppChoice::Unknown => return Err(Refusal::Value("app")),
         };
@@ -178,6 +181,17 @@ impl Authorize {
         let location = self.wechat_link(&parameters, &app, &state);
         let response = redirect(StatusCode::FOUND, location.as_str());
         Ok(LOGIN_BEGUN.of(with_cookie(response, &self.cookies.set_browser(&browser, now))))
+    }
+
+    /// The page for a browser that no app serves.
+    fn elsewhere(&self, request: &Request, parameters: &Parameters<'_>, elsewhere: Elsewhere) -> Response {
+        let public_url = self.config.deployment.public_url.as_str();
+        let link = LoginLink { turn: Turn::FIRST, ..parameters.link.clone() };
+        let code_link = parameters.account.website.as_ref().map(|_| {
+            let app = Some(parameters.choice.website());
+            LoginLink { request: LoginRequest { app, ..link.request.clone() }, ..link.clone() }.on("")
+        });
+        page::open_elsewhere(request, elsewhere, &link.on(public_url), code_link.as_deref())
     }
 
     /// Guard 2.

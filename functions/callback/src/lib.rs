@@ -48,6 +48,10 @@ use exchange::Claim;
 pub use refusal::OUTCOMES;
 use refusal::{Refusal, RefusedLogin};
 
+/// The longest session: browsers keep no cookie for more than 400 days
+/// ([RFC 6265bis §5.5](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.5)).
+const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
+
 /// How long before the outer layer would answer this function does, which knows more of the login.
 const ANSWER_RESERVE: Duration = Duration::from_millis(200);
 
@@ -79,7 +83,7 @@ pub struct Config {
 
 settings::declare! {
     SILENT_UNIONID, "true or false", "`true`", ["`false`", "`false`"], ["Whether a silent login asks for the [unionid](accounts.md#unionid)", "静默授权时是否也查询 [unionid](accounts.md#unionid)"];
-    SESSION_LIFETIME_SECONDS, "a number of seconds from 60 up", "`86400`", ["`604800`", "`604800`"], ["How long a person stays logged in; at least 60", "登录保持多久，至少 60"];
+    SESSION_LIFETIME_SECONDS, "a number of seconds from 60 to 34560000", "`86400`", ["`604800`", "`604800`"], ["How long a person stays logged in; from 60 to 34560000, the 400 days after which browsers drop any cookie", "登录保持多久，60 到 34560000（400 天，浏览器保存 Cookie 的上限）"];
 }
 
 impl Function for Callback {
@@ -93,9 +97,14 @@ impl Function for Callback {
         let secrets = SecretsSource::of_apps(settings);
         let component_tokens = SecretsSource::of_components(settings);
         let silent_unionid = settings.optional(&SILENT_UNIONID, settings::boolean);
-        let session_lifetime =
-            settings.optional(&SESSION_LIFETIME_SECONDS, |text| settings::seconds(text, 60));
+        let session_lifetime = settings.optional(&SESSION_LIFETIME_SECONDS, |text| {
+            settings::seconds(text, 60).filter(|lifetime| *lifetime <= LONGEST_SESSION)
+        });
         let wechat_api = Hosts::read(settings);
+        if logins_table.is_ok() && logins_table == sessions_table {
+            let problem = "SESSIONS_TABLE is wrong; it must be another table than LOGINS_TABLE";
+            return Err(settings.wrong(problem.to_owned()));
+        }
         Ok(Config {
             deployment: deployment?,
             logins_table: logins_table?,

@@ -11,13 +11,13 @@ use login::return_to::ReturnTo;
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use web::cookie::Cookies;
-use web::language::Language;
 use web::link::{self, LoginLink};
 use web::page;
 use web::query::Query;
 use web::reason::Reason;
 use web::request::{CorrelationId, Request};
 use web::response::{Response, text};
+use web::visit::Visit;
 
 /// The function.
 #[derive(Debug)]
@@ -75,8 +75,7 @@ impl Function for Site {
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
-        let (language, id) = (Language::of(request.headers()), CorrelationId::of(request));
-        page::notice(reason, language, &id, link::AUTHORIZE)
+        page::notice(&Visit::of(request), reason, link::AUTHORIZE)
     }
 }
 
@@ -86,7 +85,7 @@ impl Site {
         let has_session = self.cookies.session(request.headers()).is_some();
         let was_denied =
             Query::of(request).one("error") == Ok(Some(Reason::AccessDenied.as_str().to_owned()));
-        HOME.of(page::home(Language::of(request.headers()), has_session, was_denied))
+        HOME.of(page::home(request, has_session, was_denied))
     }
 
     /// The page `/callback` sends a browser to when a login does not go through. What the query says
@@ -97,12 +96,12 @@ impl Site {
     fn error(&self, request: &Request) -> Response {
         let query = Query::of(request);
         let text = |name| query.one(name).ok().flatten();
-        let language = Language::of(request.headers());
         let id =
             text("id").and_then(|id| CorrelationId::parse(&id)).unwrap_or_else(|| CorrelationId::of(request));
+        let visit = Visit { id, ..Visit::of(request) };
         let login = LoginLink::salvage(query, &self.config.deployment.accounts);
         let Some(reason) = text("reason").and_then(|reason| Reason::parse(&reason)) else {
-            return ERROR_PAGE.of(page::notice(Reason::InvalidRequest, language, &id, &login.on("")));
+            return ERROR_PAGE.of(page::notice(&visit, Reason::InvalidRequest, &login.on("")));
         };
         let mut response = match reason {
             Reason::CodeRepeated => {
@@ -110,20 +109,15 @@ impl Site {
                     round: text("attempt").as_deref().and_then(link::round).unwrap_or(1),
                     waits: text("waits").as_deref().and_then(link::waits).unwrap_or(MOST_WAITS),
                 };
-                page::wait(wait_seconds(turn.waits), language, &id, &LoginLink { turn, ..login }.on(""))
+                page::wait(&visit, wait_seconds(turn.waits), &LoginLink { turn, ..login }.on(""))
             }
             Reason::AlreadyLoggedIn => {
                 let choice = login.request.app.as_deref().and_then(Choice::parse).unwrap_or_default();
                 let account = self.config.deployment.accounts.choose(&choice);
                 let target = login.return_to.as_ref().or(account.map(|account| &account.default_return_to));
-                page::notice(
-                    reason,
-                    language,
-                    &id,
-                    &target.map_or_else(|| "/".to_owned(), ReturnTo::location),
-                )
+                page::notice(&visit, reason, &target.map_or_else(|| "/".to_owned(), ReturnTo::location))
             }
-            _ => page::notice(reason, language, &id, &login.on("")),
+            _ => page::notice(&visit, reason, &login.on("")),
         };
         *response.status_mut() = StatusCode::OK;
         ERROR_PAGE.of(response)
@@ -133,10 +127,7 @@ impl Site {
     fn file(&self, request: &Request, name: &str) -> Response {
         match self.config.verification.iter().find(|file| file.name == name) {
             Some(file) => VERIFIED.of(text(StatusCode::OK, file.content.clone())),
-            None => {
-                let (language, id) = (Language::of(request.headers()), CorrelationId::of(request));
-                NOT_FOUND.of(page::notice(Reason::NotFound, language, &id, link::AUTHORIZE))
-            }
+            None => NOT_FOUND.of(page::notice(&Visit::of(request), Reason::NotFound, link::AUTHORIZE)),
         }
     }
 }

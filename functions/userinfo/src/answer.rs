@@ -1,14 +1,11 @@
-//! Who is logged in, as a script and as a person are told.
+//! Who is logged in, as a script is told. What a person is told is [`web::profile`].
 
 use http::StatusCode;
 use login::session::Session;
 use login::time::Timestamp;
 use serde::Serialize;
-use web::language::Language;
-use web::request::Request;
 use web::response::{self, Response};
 use wechat::UnionId;
-use wechat::body::UserInfo;
 
 /// The JSON answer: WeChat's own names, and some of ours.
 #[derive(Serialize)]
@@ -65,25 +62,4 @@ pub fn json(session: &Session, expires_at: Timestamp, upgrade_url: Option<String
         upgrade_url,
     };
     response::json(StatusCode::OK, &answer)
-}
-
-/// Who is logged in, for a person.
-pub fn page(request: &Request, session: &Session, expires_at: Timestamp, consent_link: &str) -> Response {
-    let user_info: Option<&UserInfo> = session.profile.as_ref().map(|profile| &profile.user_info);
-    let mut fields = vec![("openid", session.openid.expose().to_owned())];
-    fields.extend(session.unionid.as_ref().map(|unionid| ("unionid", unionid.expose().to_owned())));
-    if let Some(user_info) = user_info {
-        fields.extend([("nickname", user_info.nickname.clone()), ("sex", user_info.sex.to_string())]);
-        let places =
-            [("country", &user_info.country), ("province", &user_info.province), ("city", &user_info.city)];
-        fields.extend(
-            places
-                .into_iter()
-                .filter(|(_, place)| !place.is_empty())
-                .map(|(name, place)| (name, place.clone())),
-        );
-    }
-    fields.push(("scope", session.scope.as_str().to_owned()));
-    fields.push(("expires_at", expires_at.epoch_seconds().to_string()));
-    web::page::profile(Language::of(request.headers()), user_info, fields, consent_link)
 }

@@ -39,13 +39,14 @@ use store::{SESSIONS_TABLE, Sessions};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
-use web::language::Language;
 use web::link::LoginLink;
 use web::page;
+use web::profile;
 use web::query::Query;
 use web::reason::Reason;
 use web::request::{CorrelationId, Request, wants_page};
 use web::response::{self, Response};
+use web::visit::Visit;
 use wechat::Lang;
 use wechat_api::{Client, Hosts};
 
@@ -184,7 +185,7 @@ impl Userinfo {
         };
         let (session, expires_at) = (&live.session, live.expires_at());
         Ok(report.of(if wants_page(request.headers()) {
-            answer::page(request, session, expires_at, &self.consent_link("", session))
+            profile::page(&Visit::of(request), session, expires_at, &self.consent_link("", session))
         } else {
             answer::json(session, expires_at, self.upgrade_url(session))
         }))
@@ -219,11 +220,11 @@ impl Userinfo {
 
     fn say_no(&self, request: &Request, caller: Caller<'_>, reason: Reason) -> Response {
         let id = CorrelationId::of(request);
-        let request_of = LoginRequest { app: self.account_of(caller), ..LoginRequest::default() };
-        let login = LoginLink { request: request_of, ..LoginLink::default() };
+        let asked = LoginRequest { app: self.account_of(caller), ..LoginRequest::default() };
+        let login = LoginLink { request: asked, ..LoginLink::default() };
         let authorize_url = |public_url| login.on(public_url);
         if wants_page(request.headers()) {
-            page::notice(reason, Language::of(request.headers()), &id, &authorize_url(""))
+            page::notice(&Visit::of(request), reason, &authorize_url(""))
         } else {
             let authorize_url = authorize_url(self.deployment.public_url.as_str());
             response::problem(reason, &id, (reason == Reason::NotLoggedIn).then_some(&authorize_url))

@@ -18,6 +18,7 @@ pub mod stopwatch;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -32,12 +33,13 @@ use serde_json::Value;
 use crate::stopwatch::{OF_THIS_REQUEST, Stopwatch};
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
-use web::language::Language;
+use web::imprint::Imprint;
 use web::link;
 use web::page;
 use web::reason::Reason;
 use web::request::{CorrelationId, Request};
 use web::response::{self, Response};
+use web::visit::Visit;
 
 /// How long before Lambda's own deadline the outer layer answers in a function's stead.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(1500);
@@ -103,6 +105,16 @@ pub fn time_left(request: &Request) -> Duration {
         .map_or(NO_DEADLINE, |deadline| deadline.at.duration_since((deadline.clock)()).unwrap_or_default())
 }
 
+/// Reads what a function is set to, and what every function's pages say of the site.
+///
+/// # Errors
+///
+/// [`Wrong`] if a setting is missing or wrong; each is noted in `settings`.
+pub fn configure<F: Function>(settings: &mut Settings<'_>) -> Result<(F::Config, Imprint), Wrong> {
+    let (config, imprint) = (F::configure(settings), Imprint::read(settings));
+    Ok((config?, imprint?))
+}
+
 /// Runs `F` until Lambda ends the process. `variable` is the environment, `clock` the time.
 ///
 /// A function that does not start leaves one line in the log, which names every setting that is wrong, and
@@ -113,10 +125,10 @@ pub async fn serve<F: Function>(
 ) -> ExitCode {
     log::panics(clock);
     let mut settings = Settings::new(&variable);
-    let config = F::configure(&mut settings);
+    let config = configure::<F>(&mut settings);
     let (outcome, cause) = match settings.checked(config) {
         Err(error) => (&WRONG_CONFIGURATION, error.to_string()),
-        Ok(config) => match run::<F>(config, clock).await {
+        Ok((config, imprint)) => match run::<F>(config, imprint, clock).await {
             Ok(()) => return ExitCode::SUCCESS,
             Err(error) => (&NOT_STARTED, error.to_string()),
         },
@@ -125,9 +137,14 @@ pub async fn serve<F: Function>(
     ExitCode::FAILURE
 }
 
-async fn run<F: Function>(config: F::Config, clock: fn() -> SystemTime) -> Result<(), Error> {
-    let function = F::start(config).await?;
-    let answer = async |event| Ok::<_, std::convert::Infallible>(answer(&function, event, clock).await);
+async fn run<F: Function>(
+    config: F::Config,
+    imprint: Imprint,
+    clock: fn() -> SystemTime,
+) -> Result<(), Error> {
+    let (function, imprint) = (F::start(config).await?, Arc::new(imprint));
+    let answer =
+        async |event| Ok::<_, std::convert::Infallible>(answer(&function, &imprint, event, clock).await);
     lambda_runtime::Runtime::new(service_fn(answer)).run().await
 }
 
@@ -141,6 +158,7 @@ pub async fn aws() -> SdkConfig {
 /// Answers one event, whatever it is: all that [`serve`] does between Lambda's event and the answer.
 pub async fn answer<F: Function>(
     function: &F,
+    imprint: &Arc<Imprint>,
     event: LambdaEvent<Value>,
     clock: fn() -> SystemTime,
 ) -> ApiGatewayV2httpResponse {
@@ -149,7 +167,7 @@ pub async fn answer<F: Function>(
     let mut waited = None;
     let read = log::reading_an_event(|| std::panic::catch_unwind(|| to_request(event.payload)));
     let mut response = if let Ok(Some(mut request)) = read {
-        request.extensions_mut().insert(id.clone());
+        tell(&mut request, &id, imprint);
         let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
         // `cargo lambda watch` gives a deadline that is over before it begins; then there is none.
         let left = deadline.duration_since(began).unwrap_or(NO_DEADLINE).saturating_sub(DEADLINE_MARGIN);
@@ -162,8 +180,9 @@ pub async fn answer<F: Function>(
         waited = total;
         response
     } else {
-        let response = page::notice(Reason::InvalidRequest, Language::Chinese, &id, link::AUTHORIZE);
-        EVENT_UNREADABLE.of(response)
+        let mut nothing = Request::default();
+        tell(&mut nothing, &id, imprint);
+        EVENT_UNREADABLE.of(page::notice(&Visit::of(&nothing), Reason::InvalidRequest, link::AUTHORIZE))
     };
     let ended = clock();
     log::request(ended, F::NAME, &id, &response, ended.duration_since(began).unwrap_or_default(), waited);
@@ -186,6 +205,12 @@ async fn handle_within<F: Function>(
         Err(_) => (DEADLINE.because("the function took too long"), Reason::ServiceUnavailable),
     };
     report.of(function.interrupted(request, reason))
+}
+
+/// Lets a request know by which name it is logged, and what its page says of the site.
+fn tell(request: &mut Request, id: &CorrelationId, imprint: &Arc<Imprint>) {
+    request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(Arc::clone(imprint));
 }
 
 /// The HTTP request in an API Gateway event (payload 2.0); `None`, or a panic, if it is not one.

@@ -61,6 +61,15 @@ enum Kind {
     Website,
 }
 
+/// The browser of a visitor, as far as it decides the way; a hint and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Browser {
+    /// Whether it is WeChat's own, in which an Official Account logs people in.
+    pub is_wechat: bool,
+    /// Whether it is on a phone, which cannot scan what it shows itself.
+    pub is_phone: bool,
+}
+
 /// What a login is to be made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AppChoice {
@@ -68,6 +77,8 @@ pub enum AppChoice {
     App(App),
     /// No app for this browser: the same link must be opened in WeChat.
     OpenInWechat,
+    /// No app but the one whose QR code this phone cannot scan: the same link must be opened on another screen.
+    OpenOnComputer,
     /// The app that was asked for does not exist.
     Unknown,
 }
@@ -83,6 +94,12 @@ impl App {
 }
 
 impl Choice {
+    /// The same account's website app, as `app=` asks for it.
+    #[must_use]
+    pub fn website(&self) -> String {
+        self.name.as_ref().map_or_else(|| "website".to_owned(), |name| format!("{name}:website"))
+    }
+
     /// Reads `app=`; `None` if it is not of its form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -148,15 +165,23 @@ impl Account {
     }
 
     /// The app for this choice and this browser.
+    ///
+    /// Who asks for a kind is sent there. Otherwise nobody is shown a QR code that he cannot scan.
     #[must_use]
-    pub fn choose_app(&self, choice: &Choice, is_wechat: bool) -> AppChoice {
+    pub fn choose_app(&self, choice: &Choice, browser: Browser) -> AppChoice {
         let official_account = self.official_account.clone().map(App::OfficialAccount);
         let website = self.website.clone().map(App::Website);
         match choice.kind {
             Some(Kind::OfficialAccount) => official_account.map_or(AppChoice::Unknown, AppChoice::App),
             Some(Kind::Website) => website.map_or(AppChoice::Unknown, AppChoice::App),
-            None if is_wechat => official_account.or(website).map_or(AppChoice::Unknown, AppChoice::App),
-            None => website.map_or(AppChoice::OpenInWechat, AppChoice::App),
+            None => match (official_account, website) {
+                (Some(official_account), _) if browser.is_wechat => AppChoice::App(official_account),
+                (Some(_), _) if browser.is_phone => AppChoice::OpenInWechat,
+                (None, Some(_)) if browser.is_phone => AppChoice::OpenOnComputer,
+                (_, Some(website)) => AppChoice::App(website),
+                (Some(_), None) => AppChoice::OpenInWechat,
+                (None, None) => AppChoice::Unknown,
+            },
         }
     }
 }
@@ -178,24 +203,34 @@ mod tests {
         }
     }
 
-    fn chosen(account: &Account, choice: &str, is_wechat: bool) -> String {
+    fn chosen(account: &Account, choice: &str, is_wechat: bool, is_phone: bool) -> String {
         let choice = if choice.is_empty() { Choice::default() } else { Choice::parse(choice).unwrap() };
-        match account.choose_app(&choice, is_wechat) {
+        match account.choose_app(&choice, Browser { is_wechat, is_phone }) {
             AppChoice::App(app) => app.id().as_str().chars().last().unwrap().to_string(),
-            AppChoice::OpenInWechat => "open in WeChat".to_owned(),
+            AppChoice::OpenInWechat => "in WeChat".to_owned(),
+            AppChoice::OpenOnComputer => "on a computer".to_owned(),
             AppChoice::Unknown => "unknown".to_owned(),
         }
     }
 
     #[test]
-    fn one_link_serves_both_kinds_of_browser() {
-        let both = account(true, true);
-        assert_eq!((chosen(&both, "", true), chosen(&both, "", false)), ("a".to_owned(), "b".to_owned()));
-        assert_eq!(chosen(&both, "website", true), "b");
-        assert_eq!(chosen(&both, "official_account", false), "a");
-        assert_eq!(chosen(&account(true, false), "", false), "open in WeChat");
-        assert_eq!(chosen(&account(true, false), "website", true), "unknown");
-        assert_eq!(chosen(&account(false, true), "", true), "b");
+    fn nobody_is_shown_a_code_that_cannot_be_scanned() {
+        let (both, account_only, website_only) =
+            (account(true, true), account(true, false), account(false, true));
+        for (account, choice, expected) in [
+            // WeChat on a phone and on a desktop, another browser on a phone and on a desktop.
+            (&both, "", ["a", "a", "in WeChat", "b"]),
+            (&account_only, "", ["a", "a", "in WeChat", "in WeChat"]),
+            (&website_only, "", ["on a computer", "b", "on a computer", "b"]),
+            (&both, "website", ["b"; 4]),
+            (&both, "official_account", ["a"; 4]),
+            (&account_only, "website", ["unknown"; 4]),
+            (&website_only, "official_account", ["unknown"; 4]),
+        ] {
+            let browsers = [(true, true), (true, false), (false, true), (false, false)];
+            let found = browsers.map(|(is_wechat, is_phone)| chosen(account, choice, is_wechat, is_phone));
+            assert_eq!(found, expected, "{choice}");
+        }
     }
 
     #[test]
@@ -204,6 +239,8 @@ mod tests {
         assert_eq!(Choice::parse("website"), choice(None, Some(Kind::Website)));
         assert_eq!(Choice::parse("shop"), choice(Some("shop"), None));
         assert_eq!(Choice::parse("shop:official_account"), choice(Some("shop"), Some(Kind::OfficialAccount)));
+        let website = |text| Choice::parse(text).unwrap().website();
+        assert_eq!((website("shop"), website("official_account")), ("shop:website".into(), "website".into()));
         for text in ["", "Shop", "shop:", "shop:phone", ":website", "a b", &"a".repeat(33)] {
             assert_eq!(Choice::parse(text), None, "{text}");
         }

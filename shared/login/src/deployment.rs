@@ -17,7 +17,7 @@ settings::declare! {
     PUBLIC_URL, "an https origin without a path, such as https://auth.example.com (http only for localhost)", "`https://auth.example.com`", ["", ""], ["The origin of the stack, and the only source of absolute URLs. `http` for `localhost` only; the cookies then lose `Secure` and `__Host-`", "本服务的源（origin），也是所有绝对网址的唯一依据。只有 `localhost` 可以用 `http`，此时 Cookie 不带 `Secure` 和 `__Host-`"];
     ALLOWED_ORIGINS, "origins separated by commas, each such as https://www.example.com, without a trailing slash", "`https://www.example.com,https://shop.example.com`", ["its own origin only", "仅自身"], ["Where a login may end, and whose scripts may ask `/userinfo` and `/logout`. Exact, without a trailing slash", "登录可以返回到哪里，哪些网页的脚本可以访问 `/userinfo` 和 `/logout`。逐字节比较，末尾不带斜杠"];
     DEFAULT_RETURN_TO, "a path, or a URL on one of ALLOWED_ORIGINS, in canonical form", "`https://www.example.com/me`", ["", ""], ["Where a login ends whose link has no `return_to`; the rules are those of `return_to`", "链接里没有 `return_to` 时返回到哪里，规则与 `return_to` 相同"];
-    OFFICIAL_ACCOUNT_APP_ID, APP_ID, "`wx0123456789abcdef`", ["", ""], ["The Official Account's appid", "服务号的 AppID"];
+    OFFICIAL_ACCOUNT_APP_ID, APP_ID, "`wx0123456789abcdef`", ["none: QR login only", "无：只能扫码登录"], ["The Official Account's appid. It or `WEBSITE_APP_ID` must be there", "服务号的 AppID。它和 `WEBSITE_APP_ID` 至少要有一个"];
     WEBSITE_APP_ID, APP_ID, "`wxfedcba9876543210`", ["none: the page \"open in WeChat\"", "无：提示在微信里打开"], ["The website app's appid, for every other browser", "网站应用的 AppID，供其他浏览器使用"];
     COMPONENT_APP_ID, APP_ID, "`wx00112233445566ff`", ["none", "无"], ["The [third-party platform](accounts.md#third-party-platform) that acts for the Official Account", "代服务号调用接口的[第三方平台](accounts.md#第三方平台)"];
     ACCOUNTS, r#"a JSON object of accounts by name, such as {"shop":{"official_account":"wx…","website":"wx…"}}"#, "`{\"shop\":{\"website\":\"wx…\"}}`", ["none", "无"], ["Further accounts, JSON: [several accounts](accounts.md#several-accounts)", "其他账号，JSON：[多个账号](accounts.md#多个账号)"];
@@ -43,9 +43,18 @@ impl Deployment {
     pub fn read(settings: &mut Settings<'_>) -> Result<Self, Wrong> {
         let public_url = settings.required(&PUBLIC_URL, Origin::parse_public);
         let allowed = settings.optional(&ALLOWED_ORIGINS, origins);
-        let official_account = settings.required(&OFFICIAL_ACCOUNT_APP_ID, AppId::parse);
+        let official_account = settings.optional(&OFFICIAL_ACCOUNT_APP_ID, AppId::parse);
         let website = settings.optional(&WEBSITE_APP_ID, AppId::parse);
+        let is_nobody = matches!((&official_account, &website), (Ok(None), Ok(None)));
+        let apps = if is_nobody {
+            Err(settings.wrong(
+                "OFFICIAL_ACCOUNT_APP_ID and WEBSITE_APP_ID are missing; one of them is needed".to_owned(),
+            ))
+        } else {
+            Ok(())
+        };
         let component = settings.optional(&COMPONENT_APP_ID, AppId::parse);
+        let allowed = of_one_site(settings, &public_url, "ALLOWED_ORIGINS", allowed);
         let targets = public_url.clone().and_then(|own| Ok(Targets::new(own, allowed?.unwrap_or_default())));
         let default_return_to = match &targets {
             Ok(targets) => settings.required(&DEFAULT_RETURN_TO, |text| targets.check(text).ok()),
@@ -55,14 +64,14 @@ impl Deployment {
         let first = || {
             Ok(Account {
                 name: None,
-                official_account: Some(official_account?),
+                official_account: apps.and(official_account)?,
                 website: website?,
                 component: component?,
                 targets: targets?,
                 default_return_to: default_return_to?,
             })
         };
-        let accounts = first().and_then(|first| accounts(settings, first));
+        let accounts = first().and_then(|first| accounts(settings, first, &public_url));
         Ok(Self { public_url: public_url?, accounts: accounts? })
     }
 }
@@ -104,14 +113,47 @@ fn origins(text: &str) -> Option<Vec<Origin>> {
     text.split(',').map(str::trim).map(Origin::parse).collect()
 }
 
+/// Origins whose pages can have the stack's cookies: a login would come back to any other, and `/userinfo` would say for
+/// ever that nobody is logged in.
+fn of_one_site(
+    settings: &mut Settings<'_>,
+    public_url: &Result<Origin, Wrong>,
+    setting: &str,
+    origins: Result<Option<Vec<Origin>>, Wrong>,
+) -> Result<Option<Vec<Origin>>, Wrong> {
+    let (Ok(public_url), Ok(Some(found))) = (public_url, &origins) else { return origins };
+    match found.iter().find(|origin| !origin.is_same_site(public_url)) {
+        None => origins,
+        Some(foreign) => Err(settings.wrong(format!(
+            "{setting} is wrong; {} is of another site than {}, so browsers send no cookie from there",
+            foreign.as_str(),
+            public_url.as_str()
+        ))),
+    }
+}
+
 /// The first account and the named ones.
-fn accounts(settings: &mut Settings<'_>, first: Account) -> Result<Accounts, Wrong> {
+fn accounts(
+    settings: &mut Settings<'_>,
+    first: Account,
+    public_url: &Result<Origin, Wrong>,
+) -> Result<Accounts, Wrong> {
+    let mut origins = Vec::new();
     let parse = |text: &str| {
         let named = named_accounts(text)?.into_iter();
-        named.map(|(name, account)| account.read(name, &first)).collect::<Option<Vec<_>>>()
+        let read = |(name, account): (String, NamedAccount)| {
+            origins.extend(account.origins().ok()?.unwrap_or_default());
+            account.read(name, &first)
+        };
+        named.map(read).collect::<Option<Vec<_>>>()
     };
     let named = settings.optional(&ACCOUNTS, parse)?.unwrap_or_default();
+    of_one_site(settings, public_url, "ACCOUNTS", Ok(Some(origins)))?;
     let accounts = Accounts { first, named };
+    if accounts.iter().any(|account| account.component.is_some() && account.official_account.is_none()) {
+        let problem = "COMPONENT_APP_ID is wrong; a third-party platform acts for an Official Account, and there is none";
+        return Err(settings.wrong(problem.to_owned()));
+    }
     let ids = accounts.iter().flat_map(|account| [&account.official_account, &account.website]).flatten();
     let mut apps: Vec<&str> = ids.map(AppId::as_str).collect();
     let count = apps.len();
@@ -233,6 +275,35 @@ mod tests {
             assert!(read(&[("PUBLIC_URL", url)]).is_err(), "{url}");
         }
         assert!(read(&[("PUBLIC_URL", "http://localhost:9000"), ("DEFAULT_RETURN_TO", "/")]).is_ok());
+    }
+
+    #[test]
+    fn one_app_is_enough_whichever_it_is() {
+        let (account, website) = ("OFFICIAL_ACCOUNT_APP_ID", "WEBSITE_APP_ID");
+        assert!(read(&[]).is_ok());
+        assert!(read(&[(account, ""), (website, "wx0000000000000bbb")]).is_ok());
+        let error = read(&[(account, "")]).unwrap_err();
+        assert!(error.contains(account) && error.contains(website), "{error}");
+        // A platform acts for an Official Account alone.
+        let alone =
+            [(account, ""), (website, "wx0000000000000bbb"), ("COMPONENT_APP_ID", "wx0000000000000ccc")];
+        assert!(read(&alone).unwrap_err().contains("COMPONENT_APP_ID is wrong"));
+    }
+
+    #[test]
+    fn fail_on_pages_that_can_never_have_the_cookie() {
+        for (setting, origin, value) in [
+            ("ALLOWED_ORIGINS", "https://www.other.org", "https://www.example.com,https://www.other.org"),
+            ("ALLOWED_ORIGINS", "http://www.example.com", "https://www.example.com,http://www.example.com"),
+            (
+                "ACCOUNTS",
+                "https://shop.other.org",
+                r#"{"shop":{"website":"wx0000000000000eee","allowed_origins":["https://shop.other.org"]}}"#,
+            ),
+        ] {
+            let error = read(&[(setting, value)]).unwrap_err();
+            assert!(error.contains(&format!("{setting} is wrong; {origin} is of another site")), "{error}");
+        }
     }
 
     #[test]

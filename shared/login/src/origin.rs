@@ -1,5 +1,7 @@
 //! An origin (RFC 6454 §4): scheme, host and port, spelled as a browser spells it.
 
+use url::{Host, Url};
+
 /// An `http` or `https` origin in its one canonical spelling, without a trailing slash.
 ///
 /// [RFC 6454 §6.2](https://www.rfc-editor.org/rfc/rfc6454#section-6.2) says how it is written. Two origins
@@ -27,6 +29,17 @@ impl Origin {
         &self.0
     }
 
+    /// Whether a page on this origin can have the cookies that `stack` sets, by the rule of browsers
+    /// ([RFC 6265bis §5.2](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.2)): both are of one
+    /// site, which is the scheme and the registrable domain, one label below a public suffix.
+    #[must_use]
+    pub fn is_same_site(&self, stack: &Self) -> bool {
+        match (Url::parse(&self.0), Url::parse(&stack.0)) {
+            (Ok(one), Ok(other)) => one.scheme() == other.scheme() && site(&one) == site(&other),
+            _ => false,
+        }
+    }
+
     /// Whether it is `https`; only then may a cookie be `Secure` and `__Host-`.
     #[must_use]
     pub fn is_secure(&self) -> bool {
@@ -34,9 +47,42 @@ impl Origin {
     }
 }
 
+/// The registrable domain of a host; the host itself where it has none, as `localhost` and IP addresses have not.
+fn site(url: &Url) -> Option<&str> {
+    match url.host()? {
+        Host::Domain(domain) => psl::domain_str(domain).or(Some(domain)),
+        Host::Ipv4(_) | Host::Ipv6(_) => url.host_str(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_site_is_a_scheme_and_a_registrable_domain() {
+        let is_same_site =
+            |one, other| Origin::parse(one).unwrap().is_same_site(&Origin::parse(other).unwrap());
+        for (page, stack) in [
+            ("https://www.example.com", "https://auth.example.com"),
+            ("https://example.com:8443", "https://auth.example.com"),
+            ("https://a.b.example.com.cn", "https://login.example.com.cn"),
+            ("http://localhost:3000", "http://localhost:9000"),
+            ("https://203.0.113.9:8443", "https://203.0.113.9"),
+        ] {
+            assert!(is_same_site(page, stack), "{page} {stack}");
+        }
+        for (page, stack) in [
+            ("https://www.other.org", "https://auth.example.com"),
+            ("http://www.example.com", "https://auth.example.com"),
+            ("https://www.other.com.cn", "https://auth.example.com.cn"),
+            ("https://one.github.io", "https://other.github.io"),
+            ("https://203.0.113.10", "https://203.0.113.9"),
+            ("http://127.0.0.1:3000", "http://localhost:9000"),
+        ] {
+            assert!(!is_same_site(page, stack), "{page} {stack}");
+        }
+    }
 
     #[test]
     fn an_origin_has_one_spelling() {

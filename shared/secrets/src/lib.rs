@@ -104,13 +104,13 @@ impl SecretsSource {
 }
 
 impl AppSecrets {
-    /// Reads a JSON object of secrets by appid.
+    /// Reads a JSON object of secrets by appid. The blanks that are copied along with a secret are not part of it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let secrets: HashMap<String, String> = serde_json::from_str(text).ok()?;
         secrets
             .into_iter()
-            .map(|(app, secret)| Some((AppId::parse(&app)?, AppSecret::new(secret))))
+            .map(|(app, secret)| Some((AppId::parse(app.trim())?, AppSecret::new(secret.trim().to_owned()))))
             .collect::<Option<_>>()
             .map(Self)
     }
@@ -250,6 +250,8 @@ mod tests {
         assert_eq!(secrets.of(&app("wx0000000000000bbb")).unwrap_err(), SecretsError::Missing);
         assert_eq!(secrets.of(&app("wx0000000000000ccc")).unwrap_err(), SecretsError::Missing);
         assert!(!format!("{secrets:?}").contains("canary"));
+        let copied = AppSecrets::parse(r#"{"wx0000000000000aaa ":" canary\n"}"#).unwrap();
+        assert_eq!(copied.of(&app("wx0000000000000aaa")).unwrap().expose(), "canary");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The pages a person sees. Everything that comes from outside is escaped by the templates; the
-//! policy allows the one stylesheet, by its hash, and on the profile page WeChat's avatar hosts.
+//! policy allows the one stylesheet, by its hash. The profile page, which allows more, is [`profile`](crate::profile).
 
 use askama::Template;
 use base64::Engine as _;
@@ -10,76 +10,106 @@ use fast_qr::{ECL, QRBuilder};
 use http::header;
 use ring::digest::{SHA256, digest};
 
-use crate::language::Language;
 use crate::reason::Reason;
-use crate::request::CorrelationId;
+use crate::request::{self, Request};
 use crate::response::{self, Response};
-use crate::words::{Labels, Words};
-use wechat::body::{UserInfo, is_avatar};
+use crate::visit::Visit;
+use crate::words::{Button, Labels, Words};
 
-const STYLE: &str = include_str!("../templates/style.css");
+pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
-/// The page that says why there was no login, and offers to begin one at `link`.
+/// The home page.
+const HOME: &str = "/";
+
+/// The page that says why there was no login, and offers to begin one at `link` where that helps.
 #[must_use]
-pub fn notice(reason: Reason, language: Language, correlation_id: &CorrelationId, link: &str) -> Response {
-    notice_of(reason, language, correlation_id, link, None)
+pub fn notice(visit: &Visit, reason: Reason, link: &str) -> Response {
+    notice_of(visit, reason, link, None)
 }
 
 /// The page that waits some `seconds`, and then begins a login at `link` by itself.
 #[must_use]
-pub fn wait(seconds: u64, language: Language, correlation_id: &CorrelationId, link: &str) -> Response {
-    notice_of(Reason::CodeRepeated, language, correlation_id, link, Some(seconds))
+pub fn wait(visit: &Visit, seconds: u64, link: &str) -> Response {
+    notice_of(visit, Reason::CodeRepeated, link, Some(seconds))
 }
 
-fn notice_of(
-    reason: Reason,
-    language: Language,
-    correlation_id: &CorrelationId,
-    link: &str,
-    wait_seconds: Option<u64>,
-) -> Response {
+fn notice_of(visit: &Visit, reason: Reason, link: &str, wait_seconds: Option<u64>) -> Response {
     #[derive(Template)]
     #[template(path = "notice.html")]
     struct Notice<'a> {
         style: &'static str,
-        language: Language,
+        visit: &'a Visit,
         labels: Labels,
         words: Words,
         href: &'a str,
+        is_plain: bool,
         leaves_frame: bool,
-        correlation_id: &'a str,
+        reference: Option<String>,
         wait_seconds: Option<u64>,
     }
-    let href = if reason == Reason::NotFound { "/" } else { link };
+    let (language, button) = (visit.language, reason.button());
     let page = Notice {
         style: STYLE,
-        language,
+        visit,
         labels: Labels::of(language),
         words: reason.words(language),
-        href,
+        href: if button == Some(Button::Home) { HOME } else { link },
+        is_plain: button == Some(Button::TryAgain),
         leaves_frame: reason == Reason::NotAPage,
-        correlation_id: correlation_id.as_str(),
+        reference: reason.reference(language, &visit.id),
         wait_seconds,
     };
     let response = respond(reason.status(), &page, "");
     if reason == Reason::NotAPage { with_frames(response) } else { response }
 }
 
-/// The page for a browser that is not WeChat's, where no website app is configured: the same link, as a
-/// QR code and as text. A link too long for a QR code is shown as text alone.
+/// The longest link that is shown as a QR code, in bytes: beyond it, phones fail to read it off a screen.
+const LONGEST_CODE: usize = 250;
+
+/// Where a browser that no app serves has to take the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// Into WeChat.
+    Wechat,
+    /// To a screen that a phone can scan.
+    Computer,
+}
+
+/// The page for a browser that no app serves: the same link, as a QR code and as text. A phone cannot scan itself, and a
+/// link may be too long for a QR code: it is text alone then. It is text and no link, since it leads to this very page
+/// until it is opened elsewhere. `code_link` leads to WeChat's own QR code, for who has it on another screen.
 #[must_use]
-pub fn open_in_wechat(language: Language, link: &str) -> Response {
+pub fn open_elsewhere(
+    request: &Request,
+    elsewhere: Elsewhere,
+    link: &str,
+    code_link: Option<&str>,
+) -> Response {
     #[derive(Template)]
     #[template(path = "open_in_wechat.html")]
     struct OpenInWechat<'a> {
         style: &'static str,
-        language: Language,
+        visit: &'a Visit,
         labels: Labels,
+        is_wecom: bool,
+        is_phone: bool,
+        on_computer: bool,
         code: Option<String>,
         link: &'a str,
+        code_link: Option<&'a str>,
     }
-    let page =
-        OpenInWechat { style: STYLE, language, labels: Labels::of(language), code: qr_code(link), link };
+    let (visit, is_phone) = (&Visit::of(request), request::is_phone(request.headers()));
+    let page = OpenInWechat {
+        style: STYLE,
+        visit,
+        labels: Labels::of(visit.language),
+        is_wecom: request::is_wecom(request.headers()),
+        is_phone,
+        on_computer: elsewhere == Elsewhere::Computer,
+        code: if is_phone || link.len() > LONGEST_CODE { None } else { qr_code(link) },
+        link,
+        code_link,
+    };
     respond(http::StatusCode::OK, &page, "")
 }
 
@@ -89,57 +119,34 @@ fn qr_code(text: &str) -> Option<String> {
     Some(SvgBuilder::default().margin(1).to_str(&code))
 }
 
-/// The front page.
+/// The home page. Only inside WeChat does it offer to share the profile: elsewhere a QR code brings it anyway.
 #[must_use]
-pub fn home(language: Language, has_session: bool, was_denied: bool) -> Response {
+pub fn home(request: &Request, has_session: bool, was_denied: bool) -> Response {
     #[derive(Template)]
     #[template(path = "home.html")]
-    struct Home {
+    struct Home<'a> {
         style: &'static str,
-        language: Language,
+        visit: &'a Visit,
         labels: Labels,
+        purpose: &'a str,
         has_session: bool,
         was_denied: bool,
+        is_wechat: bool,
     }
-    let page = Home { style: STYLE, language, labels: Labels::of(language), has_session, was_denied };
+    let visit = &Visit::of(request);
+    let page = Home {
+        style: STYLE,
+        visit,
+        labels: Labels::of(visit.language),
+        purpose: visit.purpose(),
+        has_session,
+        was_denied,
+        is_wechat: request::is_wechat(request.headers()),
+    };
     with_form(respond(http::StatusCode::OK, &page, ""))
 }
 
-/// The profile page: who is logged in, and where to add a profile that is missing.
-#[must_use]
-pub fn profile(
-    language: Language,
-    user_info: Option<&UserInfo>,
-    fields: Vec<(&'static str, String)>,
-    consent_link: &str,
-) -> Response {
-    #[derive(Template)]
-    #[template(path = "profile.html")]
-    struct Page<'a> {
-        style: &'static str,
-        language: Language,
-        labels: Labels,
-        name: &'a str,
-        initial: String,
-        avatar: Option<&'a str>,
-        fields: Vec<(&'static str, String)>,
-        consent_link: Option<&'a str>,
-    }
-    let name = user_info.map_or("", |user_info| user_info.nickname.as_str());
-    let page = Page {
-        style: STYLE,
-        language,
-        labels: Labels::of(language),
-        name,
-        initial: name.chars().next().unwrap_or('微').to_string(),
-        avatar: user_info.map(|user_info| user_info.headimgurl.as_str()).filter(|address| is_avatar(address)),
-        fields,
-        consent_link: user_info.is_none().then_some(consent_link),
-    };
-    with_form(respond(http::StatusCode::OK, &page, "img-src https://*.qlogo.cn https://*.qpic.cn; "))
-}
-
-fn respond(status: http::StatusCode, page: &impl Template, also: &str) -> Response {
+pub(crate) fn respond(status: http::StatusCode, page: &impl Template, also: &str) -> Response {
     match page.render() {
         Ok(body) => {
             let hash = BASE64.encode(digest(&SHA256, STYLE.as_bytes()));
@@ -161,7 +168,7 @@ fn with_frames(response: Response) -> Response {
 
 /// Lets a page post its logout form. `no-referrer` would also blank the `Origin` that `/logout`
 /// insists on; `same-origin` keeps it and still tells other origins nothing.
-fn with_form(response: Response) -> Response {
+pub(crate) fn with_form(response: Response) -> Response {
     let response = loosen(response, "form-action 'none'", "form-action 'self'");
     response::with_header(response, header::REFERRER_POLICY, "same-origin")
 }
@@ -176,36 +183,81 @@ fn loosen(response: Response, directive: &str, looser: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use crate::imprint::Imprint;
+    use crate::language::Language;
+    use crate::link::AUTHORIZE;
+    use crate::request::CorrelationId;
+
     use super::*;
 
-    #[test]
-    fn a_hostile_profile_stays_text() {
-        let profile: UserInfo = serde_json::from_str(
-            r#"{"openid":"o","nickname":"<script>alert(1)</script>","headimgurl":"https://evil.com/\" onerror=\"x"}"#,
-        )
-        .unwrap();
-        let page =
-            super::profile(Language::Chinese, Some(&profile), vec![("openid", "\"><img>".to_owned())], "");
-        assert!(
-            !page.body().contains("<script")
-                && !page.body().contains("<img")
-                && !page.body().contains("evil.com"),
-            "{}",
-            page.body()
-        );
+    fn visit(imprint: Imprint) -> Visit {
+        let id = CorrelationId::parse("id-1").unwrap();
+        Visit { language: Language::English, imprint: Arc::new(imprint), id }
     }
 
     #[test]
     fn a_notice_offers_a_way_on() {
-        let id = CorrelationId::parse("id-1").unwrap();
         let page =
-            notice(Reason::LoginExpired, Language::English, &id, "/authorize?return_to=%2F&app=\"shop");
+            notice(&visit(Imprint::default()), Reason::LoginExpired, "/authorize?return_to=%2F&app=\"shop");
         assert_eq!(page.status(), 400);
         assert!(
             page.body().contains(r#"href="/authorize?return_to=%2F&#38;app=&#34;shop""#),
             "{}",
             page.body()
         );
-        assert!(page.body().contains("id-1"));
+        assert!(page.body().contains("id-1 (login_expired)"));
+    }
+
+    #[test]
+    fn a_button_does_what_it_says() {
+        for &reason in Reason::ALL {
+            let page = notice(&visit(Imprint::default()), reason, "/authorize").into_body();
+            let hrefs: Vec<_> =
+                page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            let expected: &[&str] = match reason.button() {
+                None => &[],
+                Some(Button::Home) => &["/"],
+                Some(_) => &["/authorize"],
+            };
+            assert_eq!(hrefs, expected, "{reason:?}");
+            let label = reason.words(Language::English).button;
+            assert_eq!(page.contains("class=\"button"), label.is_some(), "{reason:?}");
+            assert!(label.is_none_or(|label| page.contains(&format!(">{label}</a>"))), "{page}");
+        }
+    }
+
+    #[test]
+    fn every_page_names_the_site_and_its_privacy_policy() {
+        let imprint = Imprint {
+            name: Some("Lin & Co <b>".to_owned()),
+            privacy_url: Some("https://www.example.com/privacy".to_owned()),
+            consent_purpose: Some("For the guest book.".to_owned()),
+        };
+        let mut request = Request::default();
+        request.headers_mut().insert(header::ACCEPT_LANGUAGE, http::HeaderValue::from_static("en"));
+        request.headers_mut().insert(header::USER_AGENT, http::HeaderValue::from_static("MicroMessenger"));
+        request.extensions_mut().insert(Arc::new(imprint.clone()));
+        let label = Labels::of(Language::English).privacy;
+        for page in [
+            notice(&visit(imprint), Reason::NotLoggedIn, AUTHORIZE),
+            open_elsewhere(&request, Elsewhere::Wechat, "https://login.example.com/authorize", None),
+            open_elsewhere(&request, Elsewhere::Computer, "https://login.example.com/authorize", Some("/")),
+            home(&request, false, false),
+            home(&request, true, false),
+        ] {
+            let page = page.into_body();
+            assert!(page.contains(r#"<p class="site">Lin &#38; Co &#60;b&#62;</p>"#), "{page}");
+            assert!(page.contains(" · Lin &#38; Co &#60;b&#62;</title>"), "{page}");
+            assert!(
+                page.contains(&format!(
+                    r#"href="https://www.example.com/privacy" target="_top">{label}</a>"#
+                ))
+            );
+            assert_eq!(page.contains("For the guest book."), page.contains("snsapi_userinfo"), "{page}");
+        }
+        let bare = notice(&visit(Imprint::default()), Reason::NotLoggedIn, AUTHORIZE).into_body();
+        assert!(!bare.contains("class=\"site\"") && !bare.contains(label), "{bare}");
     }
 }

@@ -1,6 +1,7 @@
 //! What a function is given: an HTTP request without a body, and the name it goes by in the log.
 
 use http::{HeaderMap, HeaderValue, header};
+use login::account::Browser;
 
 /// A request. No route of this stack reads a body.
 pub type Request = http::Request<()>;
@@ -69,7 +70,25 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
 /// whoever pretends only meets WeChat's own refusal.
 #[must_use]
 pub fn is_wechat(headers: &HeaderMap) -> bool {
-    names(headers, b"MicroMessenger") && !names(headers, b"wxwork")
+    names(headers, b"MicroMessenger") && !is_wecom(headers)
+}
+
+/// The browser, as far as it decides which app logs its visitor in.
+#[must_use]
+pub fn browser(headers: &HeaderMap) -> Browser {
+    Browser { is_wechat: is_wechat(headers), is_phone: is_phone(headers) }
+}
+
+/// Whether the browser is 企业微信's, to whose users it is WeChat as well. A hint for the words of a page.
+#[must_use]
+pub fn is_wecom(headers: &HeaderMap) -> bool {
+    names(headers, b"wxwork")
+}
+
+/// Whether the browser is on a phone, which cannot scan what it shows itself. A hint, as above; a tablet is none.
+#[must_use]
+pub fn is_phone(headers: &HeaderMap) -> bool {
+    (names(headers, b"Mobi") || names(headers, b"iPhone")) && !names(headers, b"iPad")
 }
 
 /// Whether the user agent has `word` in it, whatever else is. Android puts the model's name there, and a name need not be
@@ -101,6 +120,26 @@ mod tests {
             let agent = HeaderValue::from_bytes(agent.as_bytes()).unwrap();
             let headers = HeaderMap::from_iter([(header::USER_AGENT, agent)]);
             assert_eq!(is_wechat(&headers), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_phone_is_told_from_a_desktop() {
+        for (agent, expected) in [
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148 Safari/604.1", true),
+            ("Mozilla/5.0 (Linux; Android 14) Chrome/142.0.0.0 Mobile Safari/537.36", true),
+            ("Mozilla/5.0 (Phone; OpenHarmony 5.0) ArkWeb/4.1 Mobile", true),
+            ("Mozilla/5.0 (iPhone) Mobile/15E148 wxwork/4.1.30 MicroMessenger/7.0.1", true),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) wxwork/4.1.30 MicroMessenger/7.0.1 WindowsWechat",
+                false,
+            ),
+            ("Mozilla/5.0 (X11; Linux x86_64) Chrome/142.0.0.0 Safari/537.36", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]);
+            assert_eq!(is_phone(&headers), expected, "{agent}");
+            assert_eq!(is_wecom(&headers), agent.contains("wxwork"), "{agent}");
         }
     }
 

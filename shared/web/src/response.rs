@@ -6,10 +6,10 @@
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::language::Language;
 use crate::page;
 use crate::reason::Reason;
 use crate::request::{CorrelationId, Request, wants_page};
+use crate::visit::Visit;
 
 /// A response.
 pub type Response = http::Response<String>;
@@ -86,7 +86,7 @@ pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Op
 pub fn refuse(request: &Request, reason: Reason, link: &str) -> Response {
     let id = CorrelationId::of(request);
     if wants_page(request.headers()) {
-        page::notice(reason, Language::of(request.headers()), &id, link)
+        page::notice(&Visit::of(request), reason, link)
     } else {
         problem(reason, &id, None)
     }

@@ -1,11 +1,13 @@
 //! Every word that a visitor reads, in both languages, and nothing else.
 //!
 //! A page says what happened, then the one thing to do. Each sentence is true on every route that shows it: a
-//! page that says that a login did not begin may not come after one that did. Whoever mends a sentence for
-//! visitors changes no interface: what a script reads of a problem stands apart ([`Reason::problem`]).
+//! page that says that a login did not begin may not come after one that did. One act has one label on all pages,
+//! and a button is labelled with what the sentence above it asks for. Whoever mends a sentence for visitors
+//! changes no interface: what a script reads of a problem stands apart ([`Reason::problem`]).
 
 use crate::language::Language;
 use crate::reason::Reason;
+use crate::request::CorrelationId;
 
 /// The words of a page that says why there was no login.
 #[derive(Debug, Clone, Copy)]
@@ -16,14 +18,31 @@ pub struct Words {
     pub happened: &'static str,
     /// What to do.
     pub next: &'static str,
-    /// The label of the button.
-    pub button: &'static str,
+    /// The label of the button, if the page has one.
+    pub button: Option<&'static str>,
+}
+
+/// The button of a page that says why there was no login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Button {
+    /// Begins a login, where none was begun.
+    LogIn,
+    /// Begins another login, where one has failed.
+    LogInAgain,
+    /// The same, where it is not what the page asks for.
+    TryAgain,
+    /// Leaves a frame for a login on a page of its own.
+    OpenLogin,
+    /// Goes on by itself or at a tap.
+    GoOn,
+    /// Leads to the home page, where a login would not help.
+    Home,
 }
 
 /// Declares [`Labels`], a row each: its name, where it stands, and the label in Chinese and in English.
 macro_rules! labels {
     ($($name:ident, $place:literal, $chinese:literal, $english:literal;)*) => {
-        /// The labels of the other pages.
+        /// The labels of all pages.
         #[derive(Debug, Clone, Copy)]
         pub struct Labels {
             $(#[doc = $place] pub $name: &'static str,)*
@@ -38,28 +57,57 @@ macro_rules! labels {
                     Language::English => Self { $($name: $english,)* },
                 }
             }
+
+            /// All of them, each with its name.
+            #[must_use]
+            pub const fn all(language: Language) -> &'static [(&'static str, &'static str)] {
+                match language {
+                    Language::Chinese => &[$((stringify!($name), $chinese)),*],
+                    Language::English => &[$((stringify!($name), $english)),*],
+                }
+            }
         }
     };
 }
 
 labels! {
-    home, "The front page's title.", "微信登录", "Log in with WeChat";
-    declined, "On the front page, after the visitor declined.", "你没有同意授权，所以没有登录。", "You did not allow the login, so you are not logged in.";
-    was_here, "On the front page, to who has a session cookie.", "你在这个浏览器里登录过。", "You have logged in with this browser.";
-    not_logged_in, "On the front page, to who has none.", "你还没有登录。", "You are not logged in.";
-    see_profile, "The link to the profile page.", "查看我的资料", "See my profile";
-    log_in_again_with_profile, "The link to a login with consent, for who is logged in.", "重新登录，提供昵称和头像", "Log in again, with name and picture";
-    log_in, "The link to a silent login.", "用微信登录", "Log in";
-    log_in_with_profile, "The link to a login with consent.", "登录并提供昵称和头像", "Log in with name and picture";
+    log_in, "The button that begins a login; the home page's title.", "微信登录", "Log in with WeChat";
+    log_in_again, "The button that begins another login, after one that failed.", "重新登录", "Log in again";
+    try_again, "The same button, where nothing says that it will help.", "再试一次", "Try again";
+    open_login, "The button that leaves a frame.", "打开登录页", "Open login page";
+    go_on, "The button that goes on to where the login would have ended, or begins it once more.", "继续", "Continue";
+    go_home, "The button, or the link, to the home page.", "返回首页", "Home page";
+    declined, "On the home page, after the visitor declined.", "你取消了登录，随时可以再试。", "You cancelled the login. You can try again any time.";
+    welcome_back, "On the home page, to who has a session cookie.", "欢迎回来，你之前在这里登录过。", "Welcome back. You've logged in here before.";
+    not_logged_in, "On the home page, to who has none.", "你还没有登录。", "You're not logged in.";
+    view_profile, "The link to the profile page.", "查看我的资料", "View my profile";
+    log_in_with_profile, "The button that begins a login with consent.", "使用微信昵称和头像登录", "Log in and share my name and photo";
+    add_profile, "The same, for who is logged in.", "补充昵称和头像", "Add my name and photo";
+    consent_purpose, "Below both, unless the site has a sentence of its own.", "昵称和头像只用于在本网站显示。", "Only shown on this site.";
     log_out, "The button that ends the session.", "退出登录", "Log out";
-    open_in_wechat, "The title of the page for a browser that no app serves.", "请在微信客户端打开", "Please open this in WeChat";
-    scan, "Above its QR code.", "用微信扫一扫，在手机上登录。", "Scan this with WeChat to log in on your phone.";
-    or_copy, "Between its QR code and its link.", "或者复制下面的链接，在微信里打开：", "Or copy this link and open it in WeChat:";
-    copy, "Above its link, where there is no QR code.", "请复制下面的链接，在微信里打开：", "Please copy this link and open it in WeChat:";
+    log_in_on_phone, "The title of the page for a desktop that no app serves.", "请在手机微信里登录", "Log in on your phone";
+    scan, "Above its QR code.", "打开微信“扫一扫”，扫描二维码。登录后在手机上继续，这台电脑不会登录。", "Scan this with WeChat. You'll be logged in on the phone, not on this computer.";
+    cannot_scan, "Below its QR code, before the next one.", "不方便扫码？", "Can't scan? ";
+    send_link, "Above its link.", "把下面的链接发到微信，再点开：", "Send yourself this link in WeChat and open it there:";
+    open_in_wechat, "The title of the page for a phone that no app serves.", "请到微信里打开", "Open this in WeChat";
+    show_code, "The link, on that page, to the QR code, for who has it on another screen.", "在另一台设备上扫码？显示二维码", "Scanning with another device? Show the QR code";
+    open_on_computer, "The title of the page inside WeChat, where only a QR code logs people in.", "请在电脑上登录", "Log in on a computer";
+    scan_from_computer, "Above its link.", "这个网站用微信扫码登录。请在电脑浏览器里打开下面的链接，再用微信扫码：", "This site logs you in by QR code. Open this link in a browser on a computer, then scan with WeChat:";
+    copy, "Above its link: the first step.", "长按复制下面的链接", "Press and hold to copy the link.";
+    paste, "The second step.", "打开微信，发给“文件传输助手”", "Send it to yourself in WeChat (File Transfer).";
+    open, "The third step.", "点开这条链接", "Open it there.";
+    wecom, "On both, under 企业微信.", "这里是企业微信。请改用微信打开：", "This is WeCom. Please use WeChat instead:";
     profile, "The profile page's title.", "我的资料", "My profile";
     nameless, "Who is logged in, if no name is known.", "微信用户", "WeChat user";
-    add_profile, "The link to a login with consent, on the profile page.", "提供昵称和头像", "Add name and picture";
-    reference, "Before the correlation id.", "编号：", "Reference: ";
+    nickname, "On the profile page.", "昵称", "Nickname";
+    gender, "On the profile page, if WeChat says.", "性别", "Gender";
+    male, "A gender.", "男", "Male";
+    female, "The other.", "女", "Female";
+    region, "On the profile page, if WeChat says.", "地区", "Region";
+    openid, "On the profile page.", "用户标识（openid）", "User ID (openid)";
+    unionid, "On the profile page, if it is known.", "跨应用标识（unionid）", "Cross-app ID (unionid)";
+    logged_in_until, "On the profile page, before a date.", "登录有效期至", "Logged in until";
+    privacy, "The link to the site's privacy policy, on every page.", "隐私政策", "Privacy";
 }
 
 #[rustfmt::skip]
@@ -67,20 +115,51 @@ impl Reason {
     /// The words of the page.
     #[must_use]
     pub const fn words(self, language: Language) -> Words {
-        let (log_in, home, go_on) = match language {
-            Language::Chinese => ("微信登录", "回到首页", "继续"),
-            Language::English => ("Log in with WeChat", "To the front page", "Continue"),
-        };
+        let labels = Labels::of(language);
         let [title, happened, next] = match language {
             Language::Chinese => self.chinese(),
             Language::English => self.english(),
         };
-        let button = match self {
-            Self::NotFound => home,
-            Self::CodeRepeated | Self::AlreadyLoggedIn => go_on,
-            _ => log_in,
+        let button = match self.button() {
+            Some(Button::LogIn) => Some(labels.log_in),
+            Some(Button::LogInAgain) => Some(labels.log_in_again),
+            Some(Button::TryAgain) => Some(labels.try_again),
+            Some(Button::OpenLogin) => Some(labels.open_login),
+            Some(Button::GoOn) => Some(labels.go_on),
+            Some(Button::Home) => Some(labels.go_home),
+            None => None,
         };
         Words { title, happened, next, button }
+    }
+
+    /// The button of the page. A snapshot has none: WeChat lets it be scrolled and no more, and has a button of its own.
+    #[must_use]
+    pub const fn button(self) -> Option<Button> {
+        match self {
+            Self::Snapshot => None,
+            Self::InvalidRequest | Self::ReturnToRefused | Self::NotLoggedIn => Some(Button::LogIn),
+            Self::NotAPage => Some(Button::OpenLogin),
+            Self::CodeRepeated | Self::AlreadyLoggedIn => Some(Button::GoOn),
+            Self::OriginRefused | Self::NotFound => Some(Button::Home),
+            Self::Misconfigured => Some(Button::TryAgain),
+            Self::AccessDenied | Self::LoginExpired | Self::CookieMissing | Self::WechatUnavailable | Self::UserRefused
+            | Self::ServiceUnavailable | Self::LoginFailed | Self::Unexpected => Some(Button::LogInAgain),
+        }
+    }
+
+    /// What to tell who helps, for a screenshot: the id, which finds the line in the log, and the reason. Nothing
+    /// where nothing is broken: a number would make an everyday state look like a fault.
+    #[must_use]
+    pub fn reference(self, language: Language, id: &CorrelationId) -> Option<String> {
+        let is_everyday = matches!(
+            self,
+            Self::NotLoggedIn | Self::AccessDenied | Self::Snapshot | Self::NotFound | Self::CodeRepeated | Self::AlreadyLoggedIn
+        );
+        let (id, reason) = (id.as_str(), self.as_str());
+        (!is_everyday && !id.is_empty()).then(|| match language {
+            Language::Chinese => format!("问题编号：{id}（{reason}）"),
+            Language::English => format!("Reference: {id} ({reason})"),
+        })
     }
 
     /// What a script reads of a problem: its `title`, which does not change from case to case
@@ -112,46 +191,49 @@ impl Reason {
     const fn chinese(self) -> [&'static str; 3] {
         match self {
             Self::InvalidRequest => ["链接有误", "这个链接不完整，或已经损坏。", "请回到原来的页面再试一次。"],
-            Self::ReturnToRefused => ["返回地址不被允许", "登录后要返回的地址不在允许的范围内。", "请从原来的页面重新点击登录，或者联系网站。"],
-            Self::NotAPage => ["请直接打开登录页面", "登录页面不能嵌在别的页面里打开。", "请点击下面的按钮，单独打开它。"],
-            Self::AccessDenied => ["你没有同意授权", "没有你的同意，就无法用微信登录。", "如果想登录，请再试一次，并选择“允许”。"],
-            Self::LoginExpired => ["登录已过期", "这次登录已经结束，或者已经用过。", "请重新登录。"],
-            Self::CodeRepeated => ["请稍等几秒", "刚刚登录或退出过，微信需要几秒钟准备新的登录。", "页面会自动继续，也可以点下面的按钮。"],
-            Self::AlreadyLoggedIn => ["这里已经登录了", "这次扫码没有改变登录，仍是之前的账号。", "想换账号，请先退出登录，再重新扫码。"],
-            Self::CookieMissing => ["浏览器没有保存 Cookie", "没有 Cookie，就无法确认登录的是同一个浏览器。", "请允许本网站使用 Cookie，然后重新登录。"],
-            Self::Snapshot => ["请使用完整服务", "你现在看到的是网页快照，不能登录。", "请点击右下角的“使用完整服务”，再登录。"],
+            Self::ReturnToRefused => ["登录链接有误", "链接要跳转的网页未在本站登记，登录没有开始。", "请从网站首页重新进入；仍不行，可联系网站客服。"],
+            Self::NotAPage => ["请单独打开登录页", "为了账号安全，登录页不能嵌在其他页面里。", "点下面的按钮继续。"],
+            Self::AccessDenied => ["你取消了登录", "你没有允许授权，所以这次没有登录。", "想登录的话，请再试一次，并点“允许”。"],
+            Self::LoginExpired => ["登录超时", "等待时间太长，或者这个链接已经用过。", "请重新登录。"],
+            Self::CodeRepeated => ["稍等几秒", "刚刚登录或退出过，微信还没有准备好新的登录。", "页面会自动继续，也可以点下面的按钮。"],
+            Self::AlreadyLoggedIn => ["这里已经登录了", "这次扫码没有换人，仍是之前登录的账号。", "点下面的按钮继续；想换账号，可先退出登录。"],
+            Self::CookieMissing => ["浏览器没能记住登录", "可能是无痕模式、禁用了 Cookie，或中途换了浏览器。", "请调整后，用同一个浏览器重新登录。"],
+            Self::Snapshot => ["点“使用完整服务”继续", "微信现在只显示网页快照，快照里不能登录。", "请点屏幕右下角的“使用完整服务”，再点“允许”。"],
             Self::WechatUnavailable => ["微信暂时没有响应", "可能是网络繁忙，这次操作没有完成。", "请等一两分钟再试。"],
-            Self::UserRefused => ["微信限制了这个帐号", "微信不允许这个帐号登录。", "请在微信中检查帐号状态，或者换一个帐号。"],
+            Self::UserRefused => ["暂时无法用微信登录", "微信没有允许这次登录，可能与账号状态有关。", "请稍后再试；仍不行，可联系网站客服。"],
             Self::ServiceUnavailable => ["服务暂时不可用", "登录服务有点忙，这次操作没有完成。", "请等一两分钟再试。"],
-            Self::Misconfigured => ["登录服务设置有误", "这不是你的问题，需要网站的管理员来修正。", "请稍后再试。如果一直这样，请把下面的编号告诉网站。"],
-            Self::LoginFailed => ["登录没有成功", "微信前后两次的答复不一致，为了安全，登录已取消。", "请重新登录。如果一直这样，请把下面的编号告诉网站。"],
-            Self::OriginRefused => ["来源不被允许", "发出请求的页面不在允许的来源之列。", "请从原来的页面重新操作，或者联系网站。"],
-            Self::NotLoggedIn => ["你还没有登录", "没有登录，或者登录已经失效。", "请先用微信登录。"],
-            Self::NotFound => ["没有这个页面", "这个地址下什么也没有。", "请从首页开始。"],
-            Self::Unexpected => ["出了点问题", "登录服务遇到了意外情况。", "请再试一次。如果一直这样，请把下面的编号告诉网站。"],
+            Self::Misconfigured => ["暂时无法登录", "网站的登录设置有问题，不是你的操作造成的。", "请把本页截图，发给网站客服。"],
+            Self::LoginFailed => ["登录没有成功", "为了保护你的账号，这次操作已取消。", "请重新登录；仍不行，可把本页截图发给网站客服。"],
+            Self::OriginRefused => ["操作没有成功", "为了安全，这个操作只能在本网站的页面上进行。", "请回到网站再试一次。"],
+            Self::NotLoggedIn => ["你还没有登录", "登录后才能查看；之前登录过的，可能已过期。", "点下面的按钮登录。"],
+            Self::NotFound => ["页面不存在", "链接可能已失效，或者网址有误。", "请从首页重新进入。"],
+            Self::Unexpected => ["出错了", "登录服务出现异常，问题已记录。", "请再试一次；仍不行，可把本页截图发给网站客服。"],
         }
     }
 
     const fn english(self) -> [&'static str; 3] {
         match self {
             Self::InvalidRequest => ["This link doesn't work", "It is incomplete or damaged.", "Go back to the page you came from and try again."],
-            Self::ReturnToRefused => ["This return address is not allowed", "The page to return to after the login is not one of the allowed ones.", "Please start again from the page you came from, or tell the site."],
-            Self::NotAPage => ["Please open the login by itself", "The login cannot be opened inside another page.", "Please use the button to open it on its own."],
-            Self::AccessDenied => ["You did not allow the login", "Without your consent, WeChat cannot log you in.", "If you do want to log in, try again and choose “Allow”."],
-            Self::LoginExpired => ["This login has expired", "The login is over, or has been used already.", "Please log in again."],
-            Self::CodeRepeated => ["Just a few seconds", "You logged in or out a moment ago, and WeChat needs a little time for a new login.", "This page goes on by itself, or use the button below."],
-            Self::AlreadyLoggedIn => ["You're already logged in here", "This scan changed nothing; the earlier login stays.", "To switch accounts, log out first, then scan again."],
-            Self::CookieMissing => ["Your browser did not keep a cookie", "Without it, there is no telling whether this is the browser that began the login.", "Please allow cookies for this site and log in again."],
-            Self::Snapshot => ["Please use the full service", "You are looking at a snapshot of the page, which cannot log in.", "Tap 使用完整服务 at the lower right, then log in."],
+            Self::ReturnToRefused => ["This login link isn't allowed", "The page it leads to isn't registered with this site.", "Start again from the site's home page, or contact the site."],
+            Self::NotAPage => ["Open the login page by itself", "To protect your account, it can't be shown inside another page.", "Use the button below."],
+            Self::AccessDenied => ["Login cancelled", "You didn't give permission in WeChat.", "To log in, try again and tap 允许 (Allow)."],
+            Self::LoginExpired => ["Your login timed out", "It took too long, or the link was already used.", "Please log in again."],
+            Self::CodeRepeated => ["Just a few seconds", "You logged in or out a moment ago, and WeChat isn't ready for another login yet.", "This page goes on alone, or use the button below."],
+            Self::AlreadyLoggedIn => ["You're already logged in here", "This scan changed nothing; the earlier login stays.", "Use the button below. To switch accounts, log out first."],
+            Self::CookieMissing => ["Your browser didn't keep the login", "This happens in private mode, with cookies blocked, or when the link is opened in another browser.", "Allow cookies and log in again in the same browser."],
+            Self::Snapshot => ["Tap 使用完整服务 to go on", "WeChat is showing a preview, and a preview can't log in.", "Tap 使用完整服务 (full service) at the bottom right, then 允许 (Allow)."],
             Self::WechatUnavailable => ["WeChat isn't responding", "We couldn't get an answer from WeChat.", "Wait a minute, then try again."],
-            Self::UserRefused => ["WeChat restricts this account", "WeChat does not let this account log in.", "Please check the account in WeChat, or use another one."],
+            Self::UserRefused => ["WeChat didn't allow this login", "It may be about the state of your WeChat account.", "Try again later, or contact the site."],
             Self::ServiceUnavailable => ["Temporarily unavailable", "The login service is busy, and this didn't go through.", "Wait a minute, then try again."],
-            Self::Misconfigured => ["The login is set up wrongly", "This is not your doing; the site's operators have to mend it.", "Please try again later. If it stays so, tell the site the reference below."],
-            Self::LoginFailed => ["The login did not succeed", "WeChat gave two answers that contradict each other, so the login was cancelled.", "Please log in again. If it stays so, tell the site the reference below."],
-            Self::OriginRefused => ["This origin is not allowed", "The page that asks is not on one of the allowed origins.", "Please start again from the page you came from, or tell the site."],
-            Self::NotLoggedIn => ["You are not logged in", "You have not logged in, or your login has ended.", "Please log in with WeChat."],
-            Self::NotFound => ["There is no such page", "Nothing is found at this address.", "Please start at the front page."],
-            Self::Unexpected => ["Something went wrong", "The login service met something unexpected.", "Please try again. If it stays so, tell the site the reference below."],
+            Self::Misconfigured => ["Login is unavailable", "Something is set up wrongly on this site. It's nothing you did.", "Please send a screenshot of this page to the site's support."],
+            Self::LoginFailed => ["Login failed", "To protect your account, we stopped here.", "Log in again. If it keeps failing, send a screenshot of this page to the site's support."],
+            Self::OriginRefused => ["That didn't work from here", "For safety, this can only be done on this site's own pages.", "Go back to the site and try again."],
+            Self::NotLoggedIn => ["You're not logged in", "Log in to see this page. If you did before, that login has ended.", "Use the button below."],
+            Self::NotFound => ["Page not found", "The link may be old, or the address mistyped.", "Start from the home page."],
+            Self::Unexpected => ["Something went wrong", "We've recorded the problem.", "Try again. If it keeps failing, send a screenshot of this page to the site's support."],
         }
     }
 }
+
+#[cfg(test)]
+mod rules;

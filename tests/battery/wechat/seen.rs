@@ -9,7 +9,7 @@ use serde_json::Value;
 use url::{Url, form_urlencoded::Serializer};
 
 use super::{
-    table::{End, Expected, status_of},
+    table::{End, Expected, status_of, tells_the_id},
     visit::Visit,
 };
 
@@ -63,8 +63,15 @@ impl Visit<'_> {
         let says_when = page.status != 503 || page.header("retry-after").is_some();
         for (is_right, wrong) in [
             (page.status == status, format!("has status {}, not {status}", page.status)),
-            (!id.is_empty() && text.contains(id), format!("does not tell the id {id:?}")),
-            (text.contains("/authorize"), "offers no way on".to_owned()),
+            (
+                !id.is_empty() && text.contains(id) == tells_the_id(&reason),
+                format!("tells the id {id:?}, or not"),
+            ),
+            // The way on from a snapshot is WeChat's own button.
+            (
+                text.contains("/authorize") != (reason == "snapshot"),
+                "offers no way on, or one that is none".to_owned(),
+            ),
             (says_when, "does not say when to come back".to_owned()),
         ] {
             self.require(is_right, || format!("the page of {reason:?} {wrong}"));

@@ -157,6 +157,11 @@ pub fn status_of(reason: &str) -> u16 {
     }
 }
 
+/// Whether the page of a reason tells the id: where nothing is broken it does not.
+pub fn tells_the_id(reason: &str) -> bool {
+    !["not_logged_in", "access_denied", "snapshot", "not_found"].contains(&reason)
+}
+
 /// What must follow from what WeChat says at an endpoint.
 pub fn expect(endpoint: Endpoint, meaning: Meaning, variation: &Variation) -> Expected {
     match endpoint {

@@ -19,7 +19,7 @@ use crate::{model::words::Word, row::Run};
 use super::{
     bodies,
     scripts::{Endpoint, Meaning, Script, Sent},
-    table::{Calls, End, Expected, expect, status_of},
+    table::{Calls, End, Expected, expect, status_of, tells_the_id},
     variation::{Scope, Variation},
 };
 
@@ -280,8 +280,10 @@ impl<'a> Visit<'a> {
         self.require(says_when, || "it does not say when to come back".to_owned());
         let id = answer.header("x-correlation-id").unwrap_or_default();
         match reason {
-            Some(_) if as_page => {
-                self.require(answer.text().contains(id), || format!("the page does not tell the id {id:?}"));
+            Some(reason) if as_page => {
+                let is_told = answer.text().contains(id);
+                let is_right = is_told == tells_the_id(reason);
+                self.require(is_right, || format!("the page of {reason} tells the id {id:?}, or not"));
             }
             Some(reason) => {
                 let problem = answer.json()?;

@@ -9,7 +9,7 @@
 pub mod mutate;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Once};
+use std::sync::{Arc, LazyLock, Once};
 use std::time::{Duration, SystemTime};
 
 use authorize::Authorize;
@@ -130,7 +130,7 @@ impl Functions {
         REQUEST_ID.clone_into(&mut context.request_id);
         context.deadline = u64::try_from(MARGIN.as_millis()).unwrap_or_default();
         let event = LambdaEvent::new(event, context);
-        let answer = self.runtime.block_on(runtime::answer(function, event, || NOW));
+        let answer = self.runtime.block_on(runtime::answer(function, &Arc::default(), event, || NOW));
         assert!(!HAS_PANICKED.load(Ordering::SeqCst), "{} panicked", F::NAME);
         check(F::NAME, &serde_json::to_value(&answer).unwrap_or_default());
     }

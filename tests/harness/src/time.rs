@@ -31,6 +31,13 @@ pub fn common_log_format(time: Duration) -> String {
     time.strftime("%d/%b/%Y:%H:%M:%S %z").to_string()
 }
 
+/// The minute that clocks in China show, as a page in Chinese writes it: `2026年7月11日 03:19`.
+pub fn in_china(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_add(8 * 60 * 60);
+    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    time.strftime("%Y年%-m月%-d日 %H:%M").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

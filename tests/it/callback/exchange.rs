@@ -7,10 +7,11 @@ use harness::{
     stack::{errcode, raw},
 };
 use simulator::{Fault, Snapshot};
+use web::reason::Reason;
 
 use super::{arrive, begin, begun, exchanged, guards, openid, sessions};
 
-use crate::support::{stack, visited};
+use crate::support::{stack, title, visited};
 
 /// One login whose exchange goes wrong as scripted; where its callback leads.
 async fn login_with(fault: Fault) -> (Stack, String) {
@@ -115,7 +116,7 @@ async fn a_snapshot_visitor_never_gets_a_session() {
     let callback = begin(&visitor, "scope=snsapi_userinfo").await;
     let page = arrive(&visitor, &callback).await;
     assert!(page.starts_with("https://login.example.com/error?reason=snapshot&id="), "{page}");
-    assert!(visitor.open(&page).await.unwrap().text().contains("使用完整服务"));
+    assert!(visitor.open(&page).await.unwrap().text().contains(title(Reason::Snapshot)));
     assert!(sessions(&stack).is_empty());
     assert_eq!(openid(&visitor).await, None);
 }

@@ -15,7 +15,7 @@ use settings::Need;
 use crate::template::outcomes::functions;
 
 /// What is wrong for every setting there is: none takes a blank and a semicolon.
-const WRONG: &str = "canary; wrong";
+const WRONG: &str = "canary; wrong %FF";
 
 /// Every setting, and for each who reads it and whether that one cannot do without; by the names of the functions.
 fn read_by(function: &str) -> BTreeMap<&'static str, Need> {

@@ -7,6 +7,8 @@ use std::{
 
 use harness::{binaries::workspace, template::Template};
 use serde_json::{Value, json};
+use settings::Settings;
+use web::imprint::Imprint;
 use wechat::AppId;
 
 use super::{FIELDS, alarmed, filters, groups, namespace, outcomes, template};
@@ -215,6 +217,22 @@ fn the_template_is_in_ascii() {
     let text = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
     let beyond: Vec<_> = text.lines().filter(|line| !line.is_ascii()).collect();
     assert!(beyond.is_empty(), "{beyond:?}");
+}
+
+/// A Chinese name percent-encoded is as long as a text can get that a function takes.
+#[test]
+fn the_longest_texts_of_a_site_fit_into_the_template() {
+    let template = template();
+    for (parameter, setting, characters) in
+        [("SiteName", "SITE_NAME", 40), ("ConsentPurpose", "CONSENT_PURPOSE", 80)]
+    {
+        let declared = template.parameters().find(|(name, _)| *name == parameter).unwrap().1;
+        assert_eq!(declared["MaxLength"], characters * "%E9%9D%92".len(), "{parameter}");
+        let variable = |name: &str| (name == setting).then(|| "%E9%9D%92".repeat(characters));
+        let mut settings = Settings::new(&variable);
+        let read = Imprint::read(&mut settings);
+        assert!(settings.checked(read).is_ok(), "{setting}");
+    }
 }
 
 /// A value that the template takes and a function refuses would deploy, and log nobody in.

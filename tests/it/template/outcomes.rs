@@ -32,8 +32,9 @@ fn an_outcome_is_declared_only_to_be_used() {
     for (function, outcomes) in reference::outcomes() {
         let mut sources = String::new();
         for folder in [format!("functions/{function}/src"), "shared/web/src".to_owned()] {
-            for entry in fs::read_dir(workspace().join(folder)).unwrap() {
-                sources += &fs::read_to_string(entry.unwrap().path()).unwrap();
+            let paths = fs::read_dir(workspace().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+            for path in paths.filter(|path| path.is_file()) {
+                sources += &fs::read_to_string(path).unwrap();
             }
         }
         for outcome in outcomes {

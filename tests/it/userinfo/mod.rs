@@ -13,8 +13,11 @@ use harness::{
 };
 use serde_json::json;
 use simulator::{DirtyJson, ProfileEra};
+use web::{language::Language, words::Labels};
 
-use crate::support::{assert_secured, logged_in, logged_in_with_profile, only_session, stack, visited};
+use crate::support::{
+    LABELS, assert_secured, logged_in, logged_in_with_profile, only_session, stack, visited,
+};
 
 /// Mallory's nickname, as she chose it.
 const HOSTILE: &str = r#"<script>alert("马洛")</script>'"&\"#;
@@ -95,32 +98,45 @@ async fn a_browser_is_shown_a_page() {
     assert_secured(&answer.headers, "the page");
     let page = answer.text();
     let expires_at = number(&only_session(&stack).unwrap(), "expires_at").unwrap();
+    let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
+    let unionid = stack.simulator().unionid("lin", OFFICIAL_ACCOUNT).unwrap();
+    let until = harness::time::in_china(expires_at);
     for part in [
         "<html lang=\"zh-CN\">",
         "<h1>小满🌾</h1>",
         &format!("<img src=\"{AVATAR}\""),
         "referrerpolicy=\"no-referrer\"",
-        &format!("<dt>openid</dt><dd>{}</dd>", stack.simulator().openid("lin", OFFICIAL_ACCOUNT)),
-        "<dt>unionid</dt>",
-        "<dt>scope</dt><dd>snsapi_userinfo</dd>",
-        &format!("<dt>expires_at</dt><dd>{expires_at}</dd>"),
+        &format!("<dt>{}</dt><dd class=\"id\">{openid}</dd>", LABELS.openid),
+        &format!("<dt>{}</dt><dd class=\"id\">{unionid}</dd>", LABELS.unionid),
+        &format!("<dt>{}</dt><dd>{until}</dd>", LABELS.logged_in_until),
+        &format!("href=\"/\">{}</a>", LABELS.go_home),
         "<form method=\"post\" action=\"/logout\">",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");
+    }
+    // What is for scripts is not on it.
+    for name in ["scope", "privilege", "snsapi_userinfo", LABELS.gender, LABELS.add_profile] {
+        assert!(!page.contains(name), "{name} is in {page}");
     }
     let policy = answer.header("content-security-policy").unwrap();
     for part in ["default-src 'none'", "img-src https://*.qlogo.cn", "form-action 'self'"] {
         assert!(policy.contains(part), "{policy}");
     }
     let english = visitor.reading("en-GB,en").userinfo_page().await.unwrap().text();
-    assert!(english.contains("<html lang=\"en\">") && english.contains("Log out"), "{english}");
+    assert!(
+        english.contains("<html lang=\"en\">") && english.contains(Labels::of(Language::English).log_out),
+        "{english}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_without_a_profile_offers_to_add_one() {
     let (_stack, visitor) = logged_in().await.unwrap();
     let page = visitor.userinfo_page().await.unwrap().text();
-    assert!(page.contains("href=\"/authorize?scope=snsapi_userinfo\"") && !page.contains("<img"), "{page}");
+    for part in ["href=\"/authorize?scope=snsapi_userinfo\"", LABELS.add_profile, LABELS.consent_purpose] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    assert!(!page.contains("<img"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,7 +90,7 @@ fn asked_by<F: Function>() -> (&'static str, Vec<(&'static Setting, Need)>) {
     };
     let mut settings = Settings::new(&variable);
     // Whether the rest is wrong is not of interest.
-    let _ = F::configure(&mut settings);
+    let _ = lambda::configure::<F>(&mut settings);
     (F::NAME, settings.asked().to_vec())
 }
 

@@ -1,0 +1,174 @@
+//! What holds of every word that a visitor reads, as far as a program can tell. The words of which none may occur
+//! are in the glossary of `tests/reference`.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const BOTH: [Language; 2] = [Language::Chinese, Language::English];
+
+/// The labels that stand in a heading, and those that stand on a button.
+const TITLES: [&str; 4] = ["log_in", "log_in_on_phone", "open_in_wechat", "profile"];
+const BUTTONS: [&str; 9] = [
+    "log_in",
+    "log_in_again",
+    "try_again",
+    "open_login",
+    "go_home",
+    "view_profile",
+    "log_in_with_profile",
+    "add_profile",
+    "log_out",
+];
+
+/// Room on a phone 360 pixels wide, in Han.
+const TITLE: usize = 12;
+const SENTENCE: usize = 26;
+const BUTTON: usize = 11;
+
+/// How wide a text is, in Han: a letter of ours is half as wide.
+fn width(text: &str) -> usize {
+    text.chars().map(|letter| if letter.is_ascii() { 1_usize } else { 2 }).sum::<usize>().div_ceil(2)
+}
+
+/// Every text in one language, with what it is.
+fn texts(language: Language) -> Vec<(String, &'static str)> {
+    let labels = Labels::all(language).iter().map(|(name, label)| ((*name).to_owned(), *label));
+    let reasons = Reason::ALL.iter().flat_map(|reason| {
+        let words = reason.words(language);
+        [words.title, words.happened, words.next].map(|text| (reason.as_str().to_owned(), text))
+    });
+    labels.chain(reasons).collect()
+}
+
+fn label(name: &str) -> &'static str {
+    Labels::all(Language::Chinese).iter().find(|(known, _)| *known == name).unwrap().1
+}
+
+#[test]
+fn every_text_has_room_on_a_phone() {
+    let titles = TITLES.map(label).into_iter();
+    for title in titles.chain(Reason::ALL.iter().map(|reason| reason.words(Language::Chinese).title)) {
+        assert!(width(title) <= TITLE, "{title} is {} wide", width(title));
+    }
+    for button in BUTTONS.map(label) {
+        assert!(width(button) <= BUTTON, "{button} is {} wide", width(button));
+    }
+    for (name, text) in texts(Language::Chinese) {
+        for sentence in text.split_inclusive(['。', '？']) {
+            assert!(width(sentence) <= SENTENCE, "{name}: {sentence} is {} wide", width(sentence));
+        }
+    }
+}
+
+/// Full-width marks; a blank between Han and Latin letters or digits, and none beside a mark.
+#[test]
+fn chinese_is_set_as_chinese() {
+    let is_han = |letter: char| ('\u{4e00}'..='\u{9fff}').contains(&letter);
+    let is_mark = |letter: char| "，。：；？！（）“”".contains(letter);
+    for (name, text) in texts(Language::Chinese) {
+        assert!(!text.contains([',', ';', ':', '?', '!', '(', ')', '"', '\'']), "{name}: {text}");
+        let letters: Vec<char> = text.chars().collect();
+        for pair in letters.windows(2) {
+            let &[one, other] = pair else { continue };
+            let is_close = |one: char, other: char| is_han(one) && other.is_ascii_alphanumeric();
+            assert!(!is_close(one, other) && !is_close(other, one), "{name} wants a blank: {text}");
+            let is_loose = |one: char, other: char| is_mark(one) && other == ' ';
+            assert!(!is_loose(one, other) && !is_loose(other, one), "{name} has a blank too many: {text}");
+        }
+    }
+}
+
+/// 你 and never 您; and nobody is asked more than once.
+#[test]
+fn a_page_asks_once_and_politely() {
+    for reason in Reason::ALL {
+        let words = reason.words(Language::Chinese);
+        let page = [words.title, words.happened, words.next].concat();
+        assert!(page.matches('请').count() <= 1, "{page}");
+        assert!(!page.contains('您'), "{page}");
+    }
+}
+
+#[test]
+fn one_act_has_one_label() {
+    for language in BOTH {
+        let labels: BTreeSet<_> = Labels::all(language).iter().map(|(_, label)| label).collect();
+        assert_eq!(labels.len(), Labels::all(language).len(), "{language:?}");
+    }
+}
+
+#[test]
+fn a_button_repeats_what_the_page_asks_for() {
+    for reason in Reason::ALL {
+        let (words, button) = (reason.words(Language::Chinese), reason.button());
+        if words.next.contains("重新登录") {
+            assert_eq!(button, Some(Button::LogInAgain), "{reason:?}");
+        }
+        if words.next.contains("从首页") {
+            assert_eq!(button, Some(Button::Home), "{reason:?}");
+        }
+        if words.next.contains("下面的按钮") {
+            assert!(button.is_some(), "{reason:?}");
+        }
+    }
+    // Where nothing was begun, where a login has failed, where it does not help, where nothing can be pressed.
+    for (reason, button) in [
+        (Reason::NotLoggedIn, Some(Button::LogIn)),
+        (Reason::InvalidRequest, Some(Button::LogIn)),
+        (Reason::AccessDenied, Some(Button::LogInAgain)),
+        (Reason::LoginExpired, Some(Button::LogInAgain)),
+        (Reason::OriginRefused, Some(Button::Home)),
+        (Reason::NotFound, Some(Button::Home)),
+        (Reason::Snapshot, None),
+    ] {
+        assert_eq!(reason.button(), button, "{reason:?}");
+        assert_eq!(reason.words(Language::English).button.is_some(), button.is_some(), "{reason:?}");
+    }
+}
+
+#[test]
+fn only_a_fault_has_a_reference() {
+    let id = CorrelationId::parse("id-1").unwrap();
+    for language in BOTH {
+        for &reason in Reason::ALL {
+            let is_everyday = [Reason::NotLoggedIn, Reason::AccessDenied, Reason::Snapshot, Reason::NotFound];
+            let reference = reason.reference(language, &id);
+            assert_eq!(reference.is_none(), is_everyday.contains(&reason), "{reason:?}");
+            assert!(reference.is_none_or(|text| text.contains("id-1") && text.contains(reason.as_str())));
+        }
+    }
+    assert_eq!(Reason::Unexpected.reference(Language::English, &CorrelationId::sanitized("")), None);
+}
+
+/// Whoever is asked for a screenshot finds something on the page that helps.
+#[test]
+fn a_screenshot_shows_a_reference() {
+    let id = CorrelationId::parse("id-1").unwrap();
+    for reason in Reason::ALL {
+        for (language, screenshot) in [(Language::Chinese, "截图"), (Language::English, "screenshot")] {
+            if reason.words(language).next.contains(screenshot) {
+                assert!(reason.reference(language, &id).is_some(), "{reason:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn english_is_spoken() {
+    for (name, text) in texts(Language::English) {
+        let lower = text.to_lowercase();
+        for stiff in [
+            "mend",
+            "stays so",
+            "there is no telling",
+            "front page",
+            " cannot ",
+            " is not ",
+            "do not",
+            "picture",
+        ] {
+            assert!(!lower.contains(stiff), "{name}: {stiff} in {text}");
+        }
+    }
+}
