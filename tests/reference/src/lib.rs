@@ -4,6 +4,8 @@
 //! `<!-- end -->`. A test compares, so a table that says something else than the code does not pass.
 
 mod alarms;
+#[cfg(test)]
+mod glossary;
 mod tables;
 
 use harness::template::Template;
