@@ -88,7 +88,7 @@ async fn the_browser_cookie_carries_every_attribute() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_localhost_the_cookies_lose_what_needs_tls() {
     let options =
-        Options::default().with("PUBLIC_URL", "http://localhost:9000").with("DEFAULT_RETURN_TO", "/me");
+        Options::default().with("PUBLIC_URL", "http://localhost:9000").with("ALLOWED_ORIGINS", "").with("DEFAULT_RETURN_TO", "/me");
     let stack = Stack::start(options).await.unwrap();
     let visitor = stack.visitor("lin");
     let hops = visitor.browser.follow("http://localhost:9000/authorize").await.unwrap();

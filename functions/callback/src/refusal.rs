@@ -130,7 +130,7 @@ web::outcomes! {
     SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["Secrets Manager did not answer, or refused", "`cause` has its error code: for `AccessDeniedException` the role of the function"] ["Secrets Manager 无响应或拒绝了请求", "`cause` 中有错误码：`AccessDeniedException` 请检查函数的角色"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
     FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料属于另一个用户；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
-    DEADLINE = Error "deadline" ["no answer in time: DynamoDB, Secrets Manager or WeChat hangs", "`wechat_ms`, and `cause` of the lines around"] ["没有及时响应：DynamoDB、Secrets Manager 或微信无响应", "查看 `wechat_ms` 和前后各行的 `cause`"];
+    OUT_OF_TIME = Error "out_of_time" ["no answer in time: DynamoDB, Secrets Manager or WeChat hangs", "`wechat_ms`, and `cause` of the lines around"] ["没有及时响应：DynamoDB、Secrets Manager 或微信无响应", "查看 `wechat_ms` 和前后各行的 `cause`"];
     UNSEALABLE = Error "unsealable" ["the session could not be sealed: a defect", "report it"] ["会话无法加密：程序错误", "请反馈"];
 }
 
@@ -196,7 +196,7 @@ impl Refusal {
             // The code is spent by now, so trying the same address again would bring nothing.
             Self::NotStored(_) => (&STORE_UNAVAILABLE, FreshLogin(Reason::ServiceUnavailable)),
             Self::Unsealable => (&UNSEALABLE, Page(Reason::Unexpected)),
-            Self::OutOfTime => (&DEADLINE, Page(Reason::ServiceUnavailable)),
+            Self::OutOfTime => (&OUT_OF_TIME, Page(Reason::ServiceUnavailable)),
             Self::Wechat(Error::NotSent(Unsent::NoConnection | Unsent::Paused)) => {
                 (&WECHAT_UNREACHABLE, Page(Reason::WechatUnavailable))
             }

@@ -59,7 +59,7 @@ async fn a_function_that_takes_too_long_says_so_before_it_is_ended() {
     let page = location(&answer);
     assert!(page.starts_with(&format!("{ERROR_PAGE}service_unavailable&id=")), "{page}");
     assert!(answer.set_cookies().is_empty());
-    alarm(&stack, r#""outcome":"deadline""#).await.unwrap();
+    alarm(&stack, r#""outcome":"out_of_time""#).await.unwrap();
     claim.held().await.unwrap().release();
 
     // A script is answered as a script, from wherever it asks; a person with a page.
@@ -71,6 +71,7 @@ async fn a_function_that_takes_too_long_says_so_before_it_is_ended() {
     assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE_ORIGIN));
     let page = visitor.send(Visit::open(USERINFO).header("cookie", &cookie)).await.unwrap();
     assert_eq!(page.status, 503);
+    alarm(&stack, r#""outcome":"deadline""#).await.unwrap();
     assert!(page.text().contains(page.header("x-correlation-id").unwrap()));
     for _ in 0..2 {
         session.held().await.unwrap().release();
