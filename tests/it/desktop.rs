@@ -29,7 +29,7 @@ pub async fn show(stack: &Stack, visitor: &Visitor, link: &str) -> Result<QrCode
         return Err(Failure::new(format!("no QR code: {} {}", page.status, page.url)));
     }
     let state = parameter(page.url.as_str(), "state");
-    let shown = stack.simulator().qr_codes().into_iter().find(|code| code.state == state);
+    let shown = stack.simulator().qr_codes().into_iter().find(|code| code.state.as_ref() == Some(&state));
     shown.ok_or_else(|| Failure::new(format!("no QR code: {}", page.text())))
 }
 
@@ -153,7 +153,7 @@ async fn a_cancellation_that_calls_back_returns_to_the_page() {
     let visitor = desktop(&stack);
     for denial in ["", "code=&", "code=authdeny&"] {
         let code = show(&stack, &visitor, AUTHORIZE).await.unwrap();
-        let callback = format!("{}?{denial}state={}", code.redirect_uri, code.state);
+        let callback = format!("{}?{denial}state={}", code.redirect_uri, code.state.unwrap_or_default());
         let denied = "https://www.example.com/me?error=access_denied#";
         assert_eq!(leads_to(&visitor, &callback).await.unwrap(), denied, "{denial}");
     }

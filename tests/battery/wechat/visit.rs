@@ -52,6 +52,7 @@ impl<'a> Visit<'a> {
             *knobs = Knobs {
                 suffix_style: self.variation.suffix_style,
                 errcode_as_string: self.variation.errcode_as_string,
+                strict_param_order: true,
                 ..Knobs::default()
             };
         });

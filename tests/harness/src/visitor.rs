@@ -123,7 +123,7 @@ impl Visitor {
         let state = parameter(page.as_str(), "state");
         let latest = || {
             let mut codes = self.wechat.qr_codes();
-            codes.retain(|code| code.state == state);
+            codes.retain(|code| code.state.as_ref() == Some(&state));
             codes.pop().ok_or_else(|| Failure::new(format!("no QR code at {page}")))
         };
         let uuid = Some(latest()?.uuid);

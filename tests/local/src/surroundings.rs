@@ -42,6 +42,7 @@ impl Surroundings {
         // A person comes with a desktop browser, which WeChat would turn away.
         simulator.knobs(|knobs| {
             knobs.check_user_agent = false;
+            knobs.strict_param_order = true;
             // Of the ways WeChat has reported a refusal, one that leads back, so that it can be seen.
             knobs.denial = Denial::StateOnly;
         });

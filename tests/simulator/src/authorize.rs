@@ -31,7 +31,8 @@ pub(crate) struct Asked {
     pub(crate) appid: String,
     pub(crate) redirect_uri: String,
     pub(crate) scope: String,
-    pub(crate) state: String,
+    /// Comes back as it is, empty or not at all.
+    pub(crate) state: Option<String>,
     /// The third-party platform that asks for the account.
     component: Option<String>,
     force_popup: bool,
@@ -75,8 +76,12 @@ fn check(world: &World, received: &Received) -> Result<Asked, PageError> {
     let appid = required("appid", PageError::Number(10012))?;
     let redirect_uri = required("redirect_uri", PageError::Number(10011))?;
     let scope = required("scope", PageError::Number(10010))?;
-    let state = required("state", PageError::Number(10013))?;
-    if state.len() > 128 {
+    let state = received.parameter("state").map(str::to_owned);
+    let said = state.as_deref().unwrap_or_default();
+    if said.is_empty() && world.knobs.state_required {
+        return Err(PageError::Number(10013));
+    }
+    if said.len() > 128 {
         return Err(PageError::Text(words::STATE_TOO_LONG));
     }
     if received.parameter("response_type") != Some("code") {
@@ -222,7 +227,8 @@ fn allow(world: &mut World, asked: &Asked, person: &str, allowed: Allowed) -> An
         snapshot: allowed == Allowed::OnSnapshotPage,
     };
     let code = world.issue_code(person, wanted);
-    let mut parameters = vec![("code", code.as_str()), ("state", &asked.state)];
+    let mut parameters = vec![("code", code.as_str())];
+    parameters.extend(asked.state.as_deref().map(|state| ("state", state)));
     if asked.component.is_some() {
         parameters.push(("appid", &asked.appid));
     }
@@ -234,7 +240,7 @@ fn allow(world: &mut World, asked: &Asked, person: &str, allowed: Allowed) -> An
 }
 
 fn deny(world: &World, asked: &Asked, person: &str) -> Answer {
-    let mut answer = match world.knobs.denial.parameters(&asked.state) {
+    let mut answer = match world.knobs.denial.parameters(asked.state.as_deref()) {
         None => pages::left(),
         Some(parameters) => go(world, before_fragment(&asked.redirect_uri, &parameters)),
     };

@@ -41,7 +41,8 @@ pub(crate) fn before_fragment(redirect_uri: &str, parameters: &[(&str, &str)]) -
 
 /// The callback with its parameters after everything else, within its fragment if it has one.
 pub(crate) fn at_the_end(redirect_uri: &str, parameters: &[(&str, &str)]) -> String {
-    let separator = separator(redirect_uri);
+    // A login without a state can be refused in no words at all.
+    let separator = if parameters.is_empty() { "" } else { separator(redirect_uri) };
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(parameters);
     printable(&format!("{redirect_uri}{separator}{}", query.finish()))
@@ -55,15 +56,17 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// With the state; at the very end of the callback, or before its fragment.
-    pub(crate) fn new(redirect_uri: &str, state: &str, within_fragment: bool) -> Self {
+    pub(crate) fn new(redirect_uri: &str, state: Option<&str>, within_fragment: bool) -> Self {
         let (address, fragment) = match redirect_uri.split_once('#') {
             Some((address, fragment)) if !within_fragment => (address, format!("#{fragment}")),
             _ => (redirect_uri, String::new()),
         };
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair("state", state).finish();
+        let query = state.map_or_else(String::new, |state| {
+            form_urlencoded::Serializer::for_suffix("&".to_owned(), 1).append_pair("state", state).finish()
+        });
         Self {
             before: printable(&format!("{address}{}code=", separator(address))),
-            after: printable(&format!("&{query}{fragment}")),
+            after: printable(&format!("{query}{fragment}")),
         }
     }
 

@@ -17,11 +17,12 @@ macro_rules! choices {
 
 impl Denial {
     /// What the callback of a login is told, if it is called.
-    pub(crate) fn parameters(self, state: &str) -> Option<Vec<(&'static str, &str)>> {
+    pub(crate) fn parameters(self, state: Option<&str>) -> Option<Vec<(&'static str, &str)>> {
+        let state = state.map(|state| ("state", state));
         match self {
             Self::None => None,
-            Self::StateOnly => Some(vec![("state", state)]),
-            Self::Authdeny => Some(vec![("code", "authdeny"), ("state", state)]),
+            Self::StateOnly => Some(state.into_iter().collect()),
+            Self::Authdeny => Some([("code", "authdeny")].into_iter().chain(state).collect()),
         }
     }
 }

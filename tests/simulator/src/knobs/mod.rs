@@ -42,8 +42,10 @@ knobs! {
     /// Added to the running clock, in seconds.
     clock_offset: i64 = 0,
 
-    /// The authorize page wants its parameters in the documented order.
-    strict_param_order: bool = true,
+    /// The authorize page wants its parameters in the documented order, as documented until 2022.
+    strict_param_order: bool = false,
+    /// A `state` that is absent or empty is page 10013, as documented.
+    state_required: bool = false,
     /// The authorize page wants WeChat's own user agent.
     check_user_agent: bool = true,
     /// Who is logged in to every browser, by [`Person::id`](crate::Person::id), whatever was chosen there.

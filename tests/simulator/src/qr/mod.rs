@@ -47,7 +47,7 @@ pub struct QrCode {
     /// What the app asks for.
     pub scope: String,
     /// What the app wants back.
-    pub state: String,
+    pub state: Option<String>,
     /// When the page was asked for, in Unix seconds.
     pub shown_at: u64,
     /// How far it is.
@@ -112,7 +112,7 @@ fn check(world: &mut World, received: &Received) -> Result<QrCode, PageError> {
         appid,
         redirect_uri,
         scope,
-        state: text("state"),
+        state: received.parameter("state").map(str::to_owned),
         shown_at,
         progress: QrProgress::Waiting,
     })
@@ -133,12 +133,12 @@ impl QrCode {
 
     /// The callback with a place for the code.
     fn slot(&self, world: &World) -> Slot {
-        Slot::new(&self.redirect_uri, &self.state, world.knobs.qr_fragment == QrFragment::Within)
+        Slot::new(&self.redirect_uri, self.state.as_deref(), world.knobs.qr_fragment == QrFragment::Within)
     }
 
     /// Where the page goes after a refusal, if it goes anywhere.
     fn denial(&self, world: &World) -> Option<String> {
-        let parameters = world.knobs.denial.parameters(&self.state)?;
+        let parameters = world.knobs.denial.parameters(self.state.as_deref())?;
         Some(match world.knobs.qr_fragment {
             QrFragment::Within => at_the_end(&self.redirect_uri, &parameters),
             QrFragment::Before => before_fragment(&self.redirect_uri, &parameters),

@@ -141,10 +141,10 @@ async fn the_page_shows_and_sets_the_knobs() {
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text().contains("授权链接参数须按文档顺序") && page.text().contains("code=&#60;b&#62;"));
 
-    let form = "strict_param_order=false&denial=state_only&clock=&clock_offset=0&current_person=zhou&hold=%5B%22%2Fsns%2Fauth%22%5D";
+    let form = "strict_param_order=true&denial=state_only&clock=&clock_offset=0&current_person=zhou&hold=%5B%22%2Fsns%2Fauth%22%5D";
     assert_eq!(post(&simulator, "/_simulator/", form).await.status, StatusCode::SEE_OTHER);
     let knobs = simulator.knobs(|knobs| knobs.clone());
-    assert!(!knobs.strict_param_order && knobs.clock.is_none() && knobs.hold.contains(AUTH));
+    assert!(knobs.strict_param_order && knobs.clock.is_none() && knobs.hold.contains(AUTH));
     assert_eq!(knobs.current_person.as_deref(), Some("zhou"));
     let wrong = post(&simulator, "/_simulator/", "hold=%5B").await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);

@@ -102,13 +102,39 @@ async fn a5_a_scope_the_account_does_not_own() {
 #[tokio::test]
 async fn a6_what_may_not_be_empty() {
     let (redirect_uri, appid) = (format!("redirect_uri={}", encode(CALLBACK)), format!("appid={APPID}"));
-    for (pair, error) in
-        [("scope=snsapi_base", 10010), (&redirect_uri, 10011), (&appid, 10012), ("state=abc123", 10013)]
-    {
+    for (pair, error) in [("scope=snsapi_base", 10010), (&redirect_uri, 10011), (&appid, 10012)] {
         let (name, _) = pair.split_once('=').unwrap();
         for left in [format!("{name}="), String::new()] {
             refuses(&wechat(), &base().replace(pair, &left), &format!("错误码：{error}")).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a6_a_state_that_is_empty_or_absent_logs_in() {
+    let empty = base().replace("state=abc123", "state=");
+    let absent = base().replace("&state=abc123", "");
+    for (url, callback) in
+        [(&empty, format!("{CALLBACK}?code=CODE&state=")), (&absent, format!("{CALLBACK}?code=CODE"))]
+    {
+        let simulator = wechat();
+        let reply = get(&simulator, url).await;
+        assert_eq!(reply.header("location").replace(&reply.code(), "CODE"), callback);
+        // Everything else is looked at all the same.
+        refuses(&simulator, &url.replace("login.example.com", "evil.example"), "错误码：10003").await;
+        simulator.knobs(|knobs| knobs.state_required = true);
+        refuses(&simulator, url, "错误码：10013").await;
+    }
+}
+
+#[tokio::test]
+async fn a11_a_refusal_without_a_state_says_no_more_than_it_can() {
+    let absent = profile().replace("&state=abc123", "");
+    for (denial, location) in
+        [(Denial::StateOnly, CALLBACK.to_owned()), (Denial::Authdeny, format!("{CALLBACK}?code=authdeny"))]
+    {
+        let simulator = wechat_with(|knobs| (knobs.denial, knobs.consent) = (denial, Consent::Deny));
+        assert_eq!(get(&simulator, &absent).await.header("location"), location);
     }
 }
 
@@ -130,7 +156,7 @@ async fn a8_a_state_of_129_bytes_is_too_long() {
 }
 
 #[tokio::test]
-async fn a9_the_documented_order_unless_switched_off() {
+async fn a9_any_order_unless_the_documented_one_is_wanted() {
     let callback = encode(CALLBACK);
     let reordered = format!(
         "{AUTHORIZE}?appid={APPID}&scope=snsapi_base&response_type=code&redirect_uri={callback}&state=s"
@@ -139,9 +165,11 @@ async fn a9_the_documented_order_unless_switched_off() {
     let twice = format!("{}&state=other", base());
     for url in [&reordered, &early, &twice] {
         let simulator = wechat();
-        refuses(&simulator, url, "该链接无法访问").await;
-        simulator.knobs(|knobs| knobs.strict_param_order = false);
         assert_eq!(get(&simulator, url).await.status, StatusCode::FOUND);
+        // The other checks come as they always do.
+        refuses(&simulator, &url.replace(APPID, ""), "错误码：10012").await;
+        simulator.knobs(|knobs| knobs.strict_param_order = true);
+        refuses(&simulator, url, "该链接无法访问").await;
     }
     let wrong_type = base().replace("response_type=code", "response_type=token");
     let simulator = wechat();

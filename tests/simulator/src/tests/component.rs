@@ -35,15 +35,15 @@ async fn v2_the_callback_names_the_account() {
         reply.header("location"),
         format!("{CALLBACK}?code={}&state=abc123&appid={APPID}", reply.code())
     );
-    let in_wechat = format!("{}&uin=1&key=2&pass_ticket=3", url("snsapi_base"));
-    assert_eq!(get(&simulator, &in_wechat).await.status, StatusCode::FOUND);
 }
 
 #[tokio::test]
 async fn v2_the_component_comes_last() {
-    let simulator = wechat();
+    let simulator = wechat_with(|knobs| knobs.strict_param_order = true);
     let early = format!("{}&connect_redirect=1", url("snsapi_base"));
     refuses(&simulator, &early, "该链接无法访问").await;
+    let in_wechat = format!("{}&uin=1&key=2&pass_ticket=3", url("snsapi_base"));
+    assert_eq!(get(&simulator, &in_wechat).await.status, StatusCode::FOUND);
     simulator.knobs(|knobs| knobs.strict_param_order = false);
     assert_eq!(get(&simulator, &early).await.status, StatusCode::FOUND);
 }

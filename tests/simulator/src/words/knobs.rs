@@ -29,6 +29,7 @@ pub(crate) type Description = (&'static str, Input, &'static str, &'static str);
 pub(crate) const DESCRIPTIONS: &[Description] = &[
     ("check_user_agent", Switch, "授权页只允许微信客户端打开", "Authorize page wants WeChat's user agent"),
     ("strict_param_order", Switch, "授权链接参数须按文档顺序", "Authorize parameters in the documented order"),
+    ("state_required", Switch, "state 不能为空（10013）", "A state may not be empty (10013)"),
     ("current_person", Text, "所有浏览器的登录者（人物 id）", "Who is logged in to every browser (person id)"),
     ("consent", Choice(Consent::WORDS), "授权弹窗：询问、自动允许、自动拒绝", "Consent page: ask, allow, deny"),
     ("denial", Choice(Denial::WORDS), "拒绝授权之后", "What follows a refusal"),
