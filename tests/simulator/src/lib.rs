@@ -39,6 +39,7 @@ mod broken;
 mod callback;
 mod cgi;
 mod connection;
+mod endpoint;
 mod identifiers;
 mod knobs;
 mod ledger;

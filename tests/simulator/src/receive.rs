@@ -14,14 +14,13 @@ use serde_json::Value;
 
 use crate::{
     Simulator,
-    api::{self, Dialect, Found},
-    authorize,
+    api::{self, Dialect},
     broken::Broken,
-    cgi,
     connection::Peer,
+    endpoint::Endpoint,
     knobs::{Fault, Scripted},
     ledger::{Entry, Outcome},
-    pages, qr, sns,
+    pages, qr,
     wire::Answer,
     world::World,
 };
@@ -93,6 +92,17 @@ impl Received {
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether the WeChat that asks is set to English.
+    pub(crate) fn is_english(&self) -> bool {
+        let says_so = |text: &String| text.contains("Language/en");
+        self.parameter("lang") == Some("en") || self.user_agent.as_ref().is_some_and(says_so)
+    }
+
+    /// Whether it came over HTTPS.
+    fn is_encrypted(&self) -> bool {
+        self.origin.starts_with("https:")
+    }
+
     /// The first parameter of that name in the query.
     pub(crate) fn query_parameter(&self, name: &str) -> Option<&str> {
         let mut pairs = self.query.iter();
@@ -150,49 +160,6 @@ fn origin(host: Option<String>, peer: Option<&Peer>) -> String {
     };
     let host = host.filter(is_host).unwrap_or_else(|| "localhost".to_owned());
     format!("{scheme}://{host}")
-}
-
-/// Who answers at a path.
-enum Endpoint {
-    /// A page, or what a page loads.
-    Page(fn(&mut World, &Received) -> pages::Page),
-    /// The API.
-    Api(Dialect, fn(&mut World, &Received) -> Found),
-}
-
-impl Endpoint {
-    fn of(path: &str) -> Option<Self> {
-        use Dialect::{CgiBin, Sns};
-        use Endpoint::{Api, Page};
-        Some(match path {
-            "/connect/oauth2/authorize" => Page(authorize::answer),
-            authorize::REPLY => Page(authorize::reply),
-            "/connect/qrconnect" => Page(qr::answer),
-            qr::POLL => Page(|world, received| Ok(qr::poll::answer(world, received))),
-            _ if path.starts_with(qr::IMAGES) => Page(|world, received| Ok(qr::image(world, received))),
-            "/sns/oauth2/access_token" => Api(Sns, sns::access_token::exchange),
-            "/sns/oauth2/refresh_token" => Api(Sns, sns::refresh_token::refresh),
-            "/sns/oauth2/component/access_token" => Api(Sns, sns::access_token::exchange_component),
-            "/sns/oauth2/component/refresh_token" => Api(Sns, sns::refresh_token::refresh_component),
-            "/sns/userinfo" => Api(Sns, sns::userinfo::profile),
-            "/sns/auth" => Api(Sns, sns::auth::verify),
-            "/cgi-bin/token" => Api(CgiBin, cgi::token::give),
-            "/cgi-bin/stable_token" => Api(CgiBin, cgi::stable_token::give),
-            "/cgi-bin/user/info" => Api(CgiBin, cgi::user_info::one),
-            "/cgi-bin/user/info/batchget" => Api(CgiBin, cgi::user_info::many),
-            _ => return None,
-        })
-    }
-
-    fn answer(&self, world: &mut World, received: &Received) -> Answer {
-        match self {
-            Self::Page(page) => page(world, received).unwrap_or_else(pages::refuse),
-            Self::Api(dialect, find) => {
-                let found = find(world, received);
-                api::answer(world, *dialect, found)
-            }
-        }
-    }
 }
 
 /// Handles one request.
@@ -256,11 +223,17 @@ impl World {
 
 /// What is answered, and whether the request had its effect.
 fn decide(world: &mut World, received: &Received, scripted: &Scripted) -> (Answer, bool) {
+    let dialect = Dialect::of(&received.path);
+    if let Some(dialect) = dialect.filter(|_| world.knobs.api_requires_https && !received.is_encrypted()) {
+        return (api::error(world, dialect, 43003), false);
+    }
     let Some(endpoint) = Endpoint::of(&received.path) else {
+        if let Some(dialect) = dialect {
+            return (api::error(world, dialect, 40066), false);
+        }
         let body = b"404 page not found".to_vec();
         return (Answer::new(StatusCode::NOT_FOUND, "text/plain", body, Outcome::NotFound), false);
     };
-    let dialect = Dialect::of(&received.path);
     if let Some(quota) = world.knobs.quota_per_minute
         && let Some(dialect) = dialect
         && world.within_minute(&received.path, |_| true) > quota
@@ -286,7 +259,7 @@ fn decide(world: &mut World, received: &Received, scripted: &Scripted) -> (Answe
         Fault::None => None,
         Fault::Errcode { errcode, .. } if received.path == qr::POLL => Some(qr::poll::script(*errcode, "")),
         Fault::Errcode { errcode, errmsg } => Some(match (dialect, errmsg) {
-            (None, errmsg) => pages::error(*errcode, errmsg.as_deref()),
+            (None, errmsg) => pages::error(*errcode, errmsg.as_deref(), received),
             (Some(dialect), None) => api::error(world, dialect, *errcode),
             (Some(dialect), Some(errmsg)) => api::error_with(world, dialect, *errcode, errmsg),
         }),

@@ -5,7 +5,7 @@ use super::{Dialect, Errcode};
 /// The text of an error. Those never seen live are the documented ones.
 pub(super) fn text(dialect: Dialect, errcode: Errcode) -> &'static str {
     match errcode {
-        40001 | 45009 if dialect == Dialect::CgiBin => with_advice(errcode),
+        40001 | 45009 if dialect != Dialect::Sns => with_advice(errcode),
         0 => "ok",
         40001 => "invalid credential, access_token is invalid or not latest",
         40002 => "invalid grant_type",
@@ -16,6 +16,7 @@ pub(super) fn text(dialect: Dialect, errcode: Errcode) -> &'static str {
         40030 => "invalid refresh_token",
         40031 => "invalid openid list",
         40032 => "invalid openid list size",
+        40066 => "invalid url",
         40125 => "invalid appsecret",
         40163 => "code been used",
         40164 => "invalid ip, not in whitelist",

@@ -19,12 +19,14 @@ use crate::{
 /// WeChat's number for what went wrong.
 pub(crate) type Errcode = i64;
 
-/// Which of the two subsystems answers.
+/// Which subsystem answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Dialect {
     /// `/sns/*`
     Sns,
-    /// `/cgi-bin/*`
+    /// The endpoints of `/cgi-bin/*` that hand out tokens.
+    Token,
+    /// All others of `/cgi-bin/*`, whose errors still carry a request id of 2016 before the current one.
     CgiBin,
 }
 
@@ -33,6 +35,7 @@ impl Dialect {
     pub(crate) fn of(path: &str) -> Option<Self> {
         match path {
             _ if path.starts_with("/sns/") => Some(Self::Sns),
+            "/cgi-bin/token" | "/cgi-bin/stable_token" => Some(Self::Token),
             _ if path.starts_with("/cgi-bin/") => Some(Self::CgiBin),
             _ => None,
         }
@@ -42,7 +45,7 @@ impl Dialect {
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Sns => "text/plain",
-            Self::CgiBin => "application/json; encoding=utf-8",
+            Self::Token | Self::CgiBin => "application/json; encoding=utf-8",
         }
     }
 }
@@ -72,7 +75,7 @@ impl Refusal {
                 format!("invalid ip {address} ipv6 {mapped}, not in whitelist")
             }
             (40164, _) => format!("invalid ip {address}, not in whitelist"),
-            (45035 | 61004, _) => format!("{} requestIP: {address}", errcode::text(Dialect::CgiBin, errcode)),
+            (45035 | 61004, _) => format!("{} requestIP: {address}", errcode::text(Dialect::Token, errcode)),
             _ => return errcode.into(),
         };
         Self { errcode, text: Some(text) }
@@ -103,24 +106,31 @@ pub(crate) fn error_with(world: &World, dialect: Dialect, errcode: Errcode, errm
     Answer::api(dialect, body, Outcome::Errcode { errcode })
 }
 
+/// What is refused before the endpoint itself looks: tokens, quotas, addresses. These errors have one request id.
+const BEFORE_THE_ENDPOINT: [Errcode; 8] = [-1, 40001, 40014, 40066, 41001, 42001, 45009, 45011];
+
 /// How the text ends.
 fn suffix(world: &mut World, dialect: Dialect, errcode: Errcode) -> String {
     let now = world.now();
     let identifiers = &mut world.identifiers;
     // The one text of `sns` that was seen without the comma.
     let comma = if dialect == Dialect::Sns && errcode != 40014 { "," } else { "" };
+    let with_hint =
+        world.knobs.suffix_style == SuffixStyle::Transition || !BEFORE_THE_ENDPOINT.contains(&errcode);
     match (world.knobs.suffix_style, dialect) {
         (SuffixStyle::Bare, _) => String::new(),
         (SuffixStyle::Hints, Dialect::Sns) => {
             format!(", hints: [ req_id: {} ]", identifiers.draw_req_id(now))
         }
-        (SuffixStyle::Hints, Dialect::CgiBin) => format!(" hint: [{}]", identifiers.draw_req_id(now)),
+        (SuffixStyle::Hints, _) => format!(" hint: [{}]", identifiers.draw_req_id(now)),
         (SuffixStyle::Transition, Dialect::Sns) => format!(" rid: {}", identifiers.draw_rid(now)),
-        (SuffixStyle::Transition, Dialect::CgiBin) => {
+        (SuffixStyle::Transition, _) | (SuffixStyle::Rid, Dialect::CgiBin) if with_hint => {
             let req_id = identifiers.draw_req_id(now);
             format!(" hint: [{req_id}] rid: {}", identifiers.draw_rid(now))
         }
-        (SuffixStyle::Rid, _) => format!("{comma} rid: {}", identifiers.draw_rid(now)),
+        (SuffixStyle::Transition | SuffixStyle::Rid, _) => {
+            format!("{comma} rid: {}", identifiers.draw_rid(now))
+        }
     }
 }
 

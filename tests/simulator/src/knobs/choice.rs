@@ -79,7 +79,8 @@ choices! {
         Hints = "hints",
         /// In 2021: `invalid code rid: …`, and `invalid appid hint: [AbCdEa0123th45] rid: …`.
         Transition = "transition",
-        /// `invalid code, rid: 65c17d8c-5cf05990-781aabe9`, and `invalid appid rid: …`.
+        /// `invalid code, rid: 65c17d8c-5cf05990-781aabe9`, `invalid appid rid: …` from an endpoint that hands out
+        /// tokens, and `invalid openid hint: [AbCdEa0123th45] rid: …` from the rest of `cgi-bin`.
         Rid = "rid",
     }
 

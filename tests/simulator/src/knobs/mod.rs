@@ -80,6 +80,8 @@ knobs! {
     /// Where a QR page puts the code into a callback that has a fragment.
     qr_fragment: QrFragment = QrFragment::Within,
 
+    /// The API answers 43003 to plain HTTP, as WeChat does.
+    api_requires_https: bool = false,
     /// How an error ends.
     suffix_style: SuffixStyle = SuffixStyle::Rid,
     /// `errcode` as a string.

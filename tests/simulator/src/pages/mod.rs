@@ -29,25 +29,24 @@ pub(crate) type Page = Result<Answer, PageError>;
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
     text: &'a str,
-    number: Option<i64>,
+    english: bool,
 }
 
 /// Refuses to log anybody in.
-pub(crate) fn refuse(error: PageError) -> Answer {
+pub(crate) fn refuse(error: PageError, received: &Received) -> Answer {
     match error {
-        PageError::Number(number) => self::error(number, None),
+        PageError::Number(number) => self::error(number, None, received),
         PageError::Text(text) => {
-            page(&ErrorPage { text, number: None }, Outcome::Page { error: text.to_owned() })
+            page(&ErrorPage { text, english: false }, Outcome::Page { error: text.to_owned() })
         }
     }
 }
 
-/// An error page by its number.
-pub(crate) fn error(number: i64, text: Option<&str>) -> Answer {
-    page(
-        &ErrorPage { text: text.unwrap_or_else(|| words::page_error(number)), number: Some(number) },
-        Outcome::Page { error: number.to_string() },
-    )
+/// An error page by its number, in the language of the WeChat that shows it.
+pub(crate) fn error(number: i64, text: Option<&str>, received: &Received) -> Answer {
+    let english = received.is_english();
+    let text = words::page_error(number, text, english);
+    page(&ErrorPage { text: &text, english }, Outcome::Page { error: number.to_string() })
 }
 
 #[derive(Template)]

@@ -318,6 +318,33 @@ async fn page_10004_banned() {
 }
 
 #[tokio::test]
+async fn the_texts_are_wechats_to_the_letter() {
+    let blank = base().replace(APPID, "");
+    let foreign = base().replace("login.example.com", "other.example");
+    for (url, text) in [
+        (&blank, "appid不能为空，错误码：10012"),
+        (&foreign, "redirect_uri域名与后台配置不一致，错误码：10003"),
+        (&base().replace("snsapi_base", "openid"), "此公众号并没有这些scope的权限，错误码：10005"),
+        (
+            &base().replace(APPID, WEBSITE_APPID),
+            "不支持微信开放平台的Appid，请使用公众号Appid，错误码：10016",
+        ),
+    ] {
+        let simulator = wechat();
+        let page = get(&simulator, url).await;
+        assert_page(&simulator, &page, text);
+        assert!(page.text().contains(&format!("<h1>{text}</h1>")), "{}", page.text());
+    }
+    // A WeChat that is set to English.
+    let simulator = wechat();
+    let english = USER_AGENT.replace("Language/zh_CN", "Language/en");
+    let reply = Request::get(&blank).header("user-agent", english).body(Body::empty()).unwrap();
+    let reply = send(&simulator, reply).await;
+    assert_page(&simulator, &reply, "&#34;appid&#34; cannot be left blank. Error code: 10012");
+    assert!(reply.text().contains("<html lang=\"en\">"));
+}
+
+#[tokio::test]
 async fn the_consent_page_asks_and_remembers_who_was_chosen() {
     let simulator = wechat();
     let url = profile();

@@ -324,11 +324,31 @@ async fn c2_stale_unknown_missing_and_expired() {
 }
 
 #[tokio::test]
+async fn c3_business_errors_carry_two_request_ids() {
+    let simulator = wechat();
+    let token = token(&simulator).await;
+    let foreign = get(&simulator, &user_url(&token, &simulator.openid("lin", WEBSITE_APPID))).await;
+    for (reply, errcode, text) in [
+        (foreign, 40003, "invalid openid"),
+        (get(&simulator, &user_url(&token, "")).await, 41009, "missing openid"),
+        (get(&simulator, BATCH).await, 43002, "require POST method"),
+    ] {
+        let (before, after) = reply.text().split_once("hint: [").unwrap();
+        assert_eq!(before, format!(r#"{{"errcode":{errcode},"errmsg":"{text} "#));
+        let (req_id, rid) = after.split_once("] rid: ").unwrap();
+        assert!(req_id.len() == 14 && rid.ends_with("\"}") && rid.len() == 28, "{after}");
+    }
+    // An endpoint that hands out tokens, and what is refused before any endpoint looks.
+    assert_refused(&get(&simulator, STABLE).await, (43002, "require POST method"));
+    assert_refused(&user(&simulator, "90_x", "lin").await, STALE);
+}
+
+#[tokio::test]
 async fn c3_an_openid_of_another_app() {
     let simulator = wechat();
     let token = token(&simulator).await;
     let foreign = user_url(&token, &simulator.openid("lin", WEBSITE_APPID));
-    assert_refused(&get(&simulator, &foreign).await, (40003, "invalid openid"));
+    assert_eq!(get(&simulator, &foreign).await.json()["errcode"], 40003);
     assert_eq!(get(&simulator, &user_url(&token, "")).await.json()["errcode"], 41009);
     simulator.knobs(|knobs| knobs.suffix_style = SuffixStyle::Transition);
     let reply = get(&simulator, &foreign).await;

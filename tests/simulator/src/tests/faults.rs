@@ -135,8 +135,12 @@ async fn both_subsystems_fail_in_their_own_words() {
 #[tokio::test]
 async fn what_wechat_does_not_have_is_in_the_ledger_too() {
     let simulator = wechat();
-    assert_eq!(get(&simulator, "/cgi-bin/nothing?x=%ff%00").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(get(&simulator, "/connect/nothing?x=%ff%00").await.status, StatusCode::NOT_FOUND);
     assert_eq!(last(&simulator).outcome, Outcome::NotFound);
+    let reply = get(&simulator, "/cgi-bin/nothing").await;
+    assert_failed(&reply, "application/json; encoding=utf-8", (40066, "invalid url"));
+    assert_error(&get(&simulator, "/sns/nothing").await, (40066, "invalid url,"));
+    assert_eq!(last(&simulator).outcome, Outcome::Errcode { errcode: 40066 });
 }
 
 #[tokio::test]

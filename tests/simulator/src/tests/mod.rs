@@ -219,8 +219,9 @@ fn assert_page(simulator: &Simulator, reply: &Reply, text: &str) {
     assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(reply.header("location"), "");
     assert!(reply.text().contains(text), "{text}: {}", reply.text());
-    let error = text.rsplit("错误码：").next().unwrap_or_default().to_owned();
-    assert_eq!(last(simulator).outcome, Outcome::Page { error });
+    let numbered = text.rsplit_once("错误码").or_else(|| text.rsplit_once("Error code"));
+    let error = numbered.map_or(text, |(_, number)| number.trim_start_matches(['：', ':', ' ']));
+    assert_eq!(last(simulator).outcome, Outcome::Page { error: error.to_owned() });
 }
 
 /// What WeChat answers with that error page.

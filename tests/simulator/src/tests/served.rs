@@ -116,6 +116,7 @@ async fn https_with_a_certificate_of_ones_own() {
     let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
     let stream = TcpStream::connect(served.address).await.unwrap();
     let stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+    served.simulator.knobs(|knobs| knobs.api_requires_https = true);
     assert!(ask_on(stream, USERINFO).await.contains("\"errcode\":41001"));
     drop(silent);
     served.serving.abort();
@@ -124,6 +125,19 @@ async fn https_with_a_certificate_of_ones_own() {
     let wrong = crate::tls_config(b"", signing_key.serialize_pem().as_bytes()).unwrap_err();
     assert_eq!(wrong, "there is no certificate in the PEM");
     assert!(crate::tls_config(cert.pem().as_bytes(), b"x").unwrap_err().starts_with("the key is no PEM"));
+}
+
+#[tokio::test]
+async fn plain_http_is_refused_if_that_is_wanted() {
+    let served = serve(None).await;
+    served.simulator.knobs(|knobs| knobs.api_requires_https = true);
+    for path in [USERINFO, EXCHANGE] {
+        let answer = ask(served.address, path).await;
+        assert!(answer.contains("{\"errcode\":43003,\"errmsg\":\"require https, rid: "), "{answer}");
+    }
+    assert!(ask(served.address, "/cgi-bin/token").await.contains("\"require https rid: "));
+    // The pages are another host's.
+    assert!(!ask(served.address, AUTHORIZE).await.contains("43003"));
 }
 
 #[tokio::test]

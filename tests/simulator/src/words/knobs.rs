@@ -47,6 +47,7 @@ pub(crate) const DESCRIPTIONS: &[Description] = &[
     ("qr_fragment", Choice(QrFragment::WORDS), "回调地址有 # 时扫码的 code 放在哪里", "Where a scan puts the code if the callback has a fragment"),
     ("clock", Number, "固定时间（Unix 秒），空为真实时间", "Frozen time (Unix seconds), empty: it runs"),
     ("clock_offset", Number, "时间偏移（秒）", "Added to the running clock (seconds)"),
+    ("api_requires_https", Switch, "接口只接受 HTTPS（否则 43003）", "The API wants HTTPS (else 43003)"),
     ("suffix_style", Choice(SuffixStyle::WORDS), "errmsg 的后缀", "How errmsg ends"),
     ("errcode_as_string", Switch, "errcode 为字符串", "errcode as a string"),
     ("unicode_escapes", Switch, "中文以 \\u 转义", "Non-ASCII as \\u escapes"),

@@ -35,21 +35,37 @@ impl askama::filters::HtmlSafe for Both {}
 /// What a page is called that has no name of its own.
 pub(crate) const WECHAT: &str = "微信";
 
-/// WeChat's text for an error page with a number.
-pub(crate) fn page_error(number: i64) -> &'static str {
+/// WeChat's error page with a number: this text, or the one that goes with the number.
+pub(crate) fn page_error(number: i64, text: Option<&str>, english: bool) -> String {
+    let text = text.unwrap_or_else(|| page_text(number).of(english));
     match number {
-        10003 => "redirect_uri 域名与后台配置不一致",
-        10004 => "此公众号被封禁",
-        10005 => "此公众号并没有这些 scope 的权限",
-        10006 => "必须关注此测试号",
-        10009 => "操作太频繁了，请稍后重试",
-        10010 => "scope 不能为空",
-        10011 => "redirect_uri 不能为空",
-        10012 => "appid 不能为空",
-        10013 => "state 不能为空",
-        10015 => "公众号未授权第三方平台，请检查授权状态",
-        10016 => "不支持微信开放平台的 Appid，请使用公众号 Appid",
-        _ => UNREACHABLE_LINK,
+        _ if english => format!("{text}. Error code: {number}"),
+        // The one that was seen with a narrow colon.
+        10039 => format!("{text}，错误码:{number}"),
+        _ => format!("{text}，错误码：{number}"),
+    }
+}
+
+/// WeChat's texts for those with a number. Of the English ones, that of a missing parameter was seen.
+fn page_text(number: i64) -> Both {
+    match number {
+        10003 => Both("redirect_uri域名与后台配置不一致", "\"redirect_uri\" is not on the configured domain"),
+        10004 => Both("此公众号被封禁", "This Official Account is banned"),
+        10005 => Both("此公众号并没有这些scope的权限", "This Official Account does not have these scopes"),
+        10006 => Both("必须关注此测试号", "You have to follow this test account"),
+        10009 => Both("操作太频繁了，请稍后重试", "Too frequent, try again later"),
+        10010 => Both("scope不能为空", "\"scope\" cannot be left blank"),
+        10011 => Both("redirect_uri不能为空", "\"redirect_uri\" cannot be left blank"),
+        10012 => Both("appid不能为空", "\"appid\" cannot be left blank"),
+        10013 => Both("state不能为空", "\"state\" cannot be left blank"),
+        10015 => {
+            Both("公众号未授权第三方平台，请检查授权状态", "Not authorized for this third-party platform")
+        }
+        10016 => Both("不支持微信开放平台的Appid，请使用公众号Appid", "Use the appid of an Official Account"),
+        10039 => {
+            Both("redirect_uri协议与后台配置不一致", "\"redirect_uri\" does not have the configured protocol")
+        }
+        _ => Both(UNREACHABLE_LINK, "This link cannot be opened"),
     }
 }
 
