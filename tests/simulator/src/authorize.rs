@@ -7,7 +7,7 @@
 use axum::http::header;
 
 use crate::{
-    callback::{before_fragment, is_callback_of, is_on},
+    callback::{Fit, before_fragment, fit},
     knobs::{Consent, DuplicateCallback},
     pages::{self, Page, PageError},
     receive::{CHOSEN_PERSON, Received},
@@ -95,9 +95,11 @@ fn check(world: &World, received: &Received) -> Result<Asked, PageError> {
         return Err(PageError::Number(10004));
     }
     let component = component(world, received, app)?;
-    let own_domain = |component: &Component| is_on(&component.callback_domains, &redirect_uri);
-    if !is_callback_of(app, &redirect_uri) && !component.is_some_and(own_domain) {
-        return Err(PageError::Number(10003));
+    let of_component = component.map(|component| fit(&component.callback_domains, &redirect_uri));
+    match of_component.max(Some(fit(&app.callback_domains, &redirect_uri))) {
+        Some(Fit::Own) => {}
+        Some(Fit::OtherScheme) => return Err(PageError::Number(10039)),
+        _ => return Err(PageError::Number(10003)),
     }
     if !app.scopes.contains(&scope) {
         return Err(PageError::Number(10005));

@@ -3,32 +3,58 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
 
-use crate::settings::App;
-
-/// Whether a callback is on one of the app's domains.
-pub(crate) fn is_callback_of(app: &App, redirect_uri: &str) -> bool {
-    is_on(&app.callback_domains, redirect_uri)
+/// How a callback stands to what is registered.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Fit {
+    /// On no domain of the app's.
+    Foreign,
+    /// On one, but not by the scheme that was registered with it: page 10039.
+    OtherScheme,
+    /// Where codes may go.
+    Own,
 }
 
-/// Whether a callback is on one of these domains: `host`, `host:port` or `host/path`.
-pub(crate) fn is_on(domains: &[String], redirect_uri: &str) -> bool {
+/// Whether a callback is on one of these domains: `host`, `host:port` or `host/path`, each of them for any scheme or,
+/// if it begins with one, for that scheme only.
+pub(crate) fn fit(domains: &[String], redirect_uri: &str) -> Fit {
     let Ok(url) = Url::parse(redirect_uri) else {
-        return false;
+        return Fit::Foreign;
     };
     let Some(host) = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")) else {
-        return false;
+        return Fit::Foreign;
     };
-    domains.iter().any(|domain| {
+    let port = url.port().map(|port| port.to_string()).or_else(|| written_port(redirect_uri));
+    let fit = |domain: &String| {
+        let (scheme, domain) = match domain.split_once("://") {
+            Some((scheme, domain)) => (Some(scheme), domain),
+            None => (None, domain.as_str()),
+        };
         let (domain, path) = domain.split_once('/').unwrap_or((domain, ""));
-        let same_host = match url.port() {
+        let same_host = match &port {
             Some(port) => domain == format!("{host}:{port}") || (domain == host && host == "localhost"),
             None => domain == host,
         };
         let callback = url.path().trim_start_matches('/');
         let below = callback.strip_prefix(path);
-        same_host
-            && below.is_some_and(|rest| path.is_empty() || rest.is_empty() || rest.starts_with(['/', '?']))
-    })
+        let is_there = same_host
+            && below.is_some_and(|rest| path.is_empty() || rest.is_empty() || rest.starts_with(['/', '?']));
+        match scheme {
+            _ if !is_there => Fit::Foreign,
+            Some(scheme) if scheme != url.scheme() => Fit::OtherScheme,
+            _ => Fit::Own,
+        }
+    };
+    domains.iter().map(fit).max().unwrap_or(Fit::Foreign)
+}
+
+/// The port as it stands in the address. WeChat compares text: the scheme's own port, which every URL parser leaves
+/// out, makes another host of it.
+fn written_port(redirect_uri: &str) -> Option<String> {
+    let (_, rest) = redirect_uri.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (host, port) = authority.rsplit_once(':')?;
+    // The colon may be one of an IPv6 address.
+    (!host.starts_with('[') || host.ends_with(']')).then(|| port.to_owned())
 }
 
 /// The callback with its parameters: after its own query, and before its fragment.

@@ -37,7 +37,7 @@ pub struct App {
     /// The name a consent page shows.
     pub name: String,
     /// 网页授权域名 or 授权回调域: `host` or `host/path`, compared exactly. Plain `localhost` accepts every port;
-    /// `localhost:9000` only that one.
+    /// `localhost:9000` only that one. `https://host` accepts that scheme only, and others meet page 10039.
     pub callback_domains: Vec<String>,
     /// The scopes the app owns.
     pub scopes: Vec<String>,

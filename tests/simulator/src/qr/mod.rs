@@ -17,12 +17,12 @@ use serde::Serialize;
 
 use crate::{
     authorize::who,
-    callback::{Slot, at_the_end, before_fragment, is_callback_of},
+    callback::{Fit, Slot, at_the_end, before_fragment, fit},
     knobs::QrFragment,
     ledger::Outcome,
     pages::{self, Page, PageError},
     receive::Received,
-    settings::AppKind,
+    settings::{App, AppKind},
     wire::Answer,
     words,
     world::{Wanted, World},
@@ -95,12 +95,13 @@ fn check(world: &mut World, received: &Received) -> Result<QrCode, PageError> {
     let text = |name| received.parameter(name).unwrap_or_default().to_owned();
     let (appid, redirect_uri, scope) = (text("appid"), text("redirect_uri"), text("scope"));
     let app = world.app(&appid).ok_or(PageError::Text(words::UNKNOWN_APPID))?;
-    let owned = |scope: &str| app.scopes.iter().any(|owned| owned == scope);
-    if app.kind != AppKind::Website || !scope.split(',').all(owned) || is_unencoded(received) {
+    if app.kind != AppKind::Website || !owns(app, &scope) || is_cut_off(received) {
         return Err(PageError::Text(words::WRONG_SCOPE));
     }
-    if !is_callback_of(app, &redirect_uri) {
-        return Err(PageError::Text(words::WRONG_REDIRECT_URI));
+    match fit(&app.callback_domains, &redirect_uri) {
+        Fit::Own => {}
+        Fit::OtherScheme => return Err(PageError::Number(10039)),
+        Fit::Foreign => return Err(PageError::Text(words::WRONG_REDIRECT_URI)),
     }
     // `wxLogin.js` leaves it out.
     if received.parameter("response_type").is_some_and(|kind| kind != "code") || received.method != "GET" {
@@ -118,10 +119,19 @@ fn check(world: &mut World, received: &Received) -> Result<QrCode, PageError> {
     })
 }
 
-/// Whether the callback stands in the address as it is, and not percent-encoded.
-fn is_unencoded(received: &Received) -> bool {
+/// Whether the app may ask for these scopes. That of an Official Account may stand beside its own: some clients ask
+/// for both by default, and WeChat logs them in.
+fn owns(app: &App, scope: &str) -> bool {
+    let owned = |scope: &str| app.scopes.iter().any(|owned| owned == scope);
+    scope.split(',').any(owned) && scope.split(',').all(|scope| owned(scope) || scope == "snsapi_userinfo")
+}
+
+/// Whether the callback stands in the address as it is, though something in it has to be percent-encoded: a query of
+/// its own, of which WeChat would see the beginning only.
+fn is_cut_off(received: &Received) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
     let mut pairs = received.raw_query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.any(|(name, value)| name == "redirect_uri" && value.contains("://"))
+    pairs.any(|(name, value)| name == "redirect_uri" && value.contains("://") && !value.bytes().all(is_plain))
 }
 
 impl QrCode {

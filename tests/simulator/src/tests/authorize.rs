@@ -60,6 +60,9 @@ async fn a4_only_the_registered_host_itself() {
         "https://login.example.com.evil.example/callback",
         "https://login.example.com@evil.example/callback",
         "https://login.example.com:8443/callback",
+        // The scheme's own port is another host, too.
+        "https://login.example.com:443/callback",
+        "http://login.example.com:80/callback",
         "javascript://login.example.com/%0aalert(1)",
         "//login.example.com/callback",
         "not a url",
@@ -77,6 +80,7 @@ async fn a4_localhost_takes_any_port_and_a_path_its_own_subtree() {
     let cases = [
         (0, "http://localhost:8080/callback", true),
         (0, "http://localhost/callback", true),
+        (0, "http://localhost:80/callback", true),
         (1, "http://localhost:9000/callback", true),
         (1, "http://localhost:9001/callback", false),
         (2, "https://h/app/callback", true),
@@ -342,6 +346,23 @@ async fn the_texts_are_wechats_to_the_letter() {
     let reply = send(&simulator, reply).await;
     assert_page(&simulator, &reply, "&#34;appid&#34; cannot be left blank. Error code: 10012");
     assert!(reply.text().contains("<html lang=\"en\">"));
+}
+
+#[tokio::test]
+async fn page_10039_another_scheme_than_registered() {
+    let simulator = wechat();
+    simulator.settings(|settings| {
+        settings.apps[0].callback_domains =
+            ["https://login.example.com", "http://h/app"].map(str::to_owned).into();
+    });
+    let page = "redirect_uri协议与后台配置不一致，错误码:10039";
+    let url = |callback| authorize_url(callback, "snsapi_base", "abc123");
+    refuses(&simulator, &url("http://login.example.com/callback"), page).await;
+    refuses(&simulator, &url("https://h/app"), page).await;
+    refuses(&simulator, &url("http://other.example/callback"), "错误码：10003").await;
+    for callback in ["https://login.example.com/callback", "http://h/app/callback"] {
+        assert_eq!(get(&simulator, &url(callback)).await.status, StatusCode::FOUND, "{callback}");
+    }
 }
 
 #[tokio::test]

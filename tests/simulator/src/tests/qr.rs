@@ -169,8 +169,12 @@ async fn q4_q5_what_is_not_the_apps_own() {
         (qr_url(APPID), "Scope 参数错误或没有 Scope 权限"),
         (url.replace("snsapi_login", "snsapi_userinfo"), "Scope 参数错误或没有 Scope 权限"),
         (url.replace("snsapi_login", ""), "Scope 参数错误或没有 Scope 权限"),
-        // Not percent-encoded.
-        (url.replace("%3A", ":").replace("%2F", "/"), "Scope 参数错误或没有 Scope 权限"),
+        // Not percent-encoded, though its query has to be.
+        (
+            url.replace("%3A", ":").replace("%2F", "/").replace("callback", "callback?a=1"),
+            "Scope 参数错误或没有 Scope 权限",
+        ),
+        (url.replace("snsapi_login", "snsapi_login,openid"), "Scope 参数错误或没有 Scope 权限"),
         (url.replace("login.example.com", "evil.example"), "redirect_uri 参数错误"),
         (url.replace("https%3A%2F%2Flogin.example.com%2Fcallback", ""), "redirect_uri 参数错误"),
         (url.replace("response_type=code", "response_type=token"), "该链接无法访问"),
@@ -183,6 +187,47 @@ async fn q4_q5_what_is_not_the_apps_own() {
         refuses(&simulator, &url, error).await;
         assert!(simulator.qr_codes().is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_plain_callback_and_two_scopes_are_taken() {
+    let url = qr_url(WEBSITE_APPID);
+    for url in [
+        url.replace("%3A", ":").replace("%2F", "/"),
+        url.replace("snsapi_login", "snsapi_login,snsapi_userinfo"),
+        url.replace("snsapi_login", "snsapi_login%2Csnsapi_userinfo"),
+    ] {
+        let (simulator, _) = shown().await;
+        uuid_in(&get(&simulator, &url).await);
+        simulator.attempt(&scan("lin")).unwrap();
+        simulator.attempt(&Action::Confirm { uuid: None }).unwrap();
+        let code = simulator.qr_codes().pop().map(|shown| shown.progress);
+        let Some(QrProgress::Confirmed { code, location, .. }) = code else { panic!("{url}") };
+        assert_eq!(location, format!("{CALLBACK}?code={code}&state=abc123"));
+        let tokens = get(&simulator, &of_website(&exchange_url(&code))).await;
+        let profile = get(&simulator, &profile_url(&tokens)).await;
+        assert_eq!(profile.string("nickname"), "小满🌾");
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_is_empty_or_absent_logs_in() {
+    let url = qr_url(WEBSITE_APPID);
+    for (url, end) in [(url.replace("=abc123", "="), "&#38;state="), (url.replace("&state=abc123", ""), "")] {
+        let page = get(&wechat(), &url).await;
+        assert!(page.text().contains(&format!("data-after=\"{end}\"")), "{}", page.text());
+    }
+}
+
+#[tokio::test]
+async fn page_10039_another_scheme_than_registered() {
+    let simulator = wechat();
+    simulator.settings(|settings| {
+        settings.apps[1].callback_domains = vec!["https://login.example.com".to_owned()];
+    });
+    let url = qr_url(WEBSITE_APPID);
+    refuses(&simulator, &url.replace("https%3A", "http%3A"), "错误码:10039").await;
+    assert!(get(&simulator, &url).await.text().contains("/connect/qrcode/"));
 }
 
 #[tokio::test]
