@@ -7,7 +7,7 @@
 use axum::http::header;
 
 use crate::{
-    callback::{Fit, before_fragment, fit},
+    callback::{Fit, before_fragment, fit, with_query_doubled},
     knobs::{Consent, DuplicateCallback},
     pages::{self, Page, PageError},
     receive::{CHOSEN_PERSON, Received},
@@ -235,7 +235,7 @@ fn allow(world: &mut World, asked: &Asked, person: &str, allowed: Allowed) -> An
         parameters.push(("appid", &asked.appid));
     }
     let location = before_fragment(&asked.redirect_uri, &parameters);
-    let mut answer = go(world, location);
+    let mut answer = go(world, &location);
     answer.about = world.codes.get(&code).map(|issued| (person.to_owned(), issued.identity.openid.clone()));
     answer.code = Some(code);
     answer
@@ -244,14 +244,16 @@ fn allow(world: &mut World, asked: &Asked, person: &str, allowed: Allowed) -> An
 fn deny(world: &World, asked: &Asked, person: &str) -> Answer {
     let mut answer = match world.knobs.denial.parameters(asked.state.as_deref()) {
         None => pages::left(),
-        Some(parameters) => go(world, before_fragment(&asked.redirect_uri, &parameters)),
+        Some(parameters) => go(world, &before_fragment(&asked.redirect_uri, &parameters)),
     };
     answer.about = Some((person.to_owned(), world.openid(person, &asked.appid)));
     answer
 }
 
-/// Sends the browser to the callback, once or twice.
-fn go(world: &World, location: String) -> Answer {
+/// Sends the browser to the callback, once or twice, with what becomes of the address on the way.
+fn go(world: &World, callback: &str) -> Answer {
+    let location = before_fragment(callback, &world.knobs.callback_additions.parameters());
+    let location = if world.knobs.callback_query_doubled { with_query_doubled(&location) } else { location };
     match world.knobs.duplicate_callback {
         DuplicateCallback::Off => Answer::redirect(location),
         again => pages::twice(location, again),

@@ -65,6 +65,14 @@ pub(crate) fn before_fragment(redirect_uri: &str, parameters: &[(&str, &str)]) -
     }
 }
 
+/// The callback with everything in its query once more, as relays do that append what they were given to what is there.
+pub(crate) fn with_query_doubled(location: &str) -> String {
+    let (address, fragment) = location.split_once('#').unwrap_or((location, ""));
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    let hash = if fragment.is_empty() { "" } else { "#" };
+    if query.is_empty() { location.to_owned() } else { format!("{address}&{query}{hash}{fragment}") }
+}
+
 /// The callback with its parameters after everything else, within its fragment if it has one.
 pub(crate) fn at_the_end(redirect_uri: &str, parameters: &[(&str, &str)]) -> String {
     // A login without a state can be refused in no words at all.

@@ -59,8 +59,8 @@ mod world;
 pub use broken::Broken;
 pub use identifiers::MARKER;
 pub use knobs::{
-    AuthError, Consent, Denial, DirtyJson, DuplicateCallback, Fault, Knobs, NonFollower, OpenidMismatch,
-    ProfileEra, QrFragment, Scripted, Snapshot, SuffixStyle, UnionidInExchange,
+    AuthError, CallbackAdditions, Consent, Denial, DirtyJson, DuplicateCallback, Fault, Knobs, NonFollower,
+    OpenidMismatch, ProfileEra, QrFragment, Scripted, Snapshot, SuffixStyle, UnionidInExchange,
 };
 pub use ledger::{Entry, Outcome};
 pub use qr::{QrCode, QrProgress};

@@ -68,8 +68,12 @@ fn describe(
     } else {
         stranger(world, openid, unionid.as_deref(), lang)
     };
-    let identity =
-        Identity { person: person.id.clone(), openid: openid.to_owned(), unionid, snapshot: false };
+    let identity = Identity {
+        person: person.id.clone(),
+        openid: openid.to_owned(),
+        known_as: person.id.clone(),
+        snapshot: false,
+    };
     Ok((body, identity))
 }
 

@@ -27,6 +27,24 @@ impl Denial {
     }
 }
 
+impl CallbackAdditions {
+    /// The parameters, as the client writes them.
+    pub(crate) fn parameters(self) -> Vec<(&'static str, &'static str)> {
+        const SHARE: [(&str, &str); 2] = [("from", "singlemessage"), ("isappinstalled", "0")];
+        const CLIENT: [(&str, &str); 3] = [
+            ("uin", "MjE0NzQ4MzY0Nw=="),
+            ("key", "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f6071"),
+            ("pass_ticket", "pT0+/abcDEF123=="),
+        ];
+        match self {
+            Self::None => Vec::new(),
+            Self::Share => SHARE.to_vec(),
+            Self::Client => CLIENT.to_vec(),
+            Self::All => SHARE.into_iter().chain(CLIENT).collect(),
+        }
+    }
+}
+
 choices! {
     /// Whether the consent page ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html))
     /// asks. A request header `x-simulator-consent: allow | deny` answers for one request.
@@ -47,6 +65,18 @@ choices! {
         StateOnly = "state_only",
         /// The callback is called with `code=authdeny` and `state`.
         Authdeny = "authdeny",
+    }
+
+    /// What WeChat's client adds to the address of the callback.
+    CallbackAdditions {
+        /// Nothing.
+        None = "none",
+        /// `from=singlemessage&isappinstalled=0`, as to every link that was shared.
+        Share = "share",
+        /// `uin`, `key` and `pass_ticket`, as to every address that it opens for somebody who is logged in.
+        Client = "client",
+        /// All of them.
+        All = "all",
     }
 
     /// How the browser visits the callback.

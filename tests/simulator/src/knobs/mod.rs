@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 pub use choice::{
-    AuthError, Consent, Denial, DirtyJson, DuplicateCallback, NonFollower, OpenidMismatch, ProfileEra,
-    QrFragment, Snapshot, SuffixStyle, UnionidInExchange,
+    AuthError, CallbackAdditions, Consent, Denial, DirtyJson, DuplicateCallback, NonFollower, OpenidMismatch,
+    ProfileEra, QrFragment, Snapshot, SuffixStyle, UnionidInExchange,
 };
 pub use fault::{Fault, Scripted};
 
@@ -56,6 +56,10 @@ knobs! {
     denial: Denial = Denial::None,
     /// A follower comes from the account's own menu: no consent page.
     entry_from_menu: bool = false,
+    /// What the client adds to the address of the callback.
+    callback_additions: CallbackAdditions = CallbackAdditions::None,
+    /// A relay on the way to the callback sends its query twice over.
+    callback_query_doubled: bool = false,
     /// The browser visits the callback twice.
     duplicate_callback: DuplicateCallback = DuplicateCallback::Off,
     /// Within so many seconds the same person silently gets the same code again, spent or not. 0: never.

@@ -50,7 +50,8 @@ fn redeem(world: &mut World, received: &Received, appid: &str, component: Option
 fn success(world: &mut World, code: &Code) -> Vec<u8> {
     let identity = &code.identity;
     // Asked before the grant is made: an earlier one is meant.
-    let unionid = identity.unionid.as_deref().filter(|_| carries_unionid(world, code));
+    let unionid = world.unionid_of(identity, &code.appid).filter(|_| carries_unionid(world, code));
+    let unionid = unionid.as_deref();
     let shown = code.component.is_none() || world.knobs.component_snapshot_flag;
     let flagged = world.flags_snapshot(identity, &code.appid) && shown;
     let grant = world.grant(code);

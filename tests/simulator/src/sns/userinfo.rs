@@ -81,11 +81,12 @@ fn body(world: &World, grant: &Grant, person: &Person, lang: Option<&str>) -> Ve
         }
         DirtyJson::Off | DirtyJson::ControlByte => object.string("province", province),
     };
+    let unionid = world.unionid_of(&grant.identity, &grant.appid);
     object
         .string("country", country)
         .string("headimgurl", &headimgurl)
         .empty_array("privilege")
-        .optional_string("unionid", grant.identity.unionid.as_deref())
+        .optional_string("unionid", unionid.as_deref())
         .finish()
 }
 

@@ -4,6 +4,7 @@
 mod admin;
 mod authorize;
 mod cgi;
+mod client;
 mod component;
 mod exchange;
 mod faults;

@@ -3,8 +3,8 @@
 use Input::{Choice, Json, Number, Switch, Text};
 
 use crate::knobs::{
-    AuthError, Consent, Denial, DirtyJson, DuplicateCallback, NonFollower, OpenidMismatch, ProfileEra,
-    QrFragment, Snapshot, SuffixStyle, UnionidInExchange,
+    AuthError, CallbackAdditions, Consent, Denial, DirtyJson, DuplicateCallback, NonFollower, OpenidMismatch,
+    ProfileEra, QrFragment, Snapshot, SuffixStyle, UnionidInExchange,
 };
 
 /// How a knob is set on the page.
@@ -34,6 +34,8 @@ pub(crate) const DESCRIPTIONS: &[Description] = &[
     ("consent", Choice(Consent::WORDS), "授权弹窗：询问、自动允许、自动拒绝", "Consent page: ask, allow, deny"),
     ("denial", Choice(Denial::WORDS), "拒绝授权之后", "What follows a refusal"),
     ("entry_from_menu", Switch, "关注者从公众号菜单进入（不弹窗）", "Followers come from the account's menu: no consent page"),
+    ("callback_additions", Choice(CallbackAdditions::WORDS), "微信客户端给回调地址附加的参数", "What the client adds to the callback's address"),
+    ("callback_query_doubled", Switch, "回调地址的参数重复一遍（中转页）", "A relay doubles the callback's query"),
     ("duplicate_callback", Choice(DuplicateCallback::WORDS), "回调地址被访问两次", "The callback is visited twice"),
     ("reissue_code_seconds", Number, "多少秒内静默授权得到同一个 code", "Seconds in which the same code is issued again"),
     ("authorize_per_minute", Number, "每分钟授权次数上限（10009）", "Authorizations per minute, then 10009"),

@@ -45,8 +45,8 @@ pub(crate) struct World {
 pub(crate) struct Identity {
     pub(crate) person: String,
     pub(crate) openid: String,
-    /// None when the app is bound to no Open Platform account.
-    pub(crate) unionid: Option<String>,
+    /// Who openid and unionid are derived from: the person, or somebody made up for a snapshot page.
+    pub(crate) known_as: String,
     /// Somebody who exists on a snapshot page only.
     pub(crate) snapshot: bool,
 }
@@ -172,6 +172,12 @@ impl World {
         Some(self.identifiers.unionid(person, open_account))
     }
 
+    /// The unionid of somebody whom an app knows already. Asked for each time: the app may be bound to an Open Platform
+    /// account while people are logged in, and then their older tokens show it, too.
+    pub(crate) fn unionid_of(&self, identity: &Identity, appid: &str) -> Option<String> {
+        self.unionid(&identity.known_as, appid)
+    }
+
     /// Adds to the ledger and numbers the entry.
     pub(crate) fn enter(&mut self, entry: Entry) -> u64 {
         self.sequence += 1;
@@ -241,12 +247,8 @@ impl World {
             return code.clone();
         }
         let known_as = if snapshot { self.identifiers.draw_virtual_person(now) } else { person.to_owned() };
-        let identity = Identity {
-            person: person.to_owned(),
-            openid: self.openid(&known_as, appid),
-            unionid: self.unionid(&known_as, appid),
-            snapshot,
-        };
+        let identity =
+            Identity { person: person.to_owned(), openid: self.openid(&known_as, appid), known_as, snapshot };
         let code = self.identifiers.draw_code(now);
         if silent {
             self.silent_codes.insert(key, (code.clone(), now));
