@@ -20,13 +20,13 @@ async fn at_the_code(stack: &Stack) -> Result<Option<Chromium>> {
 
 /// Scans the code with a person's phone, in another tab; the first one, which is returned, says so.
 async fn scan(chromium: &Chromium, person: &str) -> Result<WindowHandle> {
-    chromium.press("模拟：用虚拟的手机扫码").await?;
+    chromium.press("模拟：用虚拟手机扫码").await?;
     let computer = chromium.other_tab().await?;
     let phone = chromium.window().await?;
-    chromium.arrive("谁拿着这部手机？").await?;
+    chromium.arrive("用谁的微信扫码？").await?;
     chromium.element(&format!("input[value={person}]")).await?.click().await?;
     chromium.press("扫码").await?;
-    chromium.arrive("使用你的微信帐号登录").await?;
+    chromium.arrive("使用你的微信账号登录").await?;
     chromium.switch_to_window(computer.clone()).await?;
     chromium.element("[data-state='404']").await?;
     assert_eq!(chromium.text("#states").await?, "扫描成功\n在微信中轻触允许即可登录");

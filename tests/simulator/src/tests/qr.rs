@@ -284,7 +284,7 @@ async fn the_phone_scans_and_decides() {
     let again = post(&simulator, "/_simulator/phone", &format!("uuid={uuid}&step=confirm")).await;
     assert_eq!(again.status, StatusCode::BAD_REQUEST);
     assert!(again.text().contains("the QR code was used already"));
-    assert!(get(&simulator, "/_simulator/phone?uuid=unknown").await.text().contains("没有这个二维码"));
+    assert!(get(&simulator, "/_simulator/phone?uuid=unknown").await.text().contains("二维码不存在"));
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ pub(crate) const QR_AGAIN: Both =
 pub(crate) const QR_EXPIRED: Both = Both("二维码已过期", "The QR code has expired");
 pub(crate) const QR_REFRESH: Both = Both("刷新二维码", "Refresh");
 pub(crate) const QR_CONFIRMED: Both = Both("正在登录……", "Going on…");
-pub(crate) const QR_PHONE: Both = Both("模拟：用虚拟的手机扫码", "Simulated: scan it with a fictional phone");
+pub(crate) const QR_PHONE: Both = Both("模拟：用虚拟手机扫码", "Simulated: scan it with a virtual phone");
 
 /// What the person is asked within WeChat.
 pub(crate) const CONSENT_TITLE: &str = "微信授权";
@@ -103,20 +103,20 @@ pub(crate) const PEOPLE: &str = "微信昵称头像";
 pub(crate) const DENY: &str = "拒绝";
 pub(crate) const ALLOW: &str = "允许";
 pub(crate) const DENIED: &str = "已拒绝授权";
-pub(crate) const LEFT: &str = "页面已关闭，网站不会收到通知。";
+pub(crate) const LEFT: &str = "真实的微信会在这里关闭页面，网站不会收到通知。";
 pub(crate) const LEFT_ENGLISH: &str = "You refused. WeChat closes the page here, and the site is not told.";
 pub(crate) const RETURNING: &str = "正在返回……";
 
 /// The phone that scans.
-pub(crate) const PHONE_TITLE: &str = "虚拟的手机 · Fictional phone";
+pub(crate) const PHONE_TITLE: &str = "虚拟手机 · Virtual phone";
 pub(crate) const SCANNING: &str = "扫一扫";
-pub(crate) const WHOSE_PHONE: &str = "谁拿着这部手机？";
+pub(crate) const WHOSE_PHONE: &str = "用谁的微信扫码？";
 pub(crate) const WHOSE_PHONE_NOTE: Both = Both(
-    "虚拟的手机，用来扫“{app}”的二维码（模拟）",
-    "A fictional phone in front of the QR code of {app}. Choose whose it is (simulated).",
+    "虚拟手机，用来扫“{app}”的二维码（模拟）",
+    "A virtual phone in front of the QR code of {app}. Who scans? (simulated)",
 );
 pub(crate) const SCAN: &str = "扫码";
-pub(crate) const LOGIN: &str = "使用你的微信帐号登录";
+pub(crate) const LOGIN: &str = "使用你的微信账号登录";
 pub(crate) const LOGIN_NOTE: Both =
     Both("并获取你的昵称、头像（模拟）", "{app} asks to log you in on another device (simulated).");
 pub(crate) const CANCEL: &str = "取消";
@@ -129,10 +129,10 @@ pub(crate) const CANCELLED_NOTE: &str = "Cancelled.";
 pub(crate) const EXPIRED: &str = "二维码已过期";
 pub(crate) const EXPIRED_NOTE: Both =
     Both("请刷新二维码所在的页面。", "The QR code has expired. Reload its page.");
-pub(crate) const UNKNOWN: &str = "没有这个二维码";
+pub(crate) const UNKNOWN: &str = "二维码不存在";
 pub(crate) const UNKNOWN_NOTE: Both = Both(
-    "先打开 <code>/connect/qrconnect</code> 登录页。",
-    "There is no such QR code. Open a login page first.",
+    "请先打开登录页，再从页面上的链接进来。",
+    "There is no such QR code. Open the login page first, and come by its link.",
 );
 
 /// The page of the administrator.
@@ -156,9 +156,9 @@ pub(crate) const COMPONENT: Both = Both("第三方平台", "Third-party platform
 /// How far a QR code is.
 pub(crate) fn progress(progress: &QrProgress) -> String {
     match progress {
-        QrProgress::Waiting => "waiting".to_owned(),
-        QrProgress::Scanned { person } => format!("scanned: {person}"),
-        QrProgress::Confirmed { person, .. } => format!("confirmed: {person}"),
-        QrProgress::Cancelled { person } => format!("cancelled: {person}"),
+        QrProgress::Waiting => "等待扫码 · waiting".to_owned(),
+        QrProgress::Scanned { person } => format!("已扫码（{person}） · scanned: {person}"),
+        QrProgress::Confirmed { person, .. } => format!("已确认（{person}） · confirmed: {person}"),
+        QrProgress::Cancelled { person } => format!("已取消（{person}） · cancelled: {person}"),
     }
 }
