@@ -162,7 +162,7 @@ pub(crate) fn who<'a>(world: &World, candidates: impl IntoIterator<Item = Option
 }
 
 /// Who is logged in to the browser that asks.
-fn visitor(world: &World, received: &Received) -> String {
+pub(crate) fn visitor(world: &World, received: &Received) -> String {
     let knob = world.knobs.current_person.as_deref();
     who(world, [received.person.as_deref(), knob, received.chosen.as_deref()])
 }

@@ -29,6 +29,11 @@ impl Endpoint {
             "/connect/qrconnect" => Page(qr::answer),
             qr::POLL => Page(|world, received| Ok(qr::poll::answer(world, received))),
             _ if path.starts_with(qr::IMAGES) => Page(|world, received| Ok(qr::image(world, received))),
+            _ if qr::embedded::is_script(path) => {
+                Page(|world, received| Ok(qr::embedded::script(world, received)))
+            }
+            qr::quick::CHECK => Page(|world, received| Ok(qr::quick::check(world, received))),
+            qr::quick::AUTHORIZE => Page(|world, received| Ok(qr::quick::authorize(world, received))),
             "/sns/oauth2/access_token" => Api(Sns, sns::access_token::exchange),
             "/sns/oauth2/refresh_token" => Api(Sns, sns::refresh_token::refresh),
             "/sns/oauth2/component/access_token" => Api(Sns, sns::access_token::exchange_component),

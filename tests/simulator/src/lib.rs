@@ -60,7 +60,7 @@ pub use broken::Broken;
 pub use identifiers::MARKER;
 pub use knobs::{
     AuthError, CallbackAdditions, Consent, Denial, DirtyJson, DuplicateCallback, Fault, Knobs, NonFollower,
-    OpenidMismatch, ProfileEra, QrFragment, Scripted, Snapshot, SuffixStyle, UnionidInExchange,
+    OpenidMismatch, ProfileEra, QrFragment, QuickLogin, Scripted, Snapshot, SuffixStyle, UnionidInExchange,
 };
 pub use ledger::{Entry, Outcome};
 pub use qr::{QrCode, QrProgress};

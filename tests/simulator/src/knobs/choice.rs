@@ -172,6 +172,18 @@ choices! {
         Bare = "bare",
     }
 
+    /// Quick login (微信快速登录): what the WeChat that runs on the same computer as the browser answers.
+    QuickLogin {
+        /// None runs, or nobody is logged in to it.
+        None = "none",
+        /// The person confirms.
+        Allow = "allow",
+        /// The person refuses: 10050.
+        Deny = "deny",
+        /// This login has to be scanned: 10057.
+        ScanOnly = "scan_only",
+    }
+
     /// Where a QR page puts the code into a callback that has a fragment.
     QrFragment {
         /// At the very end, within the fragment: a scanned QR code.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use choice::{
     AuthError, CallbackAdditions, Consent, Denial, DirtyJson, DuplicateCallback, NonFollower, OpenidMismatch,
-    ProfileEra, QrFragment, Snapshot, SuffixStyle, UnionidInExchange,
+    ProfileEra, QrFragment, QuickLogin, Snapshot, SuffixStyle, UnionidInExchange,
 };
 pub use fault::{Fault, Scripted};
 
@@ -83,6 +83,8 @@ knobs! {
     qr_poll_milliseconds: u64 = 25_000,
     /// Where a QR page puts the code into a callback that has a fragment.
     qr_fragment: QrFragment = QrFragment::Within,
+    /// What the WeChat on the visitor's computer says to a login that is not scanned.
+    quick_login: QuickLogin = QuickLogin::None,
 
     /// The API answers 43003 to plain HTTP, as WeChat does.
     api_requires_https: bool = false,

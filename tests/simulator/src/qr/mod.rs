@@ -8,17 +8,20 @@
 //! WeChat's QR code holds an address of WeChat's. This one holds that of the simulator's own [phone], so whatever
 //! scans it, a fictional person decides.
 
+pub(crate) mod embedded;
 mod image;
 pub(crate) mod phone;
 pub(crate) mod poll;
+pub(crate) mod quick;
 
 use askama::Template;
 use serde::Serialize;
 
+use self::embedded::Looks;
 use crate::{
-    authorize::who,
+    authorize::{visitor, who},
     callback::{Fit, Slot, at_the_end, before_fragment, fit},
-    knobs::QrFragment,
+    knobs::{QrFragment, QuickLogin},
     ledger::Outcome,
     pages::{self, Page, PageError},
     receive::Received,
@@ -94,15 +97,11 @@ pub(crate) fn answer(world: &mut World, received: &Received) -> Page {
 fn check(world: &mut World, received: &Received) -> Result<QrCode, PageError> {
     let text = |name| received.parameter(name).unwrap_or_default().to_owned();
     let (appid, redirect_uri, scope) = (text("appid"), text("redirect_uri"), text("scope"));
-    let app = world.app(&appid).ok_or(PageError::Text(words::UNKNOWN_APPID))?;
-    if app.kind != AppKind::Website || !owns(app, &scope) || is_cut_off(received) {
+    let permitted = permit(world, &appid, &scope, &redirect_uri);
+    if permitted != Err(PageError::Text(words::UNKNOWN_APPID)) && is_cut_off(received) {
         return Err(PageError::Text(words::WRONG_SCOPE));
     }
-    match fit(&app.callback_domains, &redirect_uri) {
-        Fit::Own => {}
-        Fit::OtherScheme => return Err(PageError::Number(10039)),
-        Fit::Foreign => return Err(PageError::Text(words::WRONG_REDIRECT_URI)),
-    }
+    permitted?;
     // `wxLogin.js` leaves it out.
     if received.parameter("response_type").is_some_and(|kind| kind != "code") || received.method != "GET" {
         return Err(PageError::Text(words::UNREACHABLE_LINK));
@@ -117,6 +116,19 @@ fn check(world: &mut World, received: &Received) -> Result<QrCode, PageError> {
         shown_at,
         progress: QrProgress::Waiting,
     })
+}
+
+/// Whether the website app may log somebody in by these scopes and to this callback.
+fn permit(world: &World, appid: &str, scope: &str, redirect_uri: &str) -> Result<(), PageError> {
+    let app = world.app(appid).ok_or(PageError::Text(words::UNKNOWN_APPID))?;
+    if app.kind != AppKind::Website || !owns(app, scope) {
+        return Err(PageError::Text(words::WRONG_SCOPE));
+    }
+    match fit(&app.callback_domains, redirect_uri) {
+        Fit::Own => Ok(()),
+        Fit::OtherScheme => Err(PageError::Number(10039)),
+        Fit::Foreign => Err(PageError::Text(words::WRONG_REDIRECT_URI)),
+    }
 }
 
 /// Whether the app may ask for these scopes. That of an Official Account may stand beside its own: some clients ask
@@ -165,11 +177,20 @@ struct QrPage<'a> {
     slot: Slot,
     denial: String,
     self_redirect: bool,
-    embedded: bool,
+    looks: Looks,
+    /// Where programs that read the page poll.
+    poll: String,
+    /// Whether the page asks the WeChat of the same computer.
+    quick: bool,
 }
 
 fn page(world: &World, received: &Received, code: &QrCode) -> Answer {
     let is = |name, value| received.parameter(name) == Some(value);
+    // WeChat polls at a host of its own; the simulator is found where the page was.
+    let poll = received.origin.replace("//open.", "//long.open.");
+    // `fast_login=0` was reported to have no effect on the older looks.
+    let looks = Looks::of(received);
+    let quick = world.knobs.quick_login != QuickLogin::None && !(is("fast_login", "0") && looks.lite);
     let template = QrPage {
         english: is("lang", "en"),
         app_name: world.app(&code.appid).map_or("", |app| app.name.as_str()),
@@ -177,7 +198,9 @@ fn page(world: &World, received: &Received, code: &QrCode) -> Answer {
         slot: code.slot(world),
         denial: code.denial(world).unwrap_or_default(),
         self_redirect: is("self_redirect", "true"),
-        embedded: is("login_type", "jssdk"),
+        looks,
+        poll,
+        quick,
     };
     Answer::html(pages::render(&template), Outcome::Pending)
 }

@@ -51,7 +51,7 @@ async fn q1_a_page_with_a_picture() {
     assert_eq!(get(&simulator, "/connect/qrcode/unknown").await.status, StatusCode::NOT_FOUND);
 
     let page = get(&simulator, &qr_url(WEBSITE_APPID)).await;
-    for text in ["微信登录", "使用微信扫一扫登录", "青禾书店网站", "class=\"qrcode lightBorder\""]
+    for text in ["微信登录", "使用微信扫一扫登录", "青禾书店网站", "class=\"impowerBox\""]
     {
         assert!(page.text().contains(text), "{text}");
     }

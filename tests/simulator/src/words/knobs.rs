@@ -4,7 +4,7 @@ use Input::{Choice, Json, Number, Switch, Text};
 
 use crate::knobs::{
     AuthError, CallbackAdditions, Consent, Denial, DirtyJson, DuplicateCallback, NonFollower, OpenidMismatch,
-    ProfileEra, QrFragment, Snapshot, SuffixStyle, UnionidInExchange,
+    ProfileEra, QrFragment, QuickLogin, Snapshot, SuffixStyle, UnionidInExchange,
 };
 
 /// How a knob is set on the page.
@@ -47,6 +47,7 @@ pub(crate) const DESCRIPTIONS: &[Description] = &[
     ("qr_lifetime", Number, "二维码有效期（秒）", "Lifetime of a QR code (seconds)"),
     ("qr_poll_milliseconds", Number, "扫码轮询多久后返回 408（毫秒）", "A waiting poll answers 408 after (milliseconds)"),
     ("qr_fragment", Choice(QrFragment::WORDS), "回调地址有 # 时扫码的 code 放在哪里", "Where a scan puts the code if the callback has a fragment"),
+    ("quick_login", Choice(QuickLogin::WORDS), "电脑微信对快速登录的回应", "What the WeChat on the computer says to quick login"),
     ("clock", Number, "固定时间（Unix 秒），空为真实时间", "Frozen time (Unix seconds), empty: it runs"),
     ("clock_offset", Number, "时间偏移（秒）", "Added to the running clock (seconds)"),
     ("api_requires_https", Switch, "接口只接受 HTTPS（否则 43003）", "The API wants HTTPS (else 43003)"),

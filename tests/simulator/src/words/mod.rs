@@ -90,6 +90,8 @@ pub(crate) const QR_EXPIRED: Both = Both("二维码已过期", "The QR code has 
 pub(crate) const QR_REFRESH: Both = Both("刷新二维码", "Refresh");
 pub(crate) const QR_CONFIRMED: Both = Both("正在登录……", "Going on…");
 pub(crate) const QR_PHONE: Both = Both("模拟：用虚拟手机扫码", "Simulated: scan it with a virtual phone");
+pub(crate) const QUICK: Both = Both("微信快速登录", "WeChat Quick Login");
+pub(crate) const QUICK_OTHER: Both = Both("使用其他头像、昵称或账号", "Use another photo, name, or account");
 
 /// What the person is asked within WeChat.
 pub(crate) const CONSENT_TITLE: &str = "微信授权";

@@ -9,7 +9,7 @@ use crate::{
     identifiers::Identifiers,
     knobs::{Fault, Knobs, Scripted, Snapshot},
     ledger::Entry,
-    qr::QrCode,
+    qr::{QrCode, quick},
     settings::{App, AppKind, Component, Person, Settings},
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) global_tokens: GlobalTokens,
     /// The QR codes shown, oldest first.
     pub(crate) qr_codes: Vec<QrCode>,
+    /// The logins that a desktop's WeChat was asked about, by `authorize_uuid`.
+    pub(crate) quick_logins: HashMap<String, quick::Asked>,
     /// The calls of an app to an endpoint, on the day of the latest.
     calls: HashMap<(String, String), (u64, u64)>,
     sequence: u64,
@@ -112,6 +114,7 @@ impl World {
             refresh_tokens: HashMap::new(),
             global_tokens: GlobalTokens::default(),
             qr_codes: Vec::new(),
+            quick_logins: HashMap::new(),
             calls: HashMap::new(),
             sequence: 0,
             silent_codes: HashMap::new(),
