@@ -2,7 +2,8 @@
 
 use crate::{
     api::{self, Dialect, Found},
-    authorize, cgi,
+    authorize,
+    cgi::{self, component},
     pages::{self, Page},
     qr,
     receive::Received,
@@ -44,6 +45,12 @@ impl Endpoint {
             "/cgi-bin/stable_token" => Api(Token, cgi::stable_token::give),
             "/cgi-bin/user/info" => Api(CgiBin, cgi::user_info::one),
             "/cgi-bin/user/info/batchget" => Api(CgiBin, cgi::user_info::many),
+            "/cgi-bin/component/api_start_push_ticket" => Api(CgiBin, component::start_push_ticket),
+            "/cgi-bin/component/api_component_token" => Api(CgiBin, component::component_token),
+            "/cgi-bin/component/api_create_preauthcode" => Api(CgiBin, component::create_preauthcode),
+            "/cgi-bin/componentloginpage" => Page(component::login_page),
+            "/cgi-bin/component/api_query_auth" => Api(CgiBin, component::query_auth),
+            "/cgi-bin/component/api_authorizer_token" => Api(CgiBin, component::authorizer_token),
             _ => return None,
         })
     }

@@ -10,7 +10,7 @@
 use ring::hmac;
 
 /// Stands in every code, token, openid and unionid, after what WeChat's begin with. The letter that follows says which
-/// it is: `c`, `a`ccess, `r`efresh or `g`lobal, `o` or `u`.
+/// it is: `c`, `a`ccess, `r`efresh or `g`lobal, `p`latform, `o` or `u`.
 pub const MARKER: &str = "Canary";
 
 const LETTERS_AND_DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -51,6 +51,17 @@ impl Identifiers {
     /// A fresh global token.
     pub(crate) fn draw_global_token(&mut self, now: u64) -> String {
         format!("90_{MARKER}g{}", self.draw(now, "global_token", WITH_DASHES, 126))
+    }
+
+    /// A fresh code of what the owner of an account is asked or has answered.
+    pub(crate) fn draw_authorization(&mut self, now: u64, label: &str) -> String {
+        format!("{label}@@@{MARKER}p{}", self.draw(now, label, WITH_DASHES, 48))
+    }
+
+    /// What a third-party platform holds of an account that authorized it.
+    pub(crate) fn authorizer_refresh_token(&self, component: &str, appid: &str) -> String {
+        let rest = self.text(&["authorizer_refresh_token", component, appid], WITH_DASHES, 43);
+        format!("refreshtoken@@@{MARKER}p{rest}")
     }
 
     /// A fresh name of a QR code.

@@ -55,8 +55,14 @@ pub struct App {
 pub struct Component {
     /// The `component_appid`.
     pub appid: String,
-    /// The `component_access_token` it shows. Where it comes from is no part of a login.
+    /// A `component_access_token` that is good for ever, for whoever does not fetch one.
     pub access_token: String,
+    /// The `component_appsecret`. Without one, no token can be fetched.
+    #[serde(default)]
+    pub secret: String,
+    /// The `component_verify_ticket`, which WeChat pushes to a platform and the simulator does not.
+    #[serde(default)]
+    pub verify_ticket: String,
     /// The appids of the Official Accounts that authorized it.
     pub authorizers: Vec<String>,
     /// Domains of its own to which callbacks may go, besides those of the account.
@@ -214,6 +220,8 @@ impl Settings {
             components: vec![Component {
                 appid: "wx0000000000000ddd".to_owned(),
                 access_token: "90_component0000000000000000000000000000".to_owned(),
+                secret: "5ec2e7dddddddddddddddddddddddddd".to_owned(),
+                verify_ticket: "ticket@@@0000000000000ddd".to_owned(),
                 authorizers: vec!["wx0000000000000aaa".to_owned()],
                 callback_domains: Vec::new(),
             }],

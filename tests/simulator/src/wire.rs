@@ -111,6 +111,13 @@ impl Object {
         self
     }
 
+    /// An object, written already.
+    pub(crate) fn raw(mut self, key: &str, object: &[u8]) -> Self {
+        self.key(key);
+        self.bytes.extend_from_slice(object);
+        self
+    }
+
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.bytes.push(b'}');
         self.bytes

@@ -1,5 +1,6 @@
 //! `api.weixin.qq.com/cgi-bin/*`: what an app calls in its own name, with a global token.
 
+pub(crate) mod component;
 pub(crate) mod stable_token;
 pub(crate) mod token;
 pub(crate) mod user_info;

@@ -4,6 +4,7 @@
 use crate::{
     api::{Errcode, required},
     receive::Received,
+    settings::Component,
     world::World,
 };
 
@@ -11,13 +12,19 @@ use crate::{
 pub(super) fn check<'a>(world: &World, received: &'a Received, appid: &str) -> Result<&'a str, Errcode> {
     let component_appid = required(received, "component_appid", 41018)?;
     let component = world.component(component_appid).ok_or(61011)?;
-    let token = required(received, "component_access_token", 41021)?;
-    if token != component.access_token {
-        // A token, but one of an account.
-        return Err(if world.global_tokens.knows(token) { 61014 } else { 40001 });
-    }
+    check_token(world, component, required(received, "component_access_token", 41021)?)?;
     if !component.authorizers.iter().any(|authorizer| authorizer == appid) {
         return Err(61003);
     }
     Ok(component_appid)
+}
+
+/// Whether a token is the platform's: the one that is a setting, or one that it was given.
+pub(crate) fn check_token(world: &World, component: &Component, token: &str) -> Result<(), Errcode> {
+    if token == component.access_token {
+        return Ok(());
+    }
+    let owner = world.global_tokens.check(token, world.now(), 40001)?;
+    // A token, but one of an account.
+    if owner == component.appid { Ok(()) } else { Err(61014) }
 }

@@ -5,7 +5,7 @@
 
 pub(crate) mod access_token;
 pub(crate) mod auth;
-mod component;
+pub(crate) mod component;
 pub(crate) mod refresh_token;
 pub(crate) mod userinfo;
 

@@ -1,7 +1,9 @@
 //! §1.12 and §2.3, a third-party platform that acts for an Official Account.
 
+use serde_json::{Value, json};
+
 use super::*;
-use crate::{Component, Snapshot};
+use crate::{Action, Component, Snapshot};
 
 const COMPONENT: &str = "wx0000000000000ddd";
 const TOKEN: &str = "90_component0000000000000000000000000000";
@@ -129,4 +131,102 @@ async fn what_a_platform_is_refused() {
     }
     let stranger = get(&simulator, &component_exchange("x").replace(APPID, WEBSITE_APPID)).await;
     assert_error(&stranger, (61003, "component is not authorized by this account,"));
+}
+
+async fn call(simulator: &Simulator, api: &str, body: &Value) -> Value {
+    post(simulator, &format!("/cgi-bin/component/{api}"), &body.to_string()).await.json()
+}
+
+fn ticket() -> Value {
+    json!({
+        "component_appid": COMPONENT,
+        "component_appsecret": "5ec2e7dddddddddddddddddddddddddd",
+        "component_verify_ticket": "ticket@@@0000000000000ddd",
+    })
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_ticket_becomes_a_token_that_logs_people_in() {
+    let simulator = wechat();
+    let given = call(&simulator, "api_component_token", &ticket()).await;
+    assert_eq!(given["expires_in"], 7200);
+    let token = text(&given["component_access_token"]);
+    let exchange = |code: String| component_exchange(&code).replace(TOKEN, &token);
+    let tokens = get(&simulator, &exchange(code(&simulator, "snsapi_base").await)).await;
+    assert_eq!(tokens.string("openid"), simulator.openid("lin", APPID));
+    // Not the only one.
+    let other = call(&simulator, "api_component_token", &ticket()).await;
+    assert_ne!(text(&other["component_access_token"]), token);
+    let again = get(&simulator, &exchange(code(&simulator, "snsapi_base").await)).await;
+    assert_eq!(again.json()["scope"], "snsapi_base");
+    simulator.act(&Action::ExpireGlobalTokens);
+    let late = get(&simulator, &exchange(code(&simulator, "snsapi_base").await)).await;
+    assert_error(&late, (42001, "access_token expired,"));
+
+    for (name, value, errcode) in [
+        ("component_appid", "", 41018),
+        ("component_appid", "wx2", 61011),
+        ("component_appsecret", "", 41004),
+        ("component_appsecret", "x", 40125),
+        ("component_verify_ticket", "ticket@@@x", 61006),
+    ] {
+        let mut wrong = ticket();
+        wrong[name] = json!(value);
+        assert_eq!(call(&simulator, "api_component_token", &wrong).await["errcode"], errcode, "{name}");
+    }
+    assert_eq!(get(&simulator, "/cgi-bin/component/api_component_token").await.json()["errcode"], 43002);
+    let push = json!({ "component_appid": COMPONENT, "component_secret": ticket()["component_appsecret"] });
+    assert_eq!(call(&simulator, "api_start_push_ticket", &push).await["errcode"], 0);
+}
+
+#[tokio::test]
+async fn an_owner_says_yes_and_the_platform_gets_the_accounts_tokens() {
+    let simulator = wechat();
+    let with_token = |api: &str| format!("{api}?component_access_token={TOKEN}");
+    let asked = json!({ "component_appid": COMPONENT });
+    let pre = call(&simulator, &with_token("api_create_preauthcode"), &asked).await;
+    assert_eq!(pre["expires_in"], 1800);
+    let page = format!(
+        "/cgi-bin/componentloginpage?component_appid={COMPONENT}&pre_auth_code={}&redirect_uri={}&auth_type=1",
+        text(&pre["pre_auth_code"]),
+        encode("https://platform.example/authorized?a=1"),
+    );
+    let location = get(&simulator, &page).await.header("location").to_owned();
+    let (_, code) = location.split_once("https://platform.example/authorized?a=1&auth_code=").unwrap();
+    let code = form_urlencoded::parse(code.split_once("&expires_in=3600").unwrap().0.as_bytes())
+        .next()
+        .map(|(code, _)| code.into_owned())
+        .unwrap();
+    // A link is good once.
+    assert_eq!(get(&simulator, &page).await.header("location"), "");
+
+    let query = json!({ "component_appid": COMPONENT, "authorization_code": code });
+    let info = call(&simulator, &with_token("api_query_auth"), &query).await["authorization_info"].clone();
+    assert_eq!(info["authorizer_appid"], APPID);
+    assert_eq!(call(&simulator, &with_token("api_query_auth"), &query).await["errcode"], 61009);
+
+    let mut renew = json!({
+        "component_appid": COMPONENT, "authorizer_appid": APPID,
+        "authorizer_refresh_token": info["authorizer_refresh_token"],
+    });
+    let renewed = call(&simulator, &with_token("api_authorizer_token"), &renew).await;
+    assert_eq!(renewed["authorizer_refresh_token"], info["authorizer_refresh_token"]);
+    // Both work where the account's own token does.
+    for token in [&info["authorizer_access_token"], &renewed["authorizer_access_token"]] {
+        let openid = simulator.openid("lin", APPID);
+        let url = format!("/cgi-bin/user/info?access_token={}&openid={openid}", text(token));
+        assert_eq!(get(&simulator, &url).await.json()["subscribe"], 1);
+    }
+
+    renew["authorizer_refresh_token"] = json!("refreshtoken@@@x");
+    assert_eq!(call(&simulator, &with_token("api_authorizer_token"), &renew).await["errcode"], 61023);
+    renew["authorizer_appid"] = json!(WEBSITE_APPID);
+    assert_eq!(call(&simulator, &with_token("api_authorizer_token"), &renew).await["errcode"], 61003);
+    assert_eq!(call(&simulator, "api_authorizer_token", &renew).await["errcode"], 41021);
+    let reply = call(&simulator, "api_query_auth?component_access_token=90_x", &query).await;
+    assert_eq!(reply["errcode"], 40001);
 }

@@ -9,6 +9,7 @@ mod component;
 mod embedded;
 mod exchange;
 mod faults;
+mod pages;
 mod qr;
 mod quick_login;
 mod served;

@@ -1,6 +1,6 @@
-//! The tokens of an app itself: `cgi-bin/token` and `cgi-bin/stable_token`.
+//! The tokens of an app itself: `cgi-bin/token`, `cgi-bin/stable_token`, and what third-party platforms are given.
 //!
-//! The two endpoints know nothing of each other. The first gives another token at every call, and the one before it
+//! The first two endpoints know nothing of each other. The first gives another token at every call, and the one before it
 //! lives on for a grace of five minutes only, whoever holds it. The second gives the same token to everybody until
 //! shortly before its end, unless it is forced; then the one before it is dead at once.
 
@@ -9,13 +9,15 @@ use std::collections::HashMap;
 use super::World;
 use crate::api::Errcode;
 
-/// Which of the two endpoints gave a token.
+/// Which endpoint gave a token.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Kind {
     /// `cgi-bin/token`
     Plain,
     /// `cgi-bin/stable_token`
     Stable,
+    /// `cgi-bin/component/*`, whose tokens live side by side.
+    Platform,
 }
 
 /// Seconds before its end in which a stable token is replaced.
@@ -65,6 +67,16 @@ impl World {
         self.draw_global_token(appid, Kind::Stable)
     }
 
+    /// A token of a third-party platform itself.
+    pub(crate) fn give_component_token(&mut self, component: &str) -> String {
+        self.draw_global_token(component, Kind::Platform)
+    }
+
+    /// A token of an account, for a platform that acts for it.
+    pub(crate) fn give_authorizer_token(&mut self, appid: &str) -> String {
+        self.draw_global_token(appid, Kind::Platform)
+    }
+
     fn draw_global_token(&mut self, appid: &str, kind: Kind) -> String {
         let now = self.now();
         let text = self.identifiers.draw_global_token(now);
@@ -95,11 +107,6 @@ impl GlobalTokens {
             return Err(42001);
         }
         Ok(&token.appid)
-    }
-
-    /// Whether a text is one of these tokens, dead or alive.
-    pub(crate) fn knows(&self, text: &str) -> bool {
-        self.given.contains_key(text)
     }
 
     /// Ends the life of every token: 42001.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
     api::Errcode,
+    cgi::component::Authorization,
     identifiers::Identifiers,
     knobs::{Fault, Knobs, Scripted, Snapshot},
     ledger::Entry,
@@ -27,6 +28,8 @@ pub(crate) struct World {
     /// Which grant a refresh token belongs to.
     pub(crate) refresh_tokens: HashMap<String, u64>,
     pub(crate) global_tokens: GlobalTokens,
+    /// What the owners of accounts are asked by third-party platforms, by the code that stands for it.
+    pub(crate) authorizations: HashMap<String, Authorization>,
     /// The QR codes shown, oldest first.
     pub(crate) qr_codes: Vec<QrCode>,
     /// The logins that a desktop's WeChat was asked about, by `authorize_uuid`.
@@ -113,6 +116,7 @@ impl World {
             access_tokens: HashMap::new(),
             refresh_tokens: HashMap::new(),
             global_tokens: GlobalTokens::default(),
+            authorizations: HashMap::new(),
             qr_codes: Vec::new(),
             quick_logins: HashMap::new(),
             calls: HashMap::new(),
