@@ -28,7 +28,7 @@ say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Every build here selects the whole workspace and then names binaries, as `cargo lambda watch` does: what is
 # selected decides the features of the dependencies, and another selection would compile them all once more.
@@ -61,6 +61,22 @@ battery: ## Run every row of the battery at full size; ARGS="--row B6 --seed 7" 
 	$(call say,Building for release; this takes some minutes)
 	@cargo build --release $(FUNCTIONS)
 	@FUNCTIONS_BIN_DIR="$(CURDIR)/target/release" cargo test --profile battery --package harness --test battery -- --full $(ARGS)
+
+# Clients that others wrote, in the languages that are named: CI leaves out Rust, whose clients take minutes to build.
+LANGUAGES ?= python node rust
+FOREIGN_CLIENTS := $(CURDIR)/target/foreign-clients/debug/foreign-clients
+.PHONY: foreign-clients foreign-python foreign-node foreign-rust
+foreign-clients: $(addprefix foreign-,$(LANGUAGES)) foreign-python ## Log in with clients of PyPI, npm and crates.io, unmodified; ARGS="--only wechatpy"
+	@cargo build --bin simulator
+	$(call say,Logging in with clients that others wrote)
+	@.venv-foreign/bin/python tests/foreign-clients/run.py --simulator "$(CURDIR)/target/debug/simulator" \
+	  --languages "$(LANGUAGES)" --rust "$(FOREIGN_CLIENTS)" $(ARGS)
+
+foreign-python: .venv-foreign/installed
+foreign-node: tests/foreign-clients/node_modules/installed
+foreign-rust:
+	$(call say,Building the clients in Rust; the first time takes some minutes)
+	@cargo build --quiet --locked --manifest-path tests/foreign-clients/rust/Cargo.toml --target-dir target/foreign-clients
 
 # On the stable toolchain, which has libFuzzer's instrumentation but no sanitizer; there is no unsafe code that one
 # could find anything in. What was found to get far is kept in CORPUS. The functions' own log is not of interest.
@@ -158,7 +174,7 @@ sam-build: .venv/installed .venv-lint/installed ## Build for deployment; FUNCTIO
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data
-	@rm -rf .aws-sam .local .tools .venv .venv-checkov .venv-lint
+	@rm -rf .aws-sam .local .tools .venv .venv-checkov .venv-foreign .venv-lint tests/foreign-clients/node_modules
 	@cargo clean --quiet
 
 # ---------------------------------------------------------------- tools
@@ -191,6 +207,17 @@ browser: ## Install the browser that the pages are tested in, if there is none; 
 .venv-lint/installed: .ci/requirements.txt
 	$(call say,Installing the SAM CLI into .venv-lint)
 	$(install)
+
+.venv-foreign/installed: tests/foreign-clients/requirements.txt
+	$(call say,Installing the clients in Python into .venv-foreign)
+	$(install)
+
+tests/foreign-clients/node_modules/installed: tests/foreign-clients/package-lock.json
+	$(call say,Installing the clients in JavaScript into tests/foreign-clients/node_modules)
+	@command -v npm >/dev/null || { \
+	  echo "The clients in JavaScript need Node and npm. Without them: make foreign-clients LANGUAGES=python" >&2; exit 1; }
+	@npm --prefix tests/foreign-clients ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .venv-checkov/installed: .ci/requirements-checkov.txt
 	$(call say,Installing checkov into .venv-checkov)
