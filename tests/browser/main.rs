@@ -7,6 +7,7 @@
 
 mod chromium;
 mod console;
+mod embedded;
 mod frames;
 mod login;
 mod origins;

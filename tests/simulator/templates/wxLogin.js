@@ -30,6 +30,8 @@
     frame.scrolling = "no";
     frame.width = "300px";
     frame.height = "400px";
+    const sandbox = "SANDBOX";
+    if (sandbox) frame.sandbox = sandbox;
     // Quick login asks the WeChat of this computer.
     frame.allow = "local-network-access";
 

@@ -83,6 +83,8 @@ knobs! {
     qr_poll_milliseconds: u64 = 25_000,
     /// Where a QR page puts the code into a callback that has a fragment.
     qr_fragment: QrFragment = QrFragment::Within,
+    /// `wxLogin.js` gives its frame a sandbox in which it may send the page around it to the callback.
+    wx_login_sandbox: bool = false,
     /// What the WeChat on the visitor's computer says to a login that is not scanned.
     quick_login: QuickLogin = QuickLogin::None,
 

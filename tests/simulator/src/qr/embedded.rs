@@ -14,11 +14,16 @@ pub(crate) fn is_script(path: &str) -> bool {
     SCRIPTS.contains(&path)
 }
 
+/// What lets a frame send the page around it to the callback though nobody has touched it. Chromium refuses that
+/// otherwise, whoever asks.
+const SANDBOX: &str = "allow-scripts allow-same-origin allow-top-navigation";
+
 /// The script, which opens the page of the simulator that it comes from.
-pub(crate) fn script(_: &mut World, received: &Received) -> Answer {
+pub(crate) fn script(world: &mut World, received: &Received) -> Answer {
     // Scripts are at another of WeChat's hosts than the pages.
     let origin = received.origin.replace("res.wx.qq.com", "open.weixin.qq.com");
     let body = include_str!("../../templates/wxLogin.js").replace("ORIGIN", &origin);
+    let body = body.replace("SANDBOX", if world.knobs.wx_login_sandbox { SANDBOX } else { "" });
     Answer::new(StatusCode::OK, "application/javascript", body.into_bytes(), Outcome::Ok)
 }
 

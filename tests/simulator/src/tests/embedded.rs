@@ -27,6 +27,13 @@ async fn the_script_opens_the_page_where_it_comes_from() {
             assert!(script.text().contains(&format!("options.{option}")), "{option}");
         }
     }
+    let sandboxed = wechat_with(|knobs| knobs.wx_login_sandbox = true);
+    for (simulator, sandbox) in
+        [(&simulator, ""), (&sandboxed, "allow-scripts allow-same-origin allow-top-navigation")]
+    {
+        let expected = format!("sandbox = \"{sandbox}\";");
+        assert!(get(simulator, SCRIPT).await.text().contains(&expected), "{expected}");
+    }
     assert_eq!(get(&simulator, &SCRIPT.replace("zh_CN", "en_US")).await.status, StatusCode::OK);
 }
 

@@ -47,6 +47,7 @@ pub(crate) const DESCRIPTIONS: &[Description] = &[
     ("qr_lifetime", Number, "二维码有效期（秒）", "Lifetime of a QR code (seconds)"),
     ("qr_poll_milliseconds", Number, "扫码轮询多久后返回 408（毫秒）", "A waiting poll answers 408 after (milliseconds)"),
     ("qr_fragment", Choice(QrFragment::WORDS), "回调地址有 # 时扫码的 code 放在哪里", "Where a scan puts the code if the callback has a fragment"),
+    ("wx_login_sandbox", Switch, "wxLogin.js 的 iframe 带 sandbox（允许跳转顶层页面）", "wxLogin.js gives its frame a sandbox that may navigate the page"),
     ("quick_login", Choice(QuickLogin::WORDS), "电脑微信对快速登录的回应", "What the WeChat on the computer says to quick login"),
     ("clock", Number, "固定时间（Unix 秒），空为真实时间", "Frozen time (Unix seconds), empty: it runs"),
     ("clock_offset", Number, "时间偏移（秒）", "Added to the running clock (seconds)"),
