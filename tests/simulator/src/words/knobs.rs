@@ -33,7 +33,7 @@ pub(crate) const DESCRIPTIONS: &[Description] = &[
     ("current_person", Text, "所有浏览器的登录者（人物 id）", "Who is logged in to every browser (person id)"),
     ("consent", Choice(Consent::WORDS), "授权弹窗：询问、自动允许、自动拒绝", "Consent page: ask, allow, deny"),
     ("denial", Choice(Denial::WORDS), "拒绝授权之后", "What follows a refusal"),
-    ("entry_from_menu", Switch, "关注者从公众号菜单进入（不弹窗）", "Followers come from the account's menu: no consent page"),
+    ("entry_from_menu", Switch, "关注者从服务号菜单进入（不弹窗）", "Followers come from the account's menu: no consent page"),
     ("callback_additions", Choice(CallbackAdditions::WORDS), "微信客户端给回调地址附加的参数", "What the client adds to the callback's address"),
     ("callback_query_doubled", Switch, "回调地址的参数重复一遍（中转页）", "A relay doubles the callback's query"),
     ("duplicate_callback", Choice(DuplicateCallback::WORDS), "回调地址被访问两次", "The callback is visited twice"),
@@ -43,7 +43,7 @@ pub(crate) const DESCRIPTIONS: &[Description] = &[
     ("force_snapshot_works", Switch, "forceSnapShot=true 有效", "forceSnapShot=true has its effect"),
     ("snapshot_exemption_seconds", Number, "真实登录后多少秒内 forceSnapShot 无效", "Seconds after a real login without forced snapshot pages"),
     ("consent_remembered", Switch, "曾经授权者不再弹窗（forcePopup=true 除外）", "Who granted before is not asked again, unless forcePopup=true"),
-    ("banned_apps", Json, "被封禁的公众号：[\"wx…\"]", "Banned accounts: [\"wx…\"]"),
+    ("banned_apps", Json, "被封禁的服务号：[\"wx…\"]", "Banned accounts: [\"wx…\"]"),
     ("qr_lifetime", Number, "二维码有效期（秒）", "Lifetime of a QR code (seconds)"),
     ("qr_poll_milliseconds", Number, "扫码轮询多久后返回 408（毫秒）", "A waiting poll answers 408 after (milliseconds)"),
     ("qr_fragment", Choice(QrFragment::WORDS), "回调地址有 # 时扫码的 code 放在哪里", "Where a scan puts the code if the callback has a fragment"),
@@ -58,7 +58,7 @@ pub(crate) const DESCRIPTIONS: &[Description] = &[
     ("quota_per_minute", Number, "每分钟接口调用上限（45011）", "Calls per minute and endpoint, then 45011"),
     ("quota_per_day", Json, "每日接口调用上限（45009）", "Calls per day, app and endpoint, then 45009"),
     ("http_5xx_rate", Number, "返回 5xx 的比例（0 到 1）", "Part of the API calls that end in a 5xx (0 to 1)"),
-    ("code_lifetime_official_account", Number, "公众号 code 有效期（秒）", "Lifetime of an Official Account's code (seconds)"),
+    ("code_lifetime_official_account", Number, "服务号 code 有效期（秒）", "Lifetime of an Official Account's code (seconds)"),
     ("code_lifetime_website", Number, "网站应用 code 有效期（秒）", "Lifetime of a website app's code (seconds)"),
     ("access_token_lifetime", Number, "access_token 有效期（秒）", "Lifetime of an access token (seconds)"),
     ("refresh_token_lifetime", Number, "refresh_token 有效期（秒）", "Lifetime of a refresh token (seconds)"),
@@ -89,8 +89,8 @@ pub(crate) const DESCRIPTIONS: &[Description] = &[
     ("unionid_for_non_follower", Switch, "未关注者也返回 unionid", "user/info tells the unionid of people who do not follow"),
     ("non_follower_body", Choice(NonFollower::WORDS), "未关注者的返回内容", "What user/info answers for people who do not follow"),
     ("delay_milliseconds", Json, "接口延迟（毫秒），* 为全部：{\"/sns/userinfo\": 3000}", "Delay of an endpoint, or * for all (milliseconds): {\"/sns/userinfo\": 3000}"),
-    ("hold", Json, "暂不返回的接口：[\"/sns/userinfo\"]", "Endpoints whose answers are kept back: [\"/sns/userinfo\"]"),
-    ("next", Json, "接口接下来的返回：{\"/sns/userinfo\": [{\"answer\": \"errcode\", \"errcode\": 45011}]}",
+    ("hold", Json, "挂起的接口：[\"/sns/userinfo\"]", "Endpoints whose answers are kept back: [\"/sns/userinfo\"]"),
+    ("next", Json, "指定接口后续返回：{\"/sns/userinfo\": [{\"answer\": \"errcode\", \"errcode\": 45011}]}",
         "What an endpoint answers next: {\"/sns/userinfo\": [{\"answer\": \"errcode\", \"errcode\": 45011}]}"),
 ];
 
@@ -113,9 +113,10 @@ mod tests {
     #[test]
     fn every_knob_has_a_place_in_the_readme() {
         let readme = include_str!("../../README.md");
+        let (english, chinese) = readme.split_once("## 中文").unwrap();
         for (name, ..) in DESCRIPTIONS {
             let row = |line: &str| line.starts_with("| `") && line.contains(&format!("`{name}`"));
-            assert!(readme.lines().any(row), "{name}");
+            assert!(english.lines().any(row) && chinese.lines().any(row), "{name}");
         }
     }
 }
