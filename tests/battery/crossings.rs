@@ -1,11 +1,13 @@
-//! B4: codes and states that cross, in one browser and in two.
+//! B4: codes and states that cross, in one browser and in two, and what somebody brings who knows too much.
 //!
-//! An arrangement is what is brought, by how many browsers, and in which order; there are 3 × 2 × 4 = 24:
+//! An arrangement is what is brought, by how many browsers, and in which order; there are 8 × 4 = 32:
 //!
 //! | Brought | by one browser | by two |
 //! |---|---|---|
 //! | one code with two states | WeChat gave two quick logins one code | it gave it to two devices of one person; in the order "first, then second" the second is a thief with a login of their own |
 //! | two codes with one state | WeChat called back twice for one login | the second browser brings its own code with the first one's state |
+//! | a code of his own, with the state and the browser's secret of somebody else | | he read them off an open page on a shared computer, or planted the secret |
+//! | two people's codes with the state of one QR page | both scanned it | |
 //! | two codes with two states, crossed | two logins in two tabs, mixed up | each browser brings its own code with the other's state |
 //!
 //! The orders are: first, then second; second, then first; both at once; both at once and each of them
@@ -21,11 +23,12 @@ use fastrand::Rng;
 use futures_util::future::try_join_all;
 use harness::{
     Answer, Options, Result, Stack, Visitor,
-    places::{AUTHORIZE, PEOPLE, callback, parameter},
+    places::{AUTHORIZE, BROWSER_COOKIE, PEOPLE, callback, parameter},
+    stack::{PAGE_ORIGIN, WEBSITE_APP},
 };
 
 use crate::{
-    oracle::{exchanges, is_fresh_login, side_by_side},
+    oracle::{begins_anew, exchanges, side_by_side},
     row::Run,
 };
 
@@ -44,6 +47,28 @@ enum Brought {
     OneState,
     /// Two codes with two states, each with the other's.
     Crossed,
+    /// Two codes with one state and one browser's secret, which two browsers hold.
+    SharedSecret,
+    /// Two people's codes with the state of one QR page.
+    TwoScans,
+}
+
+impl Brought {
+    const ALL: [Self; 5] = [Self::OneCode, Self::OneState, Self::Crossed, Self::SharedSecret, Self::TwoScans];
+
+    /// By how many browsers it can be brought: by two, or not.
+    const fn browsers(self) -> &'static [bool] {
+        match self {
+            Self::OneCode | Self::OneState | Self::Crossed => &[false, true],
+            Self::SharedSecret => &[true],
+            Self::TwoScans => &[false],
+        }
+    }
+
+    /// Whether there is one state, which takes one code to WeChat.
+    const fn has_one_state(self) -> bool {
+        matches!(self, Self::OneState | Self::SharedSecret | Self::TwoScans)
+    }
 }
 
 /// In which order they come.
@@ -84,9 +109,13 @@ struct Trial {
 pub async fn in_every_order(run: &Run) -> Result<String> {
     let each = run.size(1, 50);
     let mut all = Vec::new();
-    for brought in [Brought::OneCode, Brought::OneState, Brought::Crossed] {
+    for brought in Brought::ALL {
         for order in [Order::InTurn, Order::TheOtherFirst, Order::AtOnce, Order::AtOnceTwice] {
-            all.extend([false, true].map(|by_two| Arrangement { brought, by_two, order }));
+            all.extend(brought.browsers().iter().map(|by_two| Arrangement {
+                brought,
+                by_two: *by_two,
+                order,
+            }));
         }
     }
     let stack = run.stack(Options::default()).await?;
@@ -114,10 +143,22 @@ async fn play(stack: &Stack, arrangement: Arrangement, mut random: Rng) -> Resul
     let mut people = PEOPLE.iter().cycle().skip(random.usize(..PEOPLE.len()));
     let person = people.next().copied().unwrap_or_default();
     let one = stack.visitor(person);
+    let one = if brought == Brought::TwoScans { one.at_a_computer() } else { one };
     let is_thief = brought != Brought::OneCode || order == Order::InTurn;
     let another = people.next().copied().filter(|_| is_thief).unwrap_or(person);
-    let other = if by_two { stack.visitor(another) } else { one.clone() };
-    let (first, second) = (one.come_back(AUTHORIZE).await?, other.come_back(SECOND).await?);
+    let other = match (by_two, brought) {
+        (true, _) => stack.visitor(another),
+        (false, Brought::TwoScans) => one.hand_to(another),
+        (false, _) => one.clone(),
+    };
+    let first = one.come_back(AUTHORIZE).await?;
+    let second = other.come_back(SECOND).await?;
+    if brought == Brought::SharedSecret {
+        let secret = one.browser.cookies().into_iter().find(|cookie| cookie.name == BROWSER_COOKIE);
+        if let Some(secret) = secret {
+            other.browser.insert_cookie(secret);
+        }
+    }
     let arrival = |visitor: &Visitor, code_of: &str, state_of: &str, gets_nothing| Arrival {
         visitor: visitor.clone(),
         code: parameter(code_of, "code"),
@@ -129,6 +170,10 @@ async fn play(stack: &Stack, arrangement: Arrangement, mut random: Rng) -> Resul
             [arrival(&one, &first, &first, false), arrival(&other, &first, &second, by_two && is_thief)]
         }
         Brought::OneState => [arrival(&one, &first, &first, false), arrival(&other, &second, &first, by_two)],
+        // Whoever shares the secret may plant a login of his own, and is never given another's.
+        Brought::SharedSecret | Brought::TwoScans => {
+            [arrival(&one, &first, &first, false), arrival(&other, &second, &first, false)]
+        }
         Brought::Crossed => {
             [arrival(&one, &first, &second, by_two), arrival(&other, &second, &first, by_two)]
         }
@@ -158,7 +203,7 @@ fn judge(run: &Run, trial: &Trial, exchanged: &HashMap<String, usize>) {
             by_state.entry(&arrival.state).or_insert_with(HashSet::new).insert(cookie);
         }
         run.require(answer.status == 303, || format!("{arrangement:?}: a {}", answer.status));
-        run.require(!arrival.gets_nothing || is_fresh_login(answer), || {
+        run.require(!arrival.gets_nothing || begins_anew(answer), || {
             format!("{arrangement:?}: what is another's led to {:?}", answer.location())
         });
     }
@@ -167,7 +212,7 @@ fn judge(run: &Run, trial: &Trial, exchanged: &HashMap<String, usize>) {
     // A state that is claimed takes no second code to WeChat.
     let sent = |arrival: &Arrival| exchanged.get(&arrival.code).copied().unwrap_or_default();
     let sent: usize = trial.arrivals.iter().map(sent).sum();
-    run.require(arrangement.brought != Brought::OneState || sent == 1, || {
+    run.require(!arrangement.brought.has_one_state() || sent == 1, || {
         format!("{arrangement:?}: {sent} codes of one state were exchanged")
     });
     let is_vain = trial.arrivals.iter().all(|arrival| arrival.gets_nothing);
@@ -179,6 +224,9 @@ fn judge(run: &Run, trial: &Trial, exchanged: &HashMap<String, usize>) {
 /// Who is who now, and whether each browser gets in: at once or by one fresh login.
 async fn end(run: &Run, trial: &Trial) -> Result<()> {
     let arrangement = trial.arrangement;
+    if arrangement.brought == Brought::TwoScans {
+        return end_of_scans(run, trial).await;
+    }
     for Arrival { visitor, .. } in &trial.arrivals {
         let somebody = visitor.logged_in_as().await?;
         run.require(somebody.as_ref().is_none_or(|somebody| *somebody == visitor.openid()), || {
@@ -186,8 +234,10 @@ async fn end(run: &Run, trial: &Trial) -> Result<()> {
         });
     }
     for (arrival, answer) in &trial.answers {
-        let is_fresh = is_fresh_login(answer);
-        let is_there = answer.location().is_some_and(|location| !location.contains("/authorize"));
+        let is_fresh = begins_anew(answer);
+        let is_there = answer.location().is_some_and(|location| {
+            location.starts_with(PAGE_ORIGIN) || location.starts_with("https://login.example.com/second")
+        });
         run.require(is_fresh || is_there, || format!("{arrangement:?}: led to {:?}", answer.location()));
         if is_fresh {
             arrival.visitor.go_on(answer).await?;
@@ -197,6 +247,28 @@ async fn end(run: &Run, trial: &Trial) -> Result<()> {
         let somebody = visitor.logged_in_as().await?;
         run.require(somebody == Some(visitor.openid()), || {
             format!("{arrangement:?}: {} ended as {somebody:?}", visitor.person)
+        });
+    }
+    Ok(())
+}
+
+/// One of the two who scanned is logged in, in the browser whose page it is; nobody was answered with the other's session.
+async fn end_of_scans(run: &Run, trial: &Trial) -> Result<()> {
+    let arrangement = trial.arrangement;
+    let [one, other] = &trial.arrivals;
+    let people = [one, other].map(|arrival| arrival.visitor.openid_at(WEBSITE_APP));
+    let somebody = one.visitor.logged_in_as().await?;
+    run.require(somebody.as_ref().is_some_and(|somebody| people.contains(somebody)), || {
+        format!("{arrangement:?}: ended as {somebody:?}")
+    });
+    for (arrival, answer) in &trial.answers {
+        let is_winner = Some(arrival.visitor.openid_at(WEBSITE_APP)) == somebody;
+        let reason = parameter(answer.location().unwrap_or_default(), "reason");
+        let is_told_why = ["already_logged_in", "login_expired"].contains(&reason.as_str());
+        let is_right =
+            if is_winner { reason.is_empty() } else { is_told_why && answer.set_cookies().is_empty() };
+        run.require(is_right, || {
+            format!("{arrangement:?}: {} was led to {:?}", arrival.visitor.person, answer.location())
         });
     }
     Ok(())

@@ -23,8 +23,9 @@
 //!
 //! The visitor then reloads the address that failed, or begins again at the link, as the seed chooses.
 //! They must be logged in as who they are, after **at most one automatic fresh login** if they reloaded and
-//! none if they began again: two redirects to WeChat at the most. Who loses two processes and reloads twice
-//! has had the automatic login; then there is the page with the button, and a login after that. And whatever died:
+//! none if they began again: two redirects to WeChat at the most, plus the waits for a code that WeChat does not repeat.
+//! Where a login costs a tap, a page with a button stands for the automatic one; so it does for who loses two
+//! processes and reloads twice. And whatever died:
 //! a code reaches WeChat at most once, a login gives at most one session, no cookie is set without a
 //! stored session, a claim is never taken over, and nothing is stored without an end.
 

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use harness::{
     Answer, Result, Stack,
     database::attribute,
-    places::{AUTHORIZE, EXCHANGE, SESSION_COOKIE, parameter},
+    places::{AUTHORIZE, ERROR_PAGE, EXCHANGE, SESSION_COOKIE, parameter},
 };
 use ring::digest;
 
@@ -17,6 +17,15 @@ pub fn is_fresh_login(answer: &Answer) -> bool {
         && location.starts_with(&format!("{AUTHORIZE}?"))
         && parameter(location, "attempt") == "2"
         && answer.set_cookies().is_empty()
+}
+
+/// Whether an answer is the way to begin anew, by itself or after a wait for another code, and gives nothing away.
+pub fn begins_anew(answer: &Answer) -> bool {
+    let location = answer.location().unwrap_or_default();
+    let is_once_more = location.starts_with(&format!("{AUTHORIZE}?")) && parameter(location, "waits") == "1";
+    let is_wait = location.starts_with(ERROR_PAGE) && parameter(location, "reason") == "code_repeated";
+    is_fresh_login(answer)
+        || answer.status == 303 && answer.set_cookies().is_empty() && (is_once_more || is_wait)
 }
 
 /// How often each code was sent to WeChat to be exchanged.

@@ -87,8 +87,10 @@ async fn the_browser_cookie_carries_every_attribute() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_localhost_the_cookies_lose_what_needs_tls() {
-    let options =
-        Options::default().with("PUBLIC_URL", "http://localhost:9000").with("ALLOWED_ORIGINS", "").with("DEFAULT_RETURN_TO", "/me");
+    let options = Options::default()
+        .with("PUBLIC_URL", "http://localhost:9000")
+        .with("ALLOWED_ORIGINS", "")
+        .with("DEFAULT_RETURN_TO", "/me");
     let stack = Stack::start(options).await.unwrap();
     let visitor = stack.visitor("lin");
     let hops = visitor.browser.follow("http://localhost:9000/authorize").await.unwrap();
@@ -110,7 +112,8 @@ async fn the_browser_cookie_is_kept_while_it_is_well_formed() {
     for _ in 0..3 {
         let answer = visitor.open(AUTHORIZE).await.unwrap();
         states.insert(state(&answer).unwrap());
-        cookies.extend(answer.set_cookies());
+        // The same secret, for what is left of its day.
+        cookies.extend(answer.set_cookies().iter().map(|cookie| cookie.split(';').next().map(str::to_owned)));
     }
     assert_eq!((states.len(), cookies.len()), (3, 1));
     let browsers: BTreeSet<_> =

@@ -102,7 +102,7 @@ const ROWS: [(&str, Answer); 135] = [
     ("authorize-two-scopes", Page(400, title(Reason::InvalidRequest))),
     ("authorize-unknown-lang", Page(400, title(Reason::InvalidRequest))),
     ("authorize-unknown-scope", Page(400, title(Reason::InvalidRequest))),
-    ("authorize-wecom", QrCode(ME)),
+    ("authorize-wecom", Page(200, LABELS.open_in_wechat)),
     ("callback-broken-encoding", Redirect(INVALID)),
     ("callback-code-too-long", Redirect(INVALID)),
     ("callback-denied-authdeny", Redirect(DENIED)),

@@ -236,6 +236,36 @@ async fn a_form_that_logs_out_is_sent_on_to_the_front_page() {
     assert!(stack.sessions().unwrap().is_empty());
 }
 
+/// The page whose form it is says where to go on, by the rules of a login's own `return_to`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_logs_out_may_say_where_to_go_on() {
+    let stack = stack().await.unwrap();
+    for (return_to, location) in [
+        ("https%3A%2F%2Fwww.example.com%2Fbye%3Fq%3D100%25", "https://www.example.com/bye?q=100%#"),
+        ("%2Fbye", "https://login.example.com/bye#"),
+        ("", "https://login.example.com/"),
+    ] {
+        let visitor = stack.visitor("lin").logged_in().await.unwrap();
+        let url = format!("{LOGOUT}?return_to={return_to}");
+        let answer = visitor.browser.post_form(&url, PAGE_ORIGIN).await.unwrap();
+        assert_eq!((answer.status, answer.location()), (303, Some(location)));
+        assert_left(&answer);
+    }
+    for return_to in
+        ["https%3A%2F%2Fevil.example%2F", "%2F%2Fevil.example", "%2Fcallback", "%2Fa&return_to=%2Fb", "%zz"]
+    {
+        let visitor = stack.visitor("lin").logged_in().await.unwrap();
+        let url = format!("{LOGOUT}?return_to={return_to}");
+        let answer = visitor.browser.post_form(&url, PAGE_ORIGIN).await.unwrap();
+        assert_eq!((answer.status, answer.location()), (400, None), "{return_to}");
+        assert!(answer.text().contains(title(Reason::ReturnToRefused)), "{}", answer.text());
+        // Nobody is logged out on the way to nowhere.
+        assert!(answer.set_cookies().is_empty());
+        assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+    }
+    assert!(stack.stop().await.text().contains("\"outcome\":\"return_to_refused\""));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_other_method_logs_anybody_out() {
     let (_stack, visitor) = logged_in_with_profile().await.unwrap();

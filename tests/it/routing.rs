@@ -28,15 +28,39 @@ const WECOM: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) Appl
     Gecko) Mobile/15E148 wxwork/4.1.36 MicroMessenger/7.0.1 Language/zh";
 
 /// Whose browser, and whether it is WeChat's own.
-const AGENTS: [(&str, bool); 7] = [
-    (WECHAT_USER_AGENT, true),
-    (DESKTOP_WECHAT, true),
-    (MAC_WECHAT, true),
-    (WECOM, false),
-    (DESKTOP_USER_AGENT, false),
-    ("curl/8.9.0", false),
-    ("", false),
+const AGENTS: [(&str, Agent); 12] = [
+    (WECHAT_USER_AGENT, Agent::WechatOnPhone),
+    (
+        "Mozilla/5.0 (Linux; Android 9; 小辣椒 G2; wv) Mobile Safari/537.36 MicroMessenger/8.0.48",
+        Agent::WechatOnPhone,
+    ),
+    (DESKTOP_WECHAT, Agent::WechatOnDesktop),
+    (MAC_WECHAT, Agent::WechatOnDesktop),
+    (WECOM, Agent::Phone),
+    (SAFARI_ON_PHONE, Agent::Phone),
+    (
+        "Mozilla/5.0 (Linux; Android 14; 小米 14) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36",
+        Agent::Phone,
+    ),
+    // A tablet can be scanned.
+    ("Mozilla/5.0 (iPad; CPU OS 17_6 like Mac OS X) Version/17.6 Mobile/15E148 Safari/604.1", Agent::Desktop),
+    ("Mozilla/5.0 (Linux; Android 14; Pixel Tablet) Chrome/130.0.0.0 Safari/537.36", Agent::Desktop),
+    (DESKTOP_USER_AGENT, Agent::Desktop),
+    ("curl/8.9.0", Agent::Desktop),
+    ("", Agent::Desktop),
 ];
+
+const SAFARI_ON_PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 \
+    (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1";
+
+/// What a user agent is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Agent {
+    WechatOnPhone,
+    WechatOnDesktop,
+    Phone,
+    Desktop,
+}
 
 /// Where a link leads.
 #[derive(Debug, PartialEq)]
@@ -44,16 +68,18 @@ enum Way {
     Account,
     QrCode,
     OpenInWechat,
+    OpenOnComputer,
     Refused,
 }
 
-use Way::{Account, OpenInWechat, QrCode, Refused};
+use Way::{Account, OpenInWechat, OpenOnComputer, QrCode, Refused};
 
 fn way(answer: &Answer) -> Way {
     match answer.redirect().unwrap().map(|url| url.path().to_owned()).as_deref() {
         Some(CONSENT_PAGE) => Account,
         Some(QR_PAGE) => QrCode,
         Some(path) => panic!("{path}"),
+        None if answer.text().contains(LABELS.open_on_computer) => OpenOnComputer,
         None if answer.status == 200 => OpenInWechat,
         None => {
             assert_eq!(answer.status, 400, "{}", answer.text());
@@ -71,24 +97,43 @@ fn way(answer: &Answer) -> Way {
 async fn the_browser_the_apps_and_the_wish_decide_the_way() {
     let both = stack().await.unwrap();
     let account_only = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
-    for (agent, is_wechat) in AGENTS {
+    let website_only = Stack::start(Options::default().without("OFFICIAL_ACCOUNT_APP_ID")).await.unwrap();
+    for (agent, kind) in AGENTS {
+        let of_both = || match kind {
+            Agent::WechatOnPhone | Agent::WechatOnDesktop => Account,
+            Agent::Phone => OpenInWechat,
+            Agent::Desktop => QrCode,
+        };
         for (stack, wish, expected) in [
-            (&both, "", if is_wechat { Account } else { QrCode }),
+            (&both, "", of_both()),
             (&both, "?app=official_account", Account),
             (&both, "?app=website", QrCode),
             (&both, "?app=unknown", Refused),
-            (&both, "?app=", if is_wechat { Account } else { QrCode }),
+            (&both, "?app=", of_both()),
             (&both, "?app=website&app=website", Refused),
-            (&account_only, "", if is_wechat { Account } else { OpenInWechat }),
+            (&account_only, "", if of_both() == Account { Account } else { OpenInWechat }),
             (&account_only, "?app=official_account", Account),
             (&account_only, "?app=website", Refused),
             (&account_only, "?app=unknown", Refused),
+            // A phone cannot scan its own screen, inside WeChat or outside.
+            (
+                &website_only,
+                "",
+                if matches!(kind, Agent::WechatOnPhone | Agent::Phone) { OpenOnComputer } else { QrCode },
+            ),
+            (&website_only, "?app=website", QrCode),
+            (&website_only, "?app=official_account", Refused),
         ] {
             let told = format!("{agent:?} {wish}");
             let before = stack.logins().unwrap().len();
             let visitor = stack.visitor("lin").with_user_agent(agent);
             let answer = visitor.open(&format!("{AUTHORIZE}{wish}")).await.unwrap();
             assert_secured(&answer.headers, &told);
+            // Who has the QR code on another screen can have it.
+            let has_code_link = answer.text().contains("href=\"/authorize?app=website\"");
+            let should = expected == OpenOnComputer
+                || expected == OpenInWechat && std::ptr::eq(stack, &raw const both);
+            assert_eq!(has_code_link, should, "{told}");
             assert_eq!(way(&answer), expected, "{told}");
             // A login is stored, and tied to the browser, only if somebody was sent to WeChat.
             let begun = usize::from(matches!(expected, Account | QrCode));
@@ -105,6 +150,7 @@ async fn the_browser_the_apps_and_the_wish_decide_the_way() {
     };
     assert_eq!(apps(&both), [OFFICIAL_ACCOUNT, WEBSITE_APP]);
     assert_eq!(apps(&account_only), [OFFICIAL_ACCOUNT]);
+    assert_eq!(apps(&website_only), [WEBSITE_APP]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -124,7 +124,9 @@ async fn a_copy_is_read_again_after_its_time_and_used_on_while_it_cannot_be() {
         let read = secrets.get(at(minute)).await?;
         read.of(&app).map(|secret| secret.expose().to_owned())
     };
-    assert_eq!(read(0).await, Err(SecretsError::Unavailable("InternalServiceError".to_owned())));
+    // The service's own error, or the end of its two seconds, whichever the SDK's pauses leave.
+    let away = read(0).await.unwrap_err();
+    assert!(matches!(away, SecretsError::Unavailable(_)), "{away}");
     service.put(json!({ OFFICIAL_ACCOUNT: "first" }).to_string());
     assert_eq!(read(0).await.unwrap(), "first");
     service.put(json!({ OFFICIAL_ACCOUNT: "second" }).to_string());

@@ -3,7 +3,9 @@
 //! The guards, in the order they run:
 //!
 //! 1. The request names its origin, and it is an allowed one: no foreign page logs anybody out.
-//! 2. The session is deleted first, then the cookie is cleared ([`web::end_session`]).
+//! 2. `return_to`, in the query of the form's action, is a page where a login may end; nobody is logged out on the way to
+//!    any other.
+//! 3. The session is deleted first, then the cookie is cleared ([`web::end_session`]).
 
 use http::{Method, StatusCode};
 use lambda::Function;
@@ -16,6 +18,7 @@ use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
 use web::link;
+use web::query::Query;
 use web::reason::Reason;
 use web::request::{Request, wants_page};
 use web::response::{self, Response};
@@ -37,6 +40,7 @@ pub struct Config {
 
 web::outcomes! {
     LOGGED_OUT = Info "logged_out" ["the session is deleted, or there was none"] ["会话已删除，或本来就没有"];
+    RETURN_TO_REFUSED = Info "return_to_refused" ["`return_to` leads where it may not; nobody is logged out", "correct the form's action, or add the origin to `AllowedOrigins`"] ["`return_to` 指向不允许的地方；没有退出登录", "请改正表单的 action，或把它的源加入 `AllowedOrigins`"];
 }
 
 impl Function for Logout {
@@ -71,11 +75,22 @@ impl Function for Logout {
 
 impl Logout {
     async fn end(&self, request: &Request, now: Timestamp) -> Response {
+        let home = || format!("{}/", self.origins.public_url.as_str());
+        let target = match Query::of(request).one("return_to") {
+            Ok(None) => Ok(home()),
+            Ok(Some(text)) => {
+                self.origins.targets().check(&text).map(|target| target.location()).map_err(drop)
+            }
+            Err(_) => Err(()),
+        };
+        let Ok(target) = target else {
+            let refused = response::refuse(request, Reason::ReturnToRefused, link::AUTHORIZE);
+            return RETURN_TO_REFUSED.of(refused);
+        };
         let session = self.cookies.session(request.headers());
         let deleted = self.sessions.end_session(session.as_ref()).await;
         let response = if wants_page(request.headers()) {
-            let home = format!("{}/", self.origins.public_url.as_str());
-            response::redirect(StatusCode::SEE_OTHER, &home)
+            response::redirect(StatusCode::SEE_OTHER, &target)
         } else {
             response::empty(StatusCode::NO_CONTENT)
         };

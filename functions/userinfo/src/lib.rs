@@ -173,7 +173,11 @@ impl Userinfo {
                 failure => still_worth_showing(failure).map_or_else(|refusal| refusal, Refusal::Unverified),
             });
         }
-        let report = match live.read_profile(lang).await {
+        let read = match live.read_profile(lang).await {
+            Ok(()) => live.settle().await,
+            failed => failed,
+        };
+        let report = match read {
             Ok(()) => live.unsaved().map_or_else(|| SHOWN.report(), |error| SHOWN_UNSAVED.because(error)),
             // What was read before is better than nothing, unless there is nothing to show any more.
             Err(failure) => {

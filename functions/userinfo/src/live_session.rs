@@ -58,6 +58,8 @@ pub struct LiveSession<'a> {
     stored: StoredSession,
     now: Timestamp,
     is_renewed: bool,
+    /// Whether there is something to save.
+    is_changed: bool,
     /// Why what was read is not saved, if it is not.
     unsaved: Option<store::Error>,
     /// What the seal holds.
@@ -98,8 +100,19 @@ impl<'a> LiveSession<'a> {
             return Ok(None);
         };
         let reserve = lambda::time_left(request).saturating_sub(BUDGET);
-        let (is_renewed, unsaved) = (false, None);
-        Ok(Some(Self { function, request, reserve, token, stored, now, is_renewed, unsaved, session }))
+        let (is_renewed, is_changed, unsaved) = (false, false, None);
+        Ok(Some(Self {
+            function,
+            request,
+            reserve,
+            token,
+            stored,
+            now,
+            is_renewed,
+            is_changed,
+            unsaved,
+            session,
+        }))
     }
 
     /// When the session is over.
@@ -193,7 +206,8 @@ impl<'a> LiveSession<'a> {
             Err(error) => Err(error.into()),
             Ok(()) => {
                 self.session.confirmed_at = Some(self.now);
-                self.save().await
+                self.is_changed = true;
+                Ok(())
             }
         }
     }
@@ -289,9 +303,15 @@ impl<'a> LiveSession<'a> {
         Ok(Some((component.clone(), token)))
     }
 
+    /// Stores what is not stored yet.
+    pub async fn settle(&mut self) -> Result<(), Failure> {
+        if self.is_changed { self.save().await } else { Ok(()) }
+    }
+
     /// Stores what changed, over the version it was made from. If somebody else stored a change first,
     /// theirs is what counts. If it cannot be stored, what was read can still be shown.
     async fn save(&mut self) -> Result<(), Failure> {
+        self.is_changed = false;
         let sealed = self.session.seal(&self.token, random::bytes()).ok_or(Refusal::Unsealable)?;
         let id = self.token.session_id();
         match self.function.sessions.save_session(&id, &sealed, self.stored.version, self.now).await {

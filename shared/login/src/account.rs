@@ -164,6 +164,16 @@ impl Account {
         self.component.as_ref().filter(|_| self.official_account.as_ref() == Some(app))
     }
 
+    /// Whether it has the app that a choice asks for.
+    #[must_use]
+    pub const fn serves(&self, choice: &Choice) -> bool {
+        match choice.kind {
+            None => true,
+            Some(Kind::OfficialAccount) => self.official_account.is_some(),
+            Some(Kind::Website) => self.website.is_some(),
+        }
+    }
+
     /// The app for this choice and this browser.
     ///
     /// Who asks for a kind is sent there. Otherwise nobody is shown a QR code that he cannot scan.

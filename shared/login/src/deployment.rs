@@ -102,6 +102,12 @@ impl TrustedOrigins {
         Ok(Self { public_url: public_url?, others })
     }
 
+    /// Where a form on one of their pages may lead.
+    #[must_use]
+    pub fn targets(&self) -> Targets {
+        Targets::new(self.public_url.clone(), self.others.clone())
+    }
+
     /// Whether `origin`, as an `Origin` header spells it, is one of them.
     #[must_use]
     pub fn trust(&self, origin: &str) -> bool {
@@ -274,7 +280,8 @@ mod tests {
         ] {
             assert!(read(&[("PUBLIC_URL", url)]).is_err(), "{url}");
         }
-        let local = [("PUBLIC_URL", "http://localhost:9000"), ("ALLOWED_ORIGINS", ""), ("DEFAULT_RETURN_TO", "/")];
+        let local =
+            [("PUBLIC_URL", "http://localhost:9000"), ("ALLOWED_ORIGINS", ""), ("DEFAULT_RETURN_TO", "/")];
         assert!(read(&local).is_ok());
     }
 

@@ -32,8 +32,9 @@ impl LoginLink {
     #[must_use]
     pub fn salvage(query: Query<'_>, accounts: &Accounts) -> Self {
         let text = |name| query.one(name).ok().flatten();
-        let app = text("app")
-            .filter(|app| Choice::parse(app).is_some_and(|choice| accounts.choose(&choice).is_some()));
+        let is_served =
+            |choice: &Choice| accounts.choose(choice).is_some_and(|account| account.serves(choice));
+        let app = text("app").filter(|app| Choice::parse(app).is_some_and(|choice| is_served(&choice)));
         let choice = app.as_deref().and_then(Choice::parse).unwrap_or_default();
         let return_to = |account: &Account| account.targets.check(&text("return_to")?).ok();
         Self {

@@ -34,6 +34,8 @@ pub struct Point {
 pub enum Visit {
     /// Logs in, with the profile.
     Login,
+    /// The same, with the session of a login before.
+    Known,
     /// Comes back from WeChat, which refuses the code.
     Refused,
     /// Opens the callback of a finished login again.
@@ -48,6 +50,10 @@ pub enum Visit {
     Show,
     /// Asks whether the grant still stands, too.
     Verify,
+    /// Asks who is logged in, when the grant is gone.
+    Gone,
+    /// The same, a while after WeChat said so.
+    LongGone,
     /// Logs out.
     Logout,
     /// Erases what is stored.
@@ -71,6 +77,12 @@ const VISITS: &[(Visit, &str, &[Awaited])] = &[
     (Visit::Login, "authorize", &[Table(Kind::PutLogin), Answer]),
     (Visit::Login, "callback", CLAIM),
     (Visit::Login, "callback", &[Wechat(EXCHANGE), Wechat(PROFILE), Table(Kind::Finish), Answer]),
+    (Visit::Known, "callback", CLAIM),
+    (
+        Visit::Known,
+        "callback",
+        &[Wechat(EXCHANGE), Table(Kind::Session), Wechat(PROFILE), Table(Kind::Finish), Answer],
+    ),
     (Visit::Refused, "callback", CLAIM),
     (Visit::Refused, "callback", &[Wechat(EXCHANGE), Table(Kind::FailCode), Answer]),
     (Visit::Again, "callback", CLAIM),
@@ -87,6 +99,11 @@ const VISITS: &[(Visit, &str, &[Awaited])] = &[
     (Visit::Show, "userinfo", &[Table(Kind::SaveSession), Wechat(PROFILE), Table(Kind::SaveSession), Answer]),
     (Visit::Verify, "userinfo", &[Table(Kind::Session), Wechat(AUTH), Wechat(PROFILE)]),
     (Visit::Verify, "userinfo", &[Table(Kind::SaveSession), Answer]),
+    (Visit::Gone, "userinfo", &[Table(Kind::Session), Wechat(PROFILE), Wechat(REFRESH)]),
+    // Somebody else may have been faster, and is waited for.
+    (Visit::Gone, "userinfo", &[Table(Kind::Session); 5]),
+    (Visit::Gone, "userinfo", &[Table(Kind::MarkRefused), Answer]),
+    (Visit::LongGone, "userinfo", &[Table(Kind::Session), Table(Kind::DeleteVersion), Answer]),
     (Visit::Logout, "logout", &[Table(Kind::DeleteSession), Answer]),
     (Visit::Erase, "userinfo", &[Table(Kind::DeleteSession), Answer]),
 ];

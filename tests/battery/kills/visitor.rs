@@ -4,12 +4,14 @@ use fastrand::Rng;
 use harness::{
     Answer, Failure, Result, Stack, Visitor,
     browser::Visit as Request,
+    database::attribute,
     places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, LOGOUT, PEOPLE, STABLE_TOKEN, USERINFO, VERIFY},
     proxy::Proxy,
     stack::{PAGE_ORIGIN, PUBLIC_URL},
     visitor::callback_of,
 };
 use http::Method;
+use serde_json::json;
 use simulator::{Action, Fault};
 
 use super::{
@@ -17,7 +19,7 @@ use super::{
     promises::{self, Remains},
     trap,
 };
-use crate::oracle::{button, is_stored};
+use crate::oracle::{button, is_stored, session_id};
 
 /// How often a visitor comes back until a process dies under them for the second time.
 const MOST_VISITS: usize = 3;
@@ -71,17 +73,32 @@ impl Story<'_> {
 
     async fn come_and_go(&mut self, plan: &Plan) -> Result<()> {
         let wechat = self.stack.simulator();
-        let rotates = self.random.bool();
+        let (rotates, repeats) = (self.random.bool(), self.random.bool());
         wechat.knobs(|knobs| {
             knobs.refresh_rotates_refresh_token = rotates;
+            // WeChat gives a code again to whoever comes back within seconds, as those do who lost a process.
+            knobs.reissue_code_seconds = if repeats { 10 } else { 0 };
             knobs.next.clear();
         });
-        // Half of them have been here before, so that there is a session to be replaced.
-        let is_known = matches!(plan.visit, Visit::Show | Visit::Verify | Visit::Logout | Visit::Erase);
-        if self.random.bool() || is_known {
+        // Half of those who lose a process have been here before, so that there is a session to be replaced.
+        let is_known = matches!(
+            plan.visit,
+            Visit::Known
+                | Visit::Show
+                | Visit::Verify
+                | Visit::Gone
+                | Visit::LongGone
+                | Visit::Logout
+                | Visit::Erase
+        );
+        if self.random.bool() && !plan.deaths.is_empty() || is_known {
             self.log_in(AUTHORIZE_PROFILE).await?;
         }
         match plan.visit {
+            Visit::Known => {
+                let callback = self.visitor.come_back(AUTHORIZE_PROFILE).await?;
+                self.lose_and_log_in(plan, &callback, AUTHORIZE_PROFILE).await
+            }
             Visit::Login => self.lose_and_log_in(plan, AUTHORIZE_PROFILE, AUTHORIZE_PROFILE).await,
             Visit::Refused => {
                 let callback = self.visitor.come_back(AUTHORIZE_PROFILE).await?;
@@ -109,6 +126,15 @@ impl Story<'_> {
                 self.lose_and_ask(plan, USERINFO, rotates).await
             }
             Visit::Verify => self.lose_and_ask(plan, VERIFY, false).await,
+            Visit::Gone => {
+                wechat.act(&Action::ExpireAccessTokens);
+                wechat.act(&Action::RevokeRefreshTokens);
+                self.lose_and_be_refused(plan).await
+            }
+            Visit::LongGone => {
+                self.refuse_long_ago()?;
+                self.lose_and_be_refused(plan).await
+            }
             Visit::Logout => self.lose_and_leave(plan, Request::form(LOGOUT, PAGE_ORIGIN, &[])).await,
             Visit::Erase => {
                 let request = Request::fetch(Method::DELETE, USERINFO, PAGE_ORIGIN);
@@ -144,7 +170,7 @@ impl Story<'_> {
                     break;
                 }
                 // A login that was finished before its process died needs no second one; the next does.
-                self.require_login(&answers, usize::from(again != link)).await?;
+                self.arrive(&answers, again != link, link).await?;
                 link.clone_into(&mut dead);
             }
         }
@@ -156,16 +182,47 @@ impl Story<'_> {
         let is_reload = self.random.bool();
         let answers = self.visitor.follow(if is_reload { dead } else { link }).await?;
         self.look(&answers)?;
-        let page = answers.last().filter(|last| last.url.path() == "/error");
-        if let Some(page) = page.filter(|_| is_reload && was_fresh) {
-            // The login that died was the automatic one; the page that follows has a button.
-            let button = button(page).filter(|button| button.starts_with("/authorize"));
-            let button =
-                button.ok_or_else(|| Failure::new(format!("a page without a way on: {}", page.text())))?;
-            self.log_in(&format!("{PUBLIC_URL}{button}")).await?;
-            return Ok(());
+        if was_fresh && is_reload {
+            // The login that died was the automatic one.
+            return self.arrive(&answers, true, AUTHORIZE_PROFILE).await;
         }
-        self.require_login(&answers, usize::from(is_reload)).await
+        self.arrive(&answers, is_reload, link).await
+    }
+
+    /// Is logged in at the end of these answers. Who reloaded may have had one automatic fresh login; where that would
+    /// cost a tap, or was had before, there is a page with a button instead, and a login behind it.
+    async fn arrive(&mut self, answers: &[Answer], is_reload: bool, link: &str) -> Result<()> {
+        let page = answers.last().filter(|last| last.url.path() == "/error");
+        let Some(page) = page.filter(|_| is_reload && link == AUTHORIZE_PROFILE) else {
+            return self.require_login(answers, usize::from(is_reload)).await;
+        };
+        let button = button(page).filter(|button| button.starts_with("/authorize"));
+        let button =
+            button.ok_or_else(|| Failure::new(format!("a page without a way on: {}", page.text())))?;
+        self.log_in(&format!("{PUBLIC_URL}{button}")).await.map(drop)
+    }
+
+    /// The item of this visitor's session says that WeChat called the grant gone, longer ago than it is kept.
+    fn refuse_long_ago(&self) -> Result<()> {
+        let id = session_id(&self.visitor.session().unwrap_or_default());
+        for item in self.stack.sessions()? {
+            if attribute(&item, "id") == id {
+                let then = harness::time::now_seconds() - 601;
+                let item = harness::database::with(item, "refused_at", json!({ "N": then.to_string() }));
+                self.stack.database().put(self.stack.table("SessionsTable")?, &item)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loses a process over the news that the grant is gone, asks again, is told so, and logs in anew.
+    async fn lose_and_be_refused(&mut self, plan: &Plan) -> Result<()> {
+        let browser = self.visitor.browser.clone();
+        let visit = async { Ok(vec![browser.fetch(USERINFO, PAGE_ORIGIN).await?]) };
+        self.lose_first(plan, visit).await?;
+        let answer = self.visitor.browser.fetch(USERINFO, PAGE_ORIGIN).await?;
+        self.require(answer.status == 401, || format!("{} for a grant that is gone", answer.status));
+        self.log_in(AUTHORIZE_PROFILE).await.map(drop)
     }
 
     /// Another visitor opens the callback of this one, and loses the process.

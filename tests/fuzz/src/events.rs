@@ -41,9 +41,8 @@ const ORIGINS: [&str; 3] =
 const SESSION_CLEARED: &str = "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
 
 /// What every answer carries.
-const HEADERS: [(&str, &str); 7] = [
+const HEADERS: [(&str, &str); 6] = [
     ("cache-control", "no-store"),
-    ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("strict-transport-security", "max-age=63072000"),
     ("x-content-type-options", "nosniff"),
@@ -151,6 +150,10 @@ fn check(function: &str, answer: &Value) {
     }
     assert_eq!(header("retry-after").is_some(), status == 503, "{told}");
 
+    // What protects a page stands on pages alone: a redirect must not cut a popup off from its opener.
+    let is_page = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    assert_eq!(header("cross-origin-opener-policy"), is_page.then_some("same-origin"), "{told}");
+
     let location = header("location");
     assert_eq!(location.is_some(), matches!(status, 302 | 303), "{told}");
     let leads_astray = location.is_some_and(|location| {
@@ -161,11 +164,16 @@ fn check(function: &str, answer: &Value) {
 
     // Nobody is logged in here. A cookie may be taken away, by a page that may.
     let cookies = answer.get("cookies").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let is_cleared = cookies == [SESSION_CLEARED] && header("access-control-allow-origin").is_some();
-    assert!(cookies.is_empty() || is_cleared, "{told}");
+    // The browser gets a new secret along with it.
+    let is_secret =
+        |cookie: &Value| cookie.as_str().is_some_and(|cookie| cookie.starts_with("__Host-browser="));
+    let is_cleared =
+        matches!(cookies, [session, browser] if session == SESSION_CLEARED && is_secret(browser));
+    let is_allowed = is_cleared && header("access-control-allow-origin").is_some();
+    assert!(cookies.is_empty() || is_allowed, "{told}");
 
     let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
-    if header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+    if is_page {
         let body = body.to_ascii_lowercase();
         assert!(!body.contains("<script") && !body.contains("javascript:"), "{told}");
     }

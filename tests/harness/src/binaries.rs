@@ -82,10 +82,24 @@ impl Binaries {
     }
 }
 
-/// The root of the workspace.
+/// The root of the workspace: where Cargo runs this process, or else where it was started. A checkout may have been
+/// copied or moved since this was compiled, and what was compiled in it then would lead to the old one.
 pub fn workspace() -> &'static Path {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package)
+    static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
+    WORKSPACE.get_or_init(|| {
+        let package = variable("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let starts: Vec<_> = package.into_iter().chain(env::current_dir()).collect();
+        let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+        starts.into_iter().find_map(|start| root_above(&start)).unwrap_or_else(|| compiled.join("../.."))
+    })
+}
+
+/// The nearest directory from here upwards that is the root of such a workspace.
+fn root_above(start: &Path) -> Option<PathBuf> {
+    let is_root = |directory: &&Path| {
+        directory.join("template.yaml").is_file() && directory.join("Cargo.lock").is_file()
+    };
+    start.ancestors().find(is_root).map(Path::to_path_buf)
 }
 
 /// Cargo, in the workspace, as if no other Cargo had started this process.
@@ -160,4 +174,22 @@ pub fn variable(name: &str) -> Option<OsString> {
 pub fn search(program: &str) -> Option<PathBuf> {
     let path = variable("PATH")?;
     env::split_paths(&path).map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_checkout_is_a_workspace_of_its_own() {
+        let copy = tempfile::tempdir().unwrap();
+        let inside = copy.path().join("tests/local/src");
+        std::fs::create_dir_all(&inside).unwrap();
+        assert_eq!(root_above(&inside), None);
+        for file in ["template.yaml", "Cargo.lock"] {
+            std::fs::write(copy.path().join(file), "").unwrap();
+        }
+        assert_eq!(root_above(&inside).as_deref(), Some(copy.path()));
+        assert_eq!(root_above(&workspace().join("tests/harness")).as_deref(), Some(workspace()));
+    }
 }

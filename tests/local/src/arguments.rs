@@ -20,6 +20,10 @@ Options:
       --simulator-port <PORT>   Where the simulated WeChat listens [default: 9001]
       --database-port <PORT>    Where the embedded DynamoDB listens [default: 9002]
       --allow-origin <ORIGIN>   A page that may use the login, such as http://localhost:9300; may be repeated
+      --public-url <URL>        Where browsers reach this machine, such as https://example.trycloudflare.com
+      --official-account <APPID>
+      --website-app <APPID>     Your own apps, with the real WeChat in place of the simulated one; needs --secrets
+      --secrets <FILE>          The app secrets, a JSON object such as {\"wx0123456789abcdef\":\"…\"}
       --set <NAME=VALUE>        A setting of the functions, such as SITE_NAME=Example; may be repeated
       --cargo-lambda <PATH>     The program cargo-lambda [default: the one on PATH]
       --check                   Send every file of events/ through `cargo lambda invoke`, then stop;
@@ -33,6 +37,10 @@ pub(crate) struct Arguments {
     pub(crate) simulator_port: Option<u16>,
     pub(crate) database_port: Option<u16>,
     pub(crate) allow_origins: Vec<String>,
+    pub(crate) public_url: Option<String>,
+    pub(crate) official_account: Option<String>,
+    pub(crate) website_app: Option<String>,
+    pub(crate) secrets: Option<PathBuf>,
     pub(crate) set: Vec<(String, String)>,
     pub(crate) cargo_lambda: Option<PathBuf>,
     pub(crate) check: bool,
@@ -51,6 +59,10 @@ impl Arguments {
                 Long("simulator-port") => read.simulator_port = Some(port(&mut parser)?),
                 Long("database-port") => read.database_port = Some(port(&mut parser)?),
                 Long("allow-origin") => read.allow_origins.push(parser.value()?.string()?),
+                Long("public-url") => read.public_url = Some(parser.value()?.string()?),
+                Long("official-account") => read.official_account = Some(parser.value()?.string()?),
+                Long("website-app") => read.website_app = Some(parser.value()?.string()?),
+                Long("secrets") => read.secrets = Some(parser.value()?.into()),
                 Long("set") => read.set.push(setting(&parser.value()?.string()?)?),
                 Long("cargo-lambda") => read.cargo_lambda = Some(parser.value()?.into()),
                 Long("check") => read.check = true,
@@ -61,7 +73,33 @@ impl Arguments {
                 }
             }
         }
+        read.check_reality()?;
         Ok(read)
+    }
+
+    /// Whether the real WeChat is asked, and not the simulated one.
+    pub(crate) const fn is_real(&self) -> bool {
+        self.official_account.is_some() || self.website_app.is_some()
+    }
+
+    /// The real WeChat needs an app, its secret and an address that it may call back; the simulated one needs none.
+    fn check_reality(&self) -> Result<()> {
+        let is_partial = self.public_url.is_some() || self.secrets.is_some();
+        if self.is_real() && self.secrets.is_none() {
+            return Err(Failure::new(
+                "使用真实的微信还需要 --secrets 文件。\nthe real WeChat needs --secrets FILE as well",
+            ));
+        }
+        if is_partial && !self.is_real() {
+            return Err(Failure::new(
+                "--public-url 和 --secrets 只用于真实的微信：请加上 --official-account 或 --website-app。\n\
+                 --public-url and --secrets are for the real WeChat: add --official-account or --website-app",
+            ));
+        }
+        if self.is_real() && self.check {
+            return Err(Failure::new("--check 只用于模拟的微信。\n--check is for the simulated WeChat"));
+        }
+        Ok(())
     }
 }
 
@@ -104,6 +142,10 @@ mod tests {
             (&["--port", "0"], "0"),
             (&["--port=many"], "many"),
             (&["--set", "SITE_NAME"], "NAME=VALUE"),
+            (&["--official-account", "wx0123456789abcdef"], "--secrets"),
+            (&["--public-url", "https://example.com"], "--official-account"),
+            (&["--secrets", "secrets.json"], "--website-app"),
+            (&["--website-app", "wx0123456789abcdef", "--secrets", "secrets.json", "--check"], "--check"),
             (&["extra"], "extra"),
         ] {
             let failure = read(line).unwrap_err().to_string();

@@ -13,6 +13,7 @@ mod arguments;
 mod check;
 mod environment;
 mod ports;
+mod reality;
 mod surroundings;
 mod watch;
 
@@ -87,6 +88,16 @@ async fn run(arguments: &Arguments) -> Result<()> {
         ports.simulator,
         ports.database,
     )?;
+    if arguments.is_real() {
+        reality::face(arguments, &mut surroundings.variables)?;
+    }
+    let public_url = surroundings.variables.get("PUBLIC_URL").cloned().unwrap_or_default();
+    if let Some(origin) = reality::foreign_page(&public_url, &arguments.allow_origins) {
+        return Err(Failure::new(format!(
+            "{origin} 与 {public_url} 不是同一个网站，浏览器不会从那里带上登录的 Cookie。\n\
+             {origin} is of another site than {public_url}, so browsers send no cookie of the login from there"
+        )));
+    }
     // The functions judge them, and say so before anything else if one is wrong.
     let allowed = surroundings.variables.entry("ALLOWED_ORIGINS".to_owned()).or_default();
     *allowed = std::iter::once(&*allowed)
@@ -119,7 +130,11 @@ async fn run(arguments: &Arguments) -> Result<()> {
         if arguments.check {
             return check::check(&cargo_lambda, port).await;
         }
-        announce(&here, &surroundings);
+        if arguments.is_real() {
+            announce_reality(&public_url, &surroundings);
+        } else {
+            announce(&here, &surroundings);
+        }
         Err(watch.end().await)
     };
     let result = tokio::select! {
@@ -190,6 +205,31 @@ fn announce(login_url: &str, surroundings: &Surroundings) {
     按 Ctrl+C 全部停止 · Ctrl+C stops everything
 ",
         data.strip_prefix(directory).unwrap_or(data).display()
+    );
+}
+
+/// The same with the real WeChat.
+fn announce_reality(public_url: &str, surroundings: &Surroundings) {
+    let host = public_url.split("://").nth(1).unwrap_or(public_url);
+    let directory = env::current_dir().unwrap_or_default();
+    println!(
+        "
+  已就绪（真实的微信） · Ready, with the real WeChat
+
+    打开登录页        {public_url}/
+    手机在微信里打开；电脑浏览器用网站应用扫码
+    Open it inside WeChat on a phone; a desktop browser scans with the website app
+
+    要登记的域名      {host}
+    服务号或测试号：网页授权域名；网站应用：授权回调域
+    Register it: web authorization domain of the account, callback domain of the website app
+
+    数据文件          {}
+    删除后重新开始 · Delete it to start over
+
+    按 Ctrl+C 全部停止 · Ctrl+C stops everything
+",
+        surroundings.data.strip_prefix(directory).unwrap_or(&surroundings.data).display()
     );
 }
 

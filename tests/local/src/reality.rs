@@ -1,0 +1,113 @@
+//! The real WeChat in place of the simulated one: what the functions are told then.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use harness::{Failure, Result};
+use serde_json::Value;
+
+use crate::arguments::Arguments;
+
+/// Turns the environment of a simulated deployment into that of one with these apps, which WeChat knows.
+///
+/// # Errors
+///
+/// When the file of secrets cannot be read, or lacks one of the apps.
+pub(crate) fn face(arguments: &Arguments, variables: &mut BTreeMap<String, String>) -> Result<()> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let (official_account, website) = (text(&arguments.official_account), text(&arguments.website_app));
+    let path = arguments.secrets.as_deref().unwrap_or(Path::new(""));
+    let secrets = read_secrets(path, &[&official_account, &website])?;
+    // Without these, the functions go to WeChat's own hosts.
+    for name in ["WECHAT_OPEN_URL", "WECHAT_API_URL", "SITE_VERIFICATION"] {
+        variables.insert(name.to_owned(), String::new());
+    }
+    for (name, value) in
+        [("OFFICIAL_ACCOUNT_APP_ID", official_account), ("WEBSITE_APP_ID", website), ("APP_SECRETS", secrets)]
+    {
+        variables.insert(name.to_owned(), value);
+    }
+    if let Some(public_url) = &arguments.public_url {
+        variables.insert("PUBLIC_URL".to_owned(), public_url.clone());
+        variables.insert("ALLOWED_ORIGINS".to_owned(), public_url.clone());
+    }
+    Ok(())
+}
+
+/// The secrets of these apps, as one line of JSON; nothing of them is ever printed.
+fn read_secrets(path: &Path, apps: &[&str]) -> Result<String> {
+    let wrong = |problem: &str| {
+        let path = path.display();
+        Failure::new(format!(
+            "密钥文件 {path} 有误，应为 JSON：{{\"AppID\":\"AppSecret\"}}。\n{path}: {problem}; it must be {{\"appid\":\"app secret\"}}"
+        ))
+    };
+    let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+    let json: Value = serde_json::from_str(&text).map_err(|_| wrong("this is not JSON"))?;
+    for app in apps.iter().filter(|app| !app.is_empty()) {
+        let secret = json.get(*app).and_then(Value::as_str).unwrap_or_default();
+        if secret.trim().is_empty() {
+            return Err(wrong(&format!("it has no secret for {app}")));
+        }
+    }
+    Ok(json.to_string())
+}
+
+/// A page that no browser sends the cookies of this login from: it is of another site by the Public Suffix List, of which
+/// the functions know only a part.
+pub(crate) fn foreign_page<'a>(public_url: &str, origins: &'a [String]) -> Option<&'a str> {
+    let site = |url: &str| {
+        let (scheme, rest) = url.split_once("://")?;
+        let host = rest.split([':', '/']).next().unwrap_or(rest);
+        let site = psl::domain_str(host).filter(|_| host.contains('.')).unwrap_or(host);
+        Some((scheme.to_owned(), site.to_owned()))
+    };
+    origins.iter().map(String::as_str).find(|origin| site(origin) != site(public_url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(line: &str) -> Arguments {
+        Arguments::read(line.split_whitespace().map(str::to_owned)).unwrap()
+    }
+
+    #[test]
+    fn the_functions_are_told_of_the_real_apps_and_of_no_simulator() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), r#"{ "wx0123456789abcdef": "canary" }"#).unwrap();
+        let line = format!(
+            "--public-url https://example.trycloudflare.com --official-account wx0123456789abcdef --secrets {}",
+            file.path().display()
+        );
+        let simulated = ["WECHAT_OPEN_URL", "WECHAT_API_URL", "WEBSITE_APP_ID", "PUBLIC_URL"];
+        let mut variables: BTreeMap<_, _> =
+            simulated.iter().map(|name| ((*name).to_owned(), "simulated".to_owned())).collect();
+        face(&arguments(&line), &mut variables).unwrap();
+        assert!(variables.values().all(|value| value != "simulated"), "{variables:?}");
+        assert_eq!(variables["PUBLIC_URL"], "https://example.trycloudflare.com");
+        assert_eq!(variables["APP_SECRETS"], r#"{"wx0123456789abcdef":"canary"}"#);
+        assert_eq!((&*variables["WEBSITE_APP_ID"], &*variables["WECHAT_API_URL"]), ("", ""));
+
+        for (text, problem) in [("", "not JSON"), ("{}", "no secret for wx0123456789abcdef")] {
+            fs::write(file.path(), text).unwrap();
+            let failure = face(&arguments(&line), &mut variables).unwrap_err().to_string();
+            assert!(failure.contains(problem) && !failure.contains("canary"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_named() {
+        let foreign = |public_url, origin: &str| foreign_page(public_url, &[origin.to_owned()]).is_some();
+        assert!(!foreign("http://localhost:9000", "http://localhost:9300"));
+        assert!(!foreign("https://auth.example.co.uk", "https://www.example.co.uk:8443"));
+        for (public_url, origin) in [
+            ("https://auth.example.co.uk", "https://www.other.co.uk"),
+            ("https://one.trycloudflare.com", "https://other.trycloudflare.com"),
+            ("http://localhost:9000", "https://localhost:9300"),
+            ("http://localhost:9000", "http://127.0.0.1:9300"),
+        ] {
+            assert!(foreign(public_url, origin), "{public_url} {origin}");
+        }
+    }
+}
