@@ -83,7 +83,7 @@ struct Verdict {
 
 web::outcomes! {
     LOGIN_BEGUN = Info "login_begun" ["the login is stored; 302 to WeChat"] ["登录已保存；302 到微信"];
-    OPEN_IN_WECHAT = Info "open_in_wechat" ["no app serves this browser: the page with the QR code of the same link", "for logins on desktops, `WebsiteAppId`"] ["没有应用适用于这个浏览器：显示带同一链接二维码的页面", "如需在电脑上登录，请设置 `WebsiteAppId`"];
+    OPEN_IN_WECHAT = Info "open_in_wechat" ["no app serves this browser, such as an ordinary one on a phone: the page that says to open the link in WeChat", "for logins on desktops, `WebsiteAppId`"] ["没有应用适用于这个浏览器，例如手机上的普通浏览器：显示说明怎样到微信里打开的页面", "如需在电脑上登录，请设置 `WebsiteAppId`"];
     OPEN_ON_COMPUTER = Info "open_on_computer" ["only a website app is there, and a phone cannot scan its own QR code: the page that says so", "for logins on phones, `OfficialAccountAppId`"] ["只有网站应用，而手机无法扫自己屏幕上的二维码：显示说明页面", "如需在手机上登录，请设置 `OfficialAccountAppId`"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开登录页"];
     INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed, unknown or given twice", "`cause` names it: correct the link"] ["参数有误、未知或重复", "`cause` 中有参数名：请改正链接"];

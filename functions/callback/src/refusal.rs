@@ -101,7 +101,7 @@ struct Verdict {
 }
 
 web::outcomes! {
-    LOGGED_IN = ByErrcode "logged_in" ["session stored, cookie set. With `cause` or `errcode`: without the profile or the unionid, which WeChat did not give. ERROR with `SILENT_UNIONID`, if the `errcode` is of *configuration*", "at level ERROR look up the `errcode`; for 40164 put the address in `cause` into the allow-list"] ["会话已保存，Cookie 已设置。带有 `cause` 或 `errcode` 时：缺少微信没有给出的资料或 unionid。开启 `SILENT_UNIONID` 且 `errcode` 属于*检查配置*时为 ERROR", "级别为 ERROR 时查 `errcode`；40164 请把 `cause` 中的 IP 加入 API IP 白名单"];
+    LOGGED_IN = ByErrcode "logged_in" ["session stored, cookie set. With `cause` or `errcode`: without the profile or the unionid, which WeChat did not give. ERROR if the `errcode` is of *configuration*", "at level ERROR look up the `errcode`; for 40164 put the address in `cause` into the allow-list"] ["会话已保存，Cookie 已设置。带有 `cause` 或 `errcode` 时：缺少微信没有给出的资料或 unionid。`errcode` 属于*检查配置*时为 ERROR", "级别为 ERROR 时查 `errcode`；40164 请把 `cause` 中的 IP 加入 API IP 白名单"];
     REPEATED = Info "repeated" ["the same callback again; same answer, no second exchange"] ["同一回调再次到达；给出相同的响应，不再次换取"];
     LOGGED_IN_BEFORE = Info "logged_in_before" ["the login was finished before, and this browser has a session: sent on without a new cookie"] ["这次登录早已完成，浏览器中已有会话：直接跳转，不设新的 Cookie"];
     LOGGED_IN_ELSEWHERE = Info "logged_in_elsewhere" ["WeChat repeated a code that this browser's session came from; sent on"] ["微信重复发放了这个浏览器的会话所用的 code；直接跳转"];

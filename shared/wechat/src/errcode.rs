@@ -120,7 +120,7 @@ pub const PAGE_ERRORS: &[(u16, &str, &str)] = &[
     (10013, "state is missing; a defect of this project, please report it", "缺少 state；本项目的缺陷，请反馈"),
     (10015, "The Official Account has not authorised the third-party platform", "服务号未授权给第三方平台；请重新授权"),
     (10016, "The website app's appid stands where the Official Account's belongs", "填成了网站应用的 AppID；微信内登录要用服务号的 AppID"),
-    (10039, "The callback's scheme differs from the one that is configured; PUBLIC_URL must begin with https://", "redirect_uri协议与后台配置不一致；PUBLIC_URL 必须以 https:// 开头"),
+    (10039, "The callback's scheme differs from the one that is configured; PUBLIC_URL must begin with https://", "redirect_uri 协议与后台配置不一致；PUBLIC_URL 必须以 https:// 开头"),
     (10050, "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
     (10057, "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
 ];
