@@ -82,7 +82,7 @@ pub struct Config {
 }
 
 settings::declare! {
-    SILENT_UNIONID, "true or false", "`true`", ["`false`", "`false`"], ["Whether a silent login asks for the [unionid](accounts.md#unionid)", "静默授权时是否也查询 [unionid](accounts.md#unionid)"];
+    SILENT_UNIONID, "true or false", "`true`", ["`false`", "`false`"], ["Whether a silent login asks for the [unionid](accounts.md#unionid), and whether the person follows the Official Account", "静默授权时是否也查询 [unionid](accounts.md#unionid) 和是否关注服务号"];
     SESSION_LIFETIME_SECONDS, "a number of seconds from 60 to 34560000", "`86400`", ["`604800`", "`604800`"], ["How long a person stays logged in; from 60 to 34560000, the 400 days after which browsers drop any cookie", "登录保持多久，60 到 34560000（400 天，浏览器保存 Cookie 的上限）"];
 }
 

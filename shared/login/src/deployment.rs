@@ -18,7 +18,7 @@ settings::declare! {
     ALLOWED_ORIGINS, "origins separated by commas, each such as https://www.example.com, without a trailing slash", "`https://www.example.com,https://shop.example.com`", ["its own origin only", "仅自身"], ["Where a login may end, and whose scripts may ask `/userinfo` and `/logout`. Exact, without a trailing slash", "登录可以返回到哪里，哪些网页的脚本可以访问 `/userinfo` 和 `/logout`。逐字节比较，末尾不带斜杠"];
     DEFAULT_RETURN_TO, "a path, or a URL on one of ALLOWED_ORIGINS, in canonical form", "`https://www.example.com/me`", ["", ""], ["Where a login ends whose link has no `return_to`; the rules are those of `return_to`", "链接里没有 `return_to` 时返回到哪里，规则与 `return_to` 相同"];
     OFFICIAL_ACCOUNT_APP_ID, APP_ID, "`wx0123456789abcdef`", ["none: QR login only", "无：只能扫码登录"], ["The Official Account's appid. It or `WEBSITE_APP_ID` must be there", "服务号的 AppID。它和 `WEBSITE_APP_ID` 至少要有一个"];
-    WEBSITE_APP_ID, APP_ID, "`wxfedcba9876543210`", ["none: the page \"open in WeChat\"", "无：提示在微信里打开"], ["The website app's appid, for every other browser", "网站应用的 AppID，供其他浏览器使用"];
+    WEBSITE_APP_ID, APP_ID, "`wxfedcba9876543210`", ["none: the page \"open in WeChat\"", "无：提示在微信里打开"], ["The website app's appid, for QR login in other browsers on a desktop", "网站应用的 AppID，供电脑上的其他浏览器扫码登录"];
     COMPONENT_APP_ID, APP_ID, "`wx00112233445566ff`", ["none", "无"], ["The [third-party platform](accounts.md#third-party-platform) that acts for the Official Account", "代服务号调用接口的[第三方平台](accounts.md#第三方平台)"];
     ACCOUNTS, r#"a JSON object of accounts by name, such as {"shop":{"official_account":"wx…","website":"wx…"}}"#, "`{\"shop\":{\"website\":\"wx…\"}}`", ["none", "无"], ["Further accounts, JSON: [several accounts](accounts.md#several-accounts)", "其他账号，JSON：[多个账号](accounts.md#多个账号)"];
 }

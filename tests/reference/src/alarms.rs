@@ -52,7 +52,7 @@ const WORDS: &[Words] = &[
         ["DynamoDB holds back reads or writes", "DynamoDB 限制了读或写"],
         ["whether a flood is on; DynamoDB's limits per table", "是否有大量请求；DynamoDB 每张表的上限"]),
     words("ApiErrorsAlarm",
-        ["API Gateway answered 5xx; answers and pages with status 503 are among them", "API Gateway 返回了 5xx；HTTP 状态码为 503 的响应和页面也在内"],
+        ["API Gateway answered 5xx; answers and pages with status 503 are among them, but `/error`, which answers 200, is not", "API Gateway 返回了 5xx；HTTP 状态码为 503 的响应和页面也在内，返回 200 的 `/error` 不在内"],
         ["`ServiceErrorsAlarm` and `WechatTroubleAlarm`; without them, the field `errorType` of `/<stack>/access`", "`ServiceErrorsAlarm` 与 `WechatTroubleAlarm`；两者都没有时，看 `/<堆栈名>/access` 的字段 `errorType`"]),
 ];
 
