@@ -5,6 +5,7 @@
 //! rules and not by ours alone, and that nothing overflows on a phone. Every page that is met is
 //! left behind as a picture, in `target/screenshots`, at two widths.
 
+mod addresses;
 mod chromium;
 mod console;
 mod embedded;

@@ -116,3 +116,42 @@ async fn lets_a_phone_copy_the_link_to_wechat() -> Result<()> {
     }
     Ok(())
 }
+
+/// Who has the QR code on another screen can have it all the same; where only a QR code logs people in, a phone is told so.
+#[tokio::test]
+async fn offers_a_phone_the_code_for_another_screen() -> Result<()> {
+    for (without, reader, labels, title, picture) in [
+        ("", Reader::ON_A_PHONE, LABELS, LABELS.open_in_wechat, "phone-with-both-apps-zh"),
+        (
+            "",
+            Reader::ON_A_PHONE.reading("en-US,en"),
+            Labels::of(Language::English),
+            Labels::of(Language::English).open_in_wechat,
+            "phone-with-both-apps-en",
+        ),
+        (
+            "OFFICIAL_ACCOUNT_APP_ID",
+            Reader::IN_WECHAT,
+            LABELS,
+            LABELS.open_on_computer,
+            "wechat-with-website-app-zh",
+        ),
+        (
+            "OFFICIAL_ACCOUNT_APP_ID",
+            Reader::ON_A_PHONE.reading("en-US,en"),
+            Labels::of(Language::English),
+            Labels::of(Language::English).open_on_computer,
+            "phone-with-website-app-en",
+        ),
+    ] {
+        let stack = Stack::start(Options::default().on_this_machine().without(without)).await?;
+        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+        chromium.open(&format!("{}/authorize", stack.public_url())).await?;
+        chromium.arrive(title).await?;
+        chromium.look(picture).await?;
+        chromium.press(labels.show_code).await?;
+        chromium.element(".js_qrcode_img").await?;
+        chromium.leave(&[]).await?;
+    }
+    Ok(())
+}

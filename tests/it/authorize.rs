@@ -382,6 +382,19 @@ async fn only_a_page_of_its_own_begins_a_login() {
     assert_eq!(answer.status, 302);
 }
 
+/// A version of WeChat that nobody has foreseen may say something else of a page; a switch lets it in.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_browser_says_of_a_page_can_be_left_out_of_account() {
+    let stack = Stack::start(Options::default().with("PAGE_LOADS_ONLY", "false")).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let unforeseen =
+        |url: &str| Visit::open(url).header("sec-fetch-dest", "webview").header("sec-fetch-mode", "embed");
+    let answer = visitor.send(unforeseen(AUTHORIZE)).await.unwrap();
+    assert_eq!(answer.status, 302);
+    let callback = visitor.agree(answer.location().unwrap()).await.unwrap();
+    assert_eq!(visitor.send(unforeseen(&callback)).await.unwrap().location(), Some(harness::places::ARRIVAL));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_in_the_visitors_language() {
     let stack = stack().await.unwrap();

@@ -39,11 +39,13 @@ enum Kind {
     Target,
     /// A count, or a time in seconds since 1970.
     Number,
+    /// There, or not.
+    Switch,
 }
 
-use Kind::{App, Digest, Number, Sealed, Target, Word};
+use Kind::{App, Digest, Number, Sealed, Switch, Target, Word};
 
-/// Every attribute of every item, by how the item's key begins. The README says the same.
+/// Every attribute of every item, by how the item's key begins. The page on privacy says the same.
 const STORED: [(&str, &[(&str, Kind)]); 4] = [
     (
         "login#",
@@ -58,6 +60,9 @@ const STORED: [(&str, &[(&str, Kind)]); 4] = [
             ("lang", Word),
             ("return_to", Target),
             ("attempt", Number),
+            ("waits", Number),
+            ("force_popup", Switch),
+            ("force_snap_shot", Switch),
             ("spent_codes", Number),
             ("expires_at", Number),
         ],
@@ -83,6 +88,7 @@ const STORED: [(&str, &[(&str, Kind)]); 4] = [
             ("created_at", Number),
             ("refreshed_at", Number),
             ("version", Number),
+            ("refused_at", Number),
             ("expires_at", Number),
         ],
     ),
@@ -130,6 +136,7 @@ fn assert_nothing_personal(item: &Value) {
             Word => WORDS.contains(&value),
             App => [OFFICIAL_ACCOUNT, WEBSITE_APP].contains(&bare),
             Target => [DEFAULT_RETURN_TO, "https://www.example.com/orders"].contains(&value),
+            Switch => item[name]["BOOL"] == true,
             Number => item[name].get("N").is_some() && value.parse::<u64>().is_ok(),
         };
         assert!(is_right, "{name} reads {value}: {item}");

@@ -333,6 +333,38 @@ fn every_callback_is_counted_once_and_every_error_sets_off_an_alarm() {
     }
 }
 
+/// The alarm on logins that do not finish sees every one that came back to its own browser with a code, and nothing that a
+/// stranger can send as often as he likes.
+#[test]
+fn a_login_that_does_not_finish_is_counted_whatever_the_cause() {
+    let template = template();
+    let filters = filters(&template);
+    let finished = ["logged_in", "repeated", "logged_in_before", "logged_in_elsewhere"];
+    // Without a code, without the login's own browser, or of a login that was not to finish.
+    let of_nobody = [
+        "denied",
+        "denied_elsewhere",
+        "invalid_request",
+        "cookie_missing",
+        "login_unknown",
+        "login_expired",
+        "foreign_browser",
+        "another_code",
+    ];
+    let own = reference::outcomes().into_iter().find(|(function, _)| *function == "callback").unwrap().1;
+    for outcome in own.iter().map(|outcome| outcome.name) {
+        let line = vec![(
+            "callback".to_owned(),
+            json!({ "message": "request", "level": "INFO", "outcome": outcome }),
+        )];
+        let counted = ["LoginsFailed", "LoginsFinished", "LoginsDuplicated"]
+            .map(|metric| count(&filters, metric, &line));
+        let is_failed = !finished.contains(&outcome) && !of_nobody.contains(&outcome);
+        assert_eq!(counted[0] == 1, is_failed, "{outcome}");
+        assert_eq!(counted[1] + counted[2] == 1, finished.contains(&outcome), "{outcome}");
+    }
+}
+
 #[test]
 fn every_name_in_a_filter_is_one_of_the_logs() {
     let template = template();

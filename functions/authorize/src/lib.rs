@@ -30,7 +30,7 @@ use web::outcome::Outcome;
 use web::page::{self, Elsewhere};
 use web::query::{Query, QueryError};
 use web::reason::Reason;
-use web::request::{Request, browser, is_page_load};
+use web::request::{PAGE_LOADS_ONLY, Request, browser, is_page_load};
 use web::response::{Response, redirect, with_cookie};
 use web::visit::Visit;
 use wechat::authorize_url::{OfficialAccount, Switches, WebsiteApp};
@@ -53,6 +53,8 @@ pub struct Config {
     connect_redirect: bool,
     /// `WECHAT_OPEN_URL`: the origin of WeChat's pages.
     wechat_open_url: Url,
+    /// `PAGE_LOADS_ONLY`: whether a login must be opened as a page of its own.
+    page_loads_only: bool,
 }
 
 settings::declare! {
@@ -112,10 +114,12 @@ impl Function for Authorize {
         let logins_table = settings.required(&LOGINS_TABLE, store::table_name);
         let connect_redirect = settings.optional(&CONNECT_REDIRECT, settings::boolean);
         let open_url = settings.optional(&WECHAT_OPEN_URL, settings::service_origin);
+        let page_loads_only = settings.optional(&PAGE_LOADS_ONLY, settings::boolean);
         Ok(Config {
             deployment: deployment?,
             logins_table: logins_table?,
             connect_redirect: connect_redirect?.unwrap_or(true),
+            page_loads_only: page_loads_only?.unwrap_or(true),
             wechat_open_url: match open_url? {
                 Some(open_url) => open_url,
                 None => Url::parse("https://open.weixin.qq.com").map_err(|_| Wrong)?,
@@ -154,7 +158,7 @@ struct Parameters<'a> {
 
 impl Authorize {
     async fn begin(&self, request: &Request, now: Timestamp) -> Result<Response, Refusal> {
-        if !is_page_load(request.headers()) {
+        if self.config.page_loads_only && !is_page_load(request.headers()) {
             return Err(Refusal::NotAPage);
         }
         let parameters = self.read(Query::of(request))?;

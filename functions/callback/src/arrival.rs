@@ -25,7 +25,7 @@ pub(crate) struct Arrival {
 impl Callback {
     /// Guards 1 to 3.
     pub(crate) async fn arrive(&self, request: &Request) -> Result<Arrival, RefusedLogin> {
-        if !is_page_load(request.headers()) {
+        if self.config.page_loads_only && !is_page_load(request.headers()) {
             return Err(Refusal::NotAPage.into());
         }
         let query = Query::of(request);

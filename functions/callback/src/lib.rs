@@ -40,7 +40,7 @@ use store::{Claimed, LOGINS_TABLE, SESSIONS_TABLE, Store};
 use web::cookie::Cookies;
 use web::link::LoginLink;
 use web::reason::Reason;
-use web::request::{CorrelationId, Request};
+use web::request::{CorrelationId, PAGE_LOADS_ONLY, Request};
 use web::response::{Response, redirect, with_cookie};
 use wechat_api::{Client, Hosts};
 
@@ -79,6 +79,8 @@ pub struct Config {
     /// `SESSION_LIFETIME_SECONDS`: how long a session lasts.
     session_lifetime: Duration,
     wechat_api: Hosts,
+    /// `PAGE_LOADS_ONLY`: whether a callback must be opened as a page of its own.
+    page_loads_only: bool,
 }
 
 settings::declare! {
@@ -101,6 +103,7 @@ impl Function for Callback {
             settings::seconds(text, 60).filter(|lifetime| *lifetime <= LONGEST_SESSION)
         });
         let wechat_api = Hosts::read(settings);
+        let page_loads_only = settings.optional(&PAGE_LOADS_ONLY, settings::boolean);
         if logins_table.is_ok() && logins_table == sessions_table {
             let problem = "SESSIONS_TABLE is wrong; it must be another table than LOGINS_TABLE";
             return Err(settings.wrong(problem.to_owned()));
@@ -114,6 +117,7 @@ impl Function for Callback {
             silent_unionid: silent_unionid?.unwrap_or(false),
             session_lifetime: session_lifetime?.unwrap_or(Duration::from_hours(7 * 24)),
             wechat_api: wechat_api?,
+            page_loads_only: page_loads_only?.unwrap_or(true),
         })
     }
 

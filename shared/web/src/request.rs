@@ -39,6 +39,10 @@ impl CorrelationId {
     }
 }
 
+settings::declare! {
+    PAGE_LOADS_ONLY, "true or false", "`false`", ["`true`", "`true`"], ["Whether a login is refused that a browser says it opens in a frame, an image or by prefetch. To be switched off if a version of WeChat says so of a page", "浏览器声明在 iframe、图片或预取中打开时，是否拒绝登录。如果某个版本的微信对普通页面也这样声明，可以关闭"];
+}
+
 /// Whether the browser opens this address as a page of its own, as far as it says.
 ///
 /// Fetch metadata tells a page from a picture, a frame, a script's request or a prefetch. A foreign

@@ -19,36 +19,59 @@ use super::counted;
 /// An action, and the table it is about.
 type Permission = (String, String);
 
-/// What the template allows a function to do with DynamoDB, and to keys of which form; none is any.
-fn allowed(template: &Template, binary: &str) -> BTreeMap<Permission, Option<String>> {
+/// The statements of a function's role.
+fn statements(template: &Template, binary: &str) -> Vec<Value> {
     let function = template.functions().into_iter().find(|function| function.binary == binary).unwrap();
     let properties = resource(template, "AWS::Serverless::Function", &function.logical_id);
     assert!(properties["Policies"].is_null(), "{binary} has policies beside its role");
     let role = properties["Role"]["Fn::GetAtt"].as_str().unwrap().strip_suffix(".Arn").unwrap();
     let role = resource(template, "AWS::IAM::Role", role);
     assert!(role["ManagedPolicyArns"].is_null(), "{binary} has policies that are not in the template");
+    let policies = list(&role["Policies"]);
+    let statements = policies.into_iter().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
+    // What a parameter switches on counts as switched on.
+    statements
+        .map(|statement| list(&statement["Fn::If"]).get(1).copied().unwrap_or(statement).clone())
+        .collect()
+}
+
+/// What the template allows a function to do with DynamoDB, and to keys of which form; none is any.
+fn allowed(template: &Template, binary: &str) -> BTreeMap<Permission, Option<String>> {
     let mut allowed = BTreeMap::new();
-    for policy in list(&role["Policies"]) {
-        for statement in list(&policy["PolicyDocument"]["Statement"]) {
-            // What a parameter switches on counts as switched on.
-            let branches = list(&statement["Fn::If"]);
-            let statement = branches.get(1).copied().unwrap_or(statement);
-            if statement["Effect"] != "Allow" {
-                continue;
-            }
-            for action in list(&statement["Action"]) {
-                let Some(action) = action.as_str().unwrap().strip_prefix("dynamodb:") else { continue };
-                for table in list(&statement["Resource"]) {
-                    let table =
-                        table["Fn::GetAtt"].as_str().or(table.as_str()).unwrap().trim_end_matches(".Arn");
-                    let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
-                    let permission = (action.to_owned(), table.to_owned());
-                    allowed.insert(permission, keys.as_str().map(str::to_owned));
-                }
+    for statement in statements(template, binary) {
+        if statement["Effect"] != "Allow" {
+            continue;
+        }
+        for action in list(&statement["Action"]) {
+            let Some(action) = action.as_str().unwrap().strip_prefix("dynamodb:") else { continue };
+            for table in list(&statement["Resource"]) {
+                let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+                let permission = (action.to_owned(), table_of(table));
+                allowed.insert(permission, keys.as_str().map(str::to_owned));
             }
         }
     }
     allowed
+}
+
+/// The keys of a table, by their beginnings, that a function may not touch whatever else it may.
+fn denied(template: &Template, binary: &str, table: &str) -> Vec<String> {
+    let is_of_table =
+        |statement: &Value| list(&statement["Resource"]).into_iter().any(|found| table_of(found) == table);
+    let statements = statements(template, binary).into_iter();
+    let denials = statements.filter(|statement| statement["Effect"] == "Deny" && is_of_table(statement));
+    denials
+        .flat_map(|denial| {
+            assert_eq!(denial["Action"], "dynamodb:*", "{denial}");
+            let keys = &denial["Condition"]["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"];
+            let prefix = |key: &Value| key.as_str().unwrap().strip_suffix('*').unwrap().to_owned();
+            list(keys).into_iter().map(prefix).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn table_of(resource: &Value) -> String {
+    resource["Fn::GetAtt"].as_str().or(resource.as_str()).unwrap().trim_end_matches(".Arn").to_owned()
 }
 
 fn resource(template: &Template, of_type: &str, logical_id: &str) -> Value {
@@ -139,6 +162,7 @@ async fn each_function_may_do_what_it_does_and_nothing_else() {
             "logout does DeleteItem SessionsTable",
         ),
         ("\"login#*\"", "\"code#*\"", "authorize does PutItem LoginsTable of login#"),
+        ("\"dynamodb:LeadingKeys\": \"app-token#*\"", "\"dynamodb:LeadingKeys\": \"*\"", "userinfo does "),
         ("Resource: !GetAtt LoginsTable.Arn", "Resource: \"*\"", "authorize may PutItem *"),
         ("Action: dynamodb:DeleteItem\n", "Action: \"dynamodb:*\"\n", "logout may * SessionsTable"),
         (
@@ -168,7 +192,9 @@ fn differences(template: &str, calls: &[Call]) -> Vec<String> {
         for Item { action, table, id } in made {
             let permission = (action.clone(), table.clone());
             let id = id.as_deref().unwrap_or_default();
-            match allowed.get(&permission) {
+            let is_denied =
+                denied(&template, &name, table).iter().any(|prefix| id.starts_with(prefix.as_str()));
+            match allowed.get(&permission).filter(|_| !is_denied) {
                 Some(form) if id.starts_with(form.as_deref().unwrap_or_default().trim_end_matches('*')) => {
                     used.insert(permission);
                 }
@@ -183,6 +209,20 @@ fn differences(template: &str, calls: &[Call]) -> Vec<String> {
     let strangers = calls.iter().filter(|call| !functions.contains(&call.function));
     differences.extend(strangers.map(|call| format!("nobody knows who does {call}")));
     differences
+}
+
+/// The table of sessions holds what is no session: who shows or ends one touches nothing else.
+#[test]
+fn who_shows_or_ends_a_session_touches_nothing_else() {
+    let template = Template::of_the_project().unwrap();
+    assert_eq!(denied(&template, "userinfo", "SessionsTable"), ["app-token#"]);
+    assert_eq!(denied(&template, "logout", "SessionsTable"), ["app-token#", "grant#"]);
+    assert!(denied(&template, "callback", "SessionsTable").is_empty());
+    // The way out of the callback's network leads to the two tables alone.
+    let endpoint = resource(&template, "AWS::EC2::VPCEndpoint", "TablesEndpoint");
+    let tables: Vec<_> =
+        list(&endpoint["PolicyDocument"]["Statement"][0]["Resource"]).into_iter().map(table_of).collect();
+    assert_eq!(tables, ["LoginsTable", "SessionsTable"]);
 }
 
 #[test]

@@ -21,8 +21,8 @@ Options:
       --database-port <PORT>    Where the embedded DynamoDB listens [default: 9002]
       --allow-origin <ORIGIN>   A page that may use the login, such as http://localhost:9300; may be repeated
       --public-url <URL>        Where browsers reach this machine, such as https://example.trycloudflare.com
-      --official-account <APPID>
-      --website-app <APPID>     Your own apps, with the real WeChat in place of the simulated one; needs --secrets
+      --official-account <AppID>
+      --website-app <AppID>     Your own apps, with the real WeChat in place of the simulated one; needs --secrets
       --secrets <FILE>          The app secrets, a JSON object such as {\"wx0123456789abcdef\":\"…\"}
       --set <NAME=VALUE>        A setting of the functions, such as SITE_NAME=Example; may be repeated
       --cargo-lambda <PATH>     The program cargo-lambda [default: the one on PATH]
