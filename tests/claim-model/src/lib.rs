@@ -9,8 +9,8 @@
 //! # The protocol, as modelled
 //!
 //! Two browsers, the visitor's and a stranger's; two logins, the first of them the visitor's, the second
-//! either's; two codes; a guard for each code; a session for each login and browser, as tokens are derived
-//! from both. Callbacks arrive in any order and number up to a bound, each with any login, any code and
+//! either's; two codes; a guard for each code; a session for each login and browser, which only its own code
+//! opens, as tokens are derived from all three. Callbacks arrive in any order and number up to a bound, each with any login, any code and
 //! either browser: duplicates, two codes with one state, one code with two states and a foreign browser
 //! are all among the combinations. Each goes its way through these phases:
 //!
@@ -18,9 +18,10 @@
 //!   Claiming ── now ──► Won ── code sent ──► Asking ── yes ──► Finishing ── stored ──► Answering ──► cookie
 //!      │                                       │ no, in doubt      │ refused, gave up        ▲
 //!      │                                       └───► Failing ◄─────┘                         │ session there
-//!      ├─ before ──► Waiting ── done ──► Reading ────────────────────────────────────────────┘
-//!      │                └─ failed, or patience ends ──► over, without a cookie
-//!      ├─ foreign ──► Marking: the code is spent, the login untouched ──► over
+//!      ├─ before, by this code ──► Waiting ── done ──► Reading ──────────────────────────────┘
+//!      │                              └─ failed, or patience ends ──► over, without a cookie
+//!      ├─ before, by another code ─┐
+//!      ├─ foreign ─────────────────┴─► Marking: the code is spent, the login untouched ──► over
 //!      └─ elsewhere, expired, gave up ──► over
 //! ```
 //!
@@ -39,7 +40,9 @@
 //! * What DynamoDB removes after it expired. A login that is gone is refused as an expired one is; a guard
 //!   outlives every use of its code.
 //! * The answers that set no cookie and write nothing: a denial, a missing cookie, the code that was used
-//!   for another login of the same browser.
+//!   for another login of the same browser, or that came second where a session is at hand.
+//! * Reads that are older than what was written: the duplicate that meets one looks again, and at worst ends
+//!   without a cookie, as one does whose patience ends.
 //! * Profile, unionid and the seal, which happen between the exchange and the session and decide nothing.
 //! * Who the code's person is. A code that leaks *unused* may be put into another login: WeChat has no
 //!   PKCE, and no model of our side can mend that.

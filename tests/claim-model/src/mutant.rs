@@ -1,6 +1,6 @@
 //! The protocol, broken on purpose.
 
-use crate::Property;
+use crate::{Bounds, Property};
 
 /// One way of breaking the protocol.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,7 +35,7 @@ pub enum Mutant {
     FailAfterDone,
     /// A duplicate waits for as long as the code is claimed.
     EndlessPatience,
-    /// A code that a stranger brings is left as it is.
+    /// A code that a stranger brings, or that comes second for a login, is left as it is.
     NoMark,
     /// It is marked spent even if it has a guard.
     BlindMark,
@@ -47,6 +47,10 @@ pub enum Mutant {
     BlindBegin,
     /// The session that the browser came with must exist, or the new one is not stored.
     ReplacedMustExist,
+    /// Another code of the same browser counts as a duplicate.
+    AnotherCodeRepeats,
+    /// The same, and the token of a session is derived without the code.
+    AnotherCodeGetsTheSession,
 
     /// No client request token; the attempt in the guard is enough.
     NoToken,
@@ -56,11 +60,13 @@ pub enum Mutant {
     AnyAttemptFinishes,
     /// The code fails whoever claimed it; nobody else gets that far.
     AnyAttemptFails,
+    /// The token of a session is derived without the code; another code is no duplicate.
+    TokenWithoutCode,
 }
 
 impl Mutant {
     /// Every mutant that breaks a promise.
-    pub const HARMFUL: [Self; 21] = [
+    pub const HARMFUL: [Self; 23] = [
         Self::TakeOver,
         Self::Resend,
         Self::NoBrowser,
@@ -82,11 +88,28 @@ impl Mutant {
         Self::MarkClaimsLogin,
         Self::BlindBegin,
         Self::ReplacedMustExist,
+        Self::AnotherCodeRepeats,
+        Self::AnotherCodeGetsTheSession,
     ];
 
     /// Every mutant that breaks none: what it leaves out is a second line of defence.
-    pub const HARMLESS: [Self; 4] =
-        [Self::NoToken, Self::NotIfAbsent, Self::AnyAttemptFinishes, Self::AnyAttemptFails];
+    pub const HARMLESS: [Self; 5] = [
+        Self::NoToken,
+        Self::NotIfAbsent,
+        Self::AnyAttemptFinishes,
+        Self::AnyAttemptFails,
+        Self::TokenWithoutCode,
+    ];
+
+    /// A world that is large enough for its harm.
+    #[must_use]
+    pub const fn world(self) -> Bounds {
+        match self {
+            // One callback that claims the login, one whose code comes second, and one that sends that code after all.
+            Self::AnotherCodeRepeats => Bounds { callbacks: 3, faults: 0, deaths: 0, logouts: 0 },
+            _ => Bounds { callbacks: 2, faults: 2, deaths: 1, logouts: 1 },
+        }
+    }
 
     /// The properties that must be found broken, the harm itself first; none for a mutant that is harmless.
     #[must_use]
@@ -104,13 +127,18 @@ impl Mutant {
             Self::BlindFinish => &[Property::WhatEndedStaysEnded, Property::OneSession],
             Self::FinishAfterFail | Self::FailAfterDone => &[Property::OutcomesAreFinal],
             Self::EndlessPatience => &[Property::EveryCallbackEnds],
-            Self::NoMark => &[Property::StrangersCodeIsSpent],
+            Self::NoMark | Self::AnotherCodeRepeats => &[Property::StrangersCodeIsSpent],
             Self::BlindMark => &[Property::ClaimsAreFinal, Property::OutcomesAreFinal],
             Self::CountlessMarks => &[Property::FewMarks],
             Self::MarkClaimsLogin => &[Property::AnUntouchedLoginGetsIn, Property::StrangersLeaveTheLogin],
             Self::BlindBegin => &[Property::OneSession, Property::WhatEndedStaysEnded],
             Self::ReplacedMustExist => &[Property::AFreshLoginGetsIn],
-            Self::NoToken | Self::NotIfAbsent | Self::AnyAttemptFinishes | Self::AnyAttemptFails => &[],
+            Self::AnotherCodeGetsTheSession => &[Property::SessionOfItsCode],
+            Self::NoToken
+            | Self::NotIfAbsent
+            | Self::AnyAttemptFinishes
+            | Self::AnyAttemptFails
+            | Self::TokenWithoutCode => &[],
         }
     }
 }

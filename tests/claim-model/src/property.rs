@@ -16,6 +16,9 @@ pub enum Property {
     OneSession,
     /// A session, and its cookie, belong to the browser that began the login.
     SessionOfItsOwner,
+    /// A cookie is set only for who brought the code that gave the session, not for a second person who scanned the
+    /// same page, or who shares the browser's secret.
+    SessionOfItsCode,
     /// A cookie is set only for a session that has been stored.
     CookieOfAStoredSession,
     /// A session that ended is never stored again.
@@ -28,7 +31,8 @@ pub enum Property {
     NothingAfterTheEnd,
     /// No callback takes its own claim for another one's.
     NobodyWaitsForHimself,
-    /// A code that a stranger brought before anybody claimed it is not sent any more.
+    /// A code that a stranger brought before anybody claimed it, or that came second for its login, is not sent any
+    /// more.
     StrangersCodeIsSpent,
     /// A login is never claimed by another browser than its own.
     StrangersLeaveTheLogin,
@@ -44,11 +48,12 @@ pub enum Property {
 
 impl Property {
     /// Every property.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CodeSentOnce,
         Self::OneCodeSentForOneLogin,
         Self::OneSession,
         Self::SessionOfItsOwner,
+        Self::SessionOfItsCode,
         Self::CookieOfAStoredSession,
         Self::WhatEndedStaysEnded,
         Self::OutcomesAreFinal,
@@ -82,6 +87,13 @@ impl Property {
                     cookie.is_none_or(|login| is_of_its_owner(usize::from(login), browser))
                 })
             }
+            Self::SessionOfItsCode => match step {
+                Step::SetsCookie(callback) => {
+                    let callback = before.callbacks[usize::from(callback)];
+                    before.made_by[usize::from(callback.login)].is_none_or(|code| code == callback.code)
+                }
+                _ => true,
+            },
             Self::CookieOfAStoredSession => (0..).zip(&after.cookies).all(|(browser, cookie): (usize, _)| {
                 cookie.is_none_or(|login| after.sessions[usize::from(login)][browser] != Session::Never)
             }),

@@ -38,6 +38,18 @@ impl Protocol {
         !self.is(Mutant::NoToken) && !self.is(Mutant::NoTokenNorAttempt)
     }
 
+    /// Whether another code than that of the claim counts as a duplicate.
+    fn repeats_another(self) -> bool {
+        self.is(Mutant::AnotherCodeRepeats) || self.is(Mutant::AnotherCodeGetsTheSession)
+    }
+
+    /// Whether the token that a callback derives is that of the login's session.
+    fn has_token_of_session(self, state: &State, asks: &Callback) -> bool {
+        state.made_by[usize::from(asks.login)] == Some(asks.code)
+            || self.is(Mutant::TokenWithoutCode)
+            || self.is(Mutant::AnotherCodeGetsTheSession)
+    }
+
     fn has_attempt(self) -> bool {
         !self.is(Mutant::NoAttempt) && !self.is(Mutant::NoTokenNorAttempt)
     }
@@ -209,6 +221,7 @@ impl Protocol {
 
     /// A duplicate goes on.
     fn repeats(self, state: &mut State, number: u8) {
+        let is_its_session = self.has_token_of_session(state, &state.callbacks[usize::from(number)]);
         let callback = &mut state.callbacks[usize::from(number)];
         let guard = &mut state.guards[usize::from(callback.awaited)];
         let session = state.sessions[usize::from(callback.login)][usize::from(callback.browser)];
@@ -219,7 +232,9 @@ impl Protocol {
                 callback.code = callback.awaited;
                 callback.goes(Phase::Won);
             }
-            (Phase::Reading, _) if session == Session::Stored => callback.goes(Phase::Answering),
+            (Phase::Reading, _) if session == Session::Stored && is_its_session => {
+                callback.goes(Phase::Answering)
+            }
             _ => callback.goes(Phase::Over),
         }
     }
@@ -312,15 +327,16 @@ impl Protocol {
         let code = usize::from(callback.code);
         match *claimed {
             Claimed::Now => callback.goes(Phase::Won),
-            Claimed::Before(code) => {
+            Claimed::Before(by) if by == callback.code || self.repeats_another() => {
+                state.history.betrayed[code] |= state.guards[code].outcome == Outcome::Absent;
                 callback.goes(Phase::Waiting);
-                callback.awaited = code;
+                callback.awaited = by;
             }
-            Claimed::Foreign if !self.is(Mutant::NoMark) => callback.goes(Phase::Marking),
-            Claimed::Foreign => {
+            Claimed::Before(_) | Claimed::Foreign if self.is(Mutant::NoMark) => {
                 state.history.betrayed[code] |= state.guards[code].outcome == Outcome::Absent;
                 callback.goes(Phase::Over);
             }
+            Claimed::Before(_) | Claimed::Foreign => callback.goes(Phase::Marking),
             Claimed::Elsewhere | Claimed::Expired => callback.goes(Phase::Over),
         }
     }
@@ -331,10 +347,12 @@ impl Protocol {
             return true;
         }
         let (before, browser) = (*state, usize::from(asks.browser));
+        let is_its_session = self.has_token_of_session(state, asks);
         let session = &mut state.sessions[usize::from(asks.login)][browser];
         let guard = &mut state.guards[usize::from(asks.code)];
         let is_blind = self.is(Mutant::BlindFinish);
-        let is_absent = *session != Session::Stored || is_blind || self.is(Mutant::NotIfAbsent);
+        let is_absent =
+            *session != Session::Stored || !is_its_session || is_blind || self.is(Mutant::NotIfAbsent);
         let is_claimed = guard.outcome == Outcome::Claimed
             || self.is(Mutant::FinishAfterFail) && guard.outcome == Outcome::Failed;
         let is_its_own = guard.attempt == number || self.is(Mutant::AnyAttemptFinishes);
@@ -346,6 +364,7 @@ impl Protocol {
         }
         *session = Session::Stored;
         guard.outcome = Outcome::Done;
+        state.made_by[usize::from(asks.login)] = Some(asks.code);
         let history = &mut state.history;
         history.sessions_of_login[usize::from(asks.login)] += 1;
         history.sessions_of_code[usize::from(asks.code)] += 1;
@@ -361,7 +380,9 @@ impl Protocol {
         let (login, guard) = (&mut state.logins[usize::from(asks.login)], &mut state.guards[code]);
         let is_absent = guard.outcome == Outcome::Absent || self.is(Mutant::BlindMark);
         let is_allowed = login.marks < MOST_MARKS || self.is(Mutant::CountlessMarks);
-        if is_absent && is_allowed && !asks.is_late {
+        let is_strangers = login.owner != asks.browser;
+        let is_second = login.claimed.is_some_and(|claimed| claimed != asks.code);
+        if (is_strangers || is_second) && is_absent && is_allowed && !asks.is_late {
             login.marks += 1;
             guard.outcome = Outcome::Failed;
             guard.attempt = number;

@@ -111,7 +111,7 @@ pub enum Phase {
     Waiting,
     /// The one that won is done; about to see whether the session is still there.
     Reading,
-    /// It waits until the code is marked spent.
+    /// It waits until its code is marked spent.
     Marking,
     /// About to answer with the cookie.
     Answering,
@@ -155,7 +155,7 @@ pub struct History {
     pub sessions_of_login: [u8; LOGINS],
     /// How many sessions each code gave.
     pub sessions_of_code: [u8; CODES],
-    /// Which codes a stranger brought before anybody had claimed them.
+    /// Which codes a stranger brought, or came second, before anybody had claimed them.
     pub betrayed: [bool; CODES],
     /// For which logins a callback of their own browser came.
     pub owner_came: [bool; LOGINS],
@@ -170,6 +170,8 @@ pub struct State {
     pub guards: [Guard; CODES],
     /// The table of sessions, by login and browser.
     pub sessions: [[Session; BROWSERS]; LOGINS],
+    /// The code that each login's session was made with, which its token is derived from.
+    pub made_by: [Option<u8>; LOGINS],
     /// The session cookie of each browser, by the login it names.
     pub cookies: [Option<u8>; BROWSERS],
     /// Which codes WeChat has taken.
@@ -250,6 +252,7 @@ impl State {
             logins: [first, second],
             guards: [Guard { outcome: Outcome::Absent, attempt: NOBODY }; CODES],
             sessions: [[Session::Never; BROWSERS]; LOGINS],
+            made_by: [None; LOGINS],
             cookies: [None; BROWSERS],
             taken: [false; CODES],
             callbacks: [Callback::AWAY; CALLBACKS],

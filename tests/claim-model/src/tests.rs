@@ -5,14 +5,11 @@
 
 use super::*;
 
-/// Enough for every mutant to do its harm.
-const BOUNDS: Bounds = Bounds { callbacks: 2, faults: 2, deaths: 1, logouts: 1 };
-
 #[test]
 fn every_mutant_breaks_what_it_is_said_to() {
     for mutant in Mutant::HARMFUL {
         for property in mutant.breaks() {
-            let broken = explore(BOUNDS, Some(mutant), Some(*property)).broken;
+            let broken = explore(mutant.world(), Some(mutant), Some(*property)).broken;
             let broken = broken.unwrap_or_else(|| panic!("{mutant:?} keeps {property:?}"));
             assert_eq!(broken.property, *property);
             println!("{mutant:?}: {broken}");
@@ -31,7 +28,7 @@ fn every_property_is_broken_by_a_mutant() {
 
 #[test]
 fn the_protocol_keeps_every_promise_in_a_small_world() {
-    let explored = explore(Bounds { faults: 1, ..BOUNDS }, None, None);
+    let explored = explore(Bounds { callbacks: 2, faults: 1, deaths: 1, logouts: 1 }, None, None);
     assert!(explored.broken.is_none(), "{}", explored.broken.unwrap());
     // A search that ends early finds nothing either.
     assert!(explored.states > 50_000, "{}", explored.states);
@@ -46,8 +43,8 @@ fn without_callbacks_little_happens() {
 
 #[test]
 fn a_counterexample_is_told_step_by_step() {
-    let broken =
-        explore(BOUNDS, Some(Mutant::MarkClaimsLogin), Some(Property::AnUntouchedLoginGetsIn)).broken;
+    let mutant = Mutant::MarkClaimsLogin;
+    let broken = explore(mutant.world(), Some(mutant), Some(Property::AnUntouchedLoginGetsIn)).broken;
     assert_eq!(
         broken.map(|broken| broken.to_string()).unwrap_or_default(),
         "AnUntouchedLoginGetsIn is broken:\n  \
