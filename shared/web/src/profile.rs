@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_hostile_profile_stays_text() {
-        let json = r#"{"openid":"\"><img>","nickname":"<script>alert(1)</script>","headimgurl":"https://evil.com/\" onerror=\"x"}"#;
+        let json = r#"{"openid":"oLin","nickname":"<script>alert(1)</script>","headimgurl":"https://evil.com/\" onerror=\"x"}"#;
         let session = Session { openid: OpenId::new("\"><img>".to_owned()), ..session(Some(json)) };
         let visit = Visit::of(&Request::default());
         let page = page(&visit, &session, Timestamp::from_epoch_seconds(0), "").into_body();

@@ -38,7 +38,7 @@ fn read_secrets(path: &Path, apps: &[&str]) -> Result<String> {
     let wrong = |problem: &str| {
         let path = path.display();
         Failure::new(format!(
-            "密钥文件 {path} 有误，应为 JSON：{{\"AppID\":\"AppSecret\"}}。\n{path}: {problem}; it must be {{\"appid\":\"app secret\"}}"
+            "AppSecret 文件 {path} 有误，应为 JSON：{{\"AppID\":\"AppSecret\"}}。\n{path}: {problem}; it must be {{\"appid\":\"app secret\"}}"
         ))
     };
     let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;

@@ -132,7 +132,14 @@ fn only_a_fault_has_a_reference() {
     let id = CorrelationId::parse("id-1").unwrap();
     for language in BOTH {
         for &reason in Reason::ALL {
-            let is_everyday = [Reason::NotLoggedIn, Reason::AccessDenied, Reason::Snapshot, Reason::NotFound];
+            let is_everyday = [
+                Reason::NotLoggedIn,
+                Reason::AccessDenied,
+                Reason::Snapshot,
+                Reason::NotFound,
+                Reason::CodeRepeated,
+                Reason::AlreadyLoggedIn,
+            ];
             let reference = reason.reference(language, &id);
             assert_eq!(reference.is_none(), is_everyday.contains(&reason), "{reason:?}");
             assert!(reference.is_none_or(|text| text.contains("id-1") && text.contains(reason.as_str())));
