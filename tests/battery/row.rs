@@ -162,7 +162,8 @@ impl Run {
     }
 }
 
+/// The moment that it is, for what is measured.
 #[expect(clippy::disallowed_methods, reason = "seconds of a run are measured, not decided upon")]
-fn clock() -> Instant {
+pub fn clock() -> Instant {
     Instant::now()
 }

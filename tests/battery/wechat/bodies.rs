@@ -96,16 +96,21 @@ pub fn of_any() -> Vec<Body> {
 /// Bodies that mean something to whoever asks this.
 pub fn of(endpoint: Endpoint) -> Vec<Body> {
     use Meaning::{Good, InDoubt, Snapshot, SomebodyElse};
-    let truth = good(endpoint);
+    let (truth, long) = (good(endpoint), "o".repeat(4096));
     let tokens: &[(&str, &str, &str, Meaning)] = &[
         ("no access_token", r#""access_token":"90_RawAccess","#, "", InDoubt),
         ("access_token empty", r#""90_RawAccess""#, r#""""#, InDoubt),
         ("access_token null", r#""90_RawAccess""#, "null", InDoubt),
         ("access_token a number", r#""90_RawAccess""#, "90", InDoubt),
-        ("no refresh_token", r#""refresh_token":"90_RawRefresh","#, "", InDoubt),
-        ("refresh_token empty", r#""90_RawRefresh""#, r#""""#, InDoubt),
+        // Without one nothing can be renewed, or the one at hand goes on.
+        ("no refresh_token", r#""refresh_token":"90_RawRefresh","#, "", Good),
+        ("refresh_token empty", r#""90_RawRefresh""#, r#""""#, Good),
         ("openid empty", r#""{OPENID}""#, r#""""#, InDoubt),
         ("openid a number", r#""{OPENID}""#, "1", InDoubt),
+        ("openid with a blank behind", "{OPENID}", "{OPENID} ", InDoubt),
+        ("openid with a zero", "{OPENID}", r"{OPENID}\u0000", InDoubt),
+        ("openid a path", "{OPENID}", r"..\/..\/{OPENID}", InDoubt),
+        ("openid of 4,096 letters", "{OPENID}", &long, InDoubt),
         ("openid twice", r#""openid":"#, r#""openid":"oOther","openid":"#, InDoubt),
         ("expires_in a string", "7200", r#""7200""#, Good),
         ("expires_in null", "7200", "null", Good),
@@ -118,6 +123,7 @@ pub fn of(endpoint: Endpoint) -> Vec<Body> {
         ("a key of its own with half a pair", "{\"", r#"{"remark":"\udc3e",""#, Good),
         ("unionid empty", "{\"", r#"{"unionid":"",""#, Good),
         ("unionid null", "{\"", r#"{"unionid":null,""#, Good),
+        ("unionid with a blank", "{\"", r#"{"unionid":"o ",""#, Good),
         ("an escaped openid", "\"openid\"", r#""\u006fpenid""#, Good),
     ];
     let exchanges: &[(&str, &str, &str, Meaning)] = &[
@@ -138,15 +144,16 @@ pub fn of(endpoint: Endpoint) -> Vec<Body> {
         ("is_snapshotuser true", "{\"", r#"{"is_snapshotuser":true,""#, Snapshot),
         ("is_snapshotuser true a string", "{\"", r#"{"is_snapshotuser":"true",""#, Snapshot),
     ];
-    let refreshes: &[(&str, &str, &str, Meaning)] = &[
-        ("openid of somebody else", "{OPENID}", "oSomebodyElseSomebodyElse123", SomebodyElse),
-        ("openid with a blank behind", "{OPENID}", "{OPENID} ", SomebodyElse),
-    ];
+    let refreshes: &[(&str, &str, &str, Meaning)] =
+        &[("openid of somebody else", "{OPENID}", "oSomebodyElseSomebodyElse123", SomebodyElse)];
     let profiles: &[(&str, &str, &str, Meaning)] = &[
         ("no openid", r#""openid":"{OPENID}","#, "", InDoubt),
         ("openid empty", r#""{OPENID}""#, r#""""#, InDoubt),
         ("openid of somebody else", "{OPENID}", "oSomebodyElseSomebodyElse123", SomebodyElse),
-        ("openid with a blank behind", "{OPENID}", "{OPENID} ", SomebodyElse),
+        ("openid with a blank behind", "{OPENID}", "{OPENID} ", InDoubt),
+        ("openid with a zero", "{OPENID}", r"{OPENID}\u0000", InDoubt),
+        ("openid a path", "{OPENID}", r"..\/..\/{OPENID}", InDoubt),
+        ("openid of 4,096 letters", "{OPENID}", &long, InDoubt),
         ("openid twice", r#""openid":"#, r#""openid":"oOther","openid":"#, InDoubt),
     ];
     let verifications: &[(&str, &str, &str, Meaning)] = &[

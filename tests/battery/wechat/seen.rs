@@ -2,20 +2,26 @@
 
 use harness::{
     Answer, Result,
-    places::{SESSION_COOKIE, parameter},
+    places::{AUTHORIZE, SESSION_COOKIE, parameter},
     stack::PUBLIC_URL,
+    visitor::wait_of,
 };
 use serde_json::Value;
 use url::{Url, form_urlencoded::Serializer};
 
 use super::{
-    table::{End, Expected, status_of, tells_the_id},
+    table::{End, Expected, tells_the_id},
+    variation::Turn,
     visit::Visit,
 };
+use crate::oracle::button;
+
+/// How often a login waits, and how long each time.
+const WAITS: [u64; 3] = [3, 6, 12];
 
 impl Visit<'_> {
-    /// Whether the callback's answer is this end; what is wrong with it.
-    pub fn leads_as(&self, answer: &Answer, end: End) -> Result<(), String> {
+    /// Whether the callback's answer to a login is this end; what is wrong with it.
+    pub fn leads_as(&self, answer: &Answer, end: End, turn: Turn) -> Result<(), String> {
         let location = answer.location().unwrap_or_default();
         let wrong = |expected: &str| {
             Err(format!("{} {location} with {:?}, not {expected}", answer.status, answer.set_cookies()))
@@ -27,56 +33,82 @@ impl Visit<'_> {
         if answer.status != 303 || has_cookie != is_logged_in || cookies.is_empty() == is_logged_in {
             return wrong(&format!("a 303 to {end:?}"));
         }
-        let page = |reason: &str| {
-            let mut query = Serializer::new(String::new());
+        let page = |reason: &str, turn| {
+            let mut query = Serializer::new(format!("{PUBLIC_URL}/error?"));
             query.append_pair("reason", reason);
             query.append_pair("id", answer.header("x-correlation-id").unwrap_or_default());
-            if !self.variation.target.is_empty() {
-                query.append_pair("return_to", &self.variation.target());
-            }
-            format!("{PUBLIC_URL}/error?{}", query.finish())
+            self.variation.link_again(&format!("{}&", query.finish()), turn)
         };
+        let is_silent = self.variation.scope.is_silent();
         let expected = match end {
-            End::LoggedIn => format!("{}#", self.variation.target()),
-            End::Page(reason) => page(reason),
-            End::FreshLogin(reason) if self.variation.attempt > 1 => page(reason),
-            End::FreshLogin(_) => {
-                // The same link, with the target as it is stored: absolute.
-                let absolute = Serializer::new(String::new())
-                    .append_pair("return_to", &self.variation.target())
-                    .finish();
-                let relative = Serializer::new(String::new()).append_pair("return_to", "/cart").finish();
-                self.variation.link(2).replace(&relative, &absolute)
+            End::LoggedIn | End::Joins => format!("{}#", self.variation.target()),
+            End::FreshLogin(_) if is_silent && turn.attempt == 1 => {
+                self.variation.link_again(&format!("{AUTHORIZE}?"), Turn { attempt: 2, ..turn })
             }
+            End::Page(reason) | End::FreshLogin(reason) => page(reason, Turn::FIRST),
+            End::Waits if is_silent && turn.waits < 3 => {
+                page("code_repeated", Turn { waits: turn.waits + 1, ..turn })
+            }
+            End::Waits => page("login_expired", Turn::FIRST),
             End::Shown | End::ShownStale | End::Problem(_) => return wrong("anything of /userinfo"),
         };
         if is_same_address(location, &expected) { Ok(()) } else { wrong(&expected) }
     }
 
-    /// Looks at the page to which an answer leads, if it leads to one.
-    pub async fn look_at_page_of(&self, answer: &Answer) -> Result<()> {
-        let Some(url) = answer.redirect()?.filter(|url| url.path() == "/error") else { return Ok(()) };
+    /// Goes on from an answer of a login that was not finished: the link that begins the next one, and where that
+    /// stands. WeChat's clock goes on where a page waits. `None` if there is no way on but WeChat's own.
+    pub async fn go_on(&self, answer: &Answer, turn: Turn) -> Result<Option<(String, Turn)>> {
+        let Some(url) = answer.redirect()? else { return Ok(None) };
+        if url.path() == "/error" {
+            return self.look_at(&url, answer, turn).await;
+        }
+        let is_fresh = url.path() == "/authorize";
+        Ok(is_fresh.then(|| (url.into(), Turn { attempt: 2, ..turn })))
+    }
+
+    /// Looks at the page to which an answer leads, and presses its button, or waits where it waits.
+    async fn look_at(&self, url: &Url, answer: &Answer, turn: Turn) -> Result<Option<(String, Turn)>> {
         let reason = parameter(url.as_str(), "reason");
         let id = answer.header("x-correlation-id").unwrap_or_default();
         let page = self.visitor.browser.get(url.as_str()).await?;
-        let (status, text) = (status_of(&reason), page.text());
-        let says_when = page.status != 503 || page.header("retry-after").is_some();
+        let wait = wait_of(&page)?;
+        let next = if wait.is_some() { Turn { waits: turn.waits + 1, ..turn } } else { Turn::FIRST };
+        let pressed = button(&page).map(|link| page.url.join(&link)).transpose()?;
+        let link = self.variation.link_again(&format!("{AUTHORIZE}?"), next);
+        let is_html = page.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+        let seconds = usize::try_from(turn.waits).ok().and_then(|waits| WAITS.get(waits));
         for (is_right, wrong) in [
-            (page.status == status, format!("has status {}, not {status}", page.status)),
+            // It is the page that was asked for, whatever it says.
             (
-                !id.is_empty() && text.contains(id) == tells_the_id(&reason),
+                page.status == 200 && is_html,
+                format!("is a {} of {:?}", page.status, page.header("content-type")),
+            ),
+            (
+                !id.is_empty() && page.text().contains(id) == tells_the_id(&reason),
                 format!("tells the id {id:?}, or not"),
             ),
-            // The way on from a snapshot is WeChat's own button.
             (
-                text.contains("/authorize") != (reason == "snapshot"),
-                "offers no way on, or one that is none".to_owned(),
+                match &pressed {
+                    Some(pressed) => is_same_address(pressed.as_str(), &link),
+                    // The way on from a snapshot is WeChat's own button.
+                    None => reason == "snapshot" && !page.text().contains("/authorize"),
+                },
+                format!("offers {:?}, not {link}", pressed.as_ref().map(Url::as_str)),
             ),
-            (says_when, "does not say when to come back".to_owned()),
+            (
+                match &wait {
+                    Some((wait, link)) => Some(wait) == seconds && pressed.as_ref() == Some(link),
+                    None => reason != "code_repeated",
+                },
+                format!("waits as {wait:?}"),
+            ),
         ] {
             self.require(is_right, || format!("the page of {reason:?} {wrong}"));
         }
-        Ok(())
+        if let Some((seconds, _)) = wait {
+            self.stack.simulator().advance(seconds);
+        }
+        Ok(pressed.map(|pressed| (pressed.into(), next)))
     }
 
     /// What is wrong with the line of the log that has the visitor's correlation id.

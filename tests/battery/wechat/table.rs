@@ -44,10 +44,12 @@ const GRANT: &[Endpoint] = &[Refresh, PlatformRefresh];
 /// numbers that no list has.
 pub const ERRCODES: &[(i64, Kind, &[&[Endpoint]])] = &[
     (-1, Kind::Retry, &[Endpoint::ALL]),
-    (40001, Kind::Refresh, &[TOKEN, &[Exchange, Refresh, Follower], PLATFORM]),
+    (40001, Kind::Refresh, &[TOKEN, &[Refresh, Follower], PLATFORM]),
+    // Where a code is exchanged, WeChat documents this as a wrong AppSecret.
+    (40001, Kind::Configuration, &[&[Exchange]]),
     (40002, Kind::Configuration, &[APP, PLATFORM]),
     (40003, Kind::Configuration, &[&[ProfileAtLogin, ProfileLater, Follower, Refresh]]),
-    // The one number that means something else at one place: what others say of a dead token by 40001 or
+    // What others say of a dead token by 40001 or
     // 40014, `/sns/auth` is documented to say by this.
     (40003, Kind::Refresh, &[&[Verification]]),
     (40013, Kind::Configuration, &[Endpoint::ALL]),
@@ -92,7 +94,7 @@ pub const ERRCODES: &[(i64, Kind, &[&[Endpoint]])] = &[
     (61010, Kind::FreshLogin, &[&[PlatformExchange]]),
     (61011, Kind::Configuration, &[PLATFORM]),
     (61014, Kind::Configuration, &[PLATFORM]),
-    (61023, Kind::LoginAgain, &[&[PlatformRefresh]]),
+    (61023, Kind::Configuration, &[&[PlatformRefresh]]),
     (89503, Kind::Configuration, &[&[GlobalToken]]),
     // Of the same interfaces, and in no table of ours: an operator should see them.
     (43004, Kind::Configuration, &[&[Follower]]),
@@ -109,8 +111,14 @@ pub const ERRCODES: &[(i64, Kind, &[&[Endpoint]])] = &[
 pub enum End {
     /// To where the login ends, with a session.
     LoggedIn,
-    /// To one automatic fresh login; if it was one already, to the page of this reason.
+    /// To one automatic fresh login where that is silent; otherwise, and if it was one already, to the page of this
+    /// reason.
     FreshLogin(&'static str),
+    /// The code was spent here before: to the page that waits for another one, where a login is silent and has not
+    /// waited three times.
+    Waits,
+    /// The code gave the session that the browser has: to where the login ends, without a cookie.
+    Joins,
     /// To the page of this reason.
     Page(&'static str),
     /// Who it is, as WeChat says it now.
@@ -147,19 +155,18 @@ pub struct Expected {
     pub brought: bool,
 }
 
-/// The status of the page of a reason, and of the problem.
+/// The status of the problem of a reason, and of its page at `/userinfo`.
 pub fn status_of(reason: &str) -> u16 {
     match reason {
         "not_logged_in" => 401,
-        "snapshot" | "user_refused" | "login_failed" => 403,
-        "wechat_unavailable" | "service_unavailable" | "misconfigured" => 503,
-        _ => 400,
+        "user_refused" | "login_failed" => 403,
+        _ => 503,
     }
 }
 
 /// Whether the page of a reason tells the id: where nothing is broken it does not.
 pub fn tells_the_id(reason: &str) -> bool {
-    !["not_logged_in", "access_denied", "snapshot", "not_found"].contains(&reason)
+    !["not_logged_in", "snapshot", "code_repeated"].contains(&reason)
 }
 
 /// What must follow from what WeChat says at an endpoint.
@@ -231,7 +238,7 @@ fn after_exchange(endpoint: Endpoint, meaning: Meaning, variation: &Variation) -
     }
 }
 
-/// A profile costs no login, unless WeChat says that it never will give one.
+/// A profile costs no login, unless it is another person's, or WeChat does not let this one in.
 fn after_profile_at_login(meaning: Meaning, variation: &Variation) -> Expected {
     let calls = |profile| Calls { exchange: 1, profile, ..Calls::default() };
     match meaning {
@@ -245,9 +252,8 @@ fn after_profile_at_login(meaning: Meaning, variation: &Variation) -> Expected {
             said(errcode, false, logged_in(calls(1)))
         }
         Meaning::Late => logged_in(calls(1)),
-        Meaning::Said(errcode, Kind::Configuration) => {
-            said(errcode, true, expected(End::Page("misconfigured"), calls(1), "misconfigured"))
-        }
+        // It is about the app, and openid and unionid are known.
+        Meaning::Said(errcode, Kind::Configuration) => said(errcode, true, logged_in(calls(1))),
         Meaning::Said(errcode, Kind::User) => user_refused(errcode, End::Page("user_refused"), calls(1)),
         Meaning::SomebodyElse => foreign_profile(End::Page("login_failed"), calls(1)),
         Meaning::NoConnection => logged_in(calls(0)),
@@ -278,7 +284,8 @@ fn after_question(meaning: Meaning, variation: &Variation) -> Expected {
     let gone = |times| expected(End::Problem("not_logged_in"), asked(times, false), "grant_gone");
     let renewed = |expected: Expected| Expected { calls: Calls { refresh: 1, ..expected.calls }, ..expected };
     match meaning {
-        Meaning::Late => shown(2),
+        // All that it asks fits into one budget.
+        Meaning::Late => in_vain(1),
         Meaning::Said(_, Kind::Retry) | Meaning::InDoubt if !persists => shown(2),
         Meaning::Said(errcode, Kind::Retry) => said(errcode, false, in_vain(3)),
         Meaning::InDoubt | Meaning::NoConnection => in_vain(3),
@@ -292,6 +299,14 @@ fn after_question(meaning: Meaning, variation: &Variation) -> Expected {
         Meaning::SomebodyElse => foreign_profile(End::Problem("login_failed"), asked(1, false)),
         Meaning::Snapshot | Meaning::Good => shown(1),
     }
+}
+
+/// What must follow when it is asked again at once and remembers: nothing is asked any more. `None` if there is
+/// nothing to remember, so that WeChat is asked as before.
+pub fn remembered(expected: &Expected, meaning: Meaning) -> Option<Expected> {
+    let is_gone = matches!(meaning, Meaning::Said(_, Kind::LoginAgain));
+    let unasked = Expected { calls: Calls::default(), errcode: None, is_alarm: false, ..*expected };
+    (is_gone || meaning == Meaning::Late).then_some(unasked)
 }
 
 /// A refresh token is sent once: WeChat may have replaced it.

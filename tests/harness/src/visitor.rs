@@ -292,7 +292,7 @@ impl Visitor {
 }
 
 /// How many seconds a page waits, and where it goes then, if it does.
-fn wait_of(page: &Answer) -> Result<Option<(u64, Url)>> {
+pub fn wait_of(page: &Answer) -> Result<Option<(u64, Url)>> {
     let text = page.text();
     let refresh = text.split_once("<meta http-equiv=\"refresh\" content=\"").map(|(_, rest)| rest);
     let Some((seconds, rest)) = refresh.and_then(|rest| rest.split_once(";url=")) else { return Ok(None) };
