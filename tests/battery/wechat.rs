@@ -36,9 +36,8 @@ const VISITS_WORTH_A_STACK: usize = 15;
 /// How often a script is tried.
 const VARIATIONS: usize = 20;
 
-/// How many scripts are tried in a sample, once each; and how many more in which WeChat is late, which take their time.
+/// How many scripts are tried in a sample, once each, beside those in which WeChat is late.
 const SAMPLE: usize = 120;
-const LATE_SAMPLE: usize = 6;
 
 /// How often a visit is made anew because the machine was too busy for it: the functions wait for WeChat as long as they
 /// do when deployed.
@@ -107,7 +106,7 @@ fn jobs<'a>(run: &Run, scripts: &'a [Script]) -> Vec<Job<'a>> {
     let jobs = chosen.into_iter().filter_map(|number| draw(number, random.usize(..VARIATIONS)));
     let (late, others): (Vec<_>, Vec<_>) = jobs.partition(|(script, _)| matches!(script.sent, Sent::Late));
     // Those that take long come first, so that nobody waits for them in the end.
-    late.into_iter().take(LATE_SAMPLE).chain(others.into_iter().take(SAMPLE)).collect()
+    late.into_iter().chain(others.into_iter().take(SAMPLE)).collect()
 }
 
 /// Another host of WeChat's, and what stops it when it is dropped.
