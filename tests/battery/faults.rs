@@ -1,8 +1,10 @@
 //! B6: every fault that DynamoDB can have, at every call that a login makes of it.
 //!
-//! The matrix is 7 faults × 9 calls, and every field of it is a number of different flows: how often the
+//! The matrix is 7 faults × 10 calls, and every field of it is a number of different flows: how often the
 //! fault strikes, which kind of it, what sort of login it is, whether its callback comes more than once
-//! or in a foreign browser, whether there is a second tab (`case.rs`). In each flow a visitor does what
+//! or in a foreign browser, whether there is a second tab, whether WeChat repeats its codes (`case.rs`). Beside it
+//! stand DynamoDB's own weaknesses, which its emulator does not have: every mixture of reasons for which a transaction
+//! is cancelled, at every transaction, and reads that are as old as the transaction that they stand beside. In each flow a visitor does what
 //! visitors do while the fault lasts, then the fault ends, and the visitor goes on with what the last
 //! answer offers (`flow.rs`). All that was promised is looked for in every answer and in what is left in
 //! the tables, in WeChat's ledger and in the browser (`oracle.rs`).
@@ -26,7 +28,7 @@ use simulator::Consent;
 use tokio::sync::Semaphore;
 
 use crate::row::Run;
-use case::{CALLS, Case, FAULTS, LIES};
+use case::{CALLS, Case, FAULTS, LIES, weaknesses};
 use flow::Flow;
 
 /// How many flows a stack's processes live for. The SDK has only so many repetitions to spend in one
@@ -51,7 +53,9 @@ pub async fn at_every_call(run: &Run) -> Result<String> {
 
     // One permit for a flow, all of them for one that has to be alone.
     let (permits, all) = (Semaphore::new(flows), u32::try_from(flows)?);
-    let numbers = 0..FAULTS * CALLS.len() * seeds;
+    let fields = FAULTS * CALLS.len() * seeds;
+    let weak: Vec<_> = (0..seeds).flat_map(|_| weaknesses()).collect();
+    let numbers = 0..fields + weak.len();
     run.share(flows, open, numbers, async |stack, before, number| {
         if before % FLOWS_OF_A_PROCESS == 0 {
             let _permit = permits.acquire().await?;
@@ -59,7 +63,11 @@ pub async fn at_every_call(run: &Run) -> Result<String> {
             // What goes wrong here goes wrong in the flows too.
             let _ = warm_up(stack).await;
         }
-        let case = Case::new(number, run.random(number as u64));
+        let random = run.random(number as u64);
+        let case = match number.checked_sub(fields).and_then(|weakness| weak.get(weakness)) {
+            Some(weakness) => Case::weak(number, *weakness, random),
+            None => Case::new(number, random),
+        };
         let mut violations = Vec::new();
         for attempt in 0..MOST_TRIES {
             let _permits = permits.acquire_many(if attempt == 0 { 1 } else { all }).await?;
@@ -82,7 +90,7 @@ pub async fn at_every_call(run: &Run) -> Result<String> {
         Ok(())
     })
     .await?;
-    Ok(format!("{FAULTS} × {} × {seeds}", CALLS.len()))
+    Ok(format!("({FAULTS} × {} + {}) × {seeds}", CALLS.len(), weaknesses().count()))
 }
 
 /// Shows that a broken promise is seen, by breaking some.

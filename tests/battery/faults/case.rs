@@ -5,24 +5,34 @@ use std::{fmt, time::Duration};
 use fastrand::Rng;
 use harness::{
     places::{AUTHORIZE, AUTHORIZE_PROFILE},
-    proxy::{Fault, Kind, Throttle},
+    proxy::{Call, Fault, Kind, Mixture, Rule, Throttle},
 };
 
 /// How many faults there are.
 pub const FAULTS: usize = 7;
 
 /// The calls that a login, a session and a logout make.
-pub const CALLS: [Kind; 9] = [
+pub const CALLS: [Kind; 10] = [
     Kind::PutLogin,
     Kind::Claim,
     Kind::Login,
     Kind::CodeOutcome,
     Kind::FailCode,
+    Kind::SpendCode,
     Kind::Finish,
     Kind::Session,
     Kind::SaveSession,
     Kind::DeleteSession,
 ];
+
+/// What DynamoDB does and its emulator never: every mixture of reasons at every transaction, and an old read at every
+/// read that has to do with one.
+pub fn weaknesses() -> impl Iterator<Item = (Kind, Fault)> {
+    let transactions = [Kind::Claim, Kind::SpendCode, Kind::Finish].into_iter();
+    let mixed = transactions.flat_map(|call| Mixture::ALL.map(|mixture| (call, Fault::Mixture(mixture))));
+    let read = [Kind::Login, Kind::CodeOutcome, Kind::Session, Kind::Session];
+    mixed.chain(read.map(|call| (call, Fault::OldRead)))
+}
 
 /// One flow.
 pub struct Case {
@@ -41,9 +51,14 @@ pub struct Case {
     pub has_second_tab: bool,
     /// Whether the browser was logged in before.
     pub was_logged_in: bool,
+    /// Whether WeChat repeats a code within ten seconds.
+    pub reissues: bool,
     /// What is drawn on the way.
     pub seed: u64,
 }
+
+/// How many mixtures a transaction stands before it is given up.
+pub const MOST_MIXTURES: usize = 4;
 
 /// What else arrives at the callback of the first login.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,8 +95,26 @@ impl Case {
             companion: Companion::AtOnce(1),
             has_second_tab: false,
             was_logged_in: false,
+            reissues: false,
             seed: 0,
         }
+    }
+
+    /// One of the [weaknesses], and a flow of it.
+    pub fn weak(number: usize, (call, fault): (Kind, Fault), random: Rng) -> Self {
+        let mut case = Self::drawn(number, call, fault, random);
+        // Whose tab it is would be told apart by nothing but luck.
+        case.has_second_tab = false;
+        if call == Kind::Session {
+            // Only a duplicate has to do with the transaction that wrote what it reads.
+            case.companion = Companion::AtOnce(1);
+            // The first that is struck is the winner's, of the session before.
+            case.strikes = if number.is_multiple_of(2) { 2 } else { usize::MAX };
+        }
+        if fault != Fault::OldRead && case.strikes == 2 {
+            case.strikes = MOST_MIXTURES;
+        }
+        case
     }
 
     /// A field of the matrix, and a flow of it.
@@ -102,6 +135,10 @@ impl Case {
             5 => Fault::InternalServerError,
             _ => Fault::Unavailable,
         };
+        Self::drawn(number, call, fault, random)
+    }
+
+    fn drawn(number: usize, call: Kind, fault: Fault, mut random: Rng) -> Self {
         let companions = [
             Companion::None,
             Companion::None,
@@ -114,6 +151,8 @@ impl Case {
             // Only a duplicate asks for the outcome.
             Kind::CodeOutcome if random.bool() => Companion::AtOnce(1),
             Kind::CodeOutcome => Companion::Later,
+            // Only a foreign browser has a code spent.
+            Kind::SpendCode => Companion::Foreign,
             _ => random.choice(companions).unwrap_or(Companion::None),
         };
         // Only a profile that was granted is read again and saved.
@@ -128,8 +167,22 @@ impl Case {
             // Two first tabs are two browsers to us, and so no duplicates of each other.
             has_second_tab: random.u8(..) < 64 && call != Kind::CodeOutcome,
             was_logged_in: random.u8(..) < 80,
+            reissues: random.bool(),
             seed: random.u64(..),
         }
+    }
+
+    /// Which calls are struck. Nobody but the callback reads beside a transaction.
+    pub fn rule(&self) -> Rule {
+        let (kind, is_old) = (self.call, self.fault == Fault::OldRead);
+        let is_it = move |call: &Call| call.kind == kind && (!is_old || call.function == "callback");
+        Rule::when(self.fault, is_it).times(self.strikes)
+    }
+
+    /// Whether no claim is decided, for as long as the fault lasts.
+    pub fn is_never_claimed(&self) -> bool {
+        let is_mixed = matches!(self.fault, Fault::Mixture(_));
+        is_mixed && self.call == Kind::Claim && self.strikes == usize::MAX
     }
 
     /// Whether the visitor must not notice anything: the SDK repeats a call three times, and within the
@@ -137,6 +190,9 @@ impl Case {
     pub fn is_unnoticed(&self) -> bool {
         match self.fault {
             Fault::Delay(_) => self.strikes == 1,
+            Fault::Mixture(_) => self.strikes <= MOST_MIXTURES,
+            // What is not there cannot be told from what was never there, but for a session that must be.
+            Fault::OldRead => self.call == Kind::Session && self.strikes <= 2,
             _ => self.strikes <= 2,
         }
     }
@@ -145,7 +201,16 @@ impl Case {
 impl fmt::Display for Case {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            number, fault, call, strikes, authorize, companion, has_second_tab, was_logged_in, ..
+            number,
+            fault,
+            call,
+            strikes,
+            authorize,
+            companion,
+            has_second_tab,
+            was_logged_in,
+            reissues,
+            ..
         } = self;
         write!(formatter, "flow {number} ({fault:?} at {call}, ")?;
         match *strikes {
@@ -155,6 +220,7 @@ impl fmt::Display for Case {
         write!(formatter, ", {authorize}, companion {companion:?}")?;
         formatter.write_str(if *has_second_tab { ", two tabs" } else { "" })?;
         formatter.write_str(if *was_logged_in { ", logged in before" } else { "" })?;
+        formatter.write_str(if *reissues { ", codes repeated" } else { "" })?;
         formatter.write_str(")")
     }
 }

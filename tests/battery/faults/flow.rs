@@ -6,9 +6,10 @@ use fastrand::Rng;
 use futures_util::future::try_join_all;
 use harness::{
     Answer, Failure, Result, Stack, Visitor,
-    places::{CALLBACK, EXCHANGE, LOGOUT, PEOPLE},
-    proxy::{Kind, Rule},
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, CALLBACK, EXCHANGE, LOGOUT, PEOPLE, parameter},
+    proxy::{Fault, Kind},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
+    visitor::wait_of,
 };
 use simulator::Fault as WechatFault;
 
@@ -16,10 +17,14 @@ use super::{
     case::{Case, Companion},
     oracle,
 };
-use crate::oracle::{button, is_stored};
+use crate::oracle::{button, exchanges, is_stored};
 
 /// A login takes four hops, and one automatic fresh one three more.
 const MOST_HOPS: usize = 8;
+/// What a spent code adds to them: the page that waits, and a login.
+const HOPS_OF_A_WAIT: usize = 4;
+/// How often a login begins again for another code of WeChat's at most.
+const MOST_WAITS: usize = 3;
 
 /// One flow.
 pub struct Flow<'a> {
@@ -33,6 +38,12 @@ pub struct Flow<'a> {
     callback: RefCell<Option<String>>,
     /// Whether the companion is still to come.
     awaits_companion: Cell<bool>,
+    /// How many logins this browser had begun when the fault began.
+    pub begun_before: Cell<usize>,
+    /// How many times a login began again since because its code was spent.
+    pub waits: Cell<usize>,
+    /// How often codes had been sent to WeChat when the fault ended.
+    sent_meanwhile: Cell<usize>,
     /// Answers of this visitor's that were no success.
     errors: RefCell<Vec<String>>,
     /// Session cookies that were set while no session of theirs was stored, and by which answers. Another
@@ -51,6 +62,9 @@ impl<'a> Flow<'a> {
             violations: RefCell::default(),
             callback: RefCell::default(),
             awaits_companion: Cell::new(false),
+            begun_before: Cell::default(),
+            waits: Cell::default(),
+            sent_meanwhile: Cell::default(),
             errors: RefCell::default(),
             unstored: RefCell::default(),
         }
@@ -71,6 +85,8 @@ impl<'a> Flow<'a> {
     /// The whole of it.
     pub async fn run(&self) -> Result<()> {
         let proxy = self.stack.proxy()?;
+        let reissue_code_seconds = if self.case.reissues { 10 } else { 0 };
+        self.stack.simulator().knobs(|knobs| knobs.reissue_code_seconds = reissue_code_seconds);
         let is_in_session = matches!(self.case.call, Kind::Session | Kind::SaveSession | Kind::DeleteSession);
         if self.case.was_logged_in || is_in_session {
             let ended = self.open(self.case.authorize).await?;
@@ -79,14 +95,21 @@ impl<'a> Flow<'a> {
         if self.case.call == Kind::FailCode {
             self.break_exchange();
         }
-        let injection = proxy.inject(Rule::at(self.case.call, self.case.fault).times(self.case.strikes));
+        if !is_in_session || self.case.fault == Fault::OldRead {
+            // The next login has a code of its own, or it would end before it came to the call.
+            self.stack.simulator().advance(10);
+        }
+        self.begun_before.set(proxy.count(Kind::PutLogin));
+        let injection = proxy.inject(self.case.rule());
         self.errors.borrow_mut().clear();
         match self.case.call {
             Kind::DeleteSession => self.log_out().await?,
-            _ if is_in_session => self.look().await?,
+            _ if is_in_session && self.case.fault != Fault::OldRead => self.look().await?,
             _ => self.log_in().await?,
         }
-        self.require(injection.struck() > 0, || "the fault never struck".to_owned());
+        // A code that a foreign browser spent first leads to no call but the claim's.
+        let is_met = injection.struck() > 0 || oracle::is_code_spent(self.stack)?;
+        self.require(is_met, || "the fault never struck".to_owned());
         self.come_back().await?;
         // What is late arrives before it is looked at what is left.
         proxy.until(|calls| calls.iter().all(|call| call.answered.is_some())).await?;
@@ -124,7 +147,11 @@ impl<'a> Flow<'a> {
             tabs.extend(self.repeat().await?);
         }
         self.unnoticed("the login")?;
+        self.sent_meanwhile.set(exchanges(self.stack).len());
         self.stack.proxy()?.heal();
+        if self.case.is_never_claimed() && self.case.companion != Companion::Foreign {
+            tabs = self.claim_after_all().await?;
+        }
         if self.case.companion == Companion::MuchLater {
             tabs.extend(self.repeat().await?);
         }
@@ -132,6 +159,16 @@ impl<'a> Flow<'a> {
             self.persevere(tab).await?;
         }
         Ok(())
+    }
+
+    /// Nothing was decided, so nothing was sent, and the same callback is as good as new.
+    async fn claim_after_all(&self) -> Result<Vec<Answer>> {
+        let (sent, claims) = (self.sent_meanwhile.get(), self.begun_before.get());
+        self.require(sent <= claims, || "a code was sent that nobody had claimed".to_owned());
+        let ended = self.repeat().await?;
+        let is_in = ended.as_ref().is_some_and(|ended| self.is_in(ended));
+        self.require(is_in, || format!("an undecided claim cost the login: {:?}", ended.as_ref().map(told)));
+        Ok(ended.into_iter().collect())
     }
 
     fn tabs(&self) -> usize {
@@ -207,8 +244,9 @@ impl<'a> Flow<'a> {
 
     /// Opens a link and goes where it leads, as far as it goes by itself.
     async fn open(&self, link: &str) -> Result<Answer> {
-        let mut link = link.to_owned();
-        for _ in 0..MOST_HOPS {
+        let (mut link, mut hops, mut waits) = (link.to_owned(), 0, 0);
+        while hops < MOST_HOPS + waits * HOPS_OF_A_WAIT {
+            hops += 1;
             let is_callback = link.starts_with(&format!("{CALLBACK}?"));
             let is_accompanied = is_callback && self.awaits_companion.take();
             if is_accompanied || is_callback && !self.case.has_second_tab {
@@ -216,9 +254,22 @@ impl<'a> Flow<'a> {
             }
             let answer =
                 if is_accompanied { self.accompanied(&link).await? } else { self.get(&link).await? };
-            match answer.redirect()? {
-                Some(next) => link = next.into(),
-                None => return Ok(answer),
+            link = match (answer.redirect()?, wait_of(&answer)?) {
+                (Some(next), _) => next.into(),
+                (None, Some((seconds, next))) => {
+                    self.stack.simulator().advance(seconds);
+                    next.into()
+                }
+                (None, None) => return Ok(answer),
+            };
+            // A code that was spent here costs no try, with a page that waits or, if a foreigner spent it, without.
+            if let Ok(all) = parameter(&link, "waits").parse::<usize>()
+                && link.starts_with(AUTHORIZE)
+                && all > waits
+            {
+                self.waits.update(|before| before + all - waits);
+                waits = all;
+                self.require(waits <= MOST_WAITS, || format!("it begins again for the {waits}th time"));
             }
         }
         Err(Failure::new(format!("more than {MOST_HOPS} hops, the last to {link}")))
@@ -232,12 +283,19 @@ impl<'a> Flow<'a> {
                 if copies > 1 {
                     answers.push(self.get(callback).await?);
                 }
+                if self.case.fault == Fault::OldRead && self.case.is_unnoticed() {
+                    for answer in &answers {
+                        let is_there =
+                            answer.location().is_some_and(|target| target.starts_with(PAGE_ORIGIN));
+                        self.require(is_there, || format!("an old read was believed: {}", told(answer)));
+                    }
+                }
                 let seen = self.random.borrow_mut().usize(..answers.len());
                 Ok(answers.swap_remove(seen))
             }
             Companion::Foreign => {
                 let foreigner = self.visitor.elsewhere();
-                if self.random.borrow_mut().bool() {
+                if self.case.call == Kind::SpendCode || self.random.borrow_mut().bool() {
                     // With a browser cookie of their own.
                     self.check(&foreigner.browser.get(self.case.authorize).await?, true)?;
                 }
@@ -283,12 +341,15 @@ impl<'a> Flow<'a> {
 
     /// A fault that the SDK's repetitions overcome has cost the visitor nothing so far.
     ///
-    /// Where the exchange is broken, that is a reason to begin anew already. A code that another browser
-    /// showed first is a second one, whoever was quicker, and for two there is a page.
+    /// Where the exchange is broken, or where another browser showed the code first, that is a reason of its own for a
+    /// page.
     fn unnoticed(&self, what: &str) -> Result<()> {
-        let has_two_reasons = self.case.call == Kind::FailCode && oracle::is_code_spent(self.stack)?;
+        let is_broken = self.case.call == Kind::FailCode && self.case.authorize == AUTHORIZE_PROFILE;
+        // The second of two first tabs has another cookie, with which the first tab's callback may come.
+        let is_renewed = self.case.has_second_tab && self.stack.proxy()?.count(Kind::SpendCode) > 0;
+        let has_reason = is_broken || is_renewed || oracle::is_code_spent(self.stack)?;
         let errors = self.errors.borrow().join(", ");
-        self.require(errors.is_empty() || !self.case.is_unnoticed() || has_two_reasons, || {
+        self.require(errors.is_empty() || !self.case.is_unnoticed() || has_reason, || {
             format!("errors during {what}, though the fault was a short one: {errors}")
         });
         Ok(())
@@ -316,7 +377,7 @@ impl<'a> Flow<'a> {
 
     fn answered(&self, answer: Answer) -> Result<Answer> {
         self.check(&answer, false)?;
-        if answer.status >= 400 {
+        if answer.status >= 400 || answer.url.path() == "/error" && wait_of(&answer)?.is_none() {
             self.errors.borrow_mut().push(told(&answer));
         }
         Ok(answer)

@@ -13,7 +13,10 @@ use harness::{
 use login::pending::{LoginId, State};
 use serde_json::Value;
 
-use super::flow::{Flow, told};
+use super::{
+    case::Companion,
+    flow::{Flow, told},
+};
 use crate::oracle::{button, exchanges, is_stored, session_id, session_tokens};
 
 /// How often the SDK makes a call in all.
@@ -36,7 +39,7 @@ pub fn answer(flow: &Flow<'_>, answer: &Answer, is_foreign: bool) -> Result<()> 
         flow.require(seconds.is_some(), || format!("no Retry-After: {}", told(answer)));
     }
     let is_page = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
-    if answer.status >= 400 && is_page {
+    if is_page && (answer.status >= 400 || answer.url.path() == "/error") {
         flow.require(button(answer).is_some(), || format!("no button: {}", told(answer)));
     }
     let target = answer.redirect()?;
@@ -88,6 +91,17 @@ pub fn afterwards(flow: &Flow<'_>) -> Result<()> {
 
     let calls = stack.proxy()?.calls();
     repeated_with_their_tokens(flow, &calls);
+    undecided_is_tried_again(flow, &calls);
+    // An old read costs a fresh login at most; so does each of several logins that were seen too early.
+    let old = calls.iter().filter(|call| call.kind == Kind::Login && call.fault.is_some()).count();
+    let begun = calls.iter().filter(|call| call.kind == Kind::PutLogin).count();
+    let begun = begun.saturating_sub(flow.begun_before.get() + flow.waits.get());
+    let is_foreign = flow.case.companion == Companion::Foreign;
+    // Whoever comes once more, later, begins one of his own where the first one failed.
+    let later = usize::from(matches!(flow.case.companion, Companion::Later | Companion::MuchLater));
+    flow.require(flow.case.fault != Fault::OldRead || is_foreign || begun <= 1 + old.max(1) + later, || {
+        format!("an old read cost {begun} logins")
+    });
     let mut sessions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for call in calls.iter().filter(|call| call.kind == Kind::Finish && call.is_applied) {
         let session = &call.request["TransactItems"][0]["Put"]["Item"];
@@ -135,6 +149,21 @@ fn repeated_with_their_tokens(flow: &Flow<'_>, calls: &[Call]) {
     }
 }
 
+/// A mixture of reasons decides nothing: the transaction is made again, five times before it is given up.
+fn undecided_is_tried_again(flow: &Flow<'_>, calls: &[Call]) {
+    let mut tries: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.operation == "TransactWriteItems") {
+        tries.entry(call.token.as_deref().unwrap_or_default()).or_default().push(call);
+    }
+    for (token, tries) in tries {
+        let mixed = tries.iter().filter(|call| matches!(call.fault, Some(Fault::Mixture(_)))).count();
+        let is_given_up = mixed == tries.len();
+        flow.require(!is_given_up || (5..=6).contains(&mixed), || {
+            format!("a mixture decided the transaction {token} after {mixed} tries")
+        });
+    }
+}
+
 /// Whether the machine was too busy for the flow to mean anything: a function ran out of patience where no
 /// fault was to blame.
 pub fn is_disturbed(calls: &[Call]) -> bool {
@@ -157,6 +186,13 @@ pub fn is_disturbed(calls: &[Call]) -> bool {
 fn is_brief(call: &Call) -> bool {
     !matches!(
         call.fault,
-        None | Some(Fault::Delay(_) | Fault::Conflict | Fault::Throttle(Throttle::Cancelled) | Fault::Lie)
+        None | Some(
+            Fault::Delay(_)
+                | Fault::Conflict
+                | Fault::Throttle(Throttle::Cancelled)
+                | Fault::Lie
+                | Fault::OldRead
+                | Fault::Mixture(_)
+        )
     )
 }
