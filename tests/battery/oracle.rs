@@ -8,7 +8,7 @@ use harness::{
     database::attribute,
     places::{AUTHORIZE, ERROR_PAGE, EXCHANGE, SESSION_COOKIE, parameter},
 };
-use ring::digest;
+use ring::digest::SHA256;
 
 /// Whether an answer is the way to one automatic fresh login, and gives nothing away.
 pub fn is_fresh_login(answer: &Answer) -> bool {
@@ -47,19 +47,24 @@ pub fn session_tokens(answer: &Answer) -> Vec<String> {
     answer.set_cookies().iter().filter_map(token).collect()
 }
 
-/// The key of a stored session: the digest of what the cookie holds.
-pub fn session_id(token: &str) -> String {
-    let mut id = String::new();
-    for byte in digest::digest(&digest::SHA256, token.as_bytes()).as_ref() {
+/// What the tables know of a secret: a stored session has the digest of its cookie as its key.
+pub fn digest(secret: &str) -> String {
+    hex(ring::digest::digest(&SHA256, secret.as_bytes()).as_ref())
+}
+
+/// Bytes as a cookie and a table spell them.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::new();
+    for byte in bytes {
         // A text takes whatever is written into it.
-        let _ = write!(id, "{byte:02x}");
+        let _ = write!(hex, "{byte:02x}");
     }
-    id
+    hex
 }
 
 /// Whether a session cookie opens something.
 pub fn is_stored(stack: &Stack, token: &str) -> Result<bool> {
-    let id = session_id(token);
+    let id = digest(token);
     Ok(stack.sessions()?.iter().any(|item| attribute(item, "id") == id))
 }
 

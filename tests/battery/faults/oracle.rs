@@ -17,7 +17,7 @@ use super::{
     case::Companion,
     flow::{Flow, told},
 };
-use crate::oracle::{button, exchanges, is_stored, session_id, session_tokens};
+use crate::oracle::{button, digest, exchanges, is_stored, session_tokens};
 
 /// How often the SDK makes a call in all.
 const ATTEMPTS: usize = 4;
@@ -62,7 +62,7 @@ pub fn answer(flow: &Flow<'_>, answer: &Answer, is_foreign: bool) -> Result<()> 
 /// Whether the session of a cookie was stored until another tab replaced it. No call may be under way: it
 /// could be the one.
 pub fn is_replaced(flow: &Flow<'_>, cookie: &str) -> Result<bool> {
-    let id = session_id(cookie);
+    let id = digest(cookie);
     let calls = flow.stack.proxy()?.calls();
     let did = |action: &str| {
         calls

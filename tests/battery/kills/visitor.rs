@@ -19,7 +19,7 @@ use super::{
     promises::{self, Remains},
     trap,
 };
-use crate::oracle::{button, is_stored, session_id};
+use crate::oracle::{button, digest, is_stored};
 
 /// How often a visitor comes back until a process dies under them for the second time.
 const MOST_VISITS: usize = 3;
@@ -204,7 +204,7 @@ impl Story<'_> {
 
     /// The item of this visitor's session says that WeChat called the grant gone, longer ago than it is kept.
     fn refuse_long_ago(&self) -> Result<()> {
-        let id = session_id(&self.visitor.session().unwrap_or_default());
+        let id = digest(&self.visitor.session().unwrap_or_default());
         for item in self.stack.sessions()? {
             if attribute(&item, "id") == id {
                 let then = harness::time::now_seconds() - 601;
