@@ -1,36 +1,29 @@
-//! The world that the model is held against: the real binaries, browsers with jars, a simulated WeChat,
-//! and the time that passes for all of them.
-
-use std::time::Duration;
+//! The world that the model is held against: the real binaries, browsers with jars, and a simulated WeChat.
+//! Time passes in `passing.rs`, and `seen.rs` says what is seen.
 
 use futures_util::future::try_join_all;
 use harness::{
-    Answer, Browser, Failure, Result, Stack,
+    Browser, Failure, Result, Stack,
     browser::{DESKTOP_USER_AGENT, Visit},
     cookies::{Cookie, SameSite},
-    database::{self, attribute, number},
-    places::{
-        AUTH, AUTHORIZE, BROWSER_COOKIE, CALLBACK, CONSENT_PAGE, EXCHANGE, LOGOUT, PROFILE, QR_PAGE, REFRESH,
-        SESSION_CLEARED, SESSION_COOKIE, USERINFO, parameter,
-    },
+    database::{attribute, number},
+    places::{AUTHORIZE, BROWSER_COOKIE, CALLBACK, LOGOUT, QR_PAGE, SESSION_COOKIE, USERINFO, parameter},
     stack::{PAGE_ORIGIN, WECHAT_OPEN_URL},
     time,
 };
 use http::Method;
-use serde_json::{Value, json};
+use ring::hmac;
 use simulator::Denial;
 
-use crate::oracle::exchanges;
+use crate::oracle::hex;
 
 use super::{
-    steps::{BROWSERS, From, MADE_UP, Question, Way},
-    words::{
-        App, Change, Consent, Counts, Details, Lost, Person, Place, Scope, Seen, Shown, Twist, Word, Wrong,
-    },
-    world::{Action, Code, UNIT},
+    links::Place,
+    steps::{BROWSERS, From, Question, Way},
+    words::{Consent, Lost, Person, Seen, Twist, Word, Wrong},
+    world::{Action, Code},
 };
 
-const SESSION_LIFETIME: u64 = 604_800;
 const STRANGER: &str = "https://evil.example";
 
 /// A cookie's value that is none of ours.
@@ -38,18 +31,18 @@ const SPOILED: &str = "spoiled";
 
 /// One sequence, as it is played.
 pub struct Player<'a> {
-    stack: &'a Stack,
-    browsers: [Browser; BROWSERS],
+    pub stack: &'a Stack,
+    pub browsers: [Browser; BROWSERS],
     /// WeChat's page for each login, in the order in which they began.
-    wechat: Vec<String>,
-    states: Vec<String>,
-    codes: Vec<String>,
-    secrets: Vec<String>,
-    tokens: Vec<String>,
+    pub wechat: Vec<String>,
+    pub states: Vec<String>,
+    pub codes: Vec<String>,
+    pub secrets: Vec<String>,
+    pub tokens: Vec<String>,
 }
 
 /// The number under which a text is known; the next one if it is new.
-fn number_of(known: &mut Vec<String>, text: &str) -> usize {
+pub fn number_of(known: &mut Vec<String>, text: &str) -> usize {
     known.iter().position(|one| one == text).unwrap_or_else(|| {
         known.push(text.to_owned());
         known.len() - 1
@@ -73,11 +66,11 @@ impl<'a> Player<'a> {
         })
     }
 
-    /// Does this; what is seen of it.
-    pub async fn play(&mut self, action: Option<Action>) -> Result<Seen> {
+    /// Does this; what is seen of it, once for each answer.
+    pub async fn play(&mut self, action: Option<Action>) -> Result<Vec<Seen>> {
         let answers = match action {
-            Some(Action::Authorize { browser, link }) => {
-                vec![self.browser(browser)?.get(&link.to_url()).await?]
+            Some(Action::Authorize { browser, link, has_empty }) => {
+                vec![self.browser(browser)?.get(&link.to_url(has_empty)).await?]
             }
             Some(Action::Refused { browser, wrong }) => {
                 let visit = Visit::link(&format!("{AUTHORIZE}?{}", wrong.as_str()), PAGE_ORIGIN);
@@ -85,7 +78,7 @@ impl<'a> Player<'a> {
             }
             Some(Action::Wechat { login, person, consent }) => {
                 let place = self.consent(login, person, consent).await?;
-                return self.unseen(place);
+                return Ok(vec![self.unseen(place)?]);
             }
             Some(Action::Callback { browser, login, code, twist, copies }) => {
                 let (browser, visit) = (self.browser(browser)?, self.callback(login, code, twist)?);
@@ -102,18 +95,19 @@ impl<'a> Player<'a> {
                 Vec::new()
             }
             Some(Action::Borrow { from, to }) => self.borrow(from, to).map(|()| Vec::new())?,
+            Some(Action::Share { from, to }) => self.share(from, to).map(|()| Vec::new())?,
+            Some(Action::Forge { browser, login, code }) => {
+                self.forge(browser, login, code).map(|()| Vec::new())?
+            }
             None => Vec::new(),
         };
-        let seen: Vec<_> = answers.iter().map(|answer| self.seen(answer)).collect::<Result<_>>()?;
-        match seen.as_slice() {
-            [one, other] if one != other => {
-                Err(Failure::new(format!("two copies at once:\n  {one:?}\n  {other:?}")))
-            }
-            _ => seen.into_iter().next().map_or_else(|| self.unseen(Place::Nowhere), Ok),
+        if answers.is_empty() {
+            return Ok(vec![self.unseen(Place::Nowhere)?]);
         }
+        answers.iter().map(|answer| self.seen(answer)).collect()
     }
 
-    fn browser(&self, browser: usize) -> Result<&Browser> {
+    pub fn browser(&self, browser: usize) -> Result<&Browser> {
         self.browsers.get(browser).ok_or_else(|| Failure::new("there is no such browser"))
     }
 
@@ -140,11 +134,7 @@ impl<'a> Player<'a> {
 
     fn callback(&self, login: usize, code: Option<Code>, twist: Twist) -> Result<Visit> {
         let state = self.states.get(login).ok_or_else(|| Failure::new("no such state"))?;
-        let code = match code {
-            None => None,
-            Some(Code::Issued(number)) => self.codes.get(number).cloned(),
-            Some(Code::MadeUp(number)) => Some(made_up(number)),
-        };
+        let code = code.and_then(|code| self.text_of(code));
         let with_code = if twist == Twist::MalformedCode && code.is_some() {
             "code=%3Cb%3E&".to_owned()
         } else {
@@ -160,27 +150,6 @@ impl<'a> Player<'a> {
         Ok(in_frame(visit, twist == Twist::InFrame))
     }
 
-    /// Time passes for WeChat, for every browser, and for what is stored.
-    fn pass(&self, seconds: u64) -> Result<()> {
-        self.stack.simulator().advance(seconds);
-        for browser in &self.browsers {
-            browser.advance(Duration::from_secs(seconds));
-        }
-        for table in ["LoginsTable", "SessionsTable"] {
-            let table = self.stack.table(table)?;
-            for mut item in self.stack.database().items(table)? {
-                for name in ["expires_at", "created_at", "refreshed_at"] {
-                    if item.get(name).is_some() {
-                        let then = number(&item, name)?.saturating_sub(seconds);
-                        item = database::with(item, name, json!({ "N": then.to_string() }));
-                    }
-                }
-                self.stack.database().put(table, &item)?;
-            }
-        }
-        Ok(())
-    }
-
     /// DynamoDB removes every login that is past its time.
     fn remove_logins(&self) -> Result<()> {
         for item in self.stack.logins()? {
@@ -194,171 +163,57 @@ impl<'a> Player<'a> {
 
     /// A browser comes by the session cookie of another one.
     fn borrow(&self, from: usize, to: usize) -> Result<()> {
-        let held = self.browser(from)?.cookies().into_iter().find(|cookie| cookie.name == SESSION_COOKIE);
-        if let Some(cookie) = held.filter(|cookie| cookie.value != SPOILED) {
+        if let Some(cookie) = self.held(from, SESSION_COOKIE)? {
             self.browser(to)?.insert_cookie(cookie);
         }
         Ok(())
     }
 
-    /// What is seen of an answer of the product's.
-    fn seen(&mut self, answer: &Answer) -> Result<Seen> {
-        let mut oddities = Vec::new();
-        let id = answer.header("x-correlation-id").unwrap_or_default();
-        if id.len() != 36 {
-            oddities.push(format!("the correlation id {id:?}"));
+    /// A browser comes by the secret of another one. Who learnt it, or planted it, does not forget it in a day.
+    fn share(&self, from: usize, to: usize) -> Result<()> {
+        if let Some(cookie) = self.held(from, BROWSER_COOKIE)? {
+            self.browser(to)?.insert_cookie(Cookie { expires: None, ..cookie });
         }
-        if answer.header("cache-control") != Some("no-store") {
-            oddities.push("not no-store".to_owned());
-        }
-        for browser in &self.browsers {
-            oddities.extend(browser.rejected_cookies().into_iter().map(|refused| refused.reason.to_owned()));
-        }
-        let place = match answer.location() {
-            None => Place::Nowhere,
-            Some(location) if location.starts_with(WECHAT_OPEN_URL) => self.page_of_wechat(location),
-            Some(location) => Place::read(location),
-        };
-        if let Place::Error { .. } = place
-            && !answer.location().is_some_and(|location| location.contains(id))
-        {
-            oddities.push("another correlation id on the page".to_owned());
-        }
-        let changes = answer.set_cookies().iter().map(|cookie| self.change(cookie)).collect();
-        let shown = if answer.status == 200 { self.shown(answer)? } else { None };
-        let counts = self.count()?;
-        Ok(Seen { status: answer.status, place, changes, shown, counts, oddities })
+        Ok(())
     }
 
-    fn unseen(&self, place: Place) -> Result<Seen> {
-        let counts = self.count()?;
-        Ok(Seen { status: 0, place, changes: Vec::new(), shown: None, counts, oddities: Vec::new() })
+    /// A browser makes itself a session, by the rule that is no secret: HMAC-SHA256 under the 32 bytes of the
+    /// browser's secret, of a label, the 32 bytes of the state, and the code.
+    fn forge(&mut self, browser: usize, login: usize, code: Option<Code>) -> Result<()> {
+        let Some(cookie) = self.held(browser, BROWSER_COOKIE)? else { return Ok(()) };
+        let secret = cookie.value.split_once('.').map_or("", |(_, secret)| secret);
+        let state = self.states.get(login).map_or("", String::as_str);
+        let code = code.and_then(|code| self.text_of(code)).unwrap_or_default();
+        let made_of = [b"session\0", bytes(state)?.as_slice(), code.as_bytes()].concat();
+        let token = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes(secret)?), &made_of);
+        let token = hex(token.as_ref());
+        number_of(&mut self.tokens, &token);
+        self.browser(browser)?.insert_cookie(cookie_of(SESSION_COOKIE, &token));
+        Ok(())
     }
 
-    /// Where a redirect to WeChat leads; remembered as the page of that login.
-    fn page_of_wechat(&mut self, location: &str) -> Place {
-        let path = |app: App| match app {
-            App::OfficialAccount => CONSENT_PAGE,
-            App::Website => QR_PAGE,
-        };
-        let leads_to = |app: App| {
-            parameter(location, "appid") == app.id()
-                && location.starts_with(&format!("{WECHAT_OPEN_URL}{}?", path(app)))
-        };
-        let app = App::ALL.iter().copied().find(|app| leads_to(*app));
-        let scope = Scope::parse(&parameter(location, "scope"));
-        let (state, lang) = (parameter(location, "state"), parameter(location, "lang"));
-        let is_ours = parameter(location, "redirect_uri") == CALLBACK && !state.is_empty();
-        let (Some(app), Some(scope), true) = (app, scope, is_ours) else {
-            return Place::Elsewhere(location.to_owned());
-        };
-        let login = number_of(&mut self.states, &state);
-        self.wechat.truncate(login);
-        self.wechat.push(location.to_owned());
-        Place::Wechat { app, scope, lang: Some(lang).filter(|lang| !lang.is_empty()), login }
+    /// A cookie that a browser has, if it is one of ours.
+    fn held(&self, browser: usize, name: &str) -> Result<Option<Cookie>> {
+        let mut cookies = self.browser(browser)?.cookies().into_iter();
+        Ok(cookies.find(|cookie| cookie.name == name && cookie.value != SPOILED))
     }
 
-    fn change(&mut self, cookie: &str) -> Change {
-        let value = |name: &str, seconds: u64| {
-            let rest = cookie.strip_prefix(name)?.strip_prefix('=')?;
-            let end = format!("; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax");
-            rest.strip_suffix(end.as_str()).map(str::to_owned)
-        };
-        if let Some(secret) = value(BROWSER_COOKIE, 86_400) {
-            Change::Browser(number_of(&mut self.secrets, &secret))
-        } else if let Some(token) = value(SESSION_COOKIE, SESSION_LIFETIME) {
-            Change::Session(number_of(&mut self.tokens, &token))
-        } else if cookie == SESSION_CLEARED {
-            Change::SessionCleared
-        } else {
-            Change::Unknown(cookie.to_owned())
+    fn text_of(&self, code: Code) -> Option<String> {
+        match code {
+            Code::Issued(number) => self.codes.get(number).cloned(),
+            Code::MadeUp(number) => Some(made_up(number)),
         }
-    }
-
-    /// Who it is, by the openid that the simulator gives that person at that app.
-    fn shown(&self, answer: &Answer) -> Result<Option<Shown>> {
-        if answer.url.path() != "/userinfo" {
-            return Ok(None);
-        }
-        let text = answer.text();
-        let simulator = self.stack.simulator();
-        let everybody = Person::ALL.iter().flat_map(|person| App::ALL.iter().map(|app| (*person, *app)));
-        let mut there =
-            everybody.filter(|(person, app)| text.contains(&simulator.openid(person.as_str(), app.id())));
-        let (Some((person, app)), None) = (there.next(), there.next()) else {
-            return Err(Failure::new(format!("it is nobody, or more than one: {text}")));
-        };
-        let is_page = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
-        let details = if is_page { None } else { Some(self.details(&answer.json()?, app)?) };
-        Ok(Some(Shown { person, app, details }))
-    }
-
-    fn details(&self, json: &Value, app: App) -> Result<Details> {
-        let simulator = self.stack.simulator();
-        let text = |name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
-        let called = |name: &str| {
-            simulator.settings(|settings| {
-                let person = settings.people.iter().find(|person| person.nickname == name)?;
-                Person::parse(&person.id)
-            })
-        };
-        let united = |id: &str| {
-            let is = |person: &&Person| simulator.unionid(person.as_str(), app.id()).as_deref() == Some(id);
-            Person::ALL.iter().find(is).copied()
-        };
-        let whose = |found: Option<String>, find: &dyn Fn(&str) -> Option<Person>| {
-            let of =
-                |found: String| find(&found).ok_or_else(|| Failure::new(format!("{found:?} is nobody's")));
-            found.map(of).transpose()
-        };
-        let expires_at = json.get("expires_at").and_then(Value::as_u64).unwrap_or_default();
-        let since = (time::now_seconds() + SESSION_LIFETIME).saturating_sub(expires_at);
-        Ok(Details {
-            nickname_of: whose(text("nickname"), &called)?,
-            unionid_of: whose(text("unionid"), &united)?,
-            scope: text("scope").unwrap_or_default(),
-            has_upgrade_url: text("upgrade_url").is_some(),
-            // Whatever the sequence itself has taken is far less than half a unit.
-            age: (since + UNIT / 2) / UNIT,
-        })
-    }
-
-    fn count(&self) -> Result<Counts> {
-        let asked = |path: &str| self.stack.requests(path).len();
-        let sent = self.stack.requests(EXCHANGE).pop().and_then(|last| last.code);
-        let exchanges = exchanges(self.stack);
-        let mut counts = Counts {
-            exchanges: exchanges.values().sum(),
-            sent: sent.map(|code| self.code(&code)).transpose()?,
-            sent_twice: exchanges.values().filter(|times| **times > 1).count(),
-            profiles: asked(PROFILE),
-            refreshes: asked(REFRESH),
-            verifications: asked(AUTH),
-            sessions: self.stack.sessions()?.len(),
-            ..Counts::default()
-        };
-        for item in self.stack.logins()? {
-            let [claimed, done, failed] = &mut counts.guards;
-            match attribute(&item, "outcome") {
-                _ if attribute(&item, "id").starts_with("login#") => counts.logins += 1,
-                "claimed" => *claimed += 1,
-                "done" => *done += 1,
-                _ => *failed += 1,
-            }
-        }
-        Ok(counts)
-    }
-
-    /// Which code this is.
-    fn code(&self, text: &str) -> Result<Code> {
-        let issued = self.codes.iter().position(|code| code == text).map(Code::Issued);
-        let made_up = || (0..MADE_UP).find(|number| made_up(*number) == text).map(Code::MadeUp);
-        issued.or_else(made_up).ok_or_else(|| Failure::new(format!("the code {text:?} is nobody's")))
     }
 }
 
+/// The bytes that hex digits stand for.
+fn bytes(hex: &str) -> Result<Vec<u8>> {
+    let pair = |at| hex.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    (0..hex.len()).step_by(2).map(|at| pair(at).ok_or_else(|| Failure::new("no hex digits"))).collect()
+}
+
 /// A code that nobody issued.
-fn made_up(number: u8) -> String {
+pub fn made_up(number: u8) -> String {
     format!("0MadeUp{number}MadeUpMadeUpMadeUpMade")
 }
 
@@ -369,19 +224,7 @@ fn in_frame(visit: Visit, is_in_frame: bool) -> Visit {
 
 /// A cookie of this browser goes, or goes bad.
 fn lose(browser: &Browser, what: Lost) {
-    let spoil = |name: &str| {
-        browser.insert_cookie(Cookie {
-            name: name.to_owned(),
-            value: SPOILED.to_owned(),
-            domain: "login.example.com".to_owned(),
-            subdomains: false,
-            path: "/".to_owned(),
-            secure: true,
-            http_only: true,
-            same_site: SameSite::Lax,
-            expires: None,
-        });
-    };
+    let spoil = |name: &str| browser.insert_cookie(cookie_of(name, SPOILED));
     match what {
         Lost::Browser => browser.forget_cookie(BROWSER_COOKIE),
         Lost::Session => browser.forget_cookie(SESSION_COOKIE),
@@ -391,9 +234,24 @@ fn lose(browser: &Browser, what: Lost) {
     }
 }
 
-/// The question who is logged in.
+/// A cookie that stays.
+fn cookie_of(name: &str, value: &str) -> Cookie {
+    Cookie {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        domain: "login.example.com".to_owned(),
+        subdomains: false,
+        path: "/".to_owned(),
+        secure: true,
+        http_only: true,
+        same_site: SameSite::Lax,
+        expires: None,
+    }
+}
+
+/// The question who is logged in. What it does not ask stands there empty, or not at all.
 fn asking(question: Question) -> Visit {
-    let mut url = format!("{USERINFO}?verify={}", question.verify);
+    let mut url = format!("{USERINFO}?verify={}", if question.verify { "true" } else { "" });
     if let Some(lang) = question.lang.map(Word::as_str) {
         url = format!("{url}&lang={lang}");
     }

@@ -1,19 +1,14 @@
 //! The words in which the model and the world are compared: what a person, a link, an answer is, and how
-//! each is spelled on the wire.
+//! each is spelled on the wire. Links and places are in `links.rs`.
 //!
 //! States, codes, cookies are numbered in the order in which they first appear. The model knows the
 //! numbers only, and so cannot copy anything from what it is to judge.
 
 use std::fmt::Debug;
 
-use url::{Url, form_urlencoded::Serializer};
+use harness::stack::{OFFICIAL_ACCOUNT, WEBSITE_APP};
 
-use harness::{
-    places::AUTHORIZE,
-    stack::{OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP},
-};
-
-use super::world::Code;
+use super::{links::Place, world::Code};
 
 /// One of a few words, each with its spelling on the wire.
 pub trait Word: Copy + Debug + PartialEq + 'static {
@@ -86,6 +81,7 @@ words! {
         MalformedCode = "{code}state={state}",
         TwoCodes = "{code}{code}state={state}",
         NoState = "{code}",
+        EmptyState = "{code}state=",
         MalformedState = "{code}state={state, cut}x",
         TwoStates = "{code}state={state}&state={state}",
         UnknownState = "{code}state={state, reversed}",
@@ -115,6 +111,7 @@ words! {
         TooLate = "the end of the login",
         Removed = "its removal by DynamoDB",
         LoggedOut = "a logout",
+        Replaced = "another login in the same browser",
     }
 
     /// What a foreign browser has.
@@ -122,6 +119,13 @@ words! {
 
     /// Whose code a foreign browser brings.
     Brings { Owners = "the owner's", Own = "its own" }
+
+    /// Whose code comes for a login that another code was issued for, or has claimed: another one of the same
+    /// person's, another person's, or one that nobody issued.
+    Whose { Same = "the same person's", Another = "another person's", Nobodys = "nobody's" }
+
+    /// What somebody offers who has a browser's secret and the state, to have a session for it.
+    Offer { Nothing = "no code", Right = "the code that made the session", Another = "another code" }
 
     /// A link that begins no login, by its query.
     Wrong {
@@ -132,59 +136,22 @@ words! {
         Lang = "lang=fr",
         App = "app=nobody",
         Attempt = "attempt=3",
+        Waits = "waits=4",
+        Popup = "forcePopup=1",
+        TwoOfNothing = "lang=&lang=",
         InFrame = "",
     }
-}
-
-/// A link to a login.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Link {
-    pub target: Target,
-    pub asked: Asked,
-    pub lang: Option<Lang>,
-    pub app: Option<App>,
-    pub attempt: u64,
-}
-
-/// Where an answer leads.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Place {
-    Nowhere,
-    /// To WeChat, with the state of this login.
-    Wechat {
-        app: App,
-        scope: Scope,
-        lang: Option<String>,
-        login: usize,
-    },
-    /// Back from WeChat.
-    Callback {
-        login: usize,
-        code: Option<usize>,
-    },
-    /// To where the login ends.
-    Target {
-        target: Target,
-        was_denied: bool,
-    },
-    /// To a fresh login.
-    Fresh(Link),
-    /// To a page that says why not.
-    Error {
-        reason: String,
-        target: Target,
-        app: Option<App>,
-    },
-    /// To the front page.
-    Home,
-    /// To where no answer should lead.
-    Elsewhere(String),
 }
 
 /// What an answer does to the cookies of its browser.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Change {
-    Browser(usize),
+    /// A browser secret, and how many units of its day are over: as it says itself, and by how long it is to be
+    /// kept.
+    Browser {
+        secret: usize,
+        age: u64,
+    },
     Session(usize),
     SessionCleared,
     Unknown(String),
@@ -263,95 +230,5 @@ impl Lang {
             Self::ZhCn | Self::ZhTw => "cn",
             Self::En => "en",
         }
-    }
-}
-
-impl Target {
-    /// Where a redirect to it leads, letter for letter.
-    pub const fn location(self, was_denied: bool) -> &'static str {
-        match (self, was_denied) {
-            (Self::Default, false) => "https://www.example.com/me#",
-            (Self::Default, true) => "https://www.example.com/me?error=access_denied#",
-            (Self::Cart, false) => "https://login.example.com/cart#",
-            (Self::Cart, true) => "https://login.example.com/cart?error=access_denied#",
-            (Self::Page, false) => "https://www.example.com/shop?item=1#/details",
-            (Self::Page, true) => "https://www.example.com/shop?item=1&error=access_denied#/details",
-        }
-    }
-}
-
-impl Link {
-    /// The link that asks for nothing in particular.
-    pub const PLAIN: Self =
-        Self { target: Target::Default, asked: Asked::Identity, lang: None, app: None, attempt: 1 };
-
-    /// The link as a page writes it.
-    pub fn to_url(self) -> String {
-        let mut query = Serializer::new(String::new());
-        match self.target {
-            Target::Default => {}
-            Target::Cart => drop(query.append_pair("return_to", "/cart")),
-            Target::Page => drop(query.append_pair("return_to", self.target.as_str())),
-        }
-        if self.asked != Asked::Identity {
-            query.append_pair("scope", self.asked.as_str());
-        }
-        query.extend_pairs(self.lang.map(|lang| ("lang", lang.as_str())));
-        query.extend_pairs(self.app.map(|app| ("app", app.as_str())));
-        if self.attempt != 1 {
-            query.append_pair("attempt", &self.attempt.to_string());
-        }
-        format!("{AUTHORIZE}?{}", query.finish())
-    }
-
-    /// Reads a link of the product's; `None` if it says anything that no link should say.
-    fn read(url: &Url) -> Option<Self> {
-        let mut link = Self::PLAIN;
-        for (name, value) in url.query_pairs() {
-            match &*name {
-                "return_to" => link.target = Target::parse(&value)?,
-                "scope" => link.asked = Asked::parse(&value)?,
-                "lang" => link.lang = Some(Lang::parse(&value)?),
-                "app" => link.app = Some(App::parse(&value)?),
-                "attempt" => link.attempt = value.parse().ok()?,
-                _ => return None,
-            }
-        }
-        Some(link)
-    }
-}
-
-impl Place {
-    /// Where a redirect leads, as far as that can be told without the numbers of states and codes.
-    pub fn read(location: &str) -> Self {
-        let elsewhere = || Self::Elsewhere(location.to_owned());
-        for target in Target::ALL {
-            for was_denied in [false, true] {
-                if target.location(was_denied) == location {
-                    return Self::Target { target: *target, was_denied };
-                }
-            }
-        }
-        let Ok(url) = Url::parse(location) else { return elsewhere() };
-        match (url.origin().ascii_serialization() == PUBLIC_URL, url.path()) {
-            (true, "/") if url.query().is_none() => Self::Home,
-            (true, "/authorize") => Link::read(&url).map_or_else(elsewhere, Self::Fresh),
-            (true, "/error") => Self::read_error(&url).unwrap_or_else(elsewhere),
-            _ => elsewhere(),
-        }
-    }
-
-    fn read_error(url: &Url) -> Option<Self> {
-        let (mut reason, mut target, mut app, mut has_id) = (None, Target::Default, None, false);
-        for (name, value) in url.query_pairs() {
-            match &*name {
-                "reason" => reason = Some(value.into_owned()),
-                "id" => has_id = value.len() == 36,
-                "return_to" => target = Target::parse(&value)?,
-                "app" => app = Some(App::parse(&value)?),
-                _ => return None,
-            }
-        }
-        has_id.then_some(Self::Error { reason: reason?, target, app })
     }
 }

@@ -6,24 +6,30 @@
 use std::collections::HashMap;
 
 use super::{
-    steps::{Ago, BROWSERS, Question, Step, Way, WhichCode, Who},
-    words::{
-        App, Asked, Brings, Consent, Counts, Has, Lang, Link, Lost, Person, Place, Scope, Shown, Target,
-        Twist, Wrong,
-    },
+    links::{Link, Place},
+    steps::{BROWSERS, Question, Way},
+    words::{App, Asked, Brings, Consent, Counts, Has, Lang, Lost, Person, Scope, Shown, Twist, Wrong},
 };
 
 /// How many seconds a unit of time is. No multiple of it is within a minute of the end of anything, so that
 /// neither the moments nor the time that the sequence itself takes decide anything.
-pub const UNIT: u64 = 230;
+pub const UNIT: u64 = 235;
 
 /// How many seconds may pass in moments.
-const MOST_MOMENTS: u64 = 31;
+pub const MOST_MOMENTS: u64 = 31;
 
 const LOGIN_LIFETIME: u64 = 10 * 60;
-const BROWSER_COOKIE_LIFETIME: u64 = 24 * 3600;
+const WEBSITE_LOGIN_LIFETIME: u64 = 30 * 60;
 const SESSION_LIFETIME: u64 = 7 * 24 * 3600;
 const ACCESS_TOKEN_LIFETIME: u64 = 7200;
+
+/// How long a browser secret lives, and how much of that must be left when a login begins with it.
+const BROWSER_LIFETIME: u64 = 24 * 3600;
+const BROWSER_RESERVE: u64 = 3600;
+
+/// How often WeChat is asked about a session at most, unless profiles are to be fresher than that: longer than
+/// the moments and the sequence itself.
+const SHORTEST_INTERVAL: u64 = 60;
 
 /// Everything there is.
 #[derive(Default)]
@@ -32,8 +38,8 @@ pub struct World {
     pub clock: u64,
     /// Seconds of moments that passed besides.
     pub moments: u64,
-    /// Whether a profile is read again on every occasion.
-    pub is_always_stale: bool,
+    /// For how many seconds a profile is served before it is read again.
+    pub profile_lifetime: u64,
     pub browsers: [Visitor; BROWSERS],
     pub logins: Vec<Login>,
     pub guards: HashMap<Code, Guard>,
@@ -41,8 +47,10 @@ pub struct World {
     pub codes: Vec<Issued>,
     /// The callbacks to which WeChat sent somebody.
     pub arrivals: Vec<(usize, Option<usize>)>,
-    /// How many browser secrets there have been.
-    pub secrets: usize,
+    /// The browser secrets that there have been.
+    pub secrets: Vec<Secret>,
+    /// The session tokens that there have been, of each what it is made of.
+    pub tokens: Vec<Token>,
     pub counts: Counts,
 }
 
@@ -51,7 +59,7 @@ pub struct World {
 pub struct Visitor {
     pub browser: Option<Cookie>,
     pub session: Option<Cookie>,
-    /// The fresh login to which it was sent last.
+    /// The login to which it was sent last, or which the page offers that it was sent to.
     pub fresh: Option<Link>,
 }
 
@@ -60,8 +68,25 @@ pub struct Visitor {
 pub struct Cookie {
     /// Which; `None` if it is malformed.
     pub number: Option<usize>,
-    /// When it was set; one that is malformed stays.
-    pub set_at: u64,
+    /// Since when its lifetime counts; `None` if it stays whatever happens.
+    pub since: Option<u64>,
+}
+
+/// A browser secret.
+#[derive(Clone, Copy)]
+pub struct Secret {
+    pub born_at: u64,
+    /// Whether a logout made it, and no login.
+    pub by_logout: bool,
+}
+
+/// All that a session token is made of: browser secret, login, code. One that somebody made without a code has
+/// none, and opens nothing.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Token {
+    pub secret: usize,
+    pub login: usize,
+    pub code: Option<Code>,
 }
 
 /// A login that was begun.
@@ -78,7 +103,7 @@ pub struct Login {
     pub is_fresh: bool,
     /// Whether it was removed from the table when it was over.
     pub is_removed: bool,
-    /// How many codes were marked spent because they came to it in another browser.
+    /// How many codes were marked spent because they came to it in another browser, or too late.
     pub marks: usize,
     /// How often another browser came with it, and what the last one had and brought.
     pub meetings: usize,
@@ -103,6 +128,7 @@ pub struct Guard {
 /// A session.
 #[derive(Clone, Copy)]
 pub struct Session {
+    pub token: usize,
     pub login: usize,
     pub person: Person,
     pub app: App,
@@ -110,21 +136,31 @@ pub struct Session {
     pub begun_at: u64,
     /// The moments that had passed by then.
     pub moments: u64,
-    pub is_stored: bool,
-    /// Whether it was ended by the person.
-    pub was_left: bool,
+    /// Why it is not stored any more, if it is not.
+    pub ended: Option<End>,
     /// When its access token was issued.
     pub token_at: u64,
-    pub profile: Profile,
+    /// When WeChat last said something of it since the login.
+    pub confirmed_at: Option<u64>,
+    pub profile: Option<Profile>,
+    pub has_unionid: bool,
     pub wants_profile: bool,
 }
 
-/// What a session knows of a person's profile.
+/// How a session ends before its time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// The person ended it.
+    Left,
+    /// Another login came in the browser that had it.
+    Replaced,
+}
+
+/// What a session knows of a person's profile: in which language it was asked for, if in one, and when.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub enum Profile {
-    Unknown,
-    /// It was read, in the language that was asked for if one was.
-    Read(Option<Lang>),
+pub struct Profile {
+    pub lang: Option<Lang>,
+    pub read_at: u64,
 }
 
 /// A code at WeChat.
@@ -135,6 +171,10 @@ pub struct Issued {
     pub person: Person,
     pub app: App,
     pub scope: Scope,
+    /// Whether nobody was asked for it.
+    pub is_silent: bool,
+    /// Whether it is of a snapshot page, on which nobody real logs in.
+    pub is_snapshot: bool,
     /// When it was issued.
     pub since: u64,
     pub is_used: bool,
@@ -143,8 +183,8 @@ pub struct Issued {
 /// A step, once it is known what it acts on.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
-    /// A browser opens a link to a login.
-    Authorize { browser: usize, link: Link },
+    /// A browser opens a link to a login, in which all it does not ask for may stand empty.
+    Authorize { browser: usize, link: Link, has_empty: bool },
     /// A browser opens a link that begins no login.
     Refused { browser: usize, wrong: Wrong },
     /// WeChat's page for a login is answered.
@@ -163,6 +203,10 @@ pub enum Action {
     Lose { browser: usize, what: Lost },
     /// A browser presents the session of another one.
     Borrow { from: usize, to: usize },
+    /// A browser comes by the secret of another one, or has it planted, and keeps it for ever.
+    Share { from: usize, to: usize },
+    /// A browser makes itself the session that its secret, the state and this code would lead to.
+    Forge { browser: usize, login: usize, code: Option<Code> },
 }
 
 /// What came of a request, before anything is counted; status 0 where the product answers nothing.
@@ -180,8 +224,8 @@ impl Answered {
 }
 
 impl World {
-    pub fn new(is_always_stale: bool) -> Self {
-        Self { is_always_stale, ..Self::default() }
+    pub fn new(profile_lifetime: u64) -> Self {
+        Self { profile_lifetime, ..Self::default() }
     }
 
     /// Whether a lifetime is over that began at this time.
@@ -190,14 +234,24 @@ impl World {
     }
 
     pub fn is_expired(&self, login: &Login) -> bool {
-        self.is_over(login.begun_at, LOGIN_LIFETIME)
+        let lifetime = match login.app {
+            App::OfficialAccount => LOGIN_LIFETIME,
+            App::Website => WEBSITE_LOGIN_LIFETIME,
+        };
+        self.is_over(login.begun_at, lifetime)
     }
 
     pub fn needs_new_token(&self, session: &Session) -> bool {
         self.is_over(session.token_at, ACCESS_TOKEN_LIFETIME)
     }
 
-    /// Whether a code still becomes a session at WeChat's, for this app.
+    /// Whether WeChat said something of this session a moment ago.
+    pub fn is_confirmed(&self, session: &Session) -> bool {
+        let interval = SHORTEST_INTERVAL.min(self.profile_lifetime);
+        session.confirmed_at.is_some_and(|confirmed_at| !self.is_over(confirmed_at, interval))
+    }
+
+    /// Whether a code still becomes something at WeChat's, for this app.
     pub fn is_good(&self, issued: &Issued, app: App) -> bool {
         let lifetime = match issued.app {
             App::OfficialAccount => 5 * 60,
@@ -206,22 +260,52 @@ impl World {
         !issued.is_used && issued.app == app && !self.is_over(issued.since, lifetime)
     }
 
-    /// A session, if it can still be opened.
-    pub fn open(&self, session: usize) -> Option<&Session> {
-        let found = self.sessions.get(session)?;
-        (found.is_stored && !self.is_over(found.begun_at, SESSION_LIFETIME)).then_some(found)
+    /// The session that is stored for a token, over or not, by its place among all.
+    pub fn stored(&self, token: usize) -> Option<usize> {
+        self.sessions.iter().position(|session| session.token == token && session.ended.is_none())
+    }
+
+    /// The session that a token opens.
+    pub fn open(&self, token: usize) -> Option<usize> {
+        let found = self.stored(token)?;
+        let begun_at = self.sessions.get(found)?.begun_at;
+        (!self.is_over(begun_at, SESSION_LIFETIME)).then_some(found)
+    }
+
+    /// The session at hand in a browser.
+    pub fn present(&self, browser: usize) -> Option<&Session> {
+        self.sessions.get(self.open(self.token_of(browser)?)?)
     }
 
     /// The browser secret that a browser sends; `None` if it sends none, or none that is well-formed.
     pub fn secret_of(&self, browser: usize) -> Option<usize> {
         let cookie = self.browsers.get(browser)?.browser?;
-        cookie.number.filter(|_| !self.is_over(cookie.set_at, BROWSER_COOKIE_LIFETIME))
+        cookie.number.filter(|_| cookie.since.is_none_or(|since| !self.is_over(since, BROWSER_LIFETIME)))
     }
 
-    /// The session that a browser sends.
-    pub fn session_of(&self, browser: usize) -> Option<usize> {
+    /// Whether a login may still begin with a secret.
+    pub fn is_young(&self, secret: usize) -> bool {
+        let born_at = self.secrets.get(secret).map(|secret| secret.born_at);
+        born_at.is_some_and(|born_at| !self.is_over(born_at, BROWSER_LIFETIME - BROWSER_RESERVE))
+    }
+
+    /// The session token that a browser sends.
+    pub fn token_of(&self, browser: usize) -> Option<usize> {
         let cookie = self.browsers.get(browser)?.session?;
-        cookie.number.filter(|_| !self.is_over(cookie.set_at, SESSION_LIFETIME))
+        cookie.number.filter(|_| cookie.since.is_none_or(|since| !self.is_over(since, SESSION_LIFETIME)))
+    }
+
+    /// The number of a session token that somebody has seen.
+    pub fn seen(&self, token: Token) -> Option<usize> {
+        self.tokens.iter().position(|known| *known == token)
+    }
+
+    /// The number of a session token that somebody sees now.
+    pub fn see(&mut self, token: Token) -> usize {
+        self.seen(token).unwrap_or_else(|| {
+            self.tokens.push(token);
+            self.tokens.len() - 1
+        })
     }
 
     /// What is in the tables now, and what was asked of WeChat.
@@ -230,108 +314,46 @@ impl World {
         Counts {
             logins: self.logins.iter().filter(|login| !login.is_removed).count(),
             guards: [0, done, self.guards.len() - done],
-            sessions: self.sessions.iter().filter(|session| session.is_stored).count(),
+            sessions: self.sessions.iter().filter(|session| session.ended.is_none()).count(),
             ..self.counts
         }
     }
 
-    /// What a step acts on. A callback before there is any goes to WeChat first, and whoever wants to go to
-    /// WeChat begins a login first.
-    pub fn resolve(&self, step: &Step) -> Option<Action> {
-        let begin = |browser| Action::Authorize { browser, link: Link::PLAIN };
-        let consent = |login, person, consent| Action::Wechat { login, person, consent };
-        Some(match *step {
-            Step::Follow { browser } => {
-                let link = self.browsers.get(browser)?.fresh;
-                Action::Authorize { browser, link: link.unwrap_or(Link::PLAIN) }
-            }
-            Step::Wechat { login, person, consent: answer } => match back(self.logins.len(), login) {
-                Some(login) => consent(login, person, answer),
-                None => begin(0),
-            },
-            Step::Do(Action::Pass { seconds }) if seconds < UNIT => {
-                Action::Pass { seconds: seconds.min(MOST_MOMENTS - self.moments) }
-            }
-            Step::Do(action) => action,
-            Step::Callback { who, arrival, code, twist, copies } => {
-                let Some(number) = back(self.arrivals.len(), arrival) else {
-                    let browser = if let Who::Browser(browser) = who { browser } else { 0 };
-                    let login = back(self.logins.len(), arrival);
-                    return Some(login.map_or_else(
-                        || begin(browser),
-                        |login| consent(login, Person::Lin, Consent::Given),
-                    ));
-                };
-                let (login, own) = *self.arrivals.get(number)?;
-                let code = match code {
-                    WhichCode::Own => own.map(Code::Issued),
-                    WhichCode::OfAnother(ago) => back(self.codes.len(), ago).map(Code::Issued),
-                    WhichCode::MadeUp(number) => Some(Code::MadeUp(number)),
-                };
-                let browser = match who {
-                    Who::Owner => self.owner_of(login)?,
-                    Who::Browser(browser) => browser,
-                };
-                Action::Callback { browser, login, code, twist, copies }
-            }
-        })
-    }
-
-    /// The browser whose login it is; the one in which it was begun if none has its secret any more.
-    fn owner_of(&self, login: usize) -> Option<usize> {
-        let login = self.logins.get(login)?;
-        let owner = (0..BROWSERS).find(|browser| self.secret_of(*browser) == Some(login.secret));
-        Some(owner.unwrap_or(login.begun_in))
-    }
-
-    /// A cookie goes, or goes bad.
-    pub fn lose(&mut self, browser: usize, what: Lost) {
-        let spoiled = Some(Cookie { number: None, set_at: self.clock });
-        let Some(visitor) = self.browsers.get_mut(browser) else { return };
-        match what {
-            Lost::Browser => visitor.browser = None,
-            Lost::Session => visitor.session = None,
-            Lost::Both => (visitor.browser, visitor.session) = (None, None),
-            Lost::BrowserSpoiled => visitor.browser = spoiled,
-            Lost::SessionSpoiled => visitor.session = spoiled,
-        }
-    }
-
-    /// A browser comes by the session of another one.
-    pub fn borrow(&mut self, from: usize, to: usize) {
-        let session = self.browsers.get(from).and_then(|visitor| visitor.session);
-        let session = session
-            .filter(|session| session.number.is_some() && !self.is_over(session.set_at, SESSION_LIFETIME));
-        if let (Some(session), Some(visitor)) = (session, self.browsers.get_mut(to)) {
-            visitor.session = Some(session);
-        }
-    }
-
     /// WeChat's page is answered.
-    pub fn consent(&mut self, login: usize, person: Person, consent: Consent) -> Option<Place> {
-        let (app, scope) = self.logins.get(login).map(|login| (login.app, login.scope))?;
-        // Only the consent page asks; of the others, the simulator tells nobody who refused.
-        let is_asked = scope == Scope::UserInfo;
+    pub fn consent(&mut self, number: usize, person: Person, consent: Consent) -> Option<Place> {
+        let Login { app, scope, link, .. } = *self.logins.get(number)?;
+        // Nobody is asked on a snapshot page; and of those who are silent or scan, the simulator tells
+        // nobody who refused.
+        let is_snapshot = scope == Scope::UserInfo && link.switches.snapshot;
+        let is_asked = scope == Scope::UserInfo && !is_snapshot;
+        let is_silent = scope == Scope::Base || is_snapshot;
         let code = if is_asked && matches!(consent, Consent::Refused | Consent::RefusedInWords) {
             None
         } else {
-            let again = (scope == Scope::Base && consent == Consent::GivenAgain)
-                .then(|| self.silent_code(person, app))
-                .flatten();
-            Some(again.unwrap_or_else(|| {
-                self.codes.push(Issued { login, person, app, scope, since: self.clock, is_used: false });
+            let issued = Issued {
+                login: number,
+                person,
+                app,
+                scope,
+                is_silent,
+                is_snapshot,
+                since: self.clock,
+                is_used: false,
+            };
+            let again = (is_silent && consent == Consent::GivenAgain).then(|| self.given_before(&issued));
+            Some(again.flatten().unwrap_or_else(|| {
+                self.codes.push(issued);
                 self.codes.len() - 1
             }))
         };
-        self.arrivals.push((login, code));
-        Some(Place::Callback { login, code })
+        self.arrivals.push((number, code));
+        Some(Place::Callback { login: number, code })
     }
 
     /// The code that this person was silently given a moment ago.
-    fn silent_code(&self, person: Person, app: App) -> Option<usize> {
-        let same =
-            |issued: &Issued| issued.person == person && issued.app == app && issued.scope == Scope::Base;
-        let latest = self.codes.iter().rposition(same)?;
+    fn given_before(&self, wanted: &Issued) -> Option<usize> {
+        let of = |issued: &Issued| (issued.person, issued.app, issued.scope, issued.is_silent);
+        let latest = self.codes.iter().rposition(|issued| of(issued) == of(wanted))?;
         self.codes.get(latest).filter(|issued| issued.since == self.clock).map(|_| latest)
     }
 
@@ -345,18 +367,4 @@ impl World {
         };
         (app, scope)
     }
-
-    /// The page that says why a login did not go through.
-    pub fn error(reason: &str, link: Option<&Link>) -> Place {
-        Place::Error {
-            reason: reason.to_owned(),
-            target: link.map_or(Target::Default, |link| link.target),
-            app: link.and_then(|link| link.app),
-        }
-    }
-}
-
-/// What appeared so long ago, of so many.
-fn back(many: usize, ago: Ago) -> Option<usize> {
-    (many > 0).then(|| many - 1 - ago % many)
 }
