@@ -186,9 +186,10 @@ async fn a_login_by_qr_code_lasts_half_an_hour() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_in_a_frame_says_so_and_the_button_leaves_the_frame() {
+    const LINK: &str = "/authorize?return_to=https%3A%2F%2Flogin.example.com%2Fcart&lang=en&app=website";
     let stack = stack().await.unwrap();
     let visitor = desktop(&stack);
-    let callback = visitor.come_back(AUTHORIZE).await.unwrap();
+    let callback = visitor.come_back(&format!("https://login.example.com{LINK}")).await.unwrap();
     for kind in ["iframe", "frame"] {
         let framed = |url: &str| Visit::link(url, WECHAT_OPEN_URL).header("sec-fetch-dest", kind);
         let answer = visitor.send(framed(&callback)).await.unwrap();
@@ -202,14 +203,41 @@ async fn a_callback_in_a_frame_says_so_and_the_button_leaves_the_frame() {
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.contains(NOT_A_PAGE_FRAMES), "{policy}");
         assert_eq!(page.header("x-frame-options"), None);
-        assert!(page.text().contains("href=\"/authorize\" target=\"_top\""), "{}", page.text());
+        let href = format!("href=\"{}\" target=\"_top\"", LINK.replace('&', "&#38;"));
+        assert!(page.text().contains(&href), "{href} in {}", page.text());
+        // So does the login itself, opened in a frame.
+        let page = visitor.send(framed(&format!("https://login.example.com{LINK}"))).await.unwrap();
+        assert!(page.text().contains(&href), "{href} in {}", page.text());
     }
     assert!(stack.requests(EXCHANGE).is_empty() && stack.sessions().unwrap().is_empty());
     // Nothing was claimed: as a page of its own, the callback is as good as before.
-    assert_eq!(leads_to(&visitor, &callback).await.unwrap(), ARRIVAL);
+    assert_eq!(leads_to(&visitor, &callback).await.unwrap(), "https://login.example.com/cart#");
     // Any other page of ours stays out of frames.
     let other = visitor.open("https://login.example.com/error?reason=login_expired").await.unwrap();
     assert!(other.header("content-security-policy").unwrap().contains("frame-ancestors 'none'"));
+}
+
+/// Whether a login that came back in a frame is its own browser's with a code, which counts as a login that did not
+/// finish, or what any page can send here as often as it likes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_any_page_can_send_is_told_from_a_login_in_a_frame() {
+    let stack = stack().await.unwrap();
+    let visitor = desktop(&stack);
+    let callback = visitor.come_back(AUTHORIZE).await.unwrap();
+    let framed = |url: &str| Visit::link(url, WECHAT_OPEN_URL).header("sec-fetch-dest", "iframe");
+    let without_code = callback.replace("code=", "no_code=");
+    let forged = callback.replace("&state=", "&state=0");
+    for (browser, url, outcome) in [
+        (&visitor, &callback, "login_not_a_page"),
+        (&visitor, &without_code, "not_a_page"),
+        (&visitor, &forged, "not_a_page"),
+        (&desktop(&stack), &callback, "not_a_page"),
+    ] {
+        let answer = browser.send(framed(url)).await.unwrap();
+        let id = answer.header("x-correlation-id").unwrap().to_owned();
+        let line = stack.logs().wait_for(&id).await.unwrap().text;
+        assert!(line.contains(&format!("\"outcome\":\"{outcome}\"")), "{url}: {line}");
+    }
 }
 
 /// A browser with a login of each app under way, and the callback of each.

@@ -136,7 +136,7 @@ fn assert_nothing_personal(item: &Value) {
             Word => WORDS.contains(&value),
             App => [OFFICIAL_ACCOUNT, WEBSITE_APP].contains(&bare),
             Target => [DEFAULT_RETURN_TO, "https://www.example.com/orders"].contains(&value),
-            Switch => item[name]["BOOL"] == true,
+            Switch => item.get(name).is_some_and(|value| value.get("BOOL") == Some(&Value::Bool(true))),
             Number => item[name].get("N").is_some() && value.parse::<u64>().is_ok(),
         };
         assert!(is_right, "{name} reads {value}: {item}");

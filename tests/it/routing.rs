@@ -266,6 +266,20 @@ async fn the_page_says_what_to_do_on_the_device_it_is_on() {
     }
 }
 
+/// Phones do not read a QR code off a screen that holds too much.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_too_long_for_a_code_is_text_alone() {
+    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
+    let before = "?return_to=https%3A%2F%2Flogin.example.com%2F".len() + AUTHORIZE.len();
+    for (length, has_code) in [(250, true), (251, false), (2000, false)] {
+        let target = "a".repeat(length - before);
+        let page = desktop(&stack).open(&format!("{AUTHORIZE}?return_to=%2F{target}")).await.unwrap().text();
+        assert_eq!(link_of(&page).len(), length);
+        assert_eq!(page.contains("<svg"), has_code, "{length}");
+        assert!(page.len() < 40_000, "{length}: {}", page.len());
+    }
+}
+
 /// What stands behind the state in the address that this link leads to.
 async fn switches(visitor: &Visitor, query: &str) -> String {
     let answer = visitor.open(&format!("{AUTHORIZE}?{query}")).await.unwrap();

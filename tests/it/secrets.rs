@@ -41,6 +41,9 @@ async fn a_function_without_its_secrets_starts_and_asks_again() {
     let stack = stack(&secrets).await;
     let visitor = stack.visitor("lin");
     assert_eq!(fail(&visitor).await, "200 /error reason=service_unavailable");
+    // The page offers the login that was asked for.
+    let page = visitor.follow(&format!("{AUTHORIZE}?return_to=%2Fcart")).await.unwrap().pop().unwrap();
+    assert!(page.text().contains("href=\"/authorize?return_to=https%3A%2F%2Flogin.example.com%2Fcart\""));
     // The login can still be finished: nothing was claimed, nothing sent.
     assert!(stack.requests(EXCHANGE).is_empty());
     let asked = secrets.reads();

@@ -350,6 +350,7 @@ fn a_login_that_does_not_finish_is_counted_whatever_the_cause() {
         "login_expired",
         "foreign_browser",
         "another_code",
+        "not_a_page",
     ];
     let own = reference::outcomes().into_iter().find(|(function, _)| *function == "callback").unwrap().1;
     for outcome in own.iter().map(|outcome| outcome.name) {

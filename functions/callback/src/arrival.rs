@@ -1,6 +1,6 @@
 //! What a callback brings: guards 1 to 4, before anything is written.
 
-use login::pending::{BrowserSecret, State};
+use login::pending::{BrowserSecret, PendingLogin, State};
 use login::session::SessionToken;
 use login::time::Timestamp;
 use web::query::Query;
@@ -25,16 +25,18 @@ pub(crate) struct Arrival {
 impl Callback {
     /// Guards 1 to 3.
     pub(crate) async fn arrive(&self, request: &Request) -> Result<Arrival, RefusedLogin> {
-        if self.config.page_loads_only && !is_page_load(request.headers()) {
-            return Err(Refusal::NotAPage.into());
-        }
         let query = Query::of(request);
+        if self.config.page_loads_only && !is_page_load(request.headers()) {
+            return Err(self.not_a_page(request, query).await);
+        }
         let state = query.one("state").map_err(Refusal::Query)?.unwrap_or_default();
         let state = State::parse(&state).ok_or(Refusal::MalformedState)?;
         // WeChat has reported a denial in three ways: no code, an empty one, and this word.
         let code = query.one("code").map_err(Refusal::Query)?.filter(|code| code != "authdeny");
-        let code =
-            code.map(|code| AuthorizationCode::parse(code).ok_or(Refusal::MalformedCode)).transpose()?;
+        let code = match code.map(AuthorizationCode::parse) {
+            Some(None) => return Err(Refusal::MalformedCode.of_any(self.named(&state).await)),
+            code => code.flatten(),
+        };
         match self.cookies.browser(request.headers()) {
             Some(browser) => {
                 Ok(Arrival { state, code, browser, session: self.cookies.session(request.headers()) })
@@ -45,6 +47,25 @@ impl Callback {
                 Err(refusal.of_any(login))
             }
         }
+    }
+
+    /// Guard 1 refuses. A login of this browser that came back with a code is told from what any page can send here.
+    async fn not_a_page(&self, request: &Request, query: Query<'_>) -> RefusedLogin {
+        let Some(state) = query.one("state").ok().flatten().and_then(|state| State::parse(&state)) else {
+            return Refusal::NotAPage.into();
+        };
+        let login = self.named(&state).await;
+        let has_code = query.one("code").is_ok_and(|code| code.is_some());
+        let browser = self.cookies.browser(request.headers()).map(|browser| browser.digest());
+        let is_its_own = login.as_ref().is_some_and(|login| browser.as_ref() == Some(&login.browser));
+        let refusal = if has_code && is_its_own { Refusal::LoginNotAPage } else { Refusal::NotAPage };
+        refusal.of_any(login)
+    }
+
+    /// The login that a state names, for what is offered after a refusal before the claim: that login again. One that
+    /// cannot be read costs nothing but that.
+    pub(crate) async fn named(&self, state: &State) -> Option<PendingLogin> {
+        self.store.logins.login(&state.login_id()).await.ok().flatten()
     }
 
     /// Guard 4. Only the browser that began the login is sent to where the login would have ended.

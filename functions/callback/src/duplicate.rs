@@ -81,10 +81,11 @@ impl Callback {
         sessions.session(id, now).await.map_err(Refusal::Store)
     }
 
-    /// The session whose cookie the browser brings, if it has not ended.
+    /// The session whose cookie the browser brings, if it has not ended and its grant stands, as far as is known.
     async fn present(&self, arrival: &Arrival, now: Timestamp) -> Result<Option<StoredSession>, Refusal> {
         let Some(token) = &arrival.session else { return Ok(None) };
-        self.store.sessions.session(&token.session_id(), now).await.map_err(Refusal::Store)
+        let session = self.store.sessions.session(&token.session_id(), now).await.map_err(Refusal::Store)?;
+        Ok(session.filter(|session| session.refused_at.is_none()))
     }
 
     /// Answers another code than the one that claimed the login. It is spent, unexchanged: whoever brings it is either

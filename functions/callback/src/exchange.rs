@@ -193,10 +193,14 @@ impl Callback {
         asked.unwrap_or_else(|_| Err(token.too_long())).map(Some)
     }
 
-    /// The session that the browser had before, opened; its absence, for whatever reason, costs nothing.
+    /// The session that the browser had before, opened; its absence, for whatever reason, costs nothing. One whose
+    /// grant is gone ends here, and what it knew with it.
     async fn previous(&self, claim: &Claim<'_>) -> Option<Previous> {
         let token = claim.arrival.session.as_ref()?;
         let stored = self.store.sessions.session(&token.session_id(), claim.now).await.ok()??;
+        if stored.refused_at.is_some() {
+            return None;
+        }
         let session = Session::unseal(token, &stored.sealed)?;
         Some(Previous { session, version: stored.version })
     }

@@ -165,7 +165,10 @@ impl Callback {
         let Some(code) = &arrival.code else {
             return Err(self.denied(&arrival, now).await);
         };
-        let secrets = self.secrets.get(now).await.map_err(Refusal::Secrets)?;
+        let secrets = match self.secrets.get(now).await {
+            Ok(secrets) => secrets,
+            Err(error) => return Err(Refusal::Secrets(error).of_any(self.named(&arrival.state).await)),
+        };
 
         let logins = &self.store.logins;
         let claim_id = ClaimId::new(random::bytes());
@@ -189,7 +192,8 @@ impl Callback {
                 self.repeat(&arrival, code, &login, now).await.map_err(|refusal| refusal.of(login))
             }
             Claimed::Before(login, _) => self.another_code(&arrival, &code_id, login, &claim_id, now).await,
-            Claimed::Elsewhere { login, used_for, used_in } => {
+            Claimed::Elsewhere { login, has_failed: true, .. } => Err(Refusal::CodeUsedElsewhere.of(login)),
+            Claimed::Elsewhere { login, used_for, used_in, has_failed: false } => {
                 let joined = self.join(&arrival, &login, &used_for, &used_in, now).await;
                 joined.map_err(|refusal| refusal.of(login))
             }

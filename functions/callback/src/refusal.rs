@@ -31,6 +31,8 @@ use wechat::error::{Error, Unsent};
 pub enum Refusal {
     #[error("not opened as a page")]
     NotAPage,
+    #[error("a login of this browser, not opened as a page")]
+    LoginNotAPage,
     #[error(transparent)]
     Query(QueryError),
     #[error("no well-formed state")]
@@ -108,6 +110,7 @@ web::outcomes! {
     DENIED = Info "denied" ["the person declined, or WeChat sent no code; back to `return_to`"] ["用户拒绝，或微信没有给 code；跳回 `return_to`"];
     DENIED_ELSEWHERE = Info "denied_elsewhere" ["the same, but in another browser or after the login was over"] ["同上，但换了浏览器，或登录已过期"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch; the login stays usable"] ["在 iframe、图片或预取中打开；登录仍可继续"];
+    LOGIN_NOT_A_PAGE = Info "login_not_a_page" ["the same, by the login's own browser with its code: a page that opens the login in a frame, or a browser that says wrongly that it does", "if it is every login, deploy with `PageLoadsOnly=false`"] ["同上，而且是登录自己的浏览器带着 code：网页把登录嵌在 iframe 里，或浏览器的声明有误", "如果每次登录都这样，部署时设 `PageLoadsOnly=false`"];
     INVALID_REQUEST = Info "invalid_request" ["`state` or `code` is malformed or given twice; the login stays usable"] ["`state` 或 `code` 有误或重复；登录仍可继续"];
     COOKIE_MISSING = Info "cookie_missing" ["no browser cookie, or two; fresh login", "if frequent: a browser that keeps no cookies, or a link opened in another one"] ["没有 `browser` Cookie，或有两个；自动重新登录", "如果频繁：浏览器不保存 Cookie，或链接在另一个浏览器中打开"];
     LOGIN_UNKNOWN = Info "login_unknown" ["no such login; fresh login"] ["没有这次登录；自动重新登录"];
@@ -164,6 +167,7 @@ impl Refusal {
         use Destination::{Again, Back, FreshLogin, Later, Page};
         let (outcome, destination) = match self {
             Self::NotAPage => (&NOT_A_PAGE, Page(Reason::NotAPage)),
+            Self::LoginNotAPage => (&LOGIN_NOT_A_PAGE, Page(Reason::NotAPage)),
             Self::Query(_) | Self::MalformedState | Self::MalformedCode => {
                 (&INVALID_REQUEST, Page(Reason::InvalidRequest))
             }

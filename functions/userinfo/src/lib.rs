@@ -173,10 +173,10 @@ impl Userinfo {
                 failure => still_worth_showing(failure).map_or_else(|refusal| refusal, Refusal::Unverified),
             });
         }
-        let read = match live.read_profile(lang).await {
-            Ok(()) => live.settle().await,
-            failed => failed,
-        };
+        let read = live.read_profile(lang).await;
+        // That the grant was verified is worth storing whatever became of the profile.
+        let settled = live.settle().await;
+        let read = read.and(settled);
         let report = match read {
             Ok(()) => live.unsaved().map_or_else(|| SHOWN.report(), |error| SHOWN_UNSAVED.because(error)),
             // What was read before is better than nothing, unless there is nothing to show any more.

@@ -54,6 +54,8 @@ pub struct LiveSession<'a> {
     request: &'a Request,
     /// How much time the request is to have left when it stops asking WeChat.
     reserve: Duration,
+    /// How much time it had left when the session was opened.
+    left_at_first: Duration,
     token: SessionToken,
     stored: StoredSession,
     now: Timestamp,
@@ -99,12 +101,14 @@ impl<'a> LiveSession<'a> {
         let Some((stored, session)) = read(&function.sessions, &token, now).await? else {
             return Ok(None);
         };
-        let reserve = lambda::time_left(request).saturating_sub(BUDGET);
+        let left_at_first = lambda::time_left(request);
+        let reserve = left_at_first.saturating_sub(BUDGET);
         let (is_renewed, is_changed, unsaved) = (false, false, None);
         Ok(Some(Self {
             function,
             request,
             reserve,
+            left_at_first,
             token,
             stored,
             now,
@@ -164,7 +168,8 @@ impl<'a> LiveSession<'a> {
         let answer = tokio::time::timeout(left, call).await;
         let answer = answer.unwrap_or(Err(Error::InDoubt(Doubt::Timeout)));
         if let Err(error) = &answer {
-            self.function.silence.note(error, self.now);
+            let waited = self.left_at_first.saturating_sub(lambda::time_left(self.request));
+            self.function.silence.note(error, self.now.plus(waited));
         }
         answer
     }

@@ -17,12 +17,12 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub struct Silence(AtomicU64);
 
 impl Silence {
-    /// Whether WeChat may be asked.
+    /// Whether WeChat may be asked. A second is noted when it has begun: the pause is never shorter than it is said to be.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        now >= Timestamp::from_epoch_seconds(self.0.load(Ordering::Relaxed)).plus(PAUSE)
+        now > Timestamp::from_epoch_seconds(self.0.load(Ordering::Relaxed)).plus(PAUSE)
     }
 
-    /// Notes what a call came to. What fails at once costs nobody time and is not remembered.
+    /// Notes what a call came to, at the moment of its answer. What fails at once costs nobody time and is not remembered.
     pub fn note(&self, error: &Error, now: Timestamp) {
         if matches!(error, Error::InDoubt(Doubt::Timeout) | Error::NotSent(Unsent::NoConnection)) {
             self.0.store(now.epoch_seconds(), Ordering::Relaxed);
@@ -43,7 +43,7 @@ mod tests {
         assert!(silence.is_over(at(0)));
         for error in [Error::InDoubt(Doubt::Timeout), Error::NotSent(Unsent::NoConnection)] {
             silence.note(&error, at(10));
-            assert!(!silence.is_over(at(10)) && !silence.is_over(at(14)) && silence.is_over(at(15)));
+            assert!(!silence.is_over(at(10)) && !silence.is_over(at(15)) && silence.is_over(at(16)));
         }
     }
 }

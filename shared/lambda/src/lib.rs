@@ -237,3 +237,44 @@ fn to_answer(response: &Response) -> ApiGatewayV2httpResponse {
     answer.body = Some(Body::Text(response.body().clone()));
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function with a defect.
+    struct Broken;
+
+    impl Function for Broken {
+        const NAME: &'static str = "broken";
+        type Config = ();
+
+        fn configure(_settings: &mut Settings<'_>) -> Result<(), Wrong> {
+            Ok(())
+        }
+
+        async fn start((): ()) -> Result<Self, Error> {
+            Ok(Self)
+        }
+
+        async fn handle(&self, request: &Request, _now: Timestamp) -> Response {
+            let path = request.uri().path();
+            assert!(path.is_empty(), "{path}");
+            Response::default()
+        }
+
+        fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+            response::problem(reason, &CorrelationId::of(request), None)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_function_that_panics_answers_in_its_own_form() {
+        let request = Request::default();
+        let left = Duration::from_mins(1);
+        let now = Timestamp::from_epoch_seconds(1_700_000_000);
+        let response = handle_within(left, &Broken, &request, now).await;
+        assert_eq!(response.status(), Reason::Unexpected.status());
+        assert_eq!(response.headers()["content-type"], "application/problem+json; charset=utf-8");
+    }
+}

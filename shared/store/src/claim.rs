@@ -60,6 +60,8 @@ pub enum Claimed {
         used_for: LoginId,
         /// The browser it was used in.
         used_in: Digest,
+        /// Whether it gave no session there: it was refused, or only marked as spent.
+        has_failed: bool,
     },
     /// The login belongs to another browser; nothing was changed. The code is still to be
     /// [spent](Logins::spend_code).
@@ -199,7 +201,8 @@ impl Logins {
                     // Whatever the login's own condition saw, the guard says that it was claimed.
                     return Ok(Claimed::Before(login, code.clone()));
                 }
-                Ok(Claimed::Elsewhere { login, used_for, used_in })
+                let has_failed = attribute(guard, "outcome")? == CodeOutcome::Failed.as_str();
+                Ok(Claimed::Elsewhere { login, used_for, used_in, has_failed })
             }
             Before::Absent => Ok(Claimed::Unknown),
             Before::Item(item) => {
@@ -315,7 +318,8 @@ impl Logins {
 
 impl Store {
     /// Stores the session that a claimed code gave, and ends the one the browser came with. If something was carried
-    /// over from that one, the two are one write: it must still be there, as it was when it was read.
+    /// over from that one, the two are one write: it must still be there, as it was when it was read, its grant
+    /// not refused meanwhile.
     ///
     /// # Errors
     ///
@@ -353,7 +357,9 @@ impl Store {
                 Delete::builder().table_name(&self.sessions.0.name).key("id", text(replaced.id.as_str()));
             if let Some(version) = carried {
                 delete = delete
-                    .condition_expression("attribute_exists(id) AND version = :seen")
+                    .condition_expression(
+                        "attribute_exists(id) AND version = :seen AND attribute_not_exists(refused_at)",
+                    )
                     .expression_attribute_values(":seen", number(version));
             }
             items.push(TransactWriteItem::builder().delete(built("Delete", delete.build())?).build());

@@ -62,7 +62,8 @@ impl Sessions {
         }
     }
 
-    /// Notes that WeChat says that the person's grant is gone, over the version that was asked about.
+    /// Notes that WeChat says that the person's grant is gone, over the version that was asked about. The version stays:
+    /// a slower request that was given new tokens for it meanwhile knows better, and its save takes the note away.
     ///
     /// # Errors
     ///
@@ -74,11 +75,10 @@ impl Sessions {
             .update_item()
             .table_name(&self.0.name)
             .key("id", text(id.as_str()))
-            .update_expression("SET refused_at = :now, version = :next")
+            .update_expression("SET refused_at = :now")
             .condition_expression("version = :version AND expires_at > :now")
             .expression_attribute_values(":now", number(now.epoch_seconds()))
-            .expression_attribute_values(":version", number(version))
-            .expression_attribute_values(":next", number(version + 1));
+            .expression_attribute_values(":version", number(version));
         match past_conflicts(|| update.clone().send()).await {
             Ok(_) => Ok(Saved::Now),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Saved::Outdated),

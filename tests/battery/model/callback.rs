@@ -165,12 +165,11 @@ impl World {
         }
     }
 
-    /// A code that was spent here with another login: good only where that one's session is, and for nothing that
-    /// the browser does not hold already. Whether the code gave that session, or was only marked as spent beside
-    /// it, the product does not ask.
+    /// A code that was spent here with another login: good only where the session is that it gave, and for nothing that
+    /// the browser does not hold already.
     fn join(&self, browser: usize, secret: usize, begun: &Login, guard: Guard) -> Place {
         let is_at_hand = self.present(browser).is_some_and(|session| session.login == guard.login);
-        if guard.secret == secret && is_at_hand {
+        if guard.is_done && guard.secret == secret && is_at_hand {
             return target(begun);
         }
         match once_more(begun) {

@@ -22,9 +22,7 @@ impl Visit<'_> {
         if self.visitor.session().is_none() {
             return Err(Failure::new(format!("{PERSON} is not logged in: {:?}", answer.location())));
         }
-        // The pause is counted from when the question came: it is over when a verification has waited in vain.
-        let is_over = self.script.meaning == Meaning::Late && self.variation.verifies;
-        for round in 0..if is_over { 1 } else { self.variation.rounds } {
+        for round in 0..self.variation.rounds {
             let again = if round > 0 { remembered(expected, self.script.meaning) } else { None };
             // A script of a page and a person in turn.
             let as_page = self.variation.as_page != (round % 2 == 1);

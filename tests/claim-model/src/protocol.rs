@@ -233,7 +233,7 @@ impl Protocol {
                 callback.goes(Phase::Won);
             }
             (Phase::Reading, _) if session == Session::Stored && is_its_session => {
-                callback.goes(Phase::Answering)
+                callback.goes(Phase::Answering);
             }
             _ => callback.goes(Phase::Over),
         }

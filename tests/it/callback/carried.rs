@@ -8,10 +8,11 @@ use harness::{
     proxy::{Fault, Kind, Rule},
 };
 use serde_json::Value;
+use simulator::Action;
 
 use super::{begin, openid, sessions};
 
-use crate::support::{allow, stack};
+use crate::support::{self, allow, assert_problem, stack};
 
 const NICKNAME: &str = "小满🌾";
 
@@ -75,6 +76,44 @@ async fn a_logout_meanwhile_ends_what_would_have_been_carried() {
     assert_eq!(answer.unwrap().set_cookies().len(), 1);
     assert_eq!(known(&visitor).await, [Value::Null, "snsapi_base".into(), Value::Null]);
     assert_eq!(sessions(&stack).len(), 1);
+}
+
+/// The person has withdrawn the grant, and WeChat said so: a silent login keeps nothing of what was granted, and a
+/// second login in the browser does not take the old session for a good one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_granted_ends_with_the_grant() {
+    let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+    assert_eq!(known(&visitor).await[0], NICKNAME);
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    stack.simulator().act(&Action::RevokeRefreshTokens);
+    assert_problem(&visitor.userinfo().await.unwrap(), 401, "not_logged_in");
+    assert_eq!(sessions(&stack).len(), 1);
+    visitor.log_in().await.unwrap();
+    assert_eq!(known(&visitor).await, [Value::Null, "snsapi_base".into(), Value::Null]);
+    assert_eq!(sessions(&stack).len(), 1);
+}
+
+/// Whether the person follows the account is carried too, as of the login that read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_is_told_as_of_when_it_was_read() {
+    let stack = Stack::start(Options::default().with("SILENT_UNIONID", "true")).await.unwrap();
+    allow(&stack);
+    for (person, follows) in [("lin", true), ("zhou", false)] {
+        let visitor = stack.visitor(person).logged_in().await.unwrap();
+        let shown = visitor.shown().await.unwrap();
+        assert_eq!(shown["subscribe"], follows, "{shown}");
+        let read_at = shown["subscribe_read_at"].as_u64().unwrap();
+        assert!(read_at.abs_diff(harness::time::now_seconds()) < 60, "{shown}");
+        // A login with consent has its unionid and asks for nothing else.
+        visitor.log_in_with_profile().await.unwrap();
+        let shown = visitor.shown().await.unwrap();
+        assert_eq!((&shown["subscribe"], &shown["subscribe_read_at"]), (&follows.into(), &read_at.into()));
+    }
+    // Whom nobody asked about is not told of.
+    let unasked = support::stack().await.unwrap();
+    let shown = unasked.visitor("lin").logged_in().await.unwrap().shown().await.unwrap();
+    assert!(shown.get("subscribe").is_none() && shown.get("subscribe_read_at").is_none(), "{shown}");
 }
 
 /// The session before cannot be read: the login does without it.

@@ -1,6 +1,6 @@
 //! DynamoDB and time running out in the middle of a callback.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use harness::{
     Options, Stack,
@@ -12,10 +12,11 @@ use harness::{
 };
 use http::Method;
 use simulator::{Fault, Scripted};
+use tempfile::TempDir;
 
 use super::{arrive, begin, exchanged, location, openid, sessions};
 
-use crate::support::{alarm, assert_problem};
+use crate::support::{self, alarm, assert_problem};
 
 /// The code is spent by then, so the same address would bring nothing: the login begins afresh by itself.
 #[tokio::test(flavor = "multi_thread")]
@@ -40,16 +41,27 @@ async fn a_session_that_cannot_be_stored_is_no_cookie_and_costs_one_round() {
     assert!(line.contains("could not be stored"), "{line}");
 }
 
-/// Lambda would end the process without a word; what stands before that is ours.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_takes_too_long_says_so_before_it_is_ended() {
+/// The template with a Lambda that waits a few seconds and no longer.
+struct Hasty {
+    path: PathBuf,
+    _directory: TempDir,
+}
+
+fn hasty(seconds: u8) -> Hasty {
     let template = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
-    let hasty = template.replace("    Timeout: 10\n", "    Timeout: 2\n");
+    let hasty = template.replace("    Timeout: 10\n", &format!("    Timeout: {seconds}\n"));
     assert_ne!(hasty, template);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("template.yaml");
     std::fs::write(&path, hasty).unwrap();
-    let stack = Stack::start(Options::default().template(path).proxied()).await.unwrap();
+    Hasty { path, _directory: directory }
+}
+
+/// Lambda would end the process without a word; what stands before that is ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_takes_too_long_says_so_before_it_is_ended() {
+    let hasty = hasty(2);
+    let stack = Stack::start(Options::default().template(&hasty.path).proxied()).await.unwrap();
     let proxy = stack.proxy().unwrap();
     let visitor = stack.visitor("lin");
     let callback = begin(&visitor, "").await;
@@ -123,4 +135,31 @@ async fn while_wechat_hangs_what_is_stored_is_shown() {
     assert_eq!(visitor.userinfo_page().await.unwrap().status, 200);
     // Only the first one asked; whoever comes within some seconds is served without.
     assert_eq!((stack.requests(PROFILE).len(), stack.requests(AUTH).len()), (1, 0));
+}
+
+/// The wait for a verification is as long as the pause after it, which counts from its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_that_waits_in_vain_is_not_waited_for_again_at_once() {
+    let stack = support::stack().await.unwrap();
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
+    stack.simulator().knobs(|knobs| knobs.hold.extend([AUTH.to_owned()]));
+    for _ in 0..3 {
+        assert_problem(&visitor.verify().await.unwrap(), 503, "wechat_unavailable");
+    }
+    assert_eq!(stack.requests(AUTH).len(), 1);
+}
+
+/// The last write gets no answer: the page has the whole link, and nothing of code and state.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_write_without_an_answer_keeps_the_link() {
+    let hasty = hasty(6);
+    let stack = Stack::start(Options::default().template(&hasty.path).proxied()).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "return_to=%2Fcart&scope=snsapi_userinfo&lang=en").await;
+    let finish = stack.proxy().unwrap().inject(Rule::at(Kind::Finish, DynamoFault::HoldBefore));
+    let page = arrive(&visitor, &callback).await;
+    assert!(page.starts_with(&format!("{ERROR_PAGE}service_unavailable&id=")), "{page}");
+    let link = "&return_to=https%3A%2F%2Flogin.example.com%2Fcart&scope=snsapi_userinfo&lang=en";
+    assert!(page.ends_with(link), "{page}");
+    finish.remove();
 }

@@ -111,13 +111,21 @@ async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
     fixture.store.logins.claim(&one, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     let claimed = fixture.store.logins.claim(&other, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
-    let Claimed::Elsewhere { login: claimed, used_for, used_in } = claimed else { panic!("{claimed:?}") };
-    assert_eq!((claimed, used_for, used_in), (login(1), one, browser(1)));
+    let Claimed::Elsewhere { login: claimed, used_for, used_in, has_failed } = claimed else {
+        panic!("{claimed:?}")
+    };
+    assert_eq!((claimed, used_for, used_in, has_failed), (login(1), one, browser(1), false));
     assert_eq!(fixture.dump().unwrap(), stored);
     // Its own code still gets it.
     let own = CodeId::of(&code("0b"));
     let claimed = fixture.store.logins.claim(&other, &own, &browser(1), &attempt(3), NOW).await.unwrap();
     assert_eq!(name(&claimed), "now");
+    // A code that gave no session is told from one that may have given one.
+    fixture.store.logins.fail_code(&code_id, &attempt(1)).await.unwrap();
+    fixture.store.logins.put_login(&state(3).login_id(), &login(1)).await.unwrap();
+    let third = state(3).login_id();
+    let claimed = fixture.store.logins.claim(&third, &code_id, &browser(1), &attempt(4), NOW).await.unwrap();
+    assert!(matches!(claimed, Claimed::Elsewhere { has_failed: true, .. }), "{claimed:?}");
 }
 
 #[tokio::test]

@@ -91,13 +91,6 @@ async fn run(arguments: &Arguments) -> Result<()> {
     if arguments.is_real() {
         reality::face(arguments, &mut surroundings.variables)?;
     }
-    let public_url = surroundings.variables.get("PUBLIC_URL").cloned().unwrap_or_default();
-    if let Some(origin) = reality::foreign_page(&public_url, &arguments.allow_origins) {
-        return Err(Failure::new(format!(
-            "{origin} 与 {public_url} 不是同一个网站，浏览器不会从那里带上登录的 Cookie。\n\
-             {origin} is of another site than {public_url}, so browsers send no cookie of the login from there"
-        )));
-    }
     // The functions judge them, and say so before anything else if one is wrong.
     let allowed = surroundings.variables.entry("ALLOWED_ORIGINS".to_owned()).or_default();
     *allowed = std::iter::once(&*allowed)
@@ -109,6 +102,15 @@ async fn run(arguments: &Arguments) -> Result<()> {
         let known = surroundings.variables.get_mut(name);
         let unknown = || format!("没有函数使用变量 {name}。\nno function reads {name}");
         value.clone_into(known.ok_or_else(|| Failure::new(unknown()))?);
+    }
+    let text = |name| surroundings.variables.get(name).map(String::as_str).unwrap_or_default();
+    let (public_url, allowed) = (text("PUBLIC_URL"), text("ALLOWED_ORIGINS"));
+    let origins: Vec<_> = allowed.split(',').map(|origin| origin.trim().to_owned()).collect();
+    if let Some(origin) = reality::foreign_page(public_url, &origins) {
+        return Err(Failure::new(format!(
+            "{origin} 与 {public_url} 不是同一个网站，浏览器不会从那里带上登录的 Cookie。\n\
+             {origin} is of another site than {public_url}, so browsers send no cookie of the login from there"
+        )));
     }
     let env_file = directory.join("env");
     fs::write(&env_file, environment::env_file(&surroundings.variables)?)?;
@@ -131,7 +133,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
             return check::check(&cargo_lambda, port).await;
         }
         if arguments.is_real() {
-            announce_reality(&public_url, &surroundings);
+            announce_reality(public_url, &surroundings);
         } else {
             announce(&here, &surroundings);
         }

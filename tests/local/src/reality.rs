@@ -61,7 +61,9 @@ pub(crate) fn foreign_page<'a>(public_url: &str, origins: &'a [String]) -> Optio
         let site = psl::domain_str(host).filter(|_| host.contains('.')).unwrap_or(host);
         Some((scheme.to_owned(), site.to_owned()))
     };
-    origins.iter().map(String::as_str).find(|origin| site(origin) != site(public_url))
+    // What is no origin at all, the functions judge.
+    let is_foreign = |origin: &&str| site(origin).is_some() && site(origin) != site(public_url);
+    origins.iter().map(String::as_str).find(is_foreign)
 }
 
 #[cfg(test)]
