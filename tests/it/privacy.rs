@@ -78,7 +78,16 @@ const STORED: [(&str, &[(&str, Kind)]); 4] = [
             ("expires_at", Number),
         ],
     ),
-    ("app-token#", &[("id", App), ("sealed", Sealed), ("lease", Number), ("expires_at", Number)]),
+    (
+        "app-token#",
+        &[
+            ("id", App),
+            ("sealed", Sealed),
+            ("lease", Number),
+            ("failed_lease", Number),
+            ("expires_at", Number),
+        ],
+    ),
     (
         "",
         &[
