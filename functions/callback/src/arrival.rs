@@ -32,10 +32,16 @@ impl Callback {
         let state = query.one("state").map_err(Refusal::Query)?.unwrap_or_default();
         let state = State::parse(&state).ok_or(Refusal::MalformedState)?;
         // WeChat has reported a denial in three ways: no code, an empty one, and this word.
-        let code = query.one("code").map_err(Refusal::Query)?.filter(|code| code != "authdeny");
-        let code = match code.map(AuthorizationCode::parse) {
-            Some(None) => return Err(Refusal::MalformedCode.of_any(self.named(&state).await)),
-            code => code.flatten(),
+        let code = match query.one("code") {
+            Ok(Some(code)) if code != "authdeny" => {
+                AuthorizationCode::parse(code).map(Some).ok_or(Refusal::MalformedCode)
+            }
+            Ok(_) => Ok(None),
+            Err(error) => Err(Refusal::Query(error)),
+        };
+        let code = match code {
+            Ok(code) => code,
+            Err(refusal) => return Err(refusal.of_any(self.named(&state).await)),
         };
         match self.cookies.browser(request.headers()) {
             Some(browser) => {

@@ -61,20 +61,21 @@ impl Login {
 impl World {
     /// The callback, in the order of its guards.
     pub fn callback(&mut self, browser: usize, number: usize, code: Option<Code>, twist: Twist) -> Led {
-        let malformed = match twist {
-            Twist::InFrame => return only(page("not_a_page", None)),
-            Twist::NoState | Twist::EmptyState | Twist::MalformedState | Twist::TwoStates => true,
-            // They need a code to be wrong about.
-            Twist::TwoCodes | Twist::MalformedCode => code.is_some(),
-            _ => false,
-        };
-        if malformed {
-            return only(page("invalid_request", None));
-        }
-        let code = code.filter(|_| !matches!(twist, Twist::NoCode | Twist::EmptyCode | Twist::DeniedCode));
         let login = Some(number).filter(|_| twist != Twist::UnknownState);
         let begun = login.and_then(|login| self.logins.get(login).copied());
         let begun = begun.filter(|login| !login.is_removed);
+        match twist {
+            Twist::InFrame => return only(page("not_a_page", begun.as_ref())),
+            Twist::NoState | Twist::EmptyState | Twist::MalformedState | Twist::TwoStates => {
+                return only(page("invalid_request", None));
+            }
+            // They need a code to be wrong about.
+            Twist::TwoCodes | Twist::MalformedCode if code.is_some() => {
+                return only(page("invalid_request", begun.as_ref()));
+            }
+            _ => {}
+        }
+        let code = code.filter(|_| !matches!(twist, Twist::NoCode | Twist::EmptyCode | Twist::DeniedCode));
         // Of a login that is not known, only the browser can say what it would cost.
         let is_free = begun.as_ref().map_or(browser != DESKTOP, Login::is_silent);
         let secret = self.secret_of(browser);
