@@ -341,13 +341,21 @@ impl<'a> Flow<'a> {
 
     /// A fault that the SDK's repetitions overcome has cost the visitor nothing so far.
     ///
-    /// Where the exchange is broken, or where another browser showed the code first, that is a reason of its own for a
+    /// Where the exchange is broken, where two tabs are in each other's way, or where another browser showed the code first, that is a reason of its own for a
     /// page.
     fn unnoticed(&self, what: &str) -> Result<()> {
-        let is_broken = self.case.call == Kind::FailCode && self.case.authorize == AUTHORIZE_PROFILE;
+        let is_profile = self.case.authorize == AUTHORIZE_PROFILE;
+        let is_broken = self.case.call == Kind::FailCode && is_profile;
+        // Of two tabs with codes that are repeated, each may spend what the other waits for; and one tab's session may
+        // be replaced by the other's before its duplicate looks for it.
+        let is_contested = self.case.call == Kind::FailCode && self.case.reissues;
+        let is_repeated = matches!(self.case.companion, Companion::AtOnce(_) | Companion::Later);
+        let are_expired = self.errors.borrow().iter().all(|error| error.contains("reason=login_expired"));
+        let is_outdone =
+            self.case.has_second_tab && are_expired && (is_contested || is_profile && is_repeated);
         // The second of two first tabs has another cookie, with which the first tab's callback may come.
         let is_renewed = self.case.has_second_tab && self.stack.proxy()?.count(Kind::SpendCode) > 0;
-        let has_reason = is_broken || is_renewed || oracle::is_code_spent(self.stack)?;
+        let has_reason = is_broken || is_outdone || is_renewed || oracle::is_code_spent(self.stack)?;
         let errors = self.errors.borrow().join(", ");
         self.require(errors.is_empty() || !self.case.is_unnoticed() || has_reason, || {
             format!("errors during {what}, though the fault was a short one: {errors}")

@@ -23,7 +23,10 @@ pub async fn kill(
         Awaited::Wechat(path) => kill_at_wechat(stack, point, path, visit).await,
         Awaited::Answer => {
             stack.functions().kill_at_answer(point.function);
-            visit.await
+            let answers = visit.await;
+            // Whoever never came this way is not to meet it on another.
+            stack.functions().spare_at_answer(point.function);
+            answers
         }
     }
 }

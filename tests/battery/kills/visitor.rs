@@ -80,6 +80,8 @@ impl Story<'_> {
             knobs.reissue_code_seconds = if repeats { 10 } else { 0 };
             knobs.next.clear();
         });
+        // The code of whoever came before is not given again.
+        wechat.advance(10);
         // Half of those who lose a process have been here before, so that there is a session to be replaced.
         let is_known = matches!(
             plan.visit,

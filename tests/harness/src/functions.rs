@@ -147,6 +147,11 @@ impl Functions {
         lock(&self.0.doomed).insert(function.to_owned());
     }
 
+    /// Spares the next process of a function that answers, if it was to be killed.
+    pub fn spare_at_answer(&self, function: &str) {
+        lock(&self.0.doomed).remove(function);
+    }
+
     /// Kills every process of a function, so that its next event meets a cold start.
     pub async fn kill_all(&self, function: &str) -> usize {
         let mut count = self.kill_busy(function).await;

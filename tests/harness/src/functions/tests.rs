@@ -86,6 +86,9 @@ async fn kills_a_process_at_its_answer() {
     assert_eq!(place.path().read_dir().unwrap().count(), 1);
     functions.invoke("stub", &meet).await.unwrap();
     assert_eq!((functions.cold_starts("stub"), functions.busy("stub")), (2, 0));
+    functions.kill_at_answer("stub");
+    functions.spare_at_answer("stub");
+    functions.invoke("stub", &meet).await.unwrap();
 }
 
 #[tokio::test]
