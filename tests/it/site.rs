@@ -79,6 +79,8 @@ async fn the_front_page_offers_the_way_out_to_who_has_logged_in() {
     assert!(
         page.contains("href=\"/userinfo\"") && page.contains("<form method=\"post\" action=\"/logout\">")
     );
+    // The profile page knows of which account the session is, and whether a profile is missing; this one does not.
+    assert!(!page.contains("snsapi_userinfo"), "{page}");
     let policy = answer.header("content-security-policy").unwrap();
     assert!(policy.contains("form-action 'self'"), "{policy}");
     // Without it the browser would send `Origin: null` along with the form, and the logout refuse it.

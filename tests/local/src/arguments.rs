@@ -82,7 +82,8 @@ impl Arguments {
         self.official_account.is_some() || self.website_app.is_some()
     }
 
-    /// The real WeChat needs an app, its secret and an address that it may call back; the simulated one needs none.
+    /// The real WeChat needs an app and its secret; the simulated one needs none. Without an address the browser has to
+    /// be on this machine, as WeChat's developer tools are.
     fn check_reality(&self) -> Result<()> {
         let is_partial = self.public_url.is_some() || self.secrets.is_some();
         if self.is_real() && self.secrets.is_none() {

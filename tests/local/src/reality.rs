@@ -27,8 +27,10 @@ pub(crate) fn face(arguments: &Arguments, variables: &mut BTreeMap<String, Strin
         variables.insert(name.to_owned(), value);
     }
     if let Some(public_url) = &arguments.public_url {
-        variables.insert("PUBLIC_URL".to_owned(), public_url.clone());
-        variables.insert("ALLOWED_ORIGINS".to_owned(), public_url.clone());
+        // An address that was copied from a browser ends with a slash.
+        let public_url = public_url.trim_end_matches('/');
+        variables.insert("PUBLIC_URL".to_owned(), public_url.to_owned());
+        variables.insert("ALLOWED_ORIGINS".to_owned(), public_url.to_owned());
     }
     Ok(())
 }
@@ -42,7 +44,9 @@ fn read_secrets(path: &Path, apps: &[&str]) -> Result<String> {
         ))
     };
     let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-    let json: Value = serde_json::from_str(&text).map_err(|_| wrong("this is not JSON"))?;
+    // Some editors put a byte order mark before it.
+    let json: Value =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|_| wrong("this is not JSON"))?;
     for app in apps.iter().filter(|app| !app.is_empty()) {
         let secret = json.get(*app).and_then(Value::as_str).unwrap_or_default();
         if secret.trim().is_empty() {
@@ -77,9 +81,9 @@ mod tests {
     #[test]
     fn the_functions_are_told_of_the_real_apps_and_of_no_simulator() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), r#"{ "wx0123456789abcdef": "canary" }"#).unwrap();
+        fs::write(file.path(), "\u{feff}{ \"wx0123456789abcdef\": \"canary\" }").unwrap();
         let line = format!(
-            "--public-url https://example.trycloudflare.com --official-account wx0123456789abcdef --secrets {}",
+            "--public-url https://example.trycloudflare.com/ --official-account wx0123456789abcdef --secrets {}",
             file.path().display()
         );
         let simulated = ["WECHAT_OPEN_URL", "WECHAT_API_URL", "WEBSITE_APP_ID", "PUBLIC_URL"];
