@@ -256,16 +256,13 @@ impl RefusedLogin {
         let page = |reason, turn| error_page(deployment, reason, &id, &on(turn));
         let turn = self.login.as_ref().map_or(Turn::FIRST, |login| login.turn);
         let is_free = self.costs_nothing(request);
+        let again = |next: Option<Turn>| {
+            next.filter(|_| is_free).map(|next| on(next).on(deployment.public_url.as_str()))
+        };
         let location = match destination {
             Back => self.back(deployment),
-            FreshLogin(reason) => match turn.next_round().filter(|_| is_free) {
-                Some(next) => on(next).on(deployment.public_url.as_str()),
-                None => page(reason, Turn::FIRST),
-            },
-            Again(reason) => match turn.next_wait().filter(|_| is_free) {
-                Some(next) => on(next).on(deployment.public_url.as_str()),
-                None => page(reason, Turn::FIRST),
-            },
+            FreshLogin(reason) => again(turn.next_round()).unwrap_or_else(|| page(reason, Turn::FIRST)),
+            Again(reason) => again(turn.next_wait()).unwrap_or_else(|| page(reason, Turn::FIRST)),
             Later(reason) => match turn.next_wait().filter(|_| is_free) {
                 Some(next) => page(Reason::CodeRepeated, next),
                 None => page(reason, Turn::FIRST),

@@ -1,6 +1,7 @@
 //! Sessions: read, saved over the version that was read, ended.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -55,11 +56,7 @@ impl Sessions {
             .expression_attribute_values(":now", number(now.epoch_seconds()))
             .expression_attribute_values(":version", number(version))
             .expression_attribute_values(":next", number(version + 1));
-        match past_conflicts(|| update.clone().send()).await {
-            Ok(_) => Ok(Saved::Now),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Saved::Outdated),
-            Err(error) => Err(unavailable("UpdateItem", &error)),
-        }
+        saved(update).await
     }
 
     /// Notes that WeChat says that the person's grant is gone, over the version that was asked about. The version stays:
@@ -79,11 +76,7 @@ impl Sessions {
             .condition_expression("version = :version AND expires_at > :now")
             .expression_attribute_values(":now", number(now.epoch_seconds()))
             .expression_attribute_values(":version", number(version));
-        match past_conflicts(|| update.clone().send()).await {
-            Ok(_) => Ok(Saved::Now),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Saved::Outdated),
-            Err(error) => Err(unavailable("UpdateItem", &error)),
-        }
+        saved(update).await
     }
 
     /// Deletes a session if it is still the version that was read.
@@ -131,5 +124,14 @@ impl Sessions {
             .await
             .map(drop)
             .map_err(|error| unavailable("DeleteItem", &error))
+    }
+}
+
+/// Sends a change of a session that holds for one version of it only.
+async fn saved(update: UpdateItemFluentBuilder) -> Result<Saved, Error> {
+    match past_conflicts(|| update.clone().send()).await {
+        Ok(_) => Ok(Saved::Now),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Saved::Outdated),
+        Err(error) => Err(unavailable("UpdateItem", &error)),
     }
 }
