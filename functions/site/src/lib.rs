@@ -2,7 +2,7 @@
 //!
 //! This function touches nothing: no table, no secret, no other host.
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use lambda::Function;
 use login::account::Choice;
 use login::deployment::Deployment;
@@ -16,8 +16,11 @@ use web::page;
 use web::query::Query;
 use web::reason::Reason;
 use web::request::{CorrelationId, Request};
-use web::response::{Response, text};
+use web::response::{Response, text, with_header};
 use web::visit::Visit;
+
+/// The header of the home page that says which version runs.
+const VERSION: HeaderName = HeaderName::from_static("x-version");
 
 /// The function.
 #[derive(Debug)]
@@ -85,7 +88,8 @@ impl Site {
         let has_session = self.cookies.session(request.headers()).is_some();
         let was_denied =
             Query::of(request).one("error") == Ok(Some(Reason::AccessDenied.as_str().to_owned()));
-        HOME.of(page::home(request, has_session, was_denied))
+        let page = page::home(request, has_session, was_denied);
+        HOME.of(with_header(page, VERSION, env!("CARGO_PKG_VERSION")))
     }
 
     /// The page `/callback` sends a browser to when a login does not go through. What the query says

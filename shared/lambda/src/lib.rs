@@ -9,11 +9,12 @@
 //! * a defect panics: 500, with the correlation id. These two are answered in the form of the route
 //!   ([`Function::interrupted`]).
 //!
-//! Every response leaves with the security headers and the correlation id, and every request leaves
-//! one line in the log (`log.rs`).
+//! A function that cannot work answers too (`unfit.rs`). Every response leaves with the security headers and the
+//! correlation id, and every request leaves one line in the log (`log.rs`).
 
 mod log;
 pub mod stopwatch;
+mod unfit;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -31,6 +32,7 @@ use lambda_http::{Body, LambdaEvent, service_fn};
 use serde_json::Value;
 
 use crate::stopwatch::{OF_THIS_REQUEST, Stopwatch};
+use crate::unfit::Unfit;
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use web::imprint::Imprint;
@@ -52,8 +54,9 @@ web::outcomes! {
     ANSWERED = Info "answered" ["any: an answer that nobody gave a name. There is none", "report it"] ["任何函数：没有名称的响应。不应出现", "请反馈"];
     DEADLINE = Error "deadline" ["any: no answer in time; 503", "`wechat_ms`, and `cause` of the lines around"] ["任何函数：没有及时响应；返回 503", "查看 `wechat_ms` 和前后各行的 `cause`"];
     PANIC = Error "panic" ["any: a defect, answered 500. A line of its own before says where (`place`)", "report it"] ["任何函数：程序错误，返回 500。前面另有一行说明位置（`place`）", "请反馈"];
-    WRONG_CONFIGURATION = Error "wrong_configuration" ["any, at start: names every setting that is wrong", "`cause`"] ["任何函数，启动时：列出所有写错的设置", "查看 `cause`"];
-    NOT_STARTED = Error "not_started" ["any, at start: what the function needs could not be made, or Lambda's runtime interface failed", "`cause`"] ["任何函数，启动时：函数所需的组件无法建立，或 Lambda 的运行时接口出错", "查看 `cause`"];
+    STARTED = Info "started" ["any, at start: its `version`"] ["任何函数，启动时：所用的版本（`version`）"];
+    WRONG_CONFIGURATION = Error "wrong_configuration" ["any: a setting is wrong. The line at start names every one in `cause`; each request is then answered 503", "the `cause` of the line at start"] ["任何函数：有设置写错。启动时的那一行在 `cause` 中列出所有写错的设置；之后每个请求都返回 503", "查看启动时那一行的 `cause`"];
+    NOT_STARTED = Error "not_started" ["any: what the function needs could not be made, and each request is answered 503; or Lambda's runtime interface failed", "the `cause` of the line at start"] ["任何函数：函数所需的组件无法建立，每个请求都返回 503；或 Lambda 的运行时接口出错", "查看启动时那一行的 `cause`"];
 }
 
 /// Why a function does not start.
@@ -117,32 +120,43 @@ pub fn configure<F: Function>(settings: &mut Settings<'_>) -> Result<(F::Config,
 
 /// Runs `F` until Lambda ends the process. `variable` is the environment, `clock` the time.
 ///
-/// A function that does not start leaves one line in the log, which names every setting that is wrong, and
-/// nothing else.
+/// It begins with one line in the log: the version, or why the function cannot work, with every setting that is
+/// wrong. One that cannot work answers every request all the same.
 pub async fn serve<F: Function>(
     variable: impl Fn(&str) -> Option<String>,
     clock: fn() -> SystemTime,
 ) -> ExitCode {
-    log::panics(clock);
+    log::panics(F::NAME, clock);
     let mut settings = Settings::new(&variable);
     let config = configure::<F>(&mut settings);
-    let (outcome, cause) = match settings.checked(config) {
-        Err(error) => (&WRONG_CONFIGURATION, error.to_string()),
-        Ok((config, imprint)) => match run::<F>(config, imprint, clock).await {
-            Ok(()) => return ExitCode::SUCCESS,
-            Err(error) => (&NOT_STARTED, error.to_string()),
+    let started = match settings.checked(config) {
+        Err(error) => Err((&WRONG_CONFIGURATION, error.to_string())),
+        Ok((config, imprint)) => match F::start(config).await {
+            Ok(function) => Ok((function, imprint)),
+            Err(error) => Err((&NOT_STARTED, error.to_string())),
         },
     };
-    log::not_started(clock(), F::NAME, outcome, &cause);
-    ExitCode::FAILURE
+    let ran = match started {
+        Ok((function, imprint)) => {
+            log::started(clock(), F::NAME);
+            run(function, imprint, clock).await
+        }
+        Err((outcome, cause)) => {
+            log::not_started(clock(), F::NAME, outcome, &cause);
+            run(Unfit::<F>::because(outcome), Imprint::default(), clock).await
+        }
+    };
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::not_started(clock(), F::NAME, &NOT_STARTED, &error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
-async fn run<F: Function>(
-    config: F::Config,
-    imprint: Imprint,
-    clock: fn() -> SystemTime,
-) -> Result<(), Error> {
-    let (function, imprint) = (F::start(config).await?, Arc::new(imprint));
+async fn run<F: Function>(function: F, imprint: Imprint, clock: fn() -> SystemTime) -> Result<(), Error> {
+    let imprint = Arc::new(imprint);
     let answer =
         async |event| Ok::<_, std::convert::Infallible>(answer(&function, &imprint, event, clock).await);
     lambda_runtime::Runtime::new(service_fn(answer)).run().await

@@ -23,8 +23,9 @@ struct Line<'a> {
     timestamp: String,
     level: &'static str,
     message: &'static str,
+    function: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    function: Option<&'static str>,
+    version: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +61,8 @@ pub(crate) fn request(
         timestamp: timestamp(now),
         level: if report.is_alarm() { "ERROR" } else { "INFO" },
         message: "request",
-        function: Some(function),
+        function,
+        version: None,
         correlation_id: Some(id.as_str()),
         status: Some(response.status().as_u16()),
         outcome: report.outcome.name,
@@ -73,13 +75,27 @@ pub(crate) fn request(
     });
 }
 
-/// Writes why a function does not start.
+/// Writes that a function has started, and in which version.
+pub(crate) fn started(now: SystemTime, function: &'static str) {
+    write(&Line {
+        timestamp: timestamp(now),
+        level: "INFO",
+        message: "the function has started",
+        function,
+        version: Some(env!("CARGO_PKG_VERSION")),
+        outcome: crate::STARTED.name,
+        ..Line::default()
+    });
+}
+
+/// Writes why a function cannot work.
 pub(crate) fn not_started(now: SystemTime, function: &'static str, outcome: &'static Outcome, cause: &str) {
     write(&Line {
         timestamp: timestamp(now),
         level: "ERROR",
-        message: "the function does not start",
-        function: Some(function),
+        message: "the function cannot work",
+        function,
+        version: Some(env!("CARGO_PKG_VERSION")),
         outcome: outcome.name,
         cause: Some(cause),
         ..Line::default()
@@ -101,7 +117,7 @@ pub(crate) fn reading_an_event<T>(read: impl FnOnce() -> T) -> T {
 }
 
 /// Makes a panic say where it was. What it says otherwise may hold what it stumbled over.
-pub(crate) fn panics(clock: fn() -> SystemTime) {
+pub(crate) fn panics(function: &'static str, clock: fn() -> SystemTime) {
     std::panic::set_hook(Box::new(move |panic| {
         let (level, message, outcome) = if READS_AN_EVENT.get() {
             ("INFO", "an event that cannot be read", &crate::EVENT_UNREADABLE)
@@ -112,6 +128,7 @@ pub(crate) fn panics(clock: fn() -> SystemTime) {
             timestamp: timestamp(clock()),
             level,
             message,
+            function,
             outcome: outcome.name,
             place: panic.location().map(ToString::to_string).as_deref(),
             ..Line::default()

@@ -223,6 +223,7 @@ async fn a_log_line_holds_these_fields_and_no_others() {
         "duration_ms",
         "wechat_ms",
         "place",
+        "version",
     ];
     let mut panics = 0;
     for line in stack.stop().await.lines() {

@@ -197,6 +197,7 @@ async fn the_site_answers_with_these_headers() {
         ("content-security-policy", FORM),
         ("content-type", "text/html; charset=utf-8"),
         ("referrer-policy", "same-origin"),
+        ("x-version", env!("CARGO_PKG_VERSION")),
     ];
     assert_visit(&visitor, open(HOME), 200, home).await.unwrap();
     for (reason, status, extra) in [
