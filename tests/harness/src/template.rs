@@ -156,18 +156,38 @@ impl Template {
             .map(|(logical_id, resource)| (logical_id.clone(), &resource["Properties"]))
     }
 
+    /// The outputs, by name.
+    pub fn outputs(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0["Outputs"].as_object().into_iter().flatten()
+    }
+
     /// The parameters, by name.
     pub fn parameters(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0["Parameters"].as_object().into_iter().flatten()
     }
 
+    /// This template with another default of a parameter, which is what a deployment with that value has.
+    #[must_use]
+    pub fn with(mut self, parameter: &str, value: impl Into<Value>) -> Self {
+        self.0["Parameters"][parameter]["Default"] = value.into();
+        self
+    }
+
     /// A value as a deployment with default parameters has it, if this file alone tells.
-    fn resolve(&self, value: &Value) -> Option<String> {
+    #[must_use]
+    pub fn resolve(&self, value: &Value) -> Option<String> {
         match value {
-            Value::Object(reference) => {
-                let name = reference.get("Ref")?.as_str()?;
-                self.resolve(&self.0["Parameters"][name]["Default"])
-            }
+            Value::Object(reference) => match reference.iter().next()? {
+                (name, parameter) if name == "Ref" => {
+                    self.resolve(&self.0["Parameters"][parameter.as_str()?]["Default"])
+                }
+                (name, keys) if name == "Fn::FindInMap" => {
+                    let [mapping, row, column] =
+                        [0, 1, 2].map(|place| keys.get(place).and_then(|key| self.resolve(key)));
+                    self.resolve(&self.0["Mappings"][mapping?][row?][column?])
+                }
+                _ => None,
+            },
             Value::Null | Value::Array(_) => None,
             Value::String(text) => Some(text.clone()),
             scalar => Some(scalar.to_string()),

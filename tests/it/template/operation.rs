@@ -11,7 +11,7 @@ use settings::Settings;
 use web::imprint::Imprint;
 use wechat::AppId;
 
-use super::{FIELDS, alarmed, filters, groups, namespace, outcomes, template};
+use super::{FIELDS, alarmed, filters, filters_on, namespace, outcomes, template};
 
 /// How long before Lambda's deadline a function answers by itself (`shared/lambda/src/lib.rs`).
 const DEADLINE_MARGIN: Duration = Duration::from_millis(1500);
@@ -44,10 +44,16 @@ fn words(query: &str) -> (BTreeSet<&str>, BTreeSet<&str>) {
     (words.filter(|word| !word.is_empty()).collect(), texts)
 }
 
+/// Every metric that a filter makes.
+fn metrics(template: &Template) -> BTreeSet<String> {
+    let groups = ["FunctionLogs", "AccessLogs"];
+    groups.iter().flat_map(|group| filters_on(template, group)).map(|filter| filter.metric).collect()
+}
+
 #[test]
 fn every_alarm_watches_something_and_tells_somebody() {
     let template = template();
-    let metrics: BTreeSet<_> = filters(&template).into_iter().map(|filter| filter.metric).collect();
+    let metrics = metrics(&template);
     let actions = json!([
         { "Fn::If": ["HasAlarmEmail", { "Ref": "AlarmTopic" }, { "Ref": "AWS::NoValue" }] },
         { "Fn::If": ["HasAlarmTopic", { "Ref": "AlarmTopicArn" }, { "Ref": "AWS::NoValue" }] },
@@ -107,7 +113,7 @@ fn the_dashboard_shows_what_there_is() {
     assert!(strange.is_empty(), "{strange:?}");
 
     // Every metric that a filter makes is shown, and no other of our namespace.
-    let made: BTreeSet<_> = filters(&template).into_iter().map(|filter| filter.metric).collect();
+    let made = metrics(&template);
     let mut shown = BTreeSet::new();
     for properties in widgets(&dashboard, "metric") {
         for metric in properties["metrics"].as_array().unwrap() {
@@ -144,7 +150,7 @@ fn every_query_of_the_dashboard_names_what_is_logged() {
     ];
     let template = template();
     let (dashboard, _) = dashboard(&template);
-    let groups = groups(&template);
+    let groups: BTreeSet<_> = template.resources("AWS::Logs::LogGroup").map(|(id, _)| id).collect();
     let everything: BTreeSet<_> =
         outcomes::functions().into_iter().flat_map(outcomes::of).map(|(name, _)| name).collect();
     let queries = widgets(&dashboard, "log");
@@ -157,8 +163,10 @@ fn every_query_of_the_dashboard_names_what_is_logged() {
         }
         for text in texts {
             let group = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-            let is_known = group
-                .map_or(text == "request" || everything.contains(text), |group| groups.contains_key(group));
+            let is_known = group.map_or(
+                text == "request" || outcomes::functions().contains(&text) || everything.contains(text),
+                |group| groups.contains(group),
+            );
             assert!(is_known, "{text}: {query}");
         }
     }
@@ -185,17 +193,64 @@ fn every_route_has_a_throttle_of_its_own() {
     let routes: BTreeSet<_> =
         template.routes().into_iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     assert_eq!(throttles.keys().cloned().collect::<BTreeSet<_>>(), routes);
-    let all = throttles.values().chain([&api["DefaultRouteSettings"]]);
-    for throttle in all {
-        let (rate, burst) = (&throttle["ThrottlingRateLimit"], &throttle["ThrottlingBurstLimit"]);
-        let (rate, burst) = (rate.as_u64().unwrap(), burst.as_u64().unwrap());
-        assert!((1..=1000).contains(&rate) && (rate..=2000).contains(&burst), "{throttle}");
-    }
-    // Somebody who fills the throttle is noticed.
     let flood = template.resources("AWS::CloudWatch::Alarm").find(|(id, _)| id == "FloodAlarm").unwrap().1;
-    let passed = throttles["GET /authorize"]["ThrottlingRateLimit"].as_u64().unwrap()
-        * flood["Period"].as_u64().unwrap();
-    assert_eq!(flood["Threshold"].as_u64().unwrap() * 2, passed);
+    let period = flood["Period"].as_u64().unwrap();
+    for logins in choices(&template) {
+        let template = template.clone().with("LoginsPerSecond", logins);
+        let number =
+            |value: &Value| template.resolve(value).and_then(|text| text.parse::<u64>().ok()).unwrap();
+        let rates = |throttle: &Value| {
+            let [rate, burst] =
+                ["ThrottlingRateLimit", "ThrottlingBurstLimit"].map(|name| number(&throttle[name]));
+            // API Gateway lets no account do 10,000 a second, or burst above 5,000.
+            assert!(rate <= burst && burst <= 5000, "{logins}: {throttle}");
+            rate
+        };
+        assert_eq!(rates(&api["DefaultRouteSettings"]), logins);
+        for (route, throttle) in throttles {
+            let (rate, of_a_login) =
+                (rates(throttle), route.contains("/authorize") || route.contains("/logout"));
+            assert!(rate * 2 >= logins && rate <= logins * 5, "{logins}: {route}");
+            assert!(!of_a_login || rate == logins, "{logins}: {route}");
+        }
+        // WeChat may call back twice.
+        assert_eq!(rates(&throttles["GET /callback"]), logins * 2);
+        // Somebody who fills half of the throttle is noticed.
+        assert_eq!(number(&flood["Threshold"]) * 2, logins * period);
+    }
+}
+
+/// The values that `LoginsPerSecond` can have.
+fn choices(template: &Template) -> Vec<u64> {
+    let parameter = template.parameters().find(|(name, _)| *name == "LoginsPerSecond").unwrap().1;
+    let choices: Vec<_> =
+        parameter["AllowedValues"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+    assert!(choices.len() > 3 && choices.contains(&parameter["Default"].as_u64().unwrap()));
+    choices
+}
+
+/// What runs can be told from outside: the stack, the home page and the log say the version of the workspace.
+#[test]
+fn the_stack_says_its_version() {
+    let template = template();
+    let version = template.outputs().find(|(name, _)| *name == "Version").unwrap().1;
+    assert_eq!(template.resolve(&version["Value"]).as_deref(), Some(env!("CARGO_PKG_VERSION")));
+}
+
+/// Visitors who are turned away by API Gateway meet no function, and so no line of ours.
+#[test]
+fn a_request_that_is_turned_away_is_counted() {
+    let template = template();
+    let (_, api) = template.resources("AWS::Serverless::HttpApi").next().unwrap();
+    let format = api["AccessLogSettings"]["Format"].as_str().unwrap();
+    let filters = filters_on(&template, "AccessLogs");
+    let counted = |status: &str| {
+        let line = format.replace("$context.status", status);
+        let line: Value = serde_json::from_str(&line).unwrap();
+        filters.iter().filter(|filter| filter.pattern.matches(&line)).count()
+    };
+    assert_eq!(["200", "403", "429", "503"].map(counted), [0, 0, 1, 0]);
+    assert!(alarmed(&template).values().any(|metric| metric == "RequestsThrottled"));
 }
 
 /// The document that SAM makes of the API has warnings, whatever the template says (its `servers` has no `url`).
@@ -256,23 +311,28 @@ fn an_appid_is_the_same_to_the_template_and_to_the_functions() {
 #[test]
 fn every_function_can_have_a_share_and_a_log_that_ends() {
     let template = template();
-    let mut shares = BTreeMap::new();
-    for (id, function) in template.resources("AWS::Serverless::Function") {
-        let share = &function["ReservedConcurrentExecutions"]["Fn::If"];
-        assert_eq!(
-            (&share[0], &share[2]),
-            (&json!("ReservesConcurrency"), &json!({ "Ref": "AWS::NoValue" })),
-            "{id}"
-        );
-        shares.insert(share[1]["Ref"].as_str().unwrap().to_owned(), id);
+    for logins in choices(&template) {
+        let template = template.clone().with("LoginsPerSecond", logins);
+        let mut shares = BTreeMap::new();
+        for (id, function) in template.resources("AWS::Serverless::Function") {
+            let share = &function["ReservedConcurrentExecutions"]["Fn::If"];
+            assert_eq!(
+                (&share[0], &share[2]),
+                (&json!("ReservesConcurrency"), &json!({ "Ref": "AWS::NoValue" })),
+                "{id}"
+            );
+            let number: u64 = template.resolve(&share[1]).unwrap().parse().unwrap();
+            shares.insert(share[1]["Fn::FindInMap"][2].as_str().unwrap().to_owned(), number);
+        }
+        assert_eq!(shares.len(), 5, "{shares:?}");
+        // What the description of ReserveConcurrency says.
+        let together: u64 = shares.values().sum();
+        assert!((logins * 3 / 2..=logins * 2).contains(&together), "{logins}: {shares:?}");
     }
-    assert_eq!(shares.len(), 5, "{shares:?}");
-    let groups = groups(&template);
-    assert_eq!(groups.len(), 5, "two functions write into one log: {groups:?}");
     let mut logs = 0;
     for (id, group) in template.resources("AWS::Logs::LogGroup") {
         assert_eq!(group["RetentionInDays"], json!({ "Ref": "LogRetentionDays" }), "{id}");
         logs += 1;
     }
-    assert_eq!(logs, 6);
+    assert_eq!(logs, 2, "one for the functions, one for API Gateway");
 }

@@ -48,9 +48,12 @@ const WORDS: &[Words] = &[
     words("FloodAlarm",
         ["logins begun: half of what the throttle of `/authorize` lets through", "开始的登录达到 `/authorize` 限流值的一半"],
         ["API Gateway's access log by route; if it goes on, [what can stand in front](../guide/deploy.md#what-is-not-served)", "API Gateway 访问日志，按路由；若持续不断，见[可以放在前面的服务](../guide/deploy.md#不支持的方式)"]),
+    words("RequestsThrottledAlarm",
+        ["API Gateway answered 429: more requests a second than `LoginsPerSecond` allows, or than the account's quota", "API Gateway 返回了 429：每秒的请求超过 `LoginsPerSecond`，或超过 AWS 账户的配额"],
+        ["the access log by route; before a campaign, [what to raise](cost.md#capacity)", "API Gateway 访问日志，按路由；大型活动之前，见[要调高什么](cost.md#容量)"]),
     words("FunctionErrorsAlarm",
-        ["Lambda: a function crashed, ran out of memory, or did not start", "Lambda：函数崩溃、内存不足，或没有启动"],
-        ["the group of that function, `wrong_configuration` and `panic`", "该函数的日志组：`wrong_configuration` 与 `panic`"]),
+        ["Lambda: a function crashed, ran out of memory, or did not run at all", "Lambda：函数崩溃、内存不足，或根本没有运行"],
+        ["Lambda's own lines in `/<stack>/functions`, and `panic`", "`/<堆栈名>/functions` 中 Lambda 自己的日志行，以及 `panic`"]),
     words("FunctionThrottlesAlarm",
         ["Lambda: more requests at a time than the quota, or a function's share, allows", "Lambda：同时的请求超过 AWS 账户的配额，或函数的份额"],
         ["the dashboard: which function; its share, or the account's quota", "仪表板：是哪个函数；它的份额，或 AWS 账户的配额"]),
@@ -59,7 +62,7 @@ const WORDS: &[Words] = &[
         ["whether a flood is on; DynamoDB's limits per table", "是否有大量请求；DynamoDB 每张表的上限"]),
     words("ApiErrorsAlarm",
         ["API Gateway answered 5xx; answers and pages with status 503 are among them, but `/error`, which answers 200, is not", "API Gateway 返回了 5xx；HTTP 状态码为 503 的响应和页面也在内，返回 200 的 `/error` 不在内"],
-        ["`ServiceErrorsAlarm` and `WechatTroubleAlarm`; without them, the field `errorType` of `/<stack>/access`", "`ServiceErrorsAlarm` 与 `WechatTroubleAlarm`；两者都没有时，看 `/<堆栈名>/access` 的字段 `errorType`"]),
+        ["`ServiceErrorsAlarm` and `WechatTroubleAlarm`; without them, the field `errorType` of `/aws/vendedlogs/<stack>/access`", "`ServiceErrorsAlarm` 与 `WechatTroubleAlarm`；两者都没有时，看 `/aws/vendedlogs/<堆栈名>/access` 的字段 `errorType`"]),
 ];
 
 /// The table, one row for each alarm of the template.
@@ -77,15 +80,19 @@ pub(crate) fn table(language: Language, template: &Template) -> Result<String> {
         let alarm = alarms.iter().find(|(id, _)| id == words.alarm);
         let (_, alarm) = alarm.ok_or_else(|| Failure::new(format!("the template has no {}", words.alarm)))?;
         let name = format!("`{}`", words.alarm);
-        table +=
-            &row(&[&name, &threshold(language, alarm)?, language.of(words.says), language.of(words.look_at)]);
+        table += &row(&[
+            &name,
+            &threshold(language, template, alarm)?,
+            language.of(words.says),
+            language.of(words.look_at),
+        ]);
     }
     Ok(table)
 }
 
 /// How much it takes: the threshold, and how many spans of how many, if it is not one of one.
-fn threshold(language: Language, alarm: &Value) -> Result<String> {
-    let number = |name: &str| alarm.get(name).and_then(Value::as_u64);
+fn threshold(language: Language, template: &Template, alarm: &Value) -> Result<String> {
+    let number = |name: &str| template.resolve(alarm.get(name)?)?.parse().ok();
     let threshold = number("Threshold").ok_or_else(|| Failure::new("an alarm without a threshold"))?;
     let threshold = grouped(threshold);
     let spans = number("EvaluationPeriods").unwrap_or(1);
