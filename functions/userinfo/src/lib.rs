@@ -210,7 +210,7 @@ impl Userinfo {
             .then(|| self.consent_link(self.deployment.public_url.as_str(), session))
     }
 
-    /// A login with consent, by the app the session is of.
+    /// A login with consent, of the account the session is of; by which of its apps is decided by the browser that opens it.
     fn consent_link(&self, public_url: &str, session: &Session) -> String {
         let app = self.deployment.accounts.of(&session.app).and_then(|account| account.name.clone());
         let request = LoginRequest { scope: RequestedScope::Profile, app, ..LoginRequest::default() };

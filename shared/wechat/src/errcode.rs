@@ -158,6 +158,12 @@ impl Errcode {
         known.map_or(Reaction::Configuration, |known| known.reaction)
     }
 
+    /// Whether WeChat says that it is asked too often, which asking again makes no better.
+    #[must_use]
+    pub const fn is_too_often(self) -> bool {
+        matches!(self.0, 45009 | 45011)
+    }
+
     /// Whether WeChat refuses the address the call came from.
     #[must_use]
     pub const fn is_about_the_address(self) -> bool {
