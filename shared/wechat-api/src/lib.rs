@@ -326,6 +326,8 @@ fn component_query<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<(String, Option<String>), String> {
@@ -368,5 +370,45 @@ mod tests {
         let error = client.auth(&token, &openid).await.unwrap_err();
         assert_eq!(error, Error::NotSent(Unsent::NoRequest));
         assert!(!error.to_string().contains("canary"), "{error}");
+    }
+
+    /// A process of Lambda's is frozen between two requests, and a connection may die unseen meanwhile: a code that is
+    /// sent into a dead connection is a code in doubt. So each call has a connection of its own, kept open or not.
+    #[tokio::test]
+    async fn no_connection_outlives_its_call() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let api_url = Url::parse(&format!("http://{address}")).unwrap();
+        let server = tokio::task::spawn_blocking(move || {
+            let asked = listener.incoming().map(|stream| answer_while_asked(stream.unwrap()));
+            asked.take_while(|asked| *asked > 0).collect::<Vec<_>>()
+        });
+        let client = Client::new(Hosts { api_url, backup_url: None }, || Box::new(())).unwrap();
+        let (token, openid) = (AccessToken::new("token".to_owned()), OpenId::new("openid".to_owned()));
+        for _ in 0..2 {
+            client.auth(&token, &openid).await.unwrap();
+        }
+        drop(client);
+        // Who asks nothing ends it.
+        drop(std::net::TcpStream::connect(address).unwrap());
+        assert_eq!(server.await.unwrap(), [1, 1]);
+    }
+
+    /// Answers whatever is asked on a connection, keeps it open for more, and counts.
+    fn answer_while_asked(mut stream: std::net::TcpStream) -> usize {
+        let body = r#"{"errcode":0,"errmsg":"ok"}"#;
+        let (mut asked, mut request) = (0, Vec::new());
+        let mut bytes = [0; 1024];
+        loop {
+            match stream.read(&mut bytes) {
+                Ok(0) | Err(_) => return asked,
+                Ok(read) => request.extend_from_slice(&bytes[..read]),
+            }
+            if request.ends_with(b"\r\n\r\n") {
+                request.clear();
+                asked += 1;
+                write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+            }
+        }
     }
 }

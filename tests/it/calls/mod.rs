@@ -28,6 +28,18 @@ async fn counted(options: Options) -> Stack {
     stack
 }
 
+/// A variable for some other program's good, or a stranger's, sends no secret to a proxy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_of_the_environment_is_not_used() {
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+    let options = names.iter().fold(Options::default(), |options, name| options.with(name, &address));
+    let stack = Stack::start(options).await.unwrap();
+    stack.visitor("lin").log_in().await.unwrap();
+    assert_eq!(stack.requests(EXCHANGE).len(), 1);
+}
+
 /// The kinds of the calls since the last time, in the order of their names.
 fn kinds(stack: &Stack) -> Vec<Kind> {
     let proxy = stack.proxy().unwrap();
