@@ -11,6 +11,8 @@ use std::{
 
 use serde_json::Value;
 
+pub use template::workspace::{variable, workspace};
+
 use crate::{Failure, Result, template::Template};
 
 /// Where the executables of the functions are.
@@ -82,26 +84,6 @@ impl Binaries {
     }
 }
 
-/// The root of the workspace: where Cargo runs this process, or else where it was started. A checkout may have been
-/// copied or moved since this was compiled, and what was compiled in it then would lead to the old one.
-pub fn workspace() -> &'static Path {
-    static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
-    WORKSPACE.get_or_init(|| {
-        let package = variable("CARGO_MANIFEST_DIR").map(PathBuf::from);
-        let starts: Vec<_> = package.into_iter().chain(env::current_dir()).collect();
-        let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
-        starts.into_iter().find_map(|start| root_above(&start)).unwrap_or_else(|| compiled.join("../.."))
-    })
-}
-
-/// The nearest directory from here upwards that is the root of such a workspace.
-fn root_above(start: &Path) -> Option<PathBuf> {
-    let is_root = |directory: &&Path| {
-        directory.join("template.yaml").is_file() && directory.join("Cargo.lock").is_file()
-    };
-    start.ancestors().find(is_root).map(Path::to_path_buf)
-}
-
 /// Cargo, in the workspace, as if no other Cargo had started this process.
 ///
 /// What `cargo run` and `cargo test` tell a process about its package would make build scripts
@@ -161,15 +143,6 @@ fn profile() -> Result<String> {
     }
 }
 
-/// A variable of this process's own environment.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "Cargo and the person who runs the tests speak to the harness by the environment"
-)]
-pub fn variable(name: &str) -> Option<OsString> {
-    env::var_os(name)
-}
-
 /// A program on `PATH`.
 pub fn search(program: &str) -> Option<PathBuf> {
     let path = variable("PATH")?;
@@ -180,16 +153,22 @@ pub fn search(program: &str) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
+    /// `make run` does not read the template for its routes, but the manifest of the workspace.
     #[test]
-    fn a_copy_of_a_checkout_is_a_workspace_of_its_own() {
-        let copy = tempfile::tempdir().unwrap();
-        let inside = copy.path().join("tests/local/src");
-        std::fs::create_dir_all(&inside).unwrap();
-        assert_eq!(root_above(&inside), None);
-        for file in ["template.yaml", "Cargo.lock"] {
-            std::fs::write(copy.path().join(file), "").unwrap();
-        }
-        assert_eq!(root_above(&inside).as_deref(), Some(copy.path()));
-        assert_eq!(root_above(&workspace().join("tests/harness")).as_deref(), Some(workspace()));
+    fn cargo_lambda_leads_every_route_to_the_same_function() {
+        let metadata = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output().unwrap();
+        let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+        let watched = metadata["metadata"]["lambda"]["watch"]["router"].as_object().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut led: Vec<_> = watched
+            .iter()
+            .flat_map(|(path, all)| all.as_array().unwrap().iter().map(move |one| (path, one)))
+            .map(|(path, one)| (path.clone(), text(&one["method"]), text(&one["function"])))
+            .collect();
+        let routes = Template::of_the_project().unwrap().routes().into_iter();
+        let mut routes: Vec<_> = routes.map(|route| (route.path, route.method, route.binary)).collect();
+        led.sort();
+        routes.sort();
+        assert_eq!(led, routes);
     }
 }

@@ -37,7 +37,6 @@ pub mod database;
 pub mod deployment;
 pub mod event;
 pub mod events;
-pub mod failure;
 pub mod functions;
 pub mod gateway;
 pub mod logs;
@@ -46,7 +45,6 @@ pub mod proxy;
 pub mod runtime_api;
 pub mod secrets_manager;
 pub mod stack;
-pub mod template;
 pub mod time;
 pub mod visitor;
 mod worker;
@@ -54,8 +52,8 @@ mod worker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use browser::{Answer, Browser};
-pub use failure::{Failure, Result};
 pub use stack::{Options, Stack};
+pub use template::{self, Failure, Result, failure};
 pub use visitor::Visitor;
 
 /// A lock that a panicked test does not take away from the others: what the harness keeps is

@@ -106,7 +106,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let text = |name| surroundings.variables.get(name).map(String::as_str).unwrap_or_default();
     let (public_url, allowed) = (text("PUBLIC_URL"), text("ALLOWED_ORIGINS"));
     let origins: Vec<_> = allowed.split(',').map(|origin| origin.trim().to_owned()).collect();
-    if let Some(origin) = reality::foreign_page(public_url, &origins) {
+    if let Some(origin) = check_config::foreign_page(public_url, &origins) {
         return Err(Failure::new(format!(
             "{origin} 与 {public_url} 不是同一个网站，浏览器不会从那里带上登录的 Cookie。\n\
              {origin} is of another site than {public_url}, so browsers send no cookie of the login from there"

@@ -56,20 +56,6 @@ fn read_secrets(path: &Path, apps: &[&str]) -> Result<String> {
     Ok(json.to_string())
 }
 
-/// A page that no browser sends the cookies of this login from: it is of another site by the Public Suffix List, of which
-/// the functions know only a part.
-pub(crate) fn foreign_page<'a>(public_url: &str, origins: &'a [String]) -> Option<&'a str> {
-    let site = |url: &str| {
-        let (scheme, rest) = url.split_once("://")?;
-        let host = rest.split([':', '/']).next().unwrap_or(rest);
-        let site = psl::domain_str(host).filter(|_| host.contains('.')).unwrap_or(host);
-        Some((scheme.to_owned(), site.to_owned()))
-    };
-    // What is no origin at all, the functions judge.
-    let is_foreign = |origin: &&str| site(origin).is_some() && site(origin) != site(public_url);
-    origins.iter().map(String::as_str).find(is_foreign)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,21 +85,6 @@ mod tests {
             fs::write(file.path(), text).unwrap();
             let failure = face(&arguments(&line), &mut variables).unwrap_err().to_string();
             assert!(failure.contains(problem) && !failure.contains("canary"), "{failure}");
-        }
-    }
-
-    #[test]
-    fn a_page_of_another_site_is_named() {
-        let foreign = |public_url, origin: &str| foreign_page(public_url, &[origin.to_owned()]).is_some();
-        assert!(!foreign("http://localhost:9000", "http://localhost:9300"));
-        assert!(!foreign("https://auth.example.co.uk", "https://www.example.co.uk:8443"));
-        for (public_url, origin) in [
-            ("https://auth.example.co.uk", "https://www.other.co.uk"),
-            ("https://one.trycloudflare.com", "https://other.trycloudflare.com"),
-            ("http://localhost:9000", "https://localhost:9300"),
-            ("http://localhost:9000", "http://127.0.0.1:9300"),
-        ] {
-            assert!(foreign(public_url, origin), "{public_url} {origin}");
         }
     }
 }

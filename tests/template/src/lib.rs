@@ -9,7 +9,11 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value, json};
 
-use crate::{Failure, Result, binaries::workspace};
+pub mod failure;
+pub mod workspace;
+
+pub use failure::{Failure, Result};
+use workspace::workspace;
 
 /// Lambda's own limit on a function that the template does not give one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -173,13 +177,42 @@ impl Template {
         self
     }
 
+    /// The parameter that a variable of the functions' environments is made of, if it is made of one.
+    pub fn parameter_of(&self, variable: &str) -> Option<String> {
+        let functions = self.resources("AWS::Serverless::Function").map(|(_, properties)| properties);
+        let places = functions.chain([&self.0["Globals"]["Function"]]);
+        let mut values = places.filter_map(|of| of["Environment"]["Variables"].get(variable));
+        values.find_map(|value| self.parameter_in(value))
+    }
+
+    /// The first parameter that a value names.
+    fn parameter_in(&self, value: &Value) -> Option<String> {
+        let known = |name: &str| self.0["Parameters"].get(name).map(|_| name.to_owned());
+        match value {
+            Value::Object(functions) => functions.iter().find_map(|(function, of)| match (&**function, of) {
+                ("Ref", Value::String(name)) => known(name),
+                ("Fn::Sub", Value::String(text)) => placeholders(text).find_map(known),
+                _ => self.parameter_in(of),
+            }),
+            Value::Array(items) => items.iter().find_map(|item| self.parameter_in(item)),
+            _ => None,
+        }
+    }
+
     /// A value as a deployment with default parameters has it, if this file alone tells.
     #[must_use]
     pub fn resolve(&self, value: &Value) -> Option<String> {
+        let parameter = |name: &str| self.resolve(&self.0["Parameters"][name]["Default"]);
         match value {
             Value::Object(reference) => match reference.iter().next()? {
-                (name, parameter) if name == "Ref" => {
-                    self.resolve(&self.0["Parameters"][parameter.as_str()?]["Default"])
+                (name, of) if name == "Ref" => parameter(of.as_str()?),
+                (name, text) if name == "Fn::Sub" => {
+                    let text = text.as_str()?;
+                    let mut resolved = text.to_owned();
+                    for name in placeholders(text) {
+                        resolved = resolved.replace(&format!("${{{name}}}"), &parameter(name)?);
+                    }
+                    Some(resolved)
                 }
                 (name, keys) if name == "Fn::FindInMap" => {
                     let [mapping, row, column] =
@@ -193,6 +226,11 @@ impl Template {
             scalar => Some(scalar.to_string()),
         }
     }
+}
+
+/// The names in a text of `Fn::Sub`.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
 }
 
 /// YAML as CloudFormation's JSON.
@@ -234,13 +272,12 @@ fn key_text(key: YamlOwned) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binaries::cargo;
 
     const TEMPLATE: &str = r#"
 AWSTemplateFormatVersion: 2010-09-09
 Parameters:
   SiteVerification: { Type: String, Default: "" }
-  Certificate: { Type: String }
+  Domain: { Type: String }
 Globals:
   Function:
     Timeout: 8
@@ -301,29 +338,14 @@ Resources:
                 ("SITE_VERIFICATION".to_owned(), Some(String::new())),
             ])
         );
+        let given = template.clone().with("Domain", "auth.example.com").functions().remove(0).environment;
+        assert_eq!(given["PUBLIC_URL"].as_deref(), Some("https://auth.example.com"));
+        assert_eq!(template.parameter_of("PUBLIC_URL").as_deref(), Some("Domain"));
+        assert_eq!(template.parameter_of("LOGINS_TABLE"), None);
         assert_eq!(
             template.routes(),
             [Route { method: "GET".to_owned(), path: "/{file}".to_owned(), binary: "site".to_owned() }]
         );
-    }
-
-    /// `make run` does not read the template for its routes, but the manifest of the workspace.
-    #[test]
-    fn cargo_lambda_leads_every_route_to_the_same_function() {
-        let metadata = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output().unwrap();
-        let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
-        let watched = metadata["metadata"]["lambda"]["watch"]["router"].as_object().unwrap();
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let mut led: Vec<_> = watched
-            .iter()
-            .flat_map(|(path, all)| all.as_array().unwrap().iter().map(move |one| (path, one)))
-            .map(|(path, one)| (path.clone(), text(&one["method"]), text(&one["function"])))
-            .collect();
-        let routes = Template::of_the_project().unwrap().routes().into_iter();
-        let mut routes: Vec<_> = routes.map(|route| (route.path, route.method, route.binary)).collect();
-        led.sort();
-        routes.sort();
-        assert_eq!(led, routes);
     }
 
     #[test]

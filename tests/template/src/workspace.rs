@@ -1,0 +1,55 @@
+//! Where the checkout is that a process belongs to.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+/// The root of the workspace: where Cargo runs this process, or else where it was started. A checkout may have been
+/// copied or moved since this was compiled, and what was compiled in it then would lead to the old one.
+pub fn workspace() -> &'static Path {
+    static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
+    WORKSPACE.get_or_init(|| {
+        let package = variable("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let starts: Vec<_> = package.into_iter().chain(env::current_dir()).collect();
+        let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+        starts.into_iter().find_map(|start| root_above(&start)).unwrap_or_else(|| compiled.join("../.."))
+    })
+}
+
+/// The nearest directory from here upwards that is the root of such a workspace.
+fn root_above(start: &Path) -> Option<PathBuf> {
+    let is_root = |directory: &&Path| {
+        directory.join("template.yaml").is_file() && directory.join("Cargo.lock").is_file()
+    };
+    start.ancestors().find(is_root).map(Path::to_path_buf)
+}
+
+/// A variable of this process's own environment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Cargo and the person who runs the tests speak to the harness by the environment"
+)]
+pub fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_checkout_is_a_workspace_of_its_own() {
+        let copy = tempfile::tempdir().unwrap();
+        let inside = copy.path().join("tests/local/src");
+        std::fs::create_dir_all(&inside).unwrap();
+        assert_eq!(root_above(&inside), None);
+        for file in ["template.yaml", "Cargo.lock"] {
+            std::fs::write(copy.path().join(file), "").unwrap();
+        }
+        assert_eq!(root_above(&inside).as_deref(), Some(copy.path()));
+        assert_eq!(root_above(&workspace().join("tests/harness")).as_deref(), Some(workspace()));
+    }
+}
