@@ -20,8 +20,7 @@ FUNCTIONS := $(patsubst functions/%,--package %,$(wildcard functions/*))
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
 BROWSER_PACKAGES := chromium chromium-driver fonts-noto-cjk
 
-# `sam` knows no region offline and takes part in surveys unless told otherwise.
-export AWS_DEFAULT_REGION ?= us-east-1
+# `sam` takes part in surveys unless told otherwise.
 export SAM_CLI_TELEMETRY := 0
 
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
@@ -133,6 +132,7 @@ lint-dependencies: .tools/cargo-deny-$(CARGO_DENY_VERSION)
 
 # Both: plain `validate` runs the SAM transform, `--lint` runs cfn-lint, and neither finds what the other does.
 .PHONY: lint-template
+lint-template: export AWS_DEFAULT_REGION ?= us-east-1
 lint-template: .venv-lint/installed .venv-checkov/installed
 	$(call say,Template)
 	@.venv-lint/bin/sam validate
@@ -163,18 +163,30 @@ bench: ## Print start time, size and memory of the functions beside a floor; ARG
 	@cargo build --release $(FUNCTIONS) --package floor
 	@cargo bench --package harness --bench start --profile dev -- $(ARGS)
 
-# The binaries for Lambda, without Docker: cargo-lambda links with the Zig that comes with it.
+# It builds, and asks what it has to know before that. The AWS CLI is the one on PATH, else one is installed here.
+.PHONY: deploy
+deploy: $(if $(shell command -v aws),,.venv-aws/installed) ## Build and deploy: asks four things; run again it is an update. ARGS="--help"
+	@PATH="$$PATH:$(CURDIR)/.venv-aws/bin" ./deploy.sh \
+	  $(if $(STACK),--stack-name $(STACK)) $(if $(ARCHITECTURE),Architecture=$(ARCHITECTURE)) $(ARGS)
+
+# The binaries for Lambda, without Docker: cargo-lambda links with the Zig that comes with it. `sam` knows no region
+# offline. One function alone is built into a place of its own: in `.aws-sam/build` it would deploy, with four functions
+# that have no executable.
 .PHONY: sam-build
-sam-build: .venv/installed .venv-lint/installed ## Build for deployment; FUNCTION=SiteFunction builds one, ARCHITECTURE=x86_64 for Intel
+sam-build: export AWS_DEFAULT_REGION ?= us-east-1
+sam-build: .venv/installed .venv-lint/installed ## Build for deployment; FUNCTION=SiteFunction builds one into target/sam, ARCHITECTURE=x86_64 for Intel
 	$(call say,Building for AWS Lambda)
 	@target=$(if $(filter x86_64,$(ARCHITECTURE)),x86_64,aarch64)-unknown-linux-gnu; \
 	  if command -v rustup >/dev/null; then rustup target add "$$target"; fi
-	@PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-lint/bin:$$PATH" sam build $(FUNCTION) \
+	@PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-lint/bin:$$PATH" sam build $(FUNCTION) $(if $(FUNCTION),--build-dir target/sam) \
 	  $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
+	@# What was built for Intel deploys as such, also by a plain `sam deploy`.
+	@$(if $(ARCHITECTURE),cd $(if $(FUNCTION),target/sam,.aws-sam/build) && \
+	  sed -i.bak '/^  Architecture:/,/^  [B-Z]/s/^    Default: .*/    Default: $(ARCHITECTURE)/' template.yaml && rm template.yaml.bak,:)
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data
-	@rm -rf .aws-sam .local .tools .venv .venv-checkov .venv-foreign .venv-lint tests/foreign-clients/node_modules
+	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint dist tests/foreign-clients/node_modules
 	@cargo clean --quiet
 
 # ---------------------------------------------------------------- tools
@@ -206,6 +218,10 @@ browser: ## Install the browser that the pages are tested in, if there is none; 
 
 .venv-lint/installed: .ci/requirements.txt
 	$(call say,Installing the SAM CLI into .venv-lint)
+	$(install)
+
+.venv-aws/installed: .ci/requirements-aws.txt
+	$(call say,Installing the AWS CLI into .venv-aws)
 	$(install)
 
 .venv-foreign/installed: tests/foreign-clients/requirements.txt

@@ -7,8 +7,8 @@
 # file in .deploy, which holds the answers of a deployment that has not come to an end. So a second run asks nothing.
 #
 # The app secrets are only ever in this process's memory and in the pipe to the AWS CLI: in no file (a here-string
-# would be one), on no command line, and in no environment. Bash's own `printf`, `read` and `[[ =~ ]]` are all that
-# touches them.
+# would be one), on no command line, and in no environment. Only Bash's own `printf`, `read` and `[[ =~ ]]`
+# touch them.
 #
 # It runs on the bash 3.2 of macOS: no associative arrays, no `${x,,}`, and `"${a[@]+"${a[@]}"}"` for empty arrays.
 
@@ -181,9 +181,9 @@ is_terminal=''
 if [ -t 0 ] && [ -z "$yes" ] && [ -z "$secrets_from_stdin" ]; then is_terminal=1; fi
 
 temporary=$(mktemp -d "${TMPDIR:-/tmp}/deploy.XXXXXX")
-trap 'rm -rf "$temporary"' EXIT
 # A hidden line that is broken off must not leave the terminal silent.
-trap 'stty echo 2>/dev/null || true; printf "\n"; exit 130' INT TERM
+trap 'rm -rf "$temporary"; if [ -n "$is_terminal" ]; then stty echo; fi' EXIT
+trap 'printf "\n"; exit 130' INT TERM
 
 # ---------------------------------------------------------------- what is deployed
 
@@ -348,7 +348,7 @@ follow() {
     while :; do
         STATUS=$(call cloudformation describe-stacks --stack-name "$id" --query 'Stacks[0].StackStatus') || STATUS=UNKNOWN
         # A stack that was deleted has events still, by its id.
-        events=$(call cloudformation describe-stack-events --stack-name "$id" --max-items 100 \
+        events=$(call cloudformation describe-stack-events --stack-name "$id" --max-items 250 \
             --query 'StackEvents[].[EventId,LogicalResourceId,ResourceType,ResourceStatus,ResourceStatusReason]') || events=''
         while IFS=$'\t' read -r event logical type status reason; do
             [ -n "$status" ] || continue
@@ -364,6 +364,8 @@ follow() {
                     ;;
                 *:*_COMPLETE)
                     finished=$((finished + 1))
+                    # An update touches what the change set did not name.
+                    case "$total" in '?') ;; *) if [ "$finished" -gt "$total" ]; then total=$finished; fi ;; esac
                     if [ -n "$clear" ]; then
                         width=$(printf '%*d' "${#total}" "$finished")
                         printf '%s  %s/%s  %s' "$clear" "$width" "$total" "$logical"
@@ -645,6 +647,7 @@ while :; do
         [ -n "$is_terminal" ] || exit 1
         case " $repeated " in *" $name "*) continue ;; esac
         repeated="$repeated $name"
+        say "  $(shape "$name")" "  $(shape "$name")"
         ask "$name"
     done
 done
@@ -661,6 +664,7 @@ domain=$(value DomainName)
 mkdir -p .deploy
 remember() {
     local index
+    [ -z "$exists" ] || return 0
     {
         printf '# Answers to deploy.sh; no secret is among them.\n'
         for ((index = 0; index < ${#names[@]}; index++)); do
@@ -806,15 +810,15 @@ put_secret() {
 
 # Reads a flat JSON object of strings, into what is to be put; nothing else can be in that secret.
 read_secrets() {
-    local rest=$1 space='[[:space:]]*' entry
+    local rest=$1 space='[[:space:]]*' entry app secret comma
     [[ $rest =~ ^$space\{(.*)\}$space$ ]] || return 1
     rest=${BASH_REMATCH[1]}
     entry="^$space\"([^\"\\\\]*)\"$space:$space\"([^\"\\\\]*)\"$space(,?)(.*)\$"
     while [[ $rest =~ [^[:space:]] ]]; do
         [[ $rest =~ $entry ]] || return 1
-        [ -n "${BASH_REMATCH[3]}" ] || [[ ! ${BASH_REMATCH[4]} =~ [^[:space:]] ]] || return 1
-        rest=${BASH_REMATCH[4]}
-        put_secret "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+        app=${BASH_REMATCH[1]} secret=${BASH_REMATCH[2]} comma=${BASH_REMATCH[3]} rest=${BASH_REMATCH[4]}
+        [ -n "$comma" ] || [[ ! $rest =~ [^[:space:]] ]] || return 1
+        put_secret "$app" "$secret"
     done
 }
 
@@ -858,12 +862,15 @@ for app in $apps; do
         continue
     fi
     while :; do
+        # Before the question, so that what is pasted early is not shown either.
+        stty -echo
         if secret_of "$app"; then
             pick "$app 的 AppSecret（输入时不显示；按回车保留原来的）: " "App secret of $app (not shown; Enter keeps the one that is stored): "
         else
             pick "$app 的 AppSecret（输入时不显示）: " "App secret of $app (not shown as you type): "
         fi
-        IFS= read -rs text || text=''
+        IFS= read -r text || text=''
+        stty echo
         printf '\n'
         text=${text//[[:space:]]/}
         if [ -z "$text" ] && secret_of "$app"; then break; fi
