@@ -501,7 +501,8 @@ parsed() {
     local index arguments=()
     [ ${#checker[@]} -gt 0 ] || return 0
     for ((index = 0; index < ${#names[@]}; index++)); do
-        arguments[${#arguments[@]}]=${names[index]}=${values[index]}
+        # An older stack may have parameters that this template has no more.
+        case "$known" in *" ${names[index]} "*) arguments[${#arguments[@]}]=${names[index]}=${values[index]} ;; esac
     done
     # A zip that was unpacked by hand has lost the right to run.
     [ -x "${checker[0]}" ] || chmod +x "${checker[0]}" 2>/dev/null || true

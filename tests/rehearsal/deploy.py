@@ -1,0 +1,414 @@
+"""Rehearses `deploy.sh`: at a terminal, against the emulated AWS, up to a login by the domain.
+
+    python tests/rehearsal/deploy.py --build .aws-sam/build --simulator target/debug/simulator
+
+Needs the packages of tests/rehearsal/requirements.txt and the built template; starts its own emulated AWS and simulated
+WeChat. `--step NAME` runs one step and those before it. The oracle is what the AWS CLI says afterwards, what stood on
+the terminal, and the process table: no secret is ever in a command line, an environment or a file.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pexpect
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+OFFICIAL_ACCOUNT, WEBSITE = "wx0000000000000aaa", "wx0000000000000bbb"
+SECRETS = {OFFICIAL_ACCOUNT: "5ec2e7aaaaaaaaaaaaaaaaaaaaaaaaaa", WEBSITE: "5ec2e7bbbbbbbbbbbbbbbbbbbbbbbbbb"}
+DOMAIN, PAGES = "auth.example.com", "https://www.example.com"
+WECHAT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Mobile Safari/537.36 MicroMessenger/8.0.49.2600 Language/zh_CN"
+# Longer than anything takes on a busy machine; nothing waits for so long unless it is broken.
+PATIENCE = 600
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def process(command, port, environment, log):
+    """A server, once it listens on its port."""
+    with open(log, "wb") as output:
+        child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                 start_new_session=True)
+    try:
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            if child.poll() is not None:
+                raise AssertionError(f"{command[0]} ended: {Path(log).read_text(errors='replace')[-2000:]}")
+            time.sleep(0.1)
+        yield child
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        child.wait()
+
+
+class Watcher(threading.Thread):
+    """Looks for a secret in the command line and the environment of every process of this rehearsal, as `ps` would."""
+
+    def __init__(self, secrets, directory):
+        super().__init__(daemon=True)
+        # What this rehearsal started has its directory in the environment; another one may run beside it.
+        self.own = str(directory).encode()
+        self.secrets = [secret.encode() for secret in secrets]
+        self.found, self.looked, self.ended = set(), 0, threading.Event()
+
+    def run(self):
+        while not self.ended.is_set():
+            for entry in os.scandir("/proc"):
+                with contextlib.suppress(OSError):
+                    environment = Path(entry.path, "environ").read_bytes() if entry.name.isdigit() else b""
+                    if self.own not in environment or entry.name == str(os.getpid()):
+                        continue
+                    line = Path(entry.path, "cmdline").read_bytes()
+                    self.looked += 1
+                    if any(secret in line + environment for secret in self.secrets):
+                        self.found.add(line.replace(b"\0", b" ").decode(errors="replace"))
+
+
+class Rehearsal:
+    """An account, a directory in which a person works, and what happened in it."""
+
+    def __init__(self, arguments, directory):
+        self.build, self.directory = Path(arguments.build).resolve(), Path(directory)
+        self.work = self.directory / "work"
+        self.work.mkdir()
+        self.temporary = self.directory / "tmp"
+        self.temporary.mkdir()
+        self.aws_port, self.wechat_port = free_port(), free_port()
+        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        self.environment = {
+            "PATH": programs, "HOME": str(self.directory), "TMPDIR": str(self.temporary), "LANG": "en_US.UTF-8",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.aws_port}", "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
+            "CHECK_CONFIG": str(Path(arguments.check_config).resolve()), "DEPLOY_POLL_SECONDS": "1",
+        }
+
+    # ---------------------------------------------------------------- what a person and an operator do
+
+    def spawn(self, *arguments, language="en_US.UTF-8"):
+        """deploy.sh at a terminal."""
+        environment = {**self.environment, "LANG": language}
+        return pexpect.spawn(str(ROOT / "deploy.sh"), ["--template", str(self.build / "template.yaml"), *arguments],
+                             cwd=self.work, env=environment, encoding="utf-8", timeout=PATIENCE, dimensions=(50, 200))
+
+    def answer(self, child, *pairs):
+        """Answers questions in their order; what stood on the terminal until the end, and the exit status."""
+        text = ""
+        for question, reply in pairs:
+            if child.expect([question, pexpect.EOF]) == 1:
+                raise AssertionError(f"it did not ask {question!r}:\n{text}{child.before}")
+            text += child.before + child.after
+            child.sendline(reply)
+        child.expect(pexpect.EOF)
+        child.close()
+        return text + child.before, child.exitstatus
+
+    def deploy(self, *arguments, standard_input="", template=None):
+        """deploy.sh in a script; what it said, and its exit status."""
+        template = template or self.build / "template.yaml"
+        done = subprocess.run([str(ROOT / "deploy.sh"), "--template", str(template), "--yes", *arguments], cwd=self.work,
+                              env=self.environment, input=standard_input, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
+        return done.stdout, done.returncode
+
+    def aws(self, *arguments):
+        done = subprocess.run(["aws", "--output", "json", *arguments], env=self.environment, capture_output=True,
+                              text=True, check=False)
+        assert done.returncode == 0, f"aws {' '.join(arguments[:2])}: {done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def stack(self, name="wechat-login"):
+        [stack] = self.aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"]
+        return stack
+
+    def parameters(self, name="wechat-login"):
+        return {one["ParameterKey"]: one["ParameterValue"] for one in self.stack(name)["Parameters"]}
+
+    def secrets(self, name="wechat-login"):
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in self.stack(name)["Outputs"]}
+        answer = self.aws("secretsmanager", "get-secret-value", "--secret-id", outputs["AppSecretsArn"])
+        return json.loads(answer["SecretString"])
+
+    def nothing_was_made(self):
+        assert self.aws("cloudformation", "list-stacks")["StackSummaries"] == [], "a stack was made"
+        assert self.aws("s3api", "list-buckets").get("Buckets", []) == [], "a bucket was made"
+        assert self.aws("acm", "list-certificates")["CertificateSummaryList"] == [], "a certificate was requested"
+
+    def get(self, url, cookies="", host=None, accept="text/html"):
+        """One request of a browser inside WeChat, which follows no redirect: status, headers, text."""
+
+        class Stay(urllib.request.HTTPRedirectHandler):
+            def redirect_request(self, *_):
+                return None
+
+        headers = {"User-Agent": WECHAT, "Accept": accept, "Cookie": cookies}
+        if host:
+            headers["Host"] = host
+        request = urllib.request.Request(url, headers={name: value for name, value in headers.items() if value})
+        try:
+            response = urllib.request.build_opener(Stay).open(request, timeout=60)
+        except urllib.error.HTTPError as error:
+            response = error
+        with response:
+            return response.status, response.headers, response.read().decode()
+
+    def visit(self, path, **options):
+        """A request to the login by its domain."""
+        return self.get(f"http://127.0.0.1:{self.aws_port}{path}", host=DOMAIN, **options)
+
+
+# ---------------------------------------------------------------- the steps, in their order
+
+
+def refuses_what_it_does_not_know(rehearsal):
+    text, status = rehearsal.deploy("--frobnicate")
+    assert status == 1 and "--frobnicate" in text, text
+    text, status = rehearsal.deploy("DomianName=auth.example.com")
+    assert status == 1 and "no parameter DomianName" in text, text
+    text, status = rehearsal.deploy("OfficialAccountAppId=" + OFFICIAL_ACCOUNT)
+    assert status == 1 and "DomainName=… is missing" in text, text
+    for language, word in (("en_US.UTF-8", "Usage"), ("zh_CN.UTF-8", "用法")):
+        done = subprocess.run([str(ROOT / "deploy.sh"), "--help"], env={**rehearsal.environment, "LANG": language},
+                              capture_output=True, text=True, check=True)
+        assert word in done.stdout and "--site-verification" in done.stdout, done.stdout
+    rehearsal.nothing_was_made()
+
+
+def refuses_a_partial_build(rehearsal):
+    partial = rehearsal.directory / "partial"
+    # As `sam build AuthorizeFunction` leaves it: the other functions inherit the folder of the sources.
+    shutil.copytree(rehearsal.build, partial)
+    text = (partial / "template.yaml").read_text()
+    (partial / "template.yaml").write_text(re.sub(r"\n      CodeUri: SiteFunction\n", "\n", text))
+    said, status = rehearsal.deploy(*GOOD, template=partial / "template.yaml")
+    assert status == 1 and "SiteFunction has no executable" in said, said
+    (partial / "template.yaml").write_text(text)
+    (partial / "SiteFunction" / "bootstrap").unlink()
+    said, status = rehearsal.deploy(*GOOD, template=partial / "template.yaml")
+    assert status == 1 and "SiteFunction has no executable" in said, said
+    rehearsal.nothing_was_made()
+
+
+def refuses_the_other_processor(rehearsal):
+    built = (rehearsal.build / "SiteFunction" / "bootstrap").read_bytes()[18:20]
+    ours, other = ("x86_64", "arm64") if built == b"\x3e\x00" else ("arm64", "x86_64")
+    said, status = rehearsal.deploy(*GOOD, f"Architecture={other}")
+    assert status == 1 and f"is built for {ours}, but {other} is to be deployed" in said, said
+    # One of five for the other processor.
+    mixed = rehearsal.directory / "mixed"
+    shutil.copytree(rehearsal.build, mixed)
+    executable = bytearray((mixed / "SiteFunction" / "bootstrap").read_bytes())
+    executable[18:20] = b"\xb7\x00" if ours == "x86_64" else b"\x3e\x00"
+    (mixed / "SiteFunction" / "bootstrap").write_bytes(executable)
+    said, status = rehearsal.deploy(*GOOD, template=mixed / "template.yaml")
+    assert status == 1 and "SiteFunction is built for" in said, said
+    rehearsal.nothing_was_made()
+
+
+def refuses_what_the_functions_refuse(rehearsal):
+    for name, value in (
+        ("DefaultReturnTo", "https://www.example.org/me"),
+        ("AllowedOrigins", "https://www.example.com:443"),
+        ("AllowedOrigins", "https://-"),
+        ("AllowedOrigins", "https://www.example.org"),
+        ("AllowedOrigins", "http://www.example.com"),
+        ("Accounts", '{"shop":{}}'),
+        ("WebsiteAppId", OFFICIAL_ACCOUNT),
+        ("WebsiteAppId", "wx123"),
+        ("DomainName", "auth_example"),
+    ):
+        said, status = rehearsal.deploy(*GOOD, f"{name}={value}")
+        assert status == 1 and f"{name} is wrong" in said, f"{name}={value}: {status}: {said}"
+    rehearsal.nothing_was_made()
+
+
+def ends_with_a_record_where_there_is_no_zone(rehearsal):
+    """Without a hosted zone it is the person's turn; run again it asks nothing and goes on."""
+    child = rehearsal.spawn("--stack-name", "elsewhere")
+    said, status = rehearsal.answer(child, *answers("auth.example.net", "https://www.example.net"))
+    assert status == 3 and "CNAME" in said and "auth.example.net" in said and "run this again" in said, said
+    [certificate] = rehearsal.aws("acm", "list-certificates")["CertificateSummaryList"]
+    assert "wx" not in json.dumps(certificate)
+    said, status = rehearsal.deploy("--stack-name", "elsewhere")
+    assert status == 3 and "Taking the answers" in said, said
+    assert len(rehearsal.aws("acm", "list-certificates")["CertificateSummaryList"]) == 1, "a second certificate"
+    assert rehearsal.aws("cloudformation", "list-stacks")["StackSummaries"] == []
+
+
+def four_answers_end_in_a_login(rehearsal):
+    rehearsal.aws("route53", "create-hosted-zone", "--name", "example.com", "--caller-reference", "1")
+    rehearsal.aws("route53", "create-hosted-zone", "--name", "com", "--caller-reference", "2")
+    watcher = Watcher(SECRETS.values(), rehearsal.directory)
+    watcher.start()
+    child = rehearsal.spawn()
+    said, status = rehearsal.answer(
+        child,
+        # As it is copied from a browser.
+        ("domain of the login.*: ", f"https://{DOMAIN}/"),
+        ("Official Account.*: ", OFFICIAL_ACCOUNT),
+        ("website app.*: ", WEBSITE),
+        (r"origins of your pages.* \[https://www.example.com\]: ", ""),
+        (f"App secret of {OFFICIAL_ACCOUNT}.*: ", SECRETS[OFFICIAL_ACCOUNT][:-1]),
+        (f"App secret of {OFFICIAL_ACCOUNT}.*: ", SECRETS[OFFICIAL_ACCOUNT]),
+        (f"App secret of {WEBSITE}.*: ", SECRETS[WEBSITE]),
+    )
+    watcher.ended.set()
+    watcher.join()
+    assert status == 0 and "Deployed (CREATE_COMPLETE)" in said, said
+    assert watcher.looked > 100 and not watcher.found, watcher.found
+    for secret in SECRETS.values():
+        assert secret[:-1] not in said, "a secret stood on the terminal"
+    for path in rehearsal.directory.rglob("*"):
+        if path.is_file() and path.is_relative_to(rehearsal.work):
+            assert not any(secret in path.read_text(errors="replace") for secret in SECRETS.values()), path
+    assert list(rehearsal.temporary.iterdir()) == [], "something was left in the temporary directory"
+    for text in (DOMAIN, "网页授权域名", "授权回调域", f"https://{DOMAIN}/authorize", OFFICIAL_ACCOUNT, WEBSITE):
+        assert text in said, f"{text} is not told:\n{said}"
+    assert rehearsal.secrets() == SECRETS
+    parameters = rehearsal.parameters()
+    assert parameters["DomainName"] == DOMAIN and parameters["AllowedOrigins"] == PAGES, parameters
+    zones = {zone["Name"]: zone["Id"].rsplit("/", 1)[-1] for zone in rehearsal.aws("route53", "list-hosted-zones")["HostedZones"]}
+    assert parameters["HostedZoneId"] == zones["example.com."], (parameters, zones)
+
+    status, headers, _ = rehearsal.visit("/authorize?return_to=" + PAGES + "/me")
+    assert status == 302, status
+    browser = "; ".join(cookie.split(";")[0] for cookie in headers.get_all("Set-Cookie"))
+    location = headers["Location"].replace("https://open.weixin.qq.com", f"http://127.0.0.1:{rehearsal.wechat_port}")
+    status, headers, text = rehearsal.get(location)
+    assert status == 302, text
+    callback = headers["Location"]
+    assert callback.startswith(f"https://{DOMAIN}/callback?"), callback
+    status, headers, _ = rehearsal.visit(callback.removeprefix(f"https://{DOMAIN}"), cookies=browser)
+    # A bare "#" keeps a fragment of WeChat's from following.
+    assert (status, headers["Location"].removesuffix("#")) == (303, PAGES + "/me"), (status, headers["Location"])
+    session = "; ".join(cookie.split(";")[0] for cookie in headers.get_all("Set-Cookie"))
+    status, _, text = rehearsal.visit("/userinfo", cookies=f"{browser}; {session}", accept="application/json")
+    assert status == 200 and json.loads(text)["openid"], text
+
+
+def again_it_asks_nothing(rehearsal):
+    child = rehearsal.spawn(language="zh_CN.UTF-8")
+    said, status = rehearsal.answer(child)
+    assert status == 0 and "还要做的事" in said and "网页授权域名" in said, said
+    assert rehearsal.secrets() == SECRETS
+    # The file of WeChat's console, where it was downloaded to.
+    (rehearsal.work / "MP_verify_a1B2.txt").write_text("a1B2\n")
+    said, status = rehearsal.answer(rehearsal.spawn())
+    assert status == 0 and f"Open https://{DOMAIN}/MP_verify_a1B2.txt first" in said, said
+    status, _, text = rehearsal.visit("/MP_verify_a1B2.txt")
+    assert (status, text.strip()) == (200, "a1B2"), (status, text)
+    said, status = rehearsal.deploy("SiteName=Example")
+    assert status == 0 and "UPDATE_COMPLETE" in said, said
+    parameters = rehearsal.parameters()
+    assert parameters["SiteName"] == "Example" and parameters["SiteVerification"] == "MP_verify_a1B2.txt=a1B2", parameters
+    assert parameters["DomainName"] == DOMAIN
+
+
+def rotates_a_secret_and_keeps_the_others(rehearsal):
+    child = rehearsal.spawn("--new-secrets")
+    new = "0123456789abcdef0123456789abcdef"
+    said, status = rehearsal.answer(child, (f"App secret of {OFFICIAL_ACCOUNT}.*keeps.*: ", ""),
+                                    (f"App secret of {WEBSITE}.*keeps.*: ", new))
+    assert status == 0 and new not in said, said
+    assert rehearsal.secrets() == {**SECRETS, WEBSITE: new}
+    said, status = rehearsal.deploy("--secrets-from-stdin", standard_input=json.dumps({WEBSITE: SECRETS[WEBSITE]}, indent=2))
+    assert status == 0, said
+    assert rehearsal.secrets() == SECRETS
+    said, status = rehearsal.deploy("--secrets-from-stdin", standard_input=json.dumps({WEBSITE: "short"}))
+    assert status == 1 and "short" not in said and rehearsal.secrets() == SECRETS, said
+
+
+def mends_a_creation_that_failed(rehearsal):
+    """Another stack with a domain that is taken is rolled back; deleted and made again it stands."""
+    arguments = ("--stack-name", "second", f"OfficialAccountAppId={OFFICIAL_ACCOUNT}", "HostedZoneId=",
+                 "CertificateArn=arn:aws:acm:us-east-1:000000000000:certificate/none")
+    said, status = rehearsal.deploy(*arguments, f"DomainName={DOMAIN}", f"AllowedOrigins={PAGES}")
+    assert status == 1 and "rolled it back (ROLLBACK_COMPLETE)" in said and "CustomDomain" in said, said
+    child = rehearsal.spawn(*arguments, "DomainName=login.example.com", f"AllowedOrigins={PAGES}")
+    said, status = rehearsal.answer(child, (r"Delete it now\? \[Y/n\] ", "n"))
+    assert status == 1 and rehearsal.stack("second")["StackStatus"] == "ROLLBACK_COMPLETE", said
+    said, status = rehearsal.deploy(*arguments, "DomainName=login.example.com", f"AllowedOrigins={PAGES}")
+    assert status == 0 and "Deleted." in said and "CREATE_COMPLETE" in said, said
+
+
+GOOD = (f"DomainName={DOMAIN}", f"OfficialAccountAppId={OFFICIAL_ACCOUNT}", f"WebsiteAppId={WEBSITE}", f"AllowedOrigins={PAGES}")
+
+
+def answers(domain, pages):
+    return (("domain of the login.*: ", domain), ("Official Account.*: ", OFFICIAL_ACCOUNT),
+            ("website app.*: ", WEBSITE), ("origins of your pages.*: ", pages))
+
+
+STEPS = [
+    refuses_what_it_does_not_know,
+    refuses_a_partial_build,
+    refuses_the_other_processor,
+    refuses_what_the_functions_refuse,
+    ends_with_a_record_where_there_is_no_zone,
+    four_answers_end_in_a_login,
+    again_it_asks_nothing,
+    rotates_a_secret_and_keeps_the_others,
+    mends_a_creation_that_failed,
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--build", default=ROOT / ".aws-sam" / "build")
+    parser.add_argument("--simulator", default=ROOT / "target" / "debug" / "simulator")
+    parser.add_argument("--check-config", default=ROOT / "target" / "debug" / "check-config")
+    parser.add_argument("--emulator", default=HERE / "emulator.py")
+    parser.add_argument("--step", choices=[step.__name__ for step in STEPS])
+    arguments = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as servers:
+        rehearsal = Rehearsal(arguments, directory)
+        logs = Path(directory)
+        servers.enter_context(process(
+            [str(arguments.simulator), "--listen", f"127.0.0.1:{rehearsal.wechat_port}", "--allow-domain", DOMAIN],
+            rehearsal.wechat_port, os.environ, logs / "simulator.log"))
+        emulator = servers.enter_context(process(
+            [sys.executable, str(HERE / "certificates.py"), str(arguments.emulator)], rehearsal.aws_port,
+            {**rehearsal.environment, "AUTH": "true", "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(rehearsal.aws_port),
+             "S3_DATA_DIR": str(logs / "s3"), "TMPDIR": str(logs), "IOT_MTLS_ENABLED": "0",
+             # Reaches the functions.
+             "WECHAT_API_URL": f"http://127.0.0.1:{rehearsal.wechat_port}"},
+            logs / "emulator.log"))
+        for step in STEPS:
+            if os.environ.get('SKIP') and step.__name__ in os.environ['SKIP'].split(): continue
+            began = time.monotonic()
+            try:
+                step(rehearsal)
+            except BaseException:
+                print(f"  {step.__name__}: FAILED", flush=True)
+                tail = (logs / "emulator.log").read_text(errors="replace").splitlines()[-15:]
+                print("\n".join(["The last that the emulated AWS said:", *tail]), file=sys.stderr)
+                raise
+            assert emulator.poll() is None, "the emulated AWS ended"
+            print(f"  {step.__name__}: ok after {time.monotonic() - began:.0f} s", flush=True)
+            if step.__name__ == arguments.step:
+                break
+
+
+if __name__ == "__main__":
+    main()
