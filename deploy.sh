@@ -18,6 +18,10 @@
 set -euo pipefail
 umask 077
 
+# Bash reads a script as it runs it; braces make it read all of this one first, so that an update of the checkout under
+# a deployment does no harm.
+{
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 case "${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}" in
@@ -55,7 +59,7 @@ usage() {
       --profile <名称>           AWS CLI 的配置名
       --bucket <名称>            存放部署文件的 S3 存储桶 [默认：wechat-login-deploy-<AWS 账户>-<区域>]
       --site-verification <文件> 微信的校验文件 MP_verify_….txt；当前目录里有就自动使用
-      --new-secrets              重新输入 AppSecret（更换时用）
+      --new-secrets              只更换 AppSecret，不编译，不部署
       --secrets-from-stdin       从标准输入读取 AppSecret，JSON：{"AppID":"AppSecret"}
       --template <文件>          部署已经编译好的模板，不再编译
       --check                    只检查参数，什么也不建立
@@ -76,7 +80,7 @@ Options:
       --profile <NAME>            The AWS CLI's profile
       --bucket <NAME>             The S3 bucket for what is deployed [default: wechat-login-deploy-<account>-<region>]
       --site-verification <FILE>  WeChat's file MP_verify_….txt; one in this directory is taken by itself
-      --new-secrets               Ask for the app secrets again, to rotate them
+      --new-secrets               Only rotate the app secrets; build and deploy nothing
       --secrets-from-stdin        Read the app secrets from standard input, as JSON {"appid":"app secret"}
       --template <FILE>           Deploy this template, which is built already
       --check                     Check the parameters and make nothing
@@ -823,6 +827,20 @@ read_secrets() {
     done
 }
 
+# Stores them, if there are new ones.
+put_secrets() {
+    local index json='{' separator=''
+    [ -n "$new_secrets" ] || return 0
+    for ((index = 0; index < ${#secret_apps[@]}; index++)); do
+        json=$json$separator\"${secret_apps[index]}\":\"${secret_values[index]}\"
+        separator=,
+    done
+    json=$json'}'
+    printf '%s' "$json" | must secretsmanager put-secret-value --secret-id "$secret_arn" \
+        --secret-string file:///dev/stdin --query VersionId >/dev/null
+    say "AppSecret 已存入 Secrets Manager。" "The app secrets are in Secrets Manager."
+}
+
 secret_arn=$(value AppSecretsArn)
 if [ -n "$exists" ]; then
     secret_arn=$(must cloudformation describe-stacks --stack-name "$stack" \
@@ -897,6 +915,12 @@ for app in $apps; do
         fail "$app 的 AppSecret 不是 32 位小写十六进制数字。" "The app secret of $app is not 32 hexadecimal digits in lower case."
     fi
 done
+
+# To rotate them, nothing else has to change.
+if [ -n "$exists" ] && [ -n "$ask_secrets" ]; then
+    put_secrets
+    exit 0
+fi
 
 # ---------------------------------------------------------------- build
 
@@ -1030,19 +1054,8 @@ fi
 outputs=$(must cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]')
 output() { printf '%s\n' "$outputs" | awk -F '\t' -v key="$1" '$1 == key { print $2 }'; }
 
-if [ -n "$new_secrets" ]; then
-    secret_arn=$(output AppSecretsArn)
-    json='{' separator=''
-    for ((index = 0; index < ${#secret_apps[@]}; index++)); do
-        json=$json$separator\"${secret_apps[index]}\":\"${secret_values[index]}\"
-        separator=,
-    done
-    json=$json'}'
-    printf '%s' "$json" | must secretsmanager put-secret-value --secret-id "$secret_arn" \
-        --secret-string file:///dev/stdin --query VersionId >/dev/null
-    json='' secret_values=()
-    say "AppSecret 已存入 Secrets Manager。" "The app secrets are in Secrets Manager."
-fi
+secret_arn=$(output AppSecretsArn)
+put_secrets
 
 # ---------------------------------------------------------------- what only a person can do
 
@@ -1117,3 +1130,6 @@ if [ -n "$doctor" ]; then
 有不对的地方？运行 $doctor，它会检查并说明怎么办。" "
 Something wrong? $doctor looks at all of it and says what mends it."
 fi
+
+exit 0
+}
