@@ -184,6 +184,18 @@ sam-build: .venv/installed .venv-lint/installed ## Build for deployment; FUNCTIO
 	@$(if $(ARCHITECTURE),cd $(if $(FUNCTION),target/sam,.aws-sam/build) && \
 	  sed -i.bak '/^  Architecture:/,/^  [B-Z]/s/^    Default: .*/    Default: $(ARCHITECTURE)/' template.yaml && rm template.yaml.bak,:)
 
+.PHONY: dist
+dist: .venv/installed ## Leave a release in dist/: zips for both processors, templates, deploy.sh, the simulator; ARGS="--help"
+	$(call say,Building a release; this takes a while)
+	@$(PYTHON) .ci/dist $(ARGS)
+
+# One function, for one processor: what makes builds differ makes it differ too. ONLY=all takes all of it.
+ONLY ?= site
+.PHONY: dist-check
+dist-check: .venv/installed ## Build a part of the release in two folders with two CARGO_HOMEs, and compare; ONLY=all ARCHITECTURE=arm64
+	$(call say,Building the release twice)
+	@$(PYTHON) .ci/dist --check $(ONLY) --architecture $(or $(ARCHITECTURE),x86_64)
+
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data
 	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint dist tests/foreign-clients/node_modules

@@ -229,10 +229,12 @@ fn choices(template: &Template) -> Vec<u64> {
     choices
 }
 
-/// What runs can be told from outside: the stack, the home page and the log say the version of the workspace.
+/// What runs can be told from outside: the stack, the home page and the log say the version of the workspace. So does the
+/// Serverless Application Repository.
 #[test]
 fn the_stack_says_its_version() {
     let template = template();
+    assert_eq!(template.application()["SemanticVersion"], env!("CARGO_PKG_VERSION"));
     let version = template.outputs().find(|(name, _)| *name == "Version").unwrap().1;
     assert_eq!(template.resolve(&version["Value"]).as_deref(), Some(env!("CARGO_PKG_VERSION")));
 }

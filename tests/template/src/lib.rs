@@ -165,6 +165,11 @@ impl Template {
         self.0["Outputs"].as_object().into_iter().flatten()
     }
 
+    /// What it says of itself to the Serverless Application Repository.
+    pub fn application(&self) -> &Value {
+        &self.0["Metadata"]["AWS::ServerlessRepo::Application"]
+    }
+
     /// The parameters, by name.
     pub fn parameters(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0["Parameters"].as_object().into_iter().flatten()
