@@ -44,8 +44,12 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
         };
         found.extend(of_function.iter().map(|text| in_parameters(template, parameters, &environment, text)));
     }
-    let origins: Vec<_> =
-        parameters.get("AllowedOrigins").into_iter().flat_map(|text| text.split(',')).map(str::to_owned).collect();
+    let origins: Vec<_> = parameters
+        .get("AllowedOrigins")
+        .into_iter()
+        .flat_map(|text| text.split(','))
+        .map(str::to_owned)
+        .collect();
     if let Some(foreign) = public_url.as_deref().and_then(|url| foreign_page(url, &origins))
         && !found.iter().any(|problem| problem.parameter == "AllowedOrigins")
     {

@@ -239,6 +239,19 @@ fn the_stack_says_its_version() {
     assert_eq!(template.resolve(&version["Value"]).as_deref(), Some(env!("CARGO_PKG_VERSION")));
 }
 
+/// `sam deploy --guided` asks for each parameter and nine things of its own: counted in a terminal.
+#[test]
+fn the_guide_says_how_much_guided_asks() {
+    let questions = template().parameters().count() + 9;
+    for (language, words) in
+        [("en", format!("asks {questions} questions")), ("zh-CN", format!("问 {questions} 个问题"))]
+    {
+        let page = workspace().join(format!("docs/{language}/guide/deploy.md"));
+        let text = std::fs::read_to_string(page).unwrap();
+        assert!(text.contains(&words), "{language}: {words}");
+    }
+}
+
 /// Visitors who are turned away by API Gateway meet no function, and so no line of ours.
 #[test]
 fn a_request_that_is_turned_away_is_counted() {
