@@ -95,6 +95,7 @@ class Rehearsal:
         self.temporary = self.directory / "tmp"
         self.temporary.mkdir()
         self.aws_port, self.wechat_port = free_port(), free_port()
+        self.deployer = {}
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         self.environment = {
             "PATH": programs, "HOME": str(self.directory), "TMPDIR": str(self.temporary), "LANG": "en_US.UTF-8",
@@ -103,11 +104,19 @@ class Rehearsal:
             "CHECK_CONFIG": str(Path(arguments.check_config).resolve()), "DEPLOY_POLL_SECONDS": "1",
         }
 
+    def deploy_under(self, policy):
+        """From here on deploy.sh has this policy and no other; the oracle keeps seeing everything."""
+        self.aws("iam", "create-user", "--user-name", "deployer")
+        self.aws("iam", "put-user-policy", "--user-name", "deployer", "--policy-name", "deploy",
+                 "--policy-document", policy.read_text())
+        key = self.aws("iam", "create-access-key", "--user-name", "deployer")["AccessKey"]
+        self.deployer = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
     # ---------------------------------------------------------------- what a person and an operator do
 
     def spawn(self, *arguments, language="en_US.UTF-8"):
         """deploy.sh at a terminal."""
-        environment = {**self.environment, "LANG": language}
+        environment = {**self.environment, **self.deployer, "LANG": language}
         return pexpect.spawn(str(ROOT / "deploy.sh"), ["--template", str(self.build / "template.yaml"), *arguments],
                              cwd=self.work, env=environment, encoding="utf-8", timeout=PATIENCE, dimensions=(50, 200))
 
@@ -127,8 +136,8 @@ class Rehearsal:
         """deploy.sh in a script; what it said, and its exit status."""
         template = template or self.build / "template.yaml"
         done = subprocess.run([str(ROOT / "deploy.sh"), "--template", str(template), "--yes", *arguments], cwd=self.work,
-                              env=self.environment, input=standard_input, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
+                              env={**self.environment, **self.deployer}, input=standard_input, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
         return done.stdout, done.returncode
 
     def aws(self, *arguments):
@@ -244,12 +253,12 @@ def refuses_what_the_functions_refuse(rehearsal):
 
 def ends_with_a_record_where_there_is_no_zone(rehearsal):
     """Without a hosted zone it is the person's turn; run again it asks nothing and goes on."""
-    child = rehearsal.spawn("--stack-name", "elsewhere")
+    child = rehearsal.spawn("--stack-name", "wechat-login-elsewhere")
     said, status = rehearsal.answer(child, *answers("auth.example.net", "https://www.example.net"))
     assert status == 3 and "CNAME" in said and "auth.example.net" in said and "run this again" in said, said
     [certificate] = rehearsal.aws("acm", "list-certificates")["CertificateSummaryList"]
     assert "wx" not in json.dumps(certificate)
-    said, status = rehearsal.deploy("--stack-name", "elsewhere")
+    said, status = rehearsal.deploy("--stack-name", "wechat-login-elsewhere")
     assert status == 3 and "Taking the answers" in said, said
     assert len(rehearsal.aws("acm", "list-certificates")["CertificateSummaryList"]) == 1, "a second certificate"
     assert rehearsal.aws("cloudformation", "list-stacks")["StackSummaries"] == []
@@ -341,13 +350,13 @@ def rotates_a_secret_and_keeps_the_others(rehearsal):
 
 def mends_a_creation_that_failed(rehearsal):
     """Another stack with a domain that is taken is rolled back; deleted and made again it stands."""
-    arguments = ("--stack-name", "second", f"OfficialAccountAppId={OFFICIAL_ACCOUNT}", "HostedZoneId=",
+    arguments = ("--stack-name", "wechat-login-second", f"OfficialAccountAppId={OFFICIAL_ACCOUNT}", "HostedZoneId=",
                  "CertificateArn=arn:aws:acm:us-east-1:000000000000:certificate/none")
     said, status = rehearsal.deploy(*arguments, f"DomainName={DOMAIN}", f"AllowedOrigins={PAGES}")
     assert status == 1 and "rolled it back (ROLLBACK_COMPLETE)" in said and "CustomDomain" in said, said
     child = rehearsal.spawn(*arguments, "DomainName=login.example.com", f"AllowedOrigins={PAGES}")
     said, status = rehearsal.answer(child, (r"Delete it now\? \[Y/n\] ", "n"))
-    assert status == 1 and rehearsal.stack("second")["StackStatus"] == "ROLLBACK_COMPLETE", said
+    assert status == 1 and rehearsal.stack("wechat-login-second")["StackStatus"] == "ROLLBACK_COMPLETE", said
     said, status = rehearsal.deploy(*arguments, "DomainName=login.example.com", f"AllowedOrigins={PAGES}")
     assert status == 0 and "Deleted." in said and "CREATE_COMPLETE" in said, said
 
@@ -379,6 +388,7 @@ def main():
     parser.add_argument("--simulator", default=ROOT / "target" / "debug" / "simulator")
     parser.add_argument("--check-config", default=ROOT / "target" / "debug" / "check-config")
     parser.add_argument("--emulator", default=HERE / "emulator.py")
+    parser.add_argument("--policy", type=Path, help="what deploy.sh may do at AWS; everything, if it is not given")
     parser.add_argument("--step", choices=[step.__name__ for step in STEPS])
     arguments = parser.parse_args()
 
@@ -395,6 +405,8 @@ def main():
              # Reaches the functions.
              "WECHAT_API_URL": f"http://127.0.0.1:{rehearsal.wechat_port}"},
             logs / "emulator.log"))
+        if arguments.policy:
+            rehearsal.deploy_under(arguments.policy)
         for step in STEPS:
             began = time.monotonic()
             try:
