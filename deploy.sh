@@ -494,7 +494,7 @@ if [ -n "${CHECK_CONFIG:-}" ]; then
 elif [ -f "$here/Cargo.toml" ] && command -v cargo >/dev/null; then
     step "编译检查程序（首次需要一两分钟）" "Building what checks the parameters; the first time takes a minute or two"
     (cd "$here" && cargo build --quiet --bin check-config)
-    checker=("$here/target/debug/check-config")
+    checker=("${CARGO_TARGET_DIR:-$here/target}/debug/check-config")
 elif [ "$machine" = Linux-x86_64 ] && [ -f "$here/check-config-x86_64" ]; then
     checker=("$here/check-config-x86_64")
 elif [ "$machine" = Linux-aarch64 ] && [ -f "$here/check-config-arm64" ]; then
@@ -962,7 +962,7 @@ remember
 step "上传到存储桶 $bucket" "Uploading into the bucket $bucket"
 # The name can be guessed, so whoever owns the bucket is looked at before anything goes into it.
 if ! call s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$account" >/dev/null; then
-    grep -q '404\|NoSuchBucket\|Not Found' "$temporary/error" || fail "存储桶 $bucket 不属于这个 AWS 账户，或没有权限；请用 --bucket 指定另一个。" \
+    grep -Eq '404|NoSuchBucket|Not Found' "$temporary/error" || fail "存储桶 $bucket 不属于这个 AWS 账户，或没有权限；请用 --bucket 指定另一个。" \
         "The bucket $bucket is not this account's, or not allowed to you; name another by --bucket."
     location=()
     if [ "$region" != us-east-1 ]; then location=(--create-bucket-configuration "LocationConstraint=$region"); fi

@@ -73,7 +73,8 @@ class Watcher(threading.Thread):
         self.found, self.looked, self.ended = set(), 0, threading.Event()
 
     def run(self):
-        while not self.ended.is_set():
+        # Often enough to meet every AWS CLI, which takes half a second to start, and not a processor of its own.
+        while not self.ended.wait(0.05):
             for entry in os.scandir("/proc"):
                 with contextlib.suppress(OSError):
                     environment = Path(entry.path, "environ").read_bytes() if entry.name.isdigit() else b""
@@ -284,7 +285,7 @@ def four_answers_end_in_a_login(rehearsal):
     watcher.ended.set()
     watcher.join()
     assert status == 0 and "Deployed (CREATE_COMPLETE)" in said, said
-    assert watcher.looked > 100 and not watcher.found, watcher.found
+    assert watcher.looked > 20 and not watcher.found, watcher.found
     for secret in SECRETS.values():
         assert secret[:-1] not in said, "a secret stood on the terminal"
     for path in rehearsal.directory.rglob("*"):

@@ -4,7 +4,10 @@
 //! CloudFormation's JSON form first (`!Ref X` becomes `{"Ref": "X"}`), so that no tag can break
 //! the parse, and then asked three questions: which tables, which functions, which routes.
 
-#![expect(clippy::missing_errors_doc, reason = "a template that cannot be read is the one failure, and says why")]
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "a template that cannot be read is the one failure, and says why"
+)]
 #![expect(clippy::must_use_candidate, reason = "tests look at what they ask for")]
 #![expect(clippy::indexing_slicing, reason = "only JSON is indexed, where what is missing reads as null")]
 
