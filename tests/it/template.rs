@@ -1,7 +1,7 @@
 //! What the template watches, held against what the functions log.
 //!
 //! A metric filter that names an outcome which no longer exists counts nothing and says nothing. So the
-//! filters are evaluated here, by an interpreter of their language ([`pattern`]), over the lines of real
+//! filters are evaluated here, by an interpreter of their language ([`harness::pattern`]), over the lines of real
 //! logins, and every name in a filter or in a query must be one of the log's ([`outcomes`]). What the
 //! template makes of the metrics is in [`operation`].
 
@@ -13,7 +13,6 @@
 
 mod operation;
 pub mod outcomes;
-mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +21,7 @@ use harness::{
     binaries::workspace,
     events::Event,
     logs::Logs,
+    pattern::Pattern,
     places::{AUTHORIZE, EXCHANGE},
     template::Template,
     visitor::callback_of,
@@ -33,7 +33,6 @@ use wechat::errcode::{KNOWN, Reaction};
 
 use crate::support::{allow, stack};
 use outcomes::{Level, functions};
-use pattern::Pattern;
 
 /// Every field of a line.
 const FIELDS: [&str; 14] = [

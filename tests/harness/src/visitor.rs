@@ -39,8 +39,14 @@ impl Visitor {
     /// Somebody with WeChat's browser on a phone, and without a cookie.
     #[must_use]
     pub fn new(stack: &Stack, person: &str) -> Self {
-        let browser = stack.browser().with_header(PERSON, person);
-        Self { browser, person: person.to_owned(), wechat: stack.simulator().clone() }
+        Self::with(stack.browser(), stack.simulator(), person)
+    }
+
+    /// Somebody with this browser, wherever it leads, whom this WeChat knows.
+    #[must_use]
+    pub fn with(browser: Browser, wechat: &Simulator, person: &str) -> Self {
+        let browser = browser.with_header(PERSON, person);
+        Self { browser, person: person.to_owned(), wechat: wechat.clone() }
     }
 
     /// The same person with a browser on a desktop.

@@ -7,8 +7,9 @@
 //! A comparison is true only of a field that is there and of its type; `&&` binds closer than `||`.
 //! Whatever else a pattern may be is no pattern here, so that none is misread.
 
-use harness::{Failure, Result};
 use serde_json::Value;
+
+use crate::{Failure, Result};
 
 /// A pattern.
 #[derive(Debug)]

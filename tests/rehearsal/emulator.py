@@ -1,0 +1,170 @@
+"""Starts ministack, and adds to it what this stack needs and it does not have.
+
+Each addition is a difference between the emulator and AWS that docs/development/rehearsal.md lists. None of them makes
+anything easier for the stack than AWS does. What is added here needs no second step after `sam deploy`, so whoever
+deploys against the emulator deploys as at AWS.
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+
+QEMU = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
+EM_AARCH64 = 183
+
+
+def machine(path):
+    """The processor that an ELF file is for, as ELF numbers it; 0 if it is no ELF file."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(20)
+    except OSError:
+        return 0
+    if len(header) < 20 or header[:4] != b"\x7fELF":
+        return 0
+    return struct.unpack("<H", header[18:20])[0]
+
+
+class Popen(subprocess.Popen):
+    """A process; one of arm64 on another processor runs under qemu."""
+
+    def __init__(self, args, *rest, **options):
+        if isinstance(args, list) and args and os.uname().machine != "aarch64" and machine(args[0]) == EM_AARCH64:
+            args = [*QEMU, *args]
+        super().__init__(args, *rest, **options)
+
+
+def log_denials(evaluator):
+    """Prints each call that IAM refuses: the answers are read by the AWS SDKs, which may say nothing of them."""
+    enforce = evaluator.enforce
+
+    def logged(access_key, action, service, region, *rest, **options):
+        denied = enforce(access_key, action, service, region, *rest, **options)
+        if denied is not None:
+            refused = {
+                "action": action,
+                "principal": getattr(denied, "principal_arn", "") or str(getattr(denied, "message", "")),
+                "region": region,
+                "resource": options.get("resource_arn", "*"),
+            }
+            print("DENIED " + json.dumps(refused), file=sys.stderr, flush=True)
+        return denied
+
+    evaluator.enforce = logged
+
+
+def count_as_tls(evaluator):
+    """Requests come by plain HTTP; for the condition `aws:SecureTransport` they count as what they would be at AWS."""
+    pin = evaluator.pin_request_origin
+    evaluator.pin_request_origin = lambda address, _is_tls: pin(address, True)
+
+
+def import_body(provisioners, gateway):
+    """An API with a `Body` gets the integrations and routes that the OpenAPI document names."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
+    create, update = handlers["create"], handlers["update"]
+
+    def add_routes(api, properties):
+        body = properties.get("Body") or {}
+        gateway._routes[api], gateway._integrations[api] = {}, {}
+        gateway._apis[api]["disableExecuteApiEndpoint"] = any(
+            server.get("x-amazon-apigateway-endpoint-configuration", {}).get("disableExecuteApiEndpoint") is True
+            for server in body.get("servers", [])
+        )
+        integrations = {}
+        for path, operations in body.get("paths", {}).items():
+            for method, operation in operations.items():
+                asked = operation["x-amazon-apigateway-integration"]
+                uri = asked["uri"]
+                if uri not in integrations:
+                    made = gateway._create_integration(api, {
+                        "integrationType": asked["type"].upper(),
+                        "integrationUri": uri,
+                        "payloadFormatVersion": asked["payloadFormatVersion"],
+                    })
+                    integrations[uri] = json.loads(made[2])["integrationId"]
+                gateway._create_route(api, {
+                    "routeKey": f"{method.upper()} {path}",
+                    "target": f"integrations/{integrations[uri]}",
+                })
+
+    def created(logical_id, properties, stack):
+        api, attributes = create(logical_id, properties, stack)
+        add_routes(api, properties)
+        return api, attributes
+
+    def updated(physical_id, old, new, stack, logical_id=None):
+        api, attributes = update(physical_id, old, new, stack, logical_id)
+        add_routes(api, new)
+        return api, attributes
+
+    handlers.update(create=created, update=updated)
+
+
+def take_metric_math(provisioners):
+    """An alarm on metric math is kept, and never evaluated."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
+
+    def simple(properties):
+        if "Metrics" not in properties:
+            return properties
+        rest = {name: value for name, value in properties.items() if name != "Metrics"}
+        return {**rest, "Namespace": "MetricMath", "MetricName": "unevaluated", "Period": 300}
+
+    create, update = handlers["create"], handlers["update"]
+    handlers["create"] = lambda logical_id, properties, stack: create(logical_id, simple(properties), stack)
+    handlers["update"] = lambda physical_id, old, new, *rest, **options: update(
+        physical_id, simple(old), simple(new), *rest, **options)
+
+
+def add_resources(provisioners):
+    """Types that the emulator does not know, as far as the stack sees of them."""
+    handlers = provisioners._RESOURCE_HANDLERS
+    record = handlers["AWS::Route53::RecordSet"]
+
+    def each(properties):
+        zone = {name: value for name, value in properties.items() if name.startswith("HostedZone")}
+        return [{**zone, **one} for one in properties["RecordSets"]]
+
+    def create_records(logical_id, properties, stack):
+        for one in each(properties):
+            record["create"](logical_id, one, stack)
+        return f"{stack}-{logical_id}", {}
+
+    def delete_records(_physical_id, properties):
+        for one in each(properties):
+            record["delete"](one["Name"], one)
+
+    def create_address(logical_id, _properties, stack):
+        return "203.0.113.10", {"AllocationId": f"eipalloc-{stack}-{logical_id}", "PublicIp": "203.0.113.10"}
+
+    def create_gateway(logical_id, _properties, stack):
+        return f"nat-{stack}-{logical_id}", {"NatGatewayId": f"nat-{stack}-{logical_id}"}
+
+    handlers["AWS::Route53::RecordSetGroup"] = {"create": create_records, "delete": delete_records}
+    handlers["AWS::EC2::EIP"] = {"create": create_address, "delete": lambda *_: None}
+    handlers["AWS::EC2::NatGateway"] = {"create": create_gateway, "delete": lambda *_: None}
+
+
+def main():
+    subprocess.Popen = Popen
+    from ministack.core import iam_evaluator
+
+    # Before anything else imports the functions by their names.
+    log_denials(iam_evaluator)
+    count_as_tls(iam_evaluator)
+    from ministack.services import apigateway
+    from ministack.services.cloudformation import provisioners
+
+    import_body(provisioners, apigateway)
+    take_metric_math(provisioners)
+    add_resources(provisioners)
+    from ministack.app import main as serve
+
+    serve()
+
+
+if __name__ == "__main__":
+    main()

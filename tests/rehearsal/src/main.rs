@@ -1,0 +1,203 @@
+//! `make rehearse`: a deployment on an emulated AWS, as it would go at AWS.
+//!
+//! The functions are the binaries that would be deployed, `sam` and `aws` are the real programs, and they run under the
+//! policy that the docs give to whoever deploys. What the emulator does not know of AWS is looked for in the transformed
+//! template first ([`document`]); what it does otherwise than AWS is written down in `docs/development/rehearsal.md`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person who started it")]
+
+mod account;
+mod arguments;
+mod built;
+mod document;
+mod logs;
+mod progress;
+mod visits;
+mod wechat;
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use harness::{
+    Failure, Result,
+    binaries::workspace,
+    emulated_aws::{EmulatedAws, root, tool},
+    stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
+};
+use serde_json::Value;
+use tokio::{process::Command, signal::ctrl_c};
+
+use crate::{
+    account::Account,
+    arguments::Arguments,
+    document::CHECKS,
+    logs::Logs,
+    progress::Progress,
+    wechat::Wechat,
+};
+
+/// The name of the stack, as `samconfig.toml` has it.
+const STACK: &str = "wechat-login";
+/// Where it is deployed first, and where then.
+const REGIONS: [&str; 2] = ["us-east-1", "cn-northwest-1"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = match Arguments::read(env::args_os().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(failure) => return report(&failure),
+    };
+    if arguments.help {
+        println!("{}", arguments::HELP);
+        return ExitCode::SUCCESS;
+    }
+    let work = async {
+        if arguments.command.is_empty() { rehearse(&arguments).await } else { lend(&arguments).await }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        // What was started ends as its owner is dropped.
+        _ = ctrl_c() => Err(Failure::new("interrupted")),
+    };
+    done.unwrap_or_else(|failure| report(&failure))
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    eprintln!("\nerror: {failure}");
+    ExitCode::FAILURE
+}
+
+/// Starts an emulated AWS for another program.
+async fn lend(arguments: &Arguments) -> Result<ExitCode> {
+    let aws = EmulatedAws::start(&BTreeMap::new(), !arguments.without_iam).await?;
+    let (program, rest) = arguments.command.split_first().ok_or_else(|| Failure::new("which command?"))?;
+    let status = Command::new(program)
+        .args(rest)
+        .envs(aws.environment(&root(), "us-east-1").into_iter().filter(|(name, _)| name != "HOME"))
+        .kill_on_drop(true)
+        .status()
+        .await
+        .map_err(|error| Failure::from(error).during(program.to_string_lossy()))?;
+    aws.stop().await?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+async fn rehearse(arguments: &Arguments) -> Result<ExitCode> {
+    let mut progress = Progress::default();
+    let rehearsed = run(arguments, &mut progress).await;
+    println!("\n{}", progress.table());
+    rehearsed?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run(arguments: &Arguments, progress: &mut Progress) -> Result<()> {
+    let checked = progress.step("The transformed template", checks()).await;
+    if arguments.checks { checked?;
+        return Ok(());
+    }
+    let build = arguments.build.clone().unwrap_or_else(|| workspace().join(".aws-sam/build"));
+    let architecture = built::architecture(&build)?;
+    println!("The functions are built for {architecture}.");
+    let sam = arguments.sam.clone().unwrap_or_else(|| workspace().join(".venv-lint/bin/sam"));
+
+    let wechat = Wechat::start().await?;
+    let environment = BTreeMap::from([("WECHAT_API_URL".to_owned(), wechat.url())]);
+    let aws = progress.step("The emulated AWS starts", EmulatedAws::start(&environment, true)).await?;
+    let rehearsed = deployments(&aws, &wechat, &build, architecture, sam, progress).await;
+    if rehearsed.is_err() {
+        let log = aws.log()?;
+        let tail: Vec<_> = log.lines().rev().take(30).collect();
+        eprintln!("\nThe last that the emulated AWS said:");
+        tail.iter().rev().for_each(|line| eprintln!("    {line}"));
+    }
+    aws.stop().await?;
+    rehearsed
+}
+
+/// The document that the SAM transform makes of the template.
+async fn transformed() -> Result<Value> {
+    let root = workspace();
+    let output = Command::new(tool("python")?)
+        .arg(root.join("tests/rehearsal/transform.py"))
+        .arg(root.join("template.yaml"))
+        .output()
+        .await?;
+    if !output.status.success() {
+        return Err(Failure::new(String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+async fn checks() -> Result<()> {
+    let document = transformed().await?;
+    let mut wrong = Vec::new();
+    for check in &CHECKS {
+        match check.hold(&document) {
+            Ok(()) => println!("    {}", check.name),
+            Err(failure) => wrong.push(failure.to_string()),
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::new(wrong.join("\n"))) }
+}
+
+/// What the parameters of a deployment are here.
+async fn parameters(account: &Account<'_>, architecture: built::Architecture) -> Result<BTreeMap<&'static str, String>> {
+    let domain = PUBLIC_URL.trim_start_matches("https://");
+    let requested = ["acm", "request-certificate", "--validation-method", "DNS", "--domain-name", domain];
+    let certificate = account.look(&requested).await?;
+    let certificate = certificate["CertificateArn"].as_str().unwrap_or_default();
+    Ok(BTreeMap::from([
+        ("DomainName", domain.to_owned()),
+        ("CertificateArn", certificate.to_owned()),
+        ("OfficialAccountAppId", OFFICIAL_ACCOUNT.to_owned()),
+        ("WebsiteAppId", WEBSITE_APP.to_owned()),
+        ("AllowedOrigins", PAGE_ORIGIN.to_owned()),
+        ("DefaultReturnTo", DEFAULT_RETURN_TO.to_owned()),
+        ("SiteVerification", format!("{}={}", visits::VERIFICATION.0, visits::VERIFICATION.1)),
+        ("Architecture", architecture.to_string()),
+    ]))
+}
+
+async fn deployments(
+    aws: &EmulatedAws,
+    wechat: &Wechat,
+    build: &Path,
+    architecture: built::Architecture,
+    sam: PathBuf,
+    progress: &mut Progress,
+) -> Result<()> {
+    let visitors = wechat.visitors(aws.address())?;
+    let [region, _] = REGIONS;
+    let deployer = Account::deployer(aws, region).await?;
+    let account = Account::new(aws, region, deployer, sam)?;
+    let parameters = parameters(&account, architecture).await?;
+    let deployed = account.deploy(build, STACK, &parameters);
+    let stack = progress.step("sam deploy", deployed).await?;
+    progress.step("A login without a secret", visits::in_vain(&visitors, "misconfigured")).await?;
+    let put = stack.output("PutAppSecrets")?;
+    progress
+        .step("The command PutAppSecrets", account.paste(put, ("app-secrets.json", &wechat.app_secrets())))
+        .await?;
+    progress.step("People", visits::everything(&visitors)).await?;
+    let lasting = visits::lasting(&visitors).await?;
+    let mut changed = parameters.clone();
+    changed.insert("LogRetentionDays", "60".to_owned());
+    progress.step("An update of one parameter", account.deploy(build, STACK, &changed)).await?;
+    progress.step("The sessions are still there", visits::still_there(&lasting)).await?;
+    progress.step("What goes wrong on the way", visits::misfortunes(&visitors)).await?;
+    let logs = progress.step("The log", Logs::read(&account, STACK)).await?;
+    println!("    {} lines", logs.count());
+    let counts = progress.step("The metric filters", logs.feed_every_filter(&account, STACK)).await?;
+    println!("    {counts:?}");
+    progress.step("sam delete", account.delete(&stack)).await?;
+    let denials = aws.denials()?;
+    if !denials.is_empty() {
+        return Err(Failure::new(format!("IAM refused:\n{}", denials.join("\n"))));
+    }
+    println!("No call was denied.");
+    Ok(())
+}
