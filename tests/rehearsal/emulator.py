@@ -5,6 +5,7 @@ anything easier for the stack than AWS does. What is added here needs no second 
 deploys against the emulator deploys as at AWS.
 """
 
+import inspect
 import json
 import os
 import struct
@@ -34,6 +35,21 @@ class Popen(subprocess.Popen):
         if isinstance(args, list) and args and os.uname().machine != "aarch64" and machine(args[0]) == EM_AARCH64:
             args = [*QEMU, *args]
         super().__init__(args, *rest, **options)
+
+
+def rewrite(module, function, replacements):
+    """Replaces parts of a function's text, each of which must be there."""
+    original = getattr(module, function)
+    source = inspect.getsource(original)
+    for old, new in replacements.items():
+        if old not in source:
+            raise SystemExit(f"ministack's {function} has no {old!r}: another version?")
+        source = source.replace(old, new)
+    exec(compile(source, module.__file__, "exec"), module.__dict__)
+    # Other modules may have it by its name already.
+    for other in list(sys.modules.values()):
+        if getattr(other, function, None) is original:
+            setattr(other, function, getattr(module, function))
 
 
 def log_denials(evaluator):
@@ -103,6 +119,22 @@ def import_body(provisioners, gateway):
     handlers.update(create=created, update=updated)
 
 
+def route_preflights(gateway):
+    """As at AWS, an API without a CORS configuration leaves OPTIONS to its routes."""
+    rewrite(gateway, "_handle_execute_in_scope", {'if method == "OPTIONS":': 'if method == "OPTIONS" and cors_cfg:'})
+
+
+def know_partitions(engine):
+    """The pseudo parameters of a region in China; ARNs that the emulator itself makes stay those of `aws`."""
+    everywhere = {"AWS::Partition": ("aws", "aws-cn"), "AWS::URLSuffix": ("amazonaws.com", "amazonaws.com.cn")}
+    replacements = {
+        f'"{name}": "{usual}"': f'"{name}": "{china}" if get_region().startswith("cn-") else "{usual}"'
+        for name, (usual, china) in everywhere.items()
+    }
+    for function in ["_evaluate_rules", "_resolve_refs"]:
+        rewrite(engine, function, replacements)
+
+
 def take_metric_math(provisioners):
     """An alarm on metric math is kept, and never evaluated."""
     handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
@@ -156,8 +188,10 @@ def main():
     log_denials(iam_evaluator)
     count_as_tls(iam_evaluator)
     from ministack.services import apigateway
-    from ministack.services.cloudformation import provisioners
+    from ministack.services.cloudformation import engine, provisioners
 
+    know_partitions(engine)
+    route_preflights(apigateway)
     import_body(provisioners, apigateway)
     take_metric_math(provisioners)
     add_resources(provisioners)
