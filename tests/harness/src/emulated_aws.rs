@@ -176,10 +176,27 @@ impl EmulatedAws {
         self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
     }
 
+    /// Lets no service of it answer, as if the region had stopped, while the functions go on.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets them answer again.
+    pub fn go_on(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        match self.pid() {
+            Some(pid) => Ok(kill_process(pid, signal)?),
+            None => Err(Failure::new("the emulated AWS has ended")),
+        }
+    }
+
     /// Ends it and its functions.
     pub async fn stop(mut self) -> Result<()> {
-        if let Some(pid) = self.pid() {
-            kill_process(pid, Signal::TERM)?;
+        if self.pid().is_some() {
+            self.signal(Signal::TERM)?;
         }
         if timeout(LONGEST_STOP, self.process.wait()).await.is_err() {
             self.process.kill().await?;

@@ -47,20 +47,20 @@ impl Logs {
     ///
     /// When one counts none.
     pub async fn feed_every_filter(&self, account: &Account<'_>, stack: &str) -> Result<BTreeMap<String, usize>> {
-        let mut counts = BTreeMap::new();
-        let mut starving = Vec::new();
-        for (group, lines) in &self.0 {
-            let described = account.look(&["logs", "describe-metric-filters", "--log-group-name", group]).await?;
-            for filter in described["metricFilters"].as_array().into_iter().flatten() {
-                let name = filter["filterName"].as_str().unwrap_or_default().to_owned();
-                let pattern = Pattern::read(filter["filterPattern"].as_str().unwrap_or_default())?;
-                let access = access_lines(account, stack, group).await?;
-                let count = lines.iter().chain(&access).filter(|line| pattern.matches(line)).count();
-                if count == 0 {
-                    starving.push(name.clone());
-                }
-                counts.insert(name, count);
+        let access = access_lines(account, stack).await?;
+        let described = account.look(&["logs", "describe-metric-filters"]).await?;
+        let (mut counts, mut starving) = (BTreeMap::new(), Vec::new());
+        for filter in described["metricFilters"].as_array().into_iter().flatten() {
+            let text = |name: &str| filter[name].as_str().unwrap_or_default();
+            let (name, group) = (text("filterName").to_owned(), text("logGroupName"));
+            let Some(lines) = self.0.get(group) else { continue };
+            let pattern = Pattern::read(text("filterPattern"))?;
+            let refused = access.iter().filter(|(of, _)| of == group).map(|(_, line)| line);
+            let count = lines.iter().chain(refused).filter(|line| pattern.matches(line)).count();
+            if count == 0 {
+                starving.push(name.clone());
             }
+            counts.insert(name, count);
         }
         if counts.is_empty() {
             return Err(Failure::new("the stack has no metric filter"));
@@ -77,22 +77,20 @@ fn is_the_emulators(line: &str) -> bool {
     ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "].iter().any(|start| line.starts_with(start))
 }
 
-/// The line of the access log for a request that API Gateway refuses as one too many: the emulator writes no access
-/// log and refuses nobody, but the format of the line is the stack's own.
-async fn access_lines(account: &Account<'_>, stack: &str, group: &str) -> Result<Vec<Value>> {
+/// The line of the access log for a request that API Gateway refuses as one too many, by the group that it goes to: the
+/// emulator writes no access log and refuses nobody, but the format of the line is the stack's own.
+async fn access_lines(account: &Account<'_>, stack: &str) -> Result<Vec<(String, Value)>> {
     let mut lines = Vec::new();
     for api in account.resources(stack, "AWS::ApiGatewayV2::Api").await?.into_values() {
         let stages = account.look(&["apigatewayv2", "get-stages", "--api-id", &api]).await?;
         for stage in stages["Items"].as_array().into_iter().flatten() {
             let settings = &stage["AccessLogSettings"];
-            let arn = settings["DestinationArn"].as_str().unwrap_or_default();
-            if !arn.trim_end_matches(":*").ends_with(&format!(":{group}")) {
-                continue;
-            }
-            let format = settings["Format"].as_str().unwrap_or_default().replace("$context.status", "429");
+            let text = |name: &str| settings[name].as_str().unwrap_or_default();
+            let format = text("Format").replace("$context.status", "429");
             let line = serde_json::from_str(&format)
                 .map_err(|_| Failure::new(format!("the access log is not JSON: {format}")))?;
-            lines.push(line);
+            let group = text("DestinationArn").trim_end_matches(":*").rsplit(':').next().unwrap_or_default();
+            lines.push((group.to_owned(), line));
         }
     }
     Ok(lines)

@@ -189,6 +189,7 @@ async fn deployments(
     progress.step("An update of one parameter", account.deploy(build, STACK, &changed)).await?;
     progress.step("The sessions are still there", visits::still_there(&lasting)).await?;
     progress.step("What goes wrong on the way", visits::misfortunes(&visitors)).await?;
+    progress.step("A region that hangs", visits::while_aws_hangs(&visitors, aws)).await?;
     let logs = progress.step("The log", Logs::read(&account, STACK)).await?;
     println!("    {} lines", logs.count());
     let counts = progress.step("The metric filters", logs.feed_every_filter(&account, STACK)).await?;

@@ -5,19 +5,21 @@ use std::time::Duration;
 use harness::{
     Answer, Failure, Result, Visitor,
     browser::Visit,
-    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, PROFILE, USERINFO, callback},
+    emulated_aws::EmulatedAws,
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, USERINFO, callback},
     stack::{DEFAULT_RETURN_TO, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
     visitor::callback_of,
 };
 use http::Method;
 use simulator::{Action, Consent, Denial, Fault, Scripted};
+use tokio::time::sleep;
 
 use crate::wechat::Visitors;
 
 /// WeChat's file, as the parameter `SiteVerification` takes it.
 pub const VERIFICATION: (&str, &str) = ("MP_verify_0a1B2c3D.txt", "0a1B2c3D");
-/// From when on a request is slow; so much more than half of it that two answers of WeChat's make it so.
-const SLOW: Duration = Duration::from_millis(3600);
+/// Longer than a function has: by then it has answered that there was no time.
+const TOO_LONG: Duration = Duration::from_secs(10);
 
 fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(Failure::new(otherwise())) }
@@ -183,19 +185,33 @@ pub async fn misfortunes(visitors: &Visitors) -> Result<()> {
     let mistaken = visitors.visitor("lin");
     mistaken.call_back(&mistaken.come_back(AUTHORIZE_PROFILE).await?).await?;
     wechat.knobs(|knobs| knobs.userinfo_answers_other_openid = false);
-    // Slow, twice in one login: more than a callback has time for.
-    wechat.knobs(|knobs| {
-        for path in [EXCHANGE, PROFILE] {
-            let milliseconds = u64::try_from(SLOW.as_millis()).unwrap_or(u64::MAX);
-            knobs.delay_milliseconds.insert(path.to_owned(), milliseconds);
-        }
-    });
-    let patient = visitors.visitor("lin");
-    patient.call_back(&patient.come_back(AUTHORIZE_PROFILE).await?).await?;
-    wechat.knobs(|knobs| knobs.delay_milliseconds.clear());
     // A person who takes the permission back.
     let gone = visitors.visitor("zhou").logged_in_with_profile().await?;
+    wechat.act(&Action::ForgetAccessTokens);
     wechat.act(&Action::RevokeRefreshTokens);
     gone.verify().await?;
     Ok(())
+}
+
+/// A login in whose midst nothing of AWS answers any more. The function answers in time and says so in its log.
+pub async fn while_aws_hangs(visitors: &Visitors, aws: &EmulatedAws) -> Result<()> {
+    let visitor = visitors.visitor("lin");
+    let callback = visitor.come_back(AUTHORIZE).await?;
+    let wechat = &visitors.simulator;
+    // While WeChat thinks, the region stops.
+    wechat.knobs(|knobs| {
+        knobs.delay_milliseconds.insert(EXCHANGE.to_owned(), 4700);
+    });
+    let before = wechat.ledger().len();
+    let stop = async {
+        wechat.until(|ledger| ledger.iter().skip(before).any(|entry| entry.path == EXCHANGE)).await;
+        aws.pause()?;
+        sleep(TOO_LONG).await;
+        aws.go_on()
+    };
+    let (answer, stopped) = tokio::join!(visitor.call_back(&callback), stop);
+    wechat.knobs(|knobs| knobs.delay_milliseconds.clear());
+    stopped?;
+    let answer = answer?;
+    require(visitor.session().is_none(), || format!("a session: {}", told(&answer)))
 }
