@@ -5,12 +5,15 @@ anything easier for the stack than AWS does. What is added here needs no second 
 deploys against the emulator deploys as at AWS.
 """
 
+import contextvars
 import inspect
 import json
 import os
 import struct
 import subprocess
 import sys
+
+import permissions
 
 QEMU = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
 EM_AARCH64 = 183
@@ -52,23 +55,82 @@ def rewrite(module, function, replacements):
             setattr(other, function, getattr(module, function))
 
 
-def log_denials(evaluator):
-    """Prints each call that IAM refuses: the answers are read by the AWS SDKs, which may say nothing of them."""
+# Who asked CloudFormation for what is under way.
+CALLER = contextvars.ContextVar("caller", default="")
+
+
+def report_denial(principal, action, region, resource):
+    """The answers are read by SDKs, which may say nothing of them."""
+    denial = {"action": action, "principal": principal, "region": region, "resource": resource}
+    print("DENIED " + json.dumps(denial), file=sys.stderr, flush=True)
+
+
+def watch_calls(evaluator):
+    """Prints each call that IAM refuses, and remembers who asks CloudFormation."""
     enforce = evaluator.enforce
 
-    def logged(access_key, action, service, region, *rest, **options):
+    def watched(access_key, action, service, region, *rest, **options):
+        if service == "cloudformation":
+            CALLER.set(access_key)
         denied = enforce(access_key, action, service, region, *rest, **options)
         if denied is not None:
-            refused = {
-                "action": action,
-                "principal": getattr(denied, "principal_arn", "") or str(getattr(denied, "message", "")),
-                "region": region,
-                "resource": options.get("resource_arn", "*"),
-            }
-            print("DENIED " + json.dumps(refused), file=sys.stderr, flush=True)
+            principal = getattr(denied, "principal_arn", "") or str(getattr(denied, "message", ""))
+            report_denial(principal, action, region, options.get("resource_arn", "*"))
         return denied
 
-    evaluator.enforce = logged
+    evaluator.enforce = watched
+
+
+def ask_for_permission(evaluator, provisioners):
+    """Makes, changes and deletes no resource that the deployer might not: at AWS CloudFormation calls in their name."""
+    from ministack.core.responses import get_account_id, get_region
+
+    def check(kind, operation, name, properties):
+        if not CALLER.get() or kind not in permissions.TYPES:
+            return
+        account, region = get_account_id(), get_region()
+        principal = evaluator.resolve_principal(CALLER.get(), account)
+        if isinstance(principal, evaluator.AuthError) or principal.policies is None:
+            return
+        for action, resource, passed_to in permissions.required(kind, operation, name, properties, region, account):
+            context = evaluator.EvalContext(
+                principal_arn=principal.arn,
+                principal_type=principal.type,
+                principal_account=principal.account,
+                action=action,
+                resource_arn=resource,
+                region=region,
+                service_context={"iam:passedtoservice": passed_to} if passed_to else {},
+                principal_keys=principal.keys,
+            )
+            if evaluator.evaluate(context, principal.policies, *principal.limits).decision != "Allow":
+                report_denial(principal.arn, action, region, resource)
+                raise ValueError(f"{principal.arn} is not authorized to perform: {action} on resource: {resource}")
+
+    def guarded(kind, handler):
+        create, update, delete = (handler.get(operation) for operation in ["create", "update", "delete"])
+
+        def created(logical_id, properties, stack):
+            secret = kind == "AWS::SecretsManager::Secret" and "Name" not in properties
+            if secret:
+                # As CloudFormation calls it; the emulator would put the name of the stack before.
+                name = provisioners._physical_name(stack, logical_id).removeprefix(f"{stack}-")
+                properties = {**properties, "Name": name}
+            check(kind, "create", properties["Name"] if secret else f"{stack}-{logical_id}-0", properties)
+            return create(logical_id, properties, stack)
+
+        def updated(physical_id, old, new, *rest, **options):
+            check(kind, "update", physical_id, new)
+            return update(physical_id, old, new, *rest, **options)
+
+        def deleted(physical_id, properties, *rest):
+            check(kind, "delete", physical_id, properties)
+            return delete(physical_id, properties, *rest)
+
+        handler.update({"create": created, "delete": deleted, **({"update": updated} if update else {})})
+
+    for kind in permissions.TYPES:
+        guarded(kind, provisioners._RESOURCE_HANDLERS[kind])
 
 
 def count_as_tls(evaluator):
@@ -185,7 +247,7 @@ def main():
     from ministack.core import iam_evaluator
 
     # Before anything else imports the functions by their names.
-    log_denials(iam_evaluator)
+    watch_calls(iam_evaluator)
     count_as_tls(iam_evaluator)
     from ministack.services import apigateway
     from ministack.services.cloudformation import engine, provisioners
@@ -195,6 +257,7 @@ def main():
     import_body(provisioners, apigateway)
     take_metric_math(provisioners)
     add_resources(provisioners)
+    ask_for_permission(iam_evaluator, provisioners)
     from ministack.app import main as serve
 
     serve()

@@ -11,7 +11,7 @@ use harness::{
     binaries::workspace,
     emulated_aws::{Credentials, EmulatedAws, root},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The policy that the deployer has, and nothing beside it.
@@ -30,7 +30,6 @@ pub struct Account<'a> {
 
 /// A stack that stands.
 pub struct Stack {
-    name: String,
     /// Its outputs, by name.
     pub outputs: BTreeMap<String, String>,
 }
@@ -41,24 +40,22 @@ impl<'a> Account<'a> {
         Ok(Self { aws, region, deployer, sam, directory: tempfile::tempdir()? })
     }
 
-    /// A user with the deployer's policy alone.
-    pub async fn deployer(aws: &EmulatedAws, region: &str) -> Result<Credentials> {
-        let policy = fs::read_to_string(workspace().join(POLICY))?;
-        let call = |arguments: Vec<String>| async move {
-            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-            aws.cli(&root(), region, &arguments).await
+    /// A user with the deployer's policy, less an action that is taken from them.
+    pub async fn deployer(aws: &EmulatedAws, region: &str, name: &str, without: Option<&str>) -> Result<Credentials> {
+        let mut policy: Value = serde_json::from_str(&fs::read_to_string(workspace().join(POLICY))?)?;
+        if let (Some(action), Some(statements)) = (without, policy["Statement"].as_array_mut()) {
+            statements.push(json!({ "Effect": "Deny", "Action": action, "Resource": "*" }));
+        }
+        let policy = policy.to_string();
+        let user = ["--user-name", name];
+        let iam = async |action: &str, rest: &[&str]| {
+            aws.cli(&root(), region, &[&["iam", action], &user[..], rest].concat()).await
         };
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        call(words("iam create-user --user-name deployer")).await?;
-        let mut put = words("iam put-user-policy --user-name deployer --policy-name deploy --policy-document");
-        put.push(policy);
-        call(put).await?;
-        let made = call(words("iam create-access-key --user-name deployer")).await?;
+        iam("create-user", &[]).await?;
+        iam("put-user-policy", &["--policy-name", "deploy", "--policy-document", &policy]).await?;
+        let made = iam("create-access-key", &[]).await?;
         let text = |name: &str| made["AccessKey"][name].as_str().unwrap_or_default().to_owned();
-        Ok(Credentials {
-            access_key_id: text("AccessKeyId"),
-            secret_access_key: text("SecretAccessKey"),
-        })
+        Ok(Credentials { access_key_id: text("AccessKeyId"), secret_access_key: text("SecretAccessKey") })
     }
 
     /// What the AWS CLI answers the deployer.
@@ -91,9 +88,22 @@ impl<'a> Account<'a> {
         let parameters: Vec<_> =
             parameters.iter().map(|(key, value)| format!("ParameterKey={key},ParameterValue={value}")).collect();
         arguments.extend(parameters.iter().map(String::as_str));
-        let deployed = self.sam(&arguments).await;
-        deployed.map_err(|failure| failure.during(format!("sam deploy in {}", self.region)))?;
+        if let Err(failure) = self.sam(&arguments).await {
+            let reasons = self.reasons(name).await.unwrap_or_default();
+            // What `sam` prints is cut into columns; the reasons stand in the stack's events.
+            let told = failure.to_string();
+            let last = told.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            return Err(Failure::new(format!("{last}\n{}", reasons.join("\n"))));
+        }
         self.stack(name).await
+    }
+
+    /// Why resources of a stack failed, as its events say.
+    async fn reasons(&self, stack: &str) -> Result<Vec<String>> {
+        let events = self.look(&["cloudformation", "describe-stack-events", "--stack-name", stack]).await?;
+        let events = events["StackEvents"].as_array().into_iter().flatten();
+        let failed = events.filter(|event| event["ResourceStatus"].as_str().is_some_and(|status| status.ends_with("_FAILED")));
+        Ok(failed.map(|event| format!("{}: {}", event["LogicalResourceId"], event["ResourceStatusReason"])).collect())
     }
 
     /// A stack that stands.
@@ -104,24 +114,54 @@ impl<'a> Account<'a> {
             let text = |name: &str| output[name].as_str().unwrap_or_default().to_owned();
             outputs.insert(text("OutputKey"), text("OutputValue"));
         }
-        Ok(Stack { name: name.to_owned(), outputs })
+        Ok(Stack { outputs })
     }
 
-    /// Deletes a stack as its docs say.
-    pub async fn delete(&self, stack: &Stack) -> Result<()> {
-        let arguments = ["delete", "--stack-name", &stack.name, "--region", self.region, "--no-prompts"];
+    /// Fails if such a deployment is not refused before there is a stack; why it is.
+    pub async fn refused(&self, build: &Path, name: &str, parameters: &BTreeMap<&str, String>) -> Result<String> {
+        let Err(refusal) = self.deploy(build, name, parameters).await else {
+            return Err(Failure::new(format!("taken: {parameters:?}")));
+        };
+        // A change set that was refused leaves a stack in review at most, with nothing in it.
+        match self.resources(name, None).await {
+            Ok(resources) if !resources.is_empty() => {
+                Err(Failure::new(format!("refused, after {resources:?} were made: {refusal}")))
+            }
+            _ => Ok(refusal.to_string()),
+        }
+    }
+
+    /// Deletes a stack as the docs say.
+    pub async fn delete(&self, name: &str) -> Result<()> {
+        let arguments = ["delete", "--stack-name", name, "--region", self.region, "--no-prompts"];
         self.sam(&arguments).await.map(drop)
     }
 
-    /// The resources of a type that a stack has, by logical id, with their names.
-    pub async fn resources(&self, stack: &str, kind: &str) -> Result<BTreeMap<String, String>> {
+    /// The resources that a stack has, of a type or of any, by logical id, with their names.
+    pub async fn resources(&self, stack: &str, kind: Option<&str>) -> Result<BTreeMap<String, String>> {
         let listed = self.look(&["cloudformation", "describe-stack-resources", "--stack-name", stack]).await?;
-        let resources = listed["StackResources"].as_array().into_iter().flatten();
-        let resources = resources.filter(|resource| resource["ResourceType"] == kind);
+        let resources = listed["StackResources"].as_array().into_iter().flatten().filter(|resource| {
+            resource["ResourceStatus"] != "DELETE_COMPLETE" && kind.is_none_or(|kind| resource["ResourceType"] == kind)
+        });
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(resources
             .map(|resource| (text(&resource["LogicalResourceId"]), text(&resource["PhysicalResourceId"])))
             .collect())
+    }
+
+    /// What costs money or has to be tidied up by hand, whoever made it: tables, secrets, addresses, log groups.
+    pub async fn left(&self) -> Result<Vec<String>> {
+        let mut left = Vec::new();
+        for (call, list, name) in [
+            (["dynamodb", "list-tables"], "TableNames", None),
+            (["secretsmanager", "list-secrets"], "SecretList", Some("Name")),
+            (["logs", "describe-log-groups"], "logGroups", Some("logGroupName")),
+        ] {
+            let listed = self.look(&call).await?;
+            let items = listed[list].as_array().into_iter().flatten();
+            left.extend(items.map(|item| name.map_or(item, |name| &item[name]).to_string()));
+        }
+        Ok(left)
     }
 
     /// Runs a command as a person pastes it into a shell, beside a file of this name with this text.
@@ -138,11 +178,6 @@ impl<'a> Account<'a> {
 }
 
 impl Stack {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// An output that it must have.
     pub fn output(&self, name: &str) -> Result<&str> {
         let value = self.outputs.get(name).map(String::as_str);

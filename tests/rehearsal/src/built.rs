@@ -15,12 +15,11 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// By the value of the parameter `Architecture`.
-    pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "arm64" => Ok(Self::Arm64),
-            "x86_64" => Ok(Self::X86_64),
-            _ => Err(Failure::new(format!("{text} is neither arm64 nor x86_64"))),
+    /// The one that it is not.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Arm64 => Self::X86_64,
+            Self::X86_64 => Self::Arm64,
         }
     }
 
@@ -86,4 +85,48 @@ pub fn require(build: &Path, wanted: Architecture) -> Result<()> {
         return Ok(());
     }
     Err(Failure::new(format!("the wrong processor: the functions are built for {found}, to be deployed for {wanted}")))
+}
+
+/// Makes a partial build of a whole one, as `sam build FUNCTION` leaves it, and one for two processors; fails if either
+/// would be deployed, or the whole one for the processor that it is not for.
+pub fn refuse_what_is_not_whole(build: &Path) -> Result<()> {
+    let whole = architecture(build)?;
+    let copy = tempfile::tempdir()?;
+    let template = fs::read_to_string(build.join("template.yaml"))?;
+    let Some((before, after)) = template.rsplit_once("CodeUri: ") else {
+        return Err(Failure::new("no function of the build has code"));
+    };
+    let (directory, after) = after.split_once('\n').unwrap_or((after, ""));
+    fs::write(copy.path().join("template.yaml"), format!("{before}CodeUri: .\n{after}"))?;
+    for entry in build.read_dir()? {
+        let entry = entry?;
+        if entry.path().is_dir() {
+            let target = copy.path().join(entry.file_name());
+            fs::create_dir(&target)?;
+            fs::copy(entry.path().join("bootstrap"), target.join("bootstrap"))?;
+        }
+    }
+    expect_refusal("a partial build", architecture(copy.path()))?;
+    fs::write(copy.path().join("template.yaml"), &template)?;
+    let bootstrap = copy.path().join(directory).join("bootstrap");
+    let mut executable = fs::read(&bootstrap)?;
+    let machine = if whole == Architecture::Arm64 { 62 } else { 183 };
+    if let Some(byte) = executable.get_mut(18) {
+        *byte = machine;
+    }
+    fs::write(&bootstrap, executable)?;
+    expect_refusal("a build for two processors", architecture(copy.path()))?;
+    fs::remove_file(&bootstrap)?;
+    expect_refusal("a build without a bootstrap", architecture(copy.path()))?;
+    expect_refusal("a build for the other processor", require(build, whole.other()))
+}
+
+fn expect_refusal<T>(what: &str, judged: Result<T>) -> Result<()> {
+    match judged {
+        Ok(_) => Err(Failure::new(format!("{what} would be deployed"))),
+        Err(refusal) => {
+            println!("    {what}: {refusal}");
+            Ok(())
+        }
+    }
 }

@@ -18,7 +18,7 @@ impl Logs {
     /// When a line is not JSON.
     pub async fn read(account: &Account<'_>, stack: &str) -> Result<Self> {
         let mut groups = BTreeMap::new();
-        for group in account.resources(stack, "AWS::Logs::LogGroup").await?.into_values() {
+        for group in account.resources(stack, Some("AWS::Logs::LogGroup")).await?.into_values() {
             let events = account.look(&["logs", "filter-log-events", "--log-group-name", &group]).await?;
             let mut lines = Vec::new();
             for event in events["events"].as_array().into_iter().flatten() {
@@ -81,7 +81,7 @@ fn is_the_emulators(line: &str) -> bool {
 /// emulator writes no access log and refuses nobody, but the format of the line is the stack's own.
 async fn access_lines(account: &Account<'_>, stack: &str) -> Result<Vec<(String, Value)>> {
     let mut lines = Vec::new();
-    for api in account.resources(stack, "AWS::ApiGatewayV2::Api").await?.into_values() {
+    for api in account.resources(stack, Some("AWS::ApiGatewayV2::Api")).await?.into_values() {
         let stages = account.look(&["apigatewayv2", "get-stages", "--api-id", &api]).await?;
         for stage in stages["Items"].as_array().into_iter().flatten() {
             let settings = &stage["AccessLogSettings"];

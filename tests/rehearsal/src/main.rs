@@ -11,6 +11,7 @@ mod arguments;
 mod built;
 mod document;
 mod logs;
+mod plan;
 mod progress;
 mod visits;
 mod wechat;
@@ -18,7 +19,6 @@ mod wechat;
 use std::{
     collections::BTreeMap,
     env,
-    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -26,24 +26,17 @@ use harness::{
     Failure, Result,
     binaries::workspace,
     emulated_aws::{EmulatedAws, root, tool},
-    stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
 };
 use serde_json::Value;
 use tokio::{process::Command, signal::ctrl_c};
 
 use crate::{
-    account::Account,
     arguments::Arguments,
     document::CHECKS,
-    logs::Logs,
+    plan::Plan,
     progress::Progress,
     wechat::Wechat,
 };
-
-/// The name of the stack, as `samconfig.toml` has it.
-const STACK: &str = "wechat-login";
-/// Where it is deployed first, and where then.
-const REGIONS: [&str; 2] = ["us-east-1", "cn-northwest-1"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -102,12 +95,14 @@ async fn run(arguments: &Arguments, progress: &mut Progress) -> Result<()> {
     let build = arguments.build.clone().unwrap_or_else(|| workspace().join(".aws-sam/build"));
     let architecture = built::architecture(&build)?;
     println!("The functions are built for {architecture}.");
+    progress.step("Builds that are not whole", async { built::refuse_what_is_not_whole(&build) }).await?;
     let sam = arguments.sam.clone().unwrap_or_else(|| workspace().join(".venv-lint/bin/sam"));
 
     let wechat = Wechat::start().await?;
     let environment = BTreeMap::from([("WECHAT_API_URL".to_owned(), wechat.url())]);
     let aws = progress.step("The emulated AWS starts", EmulatedAws::start(&environment, true)).await?;
-    let rehearsed = deployments(&aws, &wechat, &build, architecture, sam, progress).await;
+    let plan = Plan { aws: &aws, wechat: &wechat, build: &build, architecture, sam: &sam };
+    let rehearsed = plan.run(progress).await;
     if rehearsed.is_err() {
         let log = aws.log()?;
         let tail: Vec<_> = log.lines().rev().take(30).collect();
@@ -142,63 +137,4 @@ async fn checks() -> Result<()> {
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(Failure::new(wrong.join("\n"))) }
-}
-
-/// What the parameters of a deployment are here.
-async fn parameters(account: &Account<'_>, architecture: built::Architecture) -> Result<BTreeMap<&'static str, String>> {
-    let domain = PUBLIC_URL.trim_start_matches("https://");
-    let requested = ["acm", "request-certificate", "--validation-method", "DNS", "--domain-name", domain];
-    let certificate = account.look(&requested).await?;
-    let certificate = certificate["CertificateArn"].as_str().unwrap_or_default();
-    Ok(BTreeMap::from([
-        ("DomainName", domain.to_owned()),
-        ("CertificateArn", certificate.to_owned()),
-        ("OfficialAccountAppId", OFFICIAL_ACCOUNT.to_owned()),
-        ("WebsiteAppId", WEBSITE_APP.to_owned()),
-        ("AllowedOrigins", PAGE_ORIGIN.to_owned()),
-        ("DefaultReturnTo", DEFAULT_RETURN_TO.to_owned()),
-        ("SiteVerification", format!("{}={}", visits::VERIFICATION.0, visits::VERIFICATION.1)),
-        ("Architecture", architecture.to_string()),
-    ]))
-}
-
-async fn deployments(
-    aws: &EmulatedAws,
-    wechat: &Wechat,
-    build: &Path,
-    architecture: built::Architecture,
-    sam: PathBuf,
-    progress: &mut Progress,
-) -> Result<()> {
-    let visitors = wechat.visitors(aws.address())?;
-    let [region, _] = REGIONS;
-    let deployer = Account::deployer(aws, region).await?;
-    let account = Account::new(aws, region, deployer, sam)?;
-    let parameters = parameters(&account, architecture).await?;
-    let deployed = account.deploy(build, STACK, &parameters);
-    let stack = progress.step("sam deploy", deployed).await?;
-    progress.step("A login without a secret", visits::in_vain(&visitors, "misconfigured")).await?;
-    let put = stack.output("PutAppSecrets")?;
-    progress
-        .step("The command PutAppSecrets", account.paste(put, ("app-secrets.json", &wechat.app_secrets())))
-        .await?;
-    progress.step("People", visits::everything(&visitors)).await?;
-    let lasting = visits::lasting(&visitors).await?;
-    let mut changed = parameters.clone();
-    changed.insert("LogRetentionDays", "60".to_owned());
-    progress.step("An update of one parameter", account.deploy(build, STACK, &changed)).await?;
-    progress.step("The sessions are still there", visits::still_there(&lasting)).await?;
-    progress.step("What goes wrong on the way", visits::misfortunes(&visitors)).await?;
-    progress.step("A region that hangs", visits::while_aws_hangs(&visitors, aws)).await?;
-    let logs = progress.step("The log", Logs::read(&account, STACK)).await?;
-    println!("    {} lines", logs.count());
-    let counts = progress.step("The metric filters", logs.feed_every_filter(&account, STACK)).await?;
-    println!("    {counts:?}");
-    progress.step("sam delete", account.delete(&stack)).await?;
-    let denials = aws.denials()?;
-    if !denials.is_empty() {
-        return Err(Failure::new(format!("IAM refused:\n{}", denials.join("\n"))));
-    }
-    println!("No call was denied.");
-    Ok(())
 }

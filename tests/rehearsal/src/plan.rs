@@ -1,0 +1,192 @@
+//! What is rehearsed, in this order, in two regions one after the other: a domain leads to one of them at a time.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use harness::{
+    Failure, Result,
+    emulated_aws::EmulatedAws,
+    stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
+};
+use serde_json::Value;
+
+use crate::{
+    account::Account,
+    built::Architecture,
+    logs::Logs,
+    progress::Progress,
+    visits,
+    wechat::{Visitors, Wechat},
+};
+
+/// The name of the stack, as `samconfig.toml` has it.
+const STACK: &str = "wechat-login";
+/// Where everything is looked at.
+const FIRST_REGION: &str = "us-east-1";
+/// A region of another partition, with everything that can be switched on, after everything that can go wrong.
+const SECOND_REGION: &str = "cn-northwest-1";
+/// A deployer who lacks one permission, of the resource that is made last.
+const HINDERED: (&str, &str) = ("hindered", "cloudwatch:PutDashboard");
+/// What all functions take for a wrong value and the template cannot: a page of an origin that is not allowed.
+const FOREIGN_PAGE: &str = "https://www.example.org/me";
+
+/// The parameters of a deployment.
+type Parameters = BTreeMap<&'static str, String>;
+
+/// Everything that a rehearsal needs.
+pub struct Plan<'a> {
+    pub aws: &'a EmulatedAws,
+    pub wechat: &'a Wechat,
+    pub build: &'a Path,
+    pub architecture: Architecture,
+    pub sam: &'a PathBuf,
+}
+
+impl Plan<'_> {
+    /// Goes through with it.
+    pub async fn run(&self, progress: &mut Progress) -> Result<()> {
+        let visitors = self.wechat.visitors(self.aws.address())?;
+        self.in_the_first_region(&visitors, progress).await?;
+        self.in_the_second_region(&visitors, progress).await?;
+        progress.step("No call was denied", async { self.no_denials() }).await
+    }
+
+    /// A deployment, everything that people do, an update, and what is logged of it.
+    async fn in_the_first_region(&self, visitors: &Visitors, progress: &mut Progress) -> Result<()> {
+        let deployer = Account::deployer(self.aws, FIRST_REGION, "deployer", None).await?;
+        let account = Account::new(self.aws, FIRST_REGION, deployer, self.sam.clone())?;
+        let parameters = self.parameters(&account).await?;
+        let refused = self.wrong_values(&account, &parameters);
+        progress.step("Wrong values", refused).await?;
+        let stack = progress.step("sam deploy", account.deploy(self.build, STACK, &parameters)).await?;
+        progress.step("A login without a secret", visits::in_vain(visitors, "misconfigured")).await?;
+        let secrets = self.wechat.app_secrets();
+        let put = account.paste(stack.output("PutAppSecrets")?, ("app-secrets.json", &secrets));
+        progress.step("The command PutAppSecrets", put).await?;
+        progress.step("People", visits::everything(visitors)).await?;
+        let lasting = visits::lasting(visitors).await?;
+        let mut changed = parameters.clone();
+        changed.insert("LogRetentionDays", "60".to_owned());
+        let updated = account.deploy(self.build, STACK, &changed);
+        progress.step("sam deploy, with one parameter changed", updated).await?;
+        progress.step("The session is still there", visits::still_there(&lasting)).await?;
+        progress.step("What goes wrong on the way", visits::misfortunes(visitors)).await?;
+        progress.step("A region that hangs", visits::while_aws_hangs(visitors, self.aws)).await?;
+        let logs = progress.step("Every line of the log is JSON", Logs::read(&account, STACK)).await?;
+        println!("    {} lines", logs.count());
+        let counts = logs.feed_every_filter(&account, STACK);
+        let counts = progress.step("Every metric filter counts a line", counts).await?;
+        println!("    {counts:?}");
+        progress.step("sam delete", account.delete(STACK)).await?;
+        println!("    it leaves {}", account.left().await?.join(", "));
+        Ok(())
+    }
+
+    /// A rollback, a deployment whose values the functions refuse, and one with everything switched on.
+    async fn in_the_second_region(&self, visitors: &Visitors, progress: &mut Progress) -> Result<()> {
+        let (name, action) = HINDERED;
+        let hindered = Account::deployer(self.aws, SECOND_REGION, name, Some(action)).await?;
+        let hindered = Account::new(self.aws, SECOND_REGION, hindered, self.sam.clone())?;
+        let parameters = self.parameters(&hindered).await?;
+        progress.step("A rollback", self.rollback(&hindered, &parameters)).await?;
+        progress.step("sam delete, of what was rolled back", hindered.delete(STACK)).await?;
+
+        let deployer = Account::deployer(self.aws, SECOND_REGION, "deployer-in-china", None).await?;
+        let account = Account::new(self.aws, SECOND_REGION, deployer, self.sam.clone())?;
+        let mut foreign = parameters.clone();
+        foreign.insert("DefaultReturnTo", FOREIGN_PAGE.to_owned());
+        let deployed = account.deploy(self.build, STACK, &foreign);
+        let stack = progress.step("sam deploy in China, with a value that only functions refuse", deployed).await?;
+        let page = visits::only_the_page(visitors, "misconfigured");
+        progress.step("Every route answers with the page", page).await?;
+
+        let mut everything = parameters.clone();
+        everything.insert("FixedAddress", "true".to_owned());
+        everything.insert("HostedZoneId", self.hosted_zone(&account).await?);
+        everything.insert("AlarmEmail", "operator@example.com".to_owned());
+        everything.insert("ReserveConcurrency", "true".to_owned());
+        let updated = account.deploy(self.build, STACK, &everything);
+        progress.step("sam deploy in China, with everything switched on", updated).await?;
+        let secrets = self.wechat.app_secrets();
+        account.paste(stack.output("PutAppSecrets")?, ("app-secrets.json", &secrets)).await?;
+        progress.step("People, in China", visits::everything(visitors)).await?;
+        let logs = progress.step("Every line of the log in China is JSON", Logs::read(&account, STACK)).await?;
+        println!("    {} lines", logs.count());
+        progress.step("sam delete, in China", account.delete(STACK)).await
+    }
+
+    /// What the parameters of a deployment are here.
+    async fn parameters(&self, account: &Account<'_>) -> Result<Parameters> {
+        let domain = PUBLIC_URL.trim_start_matches("https://");
+        let requested = ["acm", "request-certificate", "--validation-method", "DNS", "--domain-name", domain];
+        let certificate = account.look(&requested).await?;
+        Ok(Parameters::from([
+            ("DomainName", domain.to_owned()),
+            ("CertificateArn", certificate["CertificateArn"].as_str().unwrap_or_default().to_owned()),
+            ("OfficialAccountAppId", OFFICIAL_ACCOUNT.to_owned()),
+            ("WebsiteAppId", WEBSITE_APP.to_owned()),
+            ("AllowedOrigins", PAGE_ORIGIN.to_owned()),
+            ("DefaultReturnTo", DEFAULT_RETURN_TO.to_owned()),
+            ("SiteVerification", format!("{}={}", visits::VERIFICATION.0, visits::VERIFICATION.1)),
+            ("Architecture", self.architecture.to_string()),
+        ]))
+    }
+
+    /// A zone that the login's domain lies in; its id.
+    async fn hosted_zone(&self, account: &Account<'_>) -> Result<String> {
+        let made = ["route53", "create-hosted-zone", "--name", "example.com", "--caller-reference", "rehearsal"];
+        let made = account.look(&made).await?;
+        let id = made["HostedZone"]["Id"].as_str().and_then(|id| id.rsplit('/').next());
+        id.map(str::to_owned).ok_or_else(|| Failure::new(format!("no hosted zone: {made}")))
+    }
+
+    /// What the template can refuse, by a parameter's pattern or a rule, is refused before anything is made.
+    async fn wrong_values(&self, account: &Account<'_>, right: &Parameters) -> Result<()> {
+        let wrong: [(&str, &[(&'static str, &str)]); 3] = [
+            ("an appid that is none", &[("OfficialAccountAppId", "wx123")]),
+            ("an origin with a path", &[("AllowedOrigins", "https://www.example.com/")]),
+            ("one appid for both apps", &[("WebsiteAppId", OFFICIAL_ACCOUNT)]),
+        ];
+        for (what, values) in wrong {
+            let mut parameters = right.clone();
+            parameters.extend(values.iter().map(|(name, value)| (*name, (*value).to_owned())));
+            let refusal = account.refused(self.build, STACK, &parameters).await;
+            let refusal = refusal.map_err(|failure| failure.during(what))?;
+            println!("    {what}: {}", refusal.lines().next().unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// A creation that fails at its end takes away all that it made.
+    async fn rollback(&self, hindered: &Account<'_>, parameters: &Parameters) -> Result<()> {
+        let Err(failure) = hindered.deploy(self.build, STACK, parameters).await else {
+            return Err(Failure::new("deployed without the permission to"));
+        };
+        println!("    {}", failure.to_string().lines().last().unwrap_or_default());
+        let left = hindered.left().await?;
+        println!("    it leaves {}", if left.is_empty() { "nothing".to_owned() } else { left.join(", ") });
+        if left.is_empty() { Ok(()) } else { Err(Failure::new(format!("a rollback leaves {}", left.join(", ")))) }
+    }
+
+    /// Nobody was refused a call but the one who was to be.
+    fn no_denials(&self) -> Result<()> {
+        let denials = self.aws.denials()?;
+        let mut expected = 0;
+        let mut strange = Vec::new();
+        for denial in denials {
+            let denied: Value = serde_json::from_str(&denial)?;
+            let principal = denied["principal"].as_str().unwrap_or_default();
+            if principal.ends_with(&format!("user/{}", HINDERED.0)) && denied["action"] == HINDERED.1 {
+                expected += 1;
+            } else {
+                strange.push(denial);
+            }
+        }
+        if expected == 0 {
+            return Err(Failure::new("not even the call was denied that was to be"));
+        }
+        if strange.is_empty() { Ok(()) } else { Err(Failure::new(format!("IAM refused:\n{}", strange.join("\n")))) }
+    }
+}
