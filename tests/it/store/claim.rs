@@ -4,7 +4,7 @@ use login::pending::{CODE_LIFETIME, CodeId};
 use serde_json::json;
 use store::{Claimed, CodeOutcome, Error};
 
-use super::{END, Fixture, LOGINS, NOW, attempt, before, browser, code, login, state};
+use super::{END, Fixture, LOGINS, NOW, before, browser, code, login, state};
 
 /// What is asserted of a claim; the variants carry more.
 fn name(claimed: &Claimed) -> &'static str {
@@ -22,7 +22,8 @@ fn name(claimed: &Claimed) -> &'static str {
 async fn the_first_claim_is_won_and_leaves_both_marks() {
     let fixture = Fixture::with_login().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0canary")));
-    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let claimed =
+        fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
     let Claimed::Now(claimed) = claimed else { panic!("{claimed:?}") };
     assert_eq!(claimed, login(1));
     assert_eq!(
@@ -32,7 +33,7 @@ async fn the_first_claim_is_won_and_leaves_both_marks() {
             "login": { "S": id.as_str() },
             "browser": { "S": browser(1).as_str() },
             "outcome": { "S": "claimed" },
-            "attempt_id": { "S": "01".repeat(16) },
+            "attempt_id": { "S": fixture.attempt(1).as_str() },
             "expires_at": { "N": NOW.plus(CODE_LIFETIME).epoch_seconds().to_string() },
         })
     );
@@ -47,7 +48,8 @@ async fn the_same_attempt_claims_twice_and_wins_both_times() {
     let fixture = Fixture::with_login().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     for _ in 0..2 {
-        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+        let claimed =
+            fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
         assert_eq!(name(&claimed), "now");
     }
 }
@@ -62,13 +64,17 @@ async fn an_attempt_knows_its_own_mark_when_dynamodb_does_not() {
     fixture.put(LOGINS, &marked).unwrap();
     let guard = json!({
         "id": { "S": code_id.as_str() }, "login": { "S": id.as_str() }, "browser": { "S": browser(1).as_str() },
-        "outcome": { "S": "claimed" }, "attempt_id": { "S": "07".repeat(16) }, "expires_at": { "N": "1" },
+        "outcome": { "S": "claimed" }, "attempt_id": { "S": fixture.attempt(7).as_str() }, "expires_at": { "N": "1" },
     });
     fixture.put(LOGINS, &guard).unwrap();
     let stored = fixture.dump().unwrap();
     for (number, expected) in [(7, "now"), (8, "before")] {
-        let claimed =
-            fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
+        let claimed = fixture
+            .store
+            .logins
+            .claim(&id, &code_id, &browser(1), &fixture.attempt(number), NOW)
+            .await
+            .unwrap();
         assert_eq!(name(&claimed), expected);
         assert_eq!(fixture.dump().unwrap(), stored);
     }
@@ -79,7 +85,7 @@ async fn an_attempt_knows_its_own_mark_when_dynamodb_does_not() {
 async fn a_login_that_is_stored_once_more_stays_claimed() {
     let fixture = Fixture::with_login().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-    fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     fixture.store.logins.put_login(&id, &login(1)).await.unwrap();
     assert_eq!(fixture.dump().unwrap(), stored);
@@ -90,11 +96,15 @@ async fn a_login_that_was_claimed_names_the_code_that_did_it() {
     let fixture = Fixture::with_login().await.unwrap();
     let id = state(1).login_id();
     let (first, second) = (CodeId::of(&code("0first")), CodeId::of(&code("0second")));
-    fixture.store.logins.claim(&id, &first, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&id, &first, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     for (number, code_id) in [(2, &first), (3, &second)] {
-        let claimed =
-            fixture.store.logins.claim(&id, code_id, &browser(1), &attempt(number), NOW).await.unwrap();
+        let claimed = fixture
+            .store
+            .logins
+            .claim(&id, code_id, &browser(1), &fixture.attempt(number), NOW)
+            .await
+            .unwrap();
         let Claimed::Before(claimed, by) = claimed else { panic!("{claimed:?}") };
         assert_eq!((claimed, by), (login(1), first.clone()));
         // Nothing changed: the second code is not spent.
@@ -108,9 +118,10 @@ async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
     let (one, other) = (state(1).login_id(), state(2).login_id());
     fixture.store.logins.put_login(&other, &login(1)).await.unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.logins.claim(&one, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&one, &code_id, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
-    let claimed = fixture.store.logins.claim(&other, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    let claimed =
+        fixture.store.logins.claim(&other, &code_id, &browser(1), &fixture.attempt(2), NOW).await.unwrap();
     let Claimed::Elsewhere { login: claimed, used_for, used_in, has_failed } = claimed else {
         panic!("{claimed:?}")
     };
@@ -118,13 +129,15 @@ async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
     assert_eq!(fixture.dump().unwrap(), stored);
     // Its own code still gets it.
     let own = CodeId::of(&code("0b"));
-    let claimed = fixture.store.logins.claim(&other, &own, &browser(1), &attempt(3), NOW).await.unwrap();
+    let claimed =
+        fixture.store.logins.claim(&other, &own, &browser(1), &fixture.attempt(3), NOW).await.unwrap();
     assert_eq!(name(&claimed), "now");
     // A code that gave no session is told from one that may have given one.
-    fixture.store.logins.fail_code(&code_id, &attempt(1)).await.unwrap();
+    fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await.unwrap();
     fixture.store.logins.put_login(&state(3).login_id(), &login(1)).await.unwrap();
     let third = state(3).login_id();
-    let claimed = fixture.store.logins.claim(&third, &code_id, &browser(1), &attempt(4), NOW).await.unwrap();
+    let claimed =
+        fixture.store.logins.claim(&third, &code_id, &browser(1), &fixture.attempt(4), NOW).await.unwrap();
     assert!(matches!(claimed, Claimed::Elsewhere { has_failed: true, .. }), "{claimed:?}");
 }
 
@@ -133,16 +146,19 @@ async fn another_browser_changes_nothing_and_its_owner_still_logs_in() {
     let fixture = Fixture::with_login().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     let stored = fixture.dump().unwrap();
-    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(2), &attempt(1), NOW).await.unwrap();
+    let claimed =
+        fixture.store.logins.claim(&id, &code_id, &browser(2), &fixture.attempt(1), NOW).await.unwrap();
     let Claimed::Foreign(claimed) = claimed else { panic!("{claimed:?}") };
     assert_eq!(claimed, login(1));
     assert_eq!(fixture.dump().unwrap(), stored);
-    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    let claimed =
+        fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(2), NOW).await.unwrap();
     assert_eq!(name(&claimed), "now");
     // Afterwards too, and whatever else is wrong with it.
     for (code, now) in [("0a", NOW), ("0b", NOW), ("0a", END)] {
         let code_id = CodeId::of(&self::code(code));
-        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(2), &attempt(3), now).await.unwrap();
+        let claimed =
+            fixture.store.logins.claim(&id, &code_id, &browser(2), &fixture.attempt(3), now).await.unwrap();
         assert_eq!(name(&claimed), "foreign", "{code}");
     }
 }
@@ -155,13 +171,13 @@ async fn a_code_is_spent_by_another_browser_or_beside_another_code_only() {
     let fixture = Fixture::with_login().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     let stored = fixture.dump().unwrap();
-    fixture.store.logins.spend_code(&id, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    fixture.store.logins.spend_code(&id, &code_id, &browser(1), &fixture.attempt(2), NOW).await.unwrap();
     assert_eq!(fixture.dump().unwrap(), stored);
 
     let fixture = Fixture::with_login().await.unwrap();
     let id = state(1).login_id();
     let used = CodeId::of(&code("0used"));
-    fixture.store.logins.claim(&id, &used, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&id, &used, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
     let stored = fixture.dump().unwrap();
     let login = fixture.item(LOGINS, id.as_str()).unwrap();
     let refused = [
@@ -176,7 +192,7 @@ async fn a_code_is_spent_by_another_browser_or_beside_another_code_only() {
         fixture
             .store
             .logins
-            .spend_code(&login_id, &code_id, &browser(by), &attempt(number), now)
+            .spend_code(&login_id, &code_id, &browser(by), &fixture.attempt(number), now)
             .await
             .unwrap();
         assert_eq!(fixture.dump().unwrap(), stored, "{text} by {by}");
@@ -186,7 +202,7 @@ async fn a_code_is_spent_by_another_browser_or_beside_another_code_only() {
         fixture
             .store
             .logins
-            .spend_code(&id, &code_id, &browser(by), &attempt(number), before(END))
+            .spend_code(&id, &code_id, &browser(by), &fixture.attempt(number), before(END))
             .await
             .unwrap();
         let expected = (text != "0d").then_some(CodeOutcome::Failed);
@@ -204,7 +220,8 @@ async fn a_login_is_over_to_the_second_though_its_item_is_there() {
         let fixture = Fixture::with_login().await.unwrap();
         let stored = fixture.dump().unwrap();
         let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), now).await.unwrap();
+        let claimed =
+            fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), now).await.unwrap();
         assert_eq!(name(&claimed), expected);
         assert_eq!(fixture.dump().unwrap() == stored, expected == "expired");
         // It can still be read, for where it would have ended.
@@ -217,7 +234,8 @@ async fn a_login_that_is_not_there_leaves_no_mark() {
     let fixture = Fixture::new().await.unwrap();
     let stored = fixture.dump().unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let claimed =
+        fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
     assert_eq!(name(&claimed), "unknown");
     assert_eq!(fixture.dump().unwrap(), stored);
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), None);
@@ -237,8 +255,14 @@ async fn an_expired_mark_is_still_a_mark() {
         .await
         .unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.logins.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
-    let claimed = fixture.store.logins.claim(&later, &code_id, &browser(1), &attempt(2), late).await.unwrap();
+    fixture
+        .store
+        .logins
+        .claim(&state(1).login_id(), &code_id, &browser(1), &fixture.attempt(1), NOW)
+        .await
+        .unwrap();
+    let claimed =
+        fixture.store.logins.claim(&later, &code_id, &browser(1), &fixture.attempt(2), late).await.unwrap();
     assert_eq!(name(&claimed), "elsewhere");
 }
 
@@ -246,11 +270,10 @@ async fn an_expired_mark_is_still_a_mark() {
 async fn of_many_claims_at_once_one_is_won() {
     let fixture = Fixture::with_login().await.unwrap();
     let claims = (1..=20).map(|number| {
-        let store = fixture.store.clone();
+        let (store, attempt) = (fixture.store.clone(), fixture.attempt(number));
         tokio::spawn(async move {
             let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-            let claimed =
-                store.logins.claim(&id, &code_id, &browser(1), &attempt(number), NOW).await.unwrap();
+            let claimed = store.logins.claim(&id, &code_id, &browser(1), &attempt, NOW).await.unwrap();
             name(&claimed)
         })
     });
@@ -266,16 +289,24 @@ async fn of_many_claims_at_once_one_is_won() {
 async fn a_code_fails_by_its_own_attempt_only() {
     let fixture = Fixture::with_login().await.unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.logins.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture
+        .store
+        .logins
+        .claim(&state(1).login_id(), &code_id, &browser(1), &fixture.attempt(1), NOW)
+        .await
+        .unwrap();
     let refused =
         Error::Unavailable { operation: "UpdateItem", code: "ConditionalCheckFailedException".to_owned() };
-    assert_eq!(fixture.store.logins.fail_code(&code_id, &attempt(2)).await, Err(refused.clone()));
+    assert_eq!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(2)).await, Err(refused.clone()));
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
-    assert_eq!(fixture.store.logins.fail_code(&code_id, &attempt(1)).await, Ok(()));
+    assert_eq!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await, Ok(()));
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
     // Failed is the end of it, and a code that nobody claimed gets no mark by failing.
-    assert_eq!(fixture.store.logins.fail_code(&code_id, &attempt(1)).await, Err(refused.clone()));
-    assert_eq!(fixture.store.logins.fail_code(&CodeId::of(&code("0b")), &attempt(1)).await, Err(refused));
+    assert_eq!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await, Err(refused.clone()));
+    assert_eq!(
+        fixture.store.logins.fail_code(&CodeId::of(&code("0b")), &fixture.attempt(1)).await,
+        Err(refused)
+    );
     assert_eq!(fixture.store.logins.code_outcome(&CodeId::of(&code("0b"))).await.unwrap(), None);
 }
 

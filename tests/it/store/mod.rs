@@ -42,6 +42,9 @@ struct Fixture {
     database: Database,
     tables: BTreeMap<String, String>,
     store: Store,
+    /// What its attempts begin with. DynamoDB knows a client request token again for ten minutes, whichever table it
+    /// was used with, so those of another test or of an earlier run are not used again.
+    nonce: [u8; 15],
 }
 
 impl Fixture {
@@ -49,7 +52,8 @@ impl Fixture {
         let database = Database::in_memory().await?;
         let tables = database.create_tables(&Template::read(&workspace().join("template.yaml"))?)?;
         let store = Store::new(&aws(&database.url()).await, name(&tables, LOGINS), name(&tables, SESSIONS));
-        Ok(Self { database, tables, store })
+        let nonce = std::array::from_fn(|_| fastrand::u8(..));
+        Ok(Self { database, tables, store, nonce })
     }
 
     /// The same with a login of [`browser`]`(1)` under [`state`]`(1)`.
@@ -57,6 +61,13 @@ impl Fixture {
         let fixture = Self::new().await?;
         fixture.store.logins.put_login(&state(1).login_id(), &login(1)).await?;
         Ok(fixture)
+    }
+
+    /// One of this fixture's attempts; the same number is the same one.
+    fn attempt(&self, number: u8) -> ClaimId {
+        let mut bytes = [number; 16];
+        bytes.iter_mut().zip(self.nonce).for_each(|(byte, own)| *byte = own);
+        ClaimId::new(bytes)
     }
 
     /// An item as it is stored, or null.
@@ -116,10 +127,6 @@ fn browser_secret(number: u8) -> BrowserSecret {
 /// The token of the session that the first code of this login gives in the first browser.
 fn token(number: u8) -> SessionToken {
     SessionToken::derive(&browser_secret(1), &state(number), &code("0a"))
-}
-
-fn attempt(number: u8) -> ClaimId {
-    ClaimId::new([number; 16])
 }
 
 /// A login that this browser began.
@@ -188,13 +195,14 @@ async fn a_table_that_is_away_is_an_error_that_names_no_item() {
         Store::new(&aws(&format!("http://{closed}")).await, "nowhere".to_owned(), "nowhere".to_owned());
     let id = state(1).login_id();
     let code = CodeId::of(&code("0canary"));
-    let claimed = store.logins.claim(&id, &code, &browser(1), &attempt(1), NOW).await.map(drop);
+    let attempt = ClaimId::new([1; 16]);
+    let claimed = store.logins.claim(&id, &code, &browser(1), &attempt, NOW).await.map(drop);
     for (answer, operation) in [
         (store.logins.put_login(&id, &login(1)).await, "PutItem"),
         (store.logins.login(&id).await.map(drop), "GetItem"),
         (claimed, "TransactWriteItems"),
         (store.logins.code_outcome(&code).await.map(drop), "GetItem"),
-        (store.logins.fail_code(&code, &attempt(1)).await, "UpdateItem"),
+        (store.logins.fail_code(&code, &attempt).await, "UpdateItem"),
     ] {
         let error = answer.unwrap_err();
         let expected = Error::Unavailable { operation, code: "DispatchFailure".to_owned() };

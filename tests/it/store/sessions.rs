@@ -7,7 +7,7 @@ use login::time::Timestamp;
 use serde_json::{Value, json};
 use store::{CodeOutcome, Error, Finished, Replaced, Saved};
 
-use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, before, browser, code, state, token};
+use super::{END, Fixture, LOGINS, NOW, SESSIONS, before, browser, code, state, token};
 
 fn id(number: u8) -> SessionId {
     token(number).session_id()
@@ -29,7 +29,7 @@ fn session(sealed: &[u8]) -> StoredSession {
 async fn claimed() -> harness::Result<Fixture> {
     let fixture = Fixture::with_login().await?;
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.logins.claim(&state(1).login_id(), &code_id, &browser(1), &attempt(1), NOW).await?;
+    fixture.store.logins.claim(&state(1).login_id(), &code_id, &browser(1), &fixture.attempt(1), NOW).await?;
     Ok(fixture)
 }
 
@@ -43,7 +43,7 @@ async fn a_session_is_stored_together_with_the_outcome() {
     let code_id = CodeId::of(&code("0a"));
     // The same attempt may say so twice: the first answer may have been lost.
     for _ in 0..2 {
-        fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"sealed"), None).await.unwrap();
+        fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"sealed"), None).await.unwrap();
     }
     assert_eq!(
         fixture.item(SESSIONS, id(1).as_str()).unwrap(),
@@ -59,7 +59,7 @@ async fn a_session_is_stored_together_with_the_outcome() {
     );
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
     // Done is the end of it.
-    assert!(fixture.store.logins.fail_code(&code_id, &attempt(1)).await.is_err());
+    assert!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await.is_err());
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
 }
 
@@ -73,10 +73,10 @@ async fn an_attempt_knows_that_it_has_finished_when_dynamodb_does_not() {
     fixture.put(LOGINS, &guard).unwrap();
     fixture.put(SESSIONS, &json!({ "id": { "S": id(1).as_str() } })).unwrap();
     assert_eq!(
-        fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await,
+        fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), None).await,
         Ok(Finished::Now)
     );
-    let other = fixture.store.finish(&code_id, &attempt(2), &id(1), &session(b"x"), None).await;
+    let other = fixture.store.finish(&code_id, &fixture.attempt(2), &id(1), &session(b"x"), None).await;
     assert_eq!(other, Err(refused()));
 }
 
@@ -86,15 +86,16 @@ async fn who_did_not_claim_the_code_stores_no_session() {
     let stored = fixture.dump().unwrap();
     for (text, number) in [("0a", 2), ("0b", 1)] {
         let code_id = CodeId::of(&code(text));
-        let finished = fixture.store.finish(&code_id, &attempt(number), &id(1), &session(b"x"), None).await;
+        let finished =
+            fixture.store.finish(&code_id, &fixture.attempt(number), &id(1), &session(b"x"), None).await;
         assert_eq!(finished, Err(refused()), "{text}");
         assert_eq!(fixture.dump().unwrap(), stored);
     }
     // Nor who gave up on it before.
-    fixture.store.logins.fail_code(&CodeId::of(&code("0a")), &attempt(1)).await.unwrap();
+    fixture.store.logins.fail_code(&CodeId::of(&code("0a")), &fixture.attempt(1)).await.unwrap();
     let stored = fixture.dump().unwrap();
     let code_id = CodeId::of(&code("0a"));
-    let finished = fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await;
+    let finished = fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), None).await;
     assert_eq!(finished, Err(refused()));
     assert_eq!(fixture.dump().unwrap(), stored);
 }
@@ -105,7 +106,7 @@ async fn a_session_that_exists_is_never_written_over() {
     let before = json!({ "id": { "S": id(1).as_str() }, "sealed": { "B": "AA==" } });
     fixture.put(SESSIONS, &before).unwrap();
     let code_id = CodeId::of(&code("0a"));
-    let finished = fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await;
+    let finished = fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), None).await;
     assert_eq!(finished, Err(refused()));
     assert_eq!(fixture.item(SESSIONS, id(1).as_str()).unwrap(), before);
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
@@ -120,7 +121,11 @@ async fn the_session_that_the_browser_came_with_goes() {
             fixture.put(SESSIONS, &json!({ "id": { "S": id(number).as_str() } })).unwrap();
         }
         let replaced = came_with.map(|number| Replaced { id: id(number), carried_at_version: None });
-        fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), replaced.as_ref()).await.unwrap();
+        fixture
+            .store
+            .finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), replaced.as_ref())
+            .await
+            .unwrap();
         for number in [1, 2, 3] {
             let is_there = !fixture.item(SESSIONS, id(number).as_str()).unwrap().is_null();
             assert_eq!(is_there, left.contains(&number), "{number} after {came_with:?}");
@@ -129,7 +134,7 @@ async fn the_session_that_the_browser_came_with_goes() {
     // The session that is stored is not the one that goes, even if the browser came with its token.
     let fixture = claimed().await.unwrap();
     let itself = Replaced { id: id(1), carried_at_version: Some(1) };
-    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), Some(&itself)).await.unwrap();
+    fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), Some(&itself)).await.unwrap();
     assert!(!fixture.item(SESSIONS, id(1).as_str()).unwrap().is_null());
 }
 
@@ -149,7 +154,11 @@ async fn nothing_is_carried_over_from_a_session_that_ended_or_changed_meanwhile(
         }
         let stored = fixture.dump().unwrap();
         let finish = async |replaced| {
-            fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), Some(replaced)).await.unwrap()
+            fixture
+                .store
+                .finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), Some(replaced))
+                .await
+                .unwrap()
         };
         assert_eq!(finish(&replaced).await, expected, "{before:?}");
         if expected == Finished::ReplacedChanged {
@@ -171,7 +180,7 @@ async fn nothing_is_carried_over_from_a_session_that_ended_or_changed_meanwhile(
 async fn a_refused_session_is_marked_and_deleted_as_the_version_that_was_seen() {
     let fixture = claimed().await.unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"one"), None).await.unwrap();
+    fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"one"), None).await.unwrap();
     let sessions = &fixture.store.sessions;
     let refused_at = async || sessions.session(&id(1), NOW).await.unwrap().unwrap().refused_at;
     assert_eq!(refused_at().await, None);
@@ -197,7 +206,7 @@ async fn a_refused_session_is_marked_and_deleted_as_the_version_that_was_seen() 
 async fn a_session_is_over_to_the_second_though_its_item_is_there() {
     let fixture = claimed().await.unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"sealed"), None).await.unwrap();
+    fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"sealed"), None).await.unwrap();
     let read = fixture.store.sessions.session(&id(1), before(END)).await.unwrap().unwrap();
     assert_eq!((read.sealed.as_bytes(), read.version, read.login), (&b"sealed"[..], 1, state(1).login_id()));
     assert_eq!((read.created_at, read.refreshed_at, read.expires_at), (NOW, NOW, END));
@@ -209,7 +218,7 @@ async fn a_session_is_over_to_the_second_though_its_item_is_there() {
 async fn a_change_is_saved_over_the_version_it_was_made_from() {
     let fixture = claimed().await.unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"one"), None).await.unwrap();
+    fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"one"), None).await.unwrap();
     let later = Timestamp::from_epoch_seconds(NOW.epoch_seconds() + 60);
     let save = async |sealed: &[u8], version, now| {
         fixture
@@ -255,7 +264,7 @@ async fn ending_a_session_ends_that_one() {
 async fn a_session_of_another_shape_is_an_error_and_no_panic() {
     let fixture = claimed().await.unwrap();
     let code_id = CodeId::of(&code("0a"));
-    fixture.store.finish(&code_id, &attempt(1), &id(1), &session(b"x"), None).await.unwrap();
+    fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), None).await.unwrap();
     let item = fixture.item(SESSIONS, id(1).as_str()).unwrap();
     for name in ["sealed", "login", "created_at", "refreshed_at", "version", "expires_at"] {
         for value in [json!({ "BOOL": true }), json!({ "NULL": true }), json!({ "L": [] })] {

@@ -12,7 +12,7 @@ use login::session::{SessionToken, StoredSession};
 use serde_json::{Value, json};
 use store::{Claimed, CodeOutcome, Error, Saved, Store};
 
-use super::{END, Fixture, LOGINS, NOW, SESSIONS, attempt, aws, browser, code, login, name, state, token};
+use super::{END, Fixture, LOGINS, NOW, SESSIONS, aws, browser, code, login, name, state, token};
 
 /// A fixture whose store speaks to DynamoDB through a proxy.
 async fn proxied() -> Result<(Fixture, Proxy)> {
@@ -40,7 +40,7 @@ async fn finish(fixture: &Fixture) -> Result<(), Error> {
         expires_at: END,
     };
     let id = token(1).session_id();
-    fixture.store.finish(&CodeId::of(&code("0a")), &attempt(1), &id, &session, None).await.map(drop)
+    fixture.store.finish(&CodeId::of(&code("0a")), &fixture.attempt(1), &id, &session, None).await.map(drop)
 }
 
 /// A replica that lags would show a login unclaimed, a code untouched, or a session that has ended.
@@ -74,11 +74,12 @@ async fn a_transaction_that_is_repeated_is_the_same_one() {
             proxy.inject(Rule::at(kind, fault).times(1));
         }
         let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
-        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+        let claimed =
+            fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
         assert!(matches!(claimed, Claimed::Now(_)), "{fault:?}: {claimed:?}");
         finish(&fixture).await.unwrap();
         let other = CodeId::of(&code("0b"));
-        fixture.store.logins.spend_code(&id, &other, &browser(2), &attempt(1), NOW).await.unwrap();
+        fixture.store.logins.spend_code(&id, &other, &browser(2), &fixture.attempt(1), NOW).await.unwrap();
         let mut tokens = Vec::new();
         for kind in [Kind::Claim, Kind::Finish, Kind::SpendCode] {
             let mut of_kind: Vec<_> =
@@ -106,11 +107,12 @@ async fn a_mixture_of_reasons_decides_nothing() {
         for kind in [Kind::Claim, Kind::Finish, Kind::SpendCode] {
             proxy.inject(Rule::at(kind, Fault::Mixture(mixture)).times(5));
         }
-        let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+        let claimed =
+            fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
         assert!(matches!(claimed, Claimed::Now(_)), "{mixture:?}: {claimed:?}");
         finish(&fixture).await.unwrap();
         let other = CodeId::of(&code("0b"));
-        fixture.store.logins.spend_code(&id, &other, &browser(2), &attempt(1), NOW).await.unwrap();
+        fixture.store.logins.spend_code(&id, &other, &browser(2), &fixture.attempt(1), NOW).await.unwrap();
         for kind in [Kind::Claim, Kind::Finish, Kind::SpendCode] {
             let mut tokens: Vec<_> =
                 calls(&proxy, kind).into_iter().map(|call| call.token.unwrap()).collect();
@@ -123,7 +125,8 @@ async fn a_mixture_of_reasons_decides_nothing() {
         let stored = fixture.dump().unwrap();
         proxy.inject(Rule::at(Kind::Claim, Fault::Mixture(mixture)));
         let last = CodeId::of(&code("0c"));
-        let claimed = fixture.store.logins.claim(&id, &last, &browser(1), &attempt(2), NOW).await.map(drop);
+        let claimed =
+            fixture.store.logins.claim(&id, &last, &browser(1), &fixture.attempt(2), NOW).await.map(drop);
         let code_of_it = mixture.passing.to_owned();
         let expected = Error::Unavailable { operation: "TransactWriteItems", code: code_of_it };
         assert_eq!(claimed, Err(expected), "{mixture:?}");
@@ -139,12 +142,14 @@ async fn a_claim_without_its_login_is_a_failed_one() {
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     fixture.store.logins.put_login(&id, &login(1)).await.unwrap();
     let throttled = proxy.inject(Rule::at(Kind::Login, Fault::Throttle(Throttle::RequestLimitExceeded)));
-    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.map(drop);
+    let claimed =
+        fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.map(drop);
     let code_of_it = "RequestLimitExceeded".to_owned();
     assert_eq!(claimed, Err(Error::Unavailable { operation: "GetItem", code: code_of_it }));
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
     throttled.remove();
-    let again = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(2), NOW).await.unwrap();
+    let again =
+        fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(2), NOW).await.unwrap();
     assert!(matches!(again, Claimed::Before(..)), "{again:?}");
 }
 
@@ -160,7 +165,7 @@ async fn a_transaction_that_always_meets_another_is_given_up() {
         proxy.inject(Rule::at(Kind::Claim, fault));
         let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
         let claimed =
-            fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.map(drop);
+            fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.map(drop);
         let expected = Error::Unavailable { operation: "TransactWriteItems", code: code_of_it.to_owned() };
         assert_eq!(claimed, Err(expected));
         assert!(calls(&proxy, Kind::Claim).len() >= 6, "{fault:?}");
@@ -177,7 +182,8 @@ async fn a_login_that_is_stored_late_undoes_no_claim() {
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     fixture.store.logins.put_login(&id, &login(1)).await.unwrap();
     let late = late.held().await.unwrap();
-    let claimed = fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    let claimed =
+        fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
     assert!(matches!(claimed, Claimed::Now(_)), "{claimed:?}");
     let stored = fixture.dump().unwrap();
     late.release();
@@ -200,13 +206,13 @@ async fn a_write_that_meets_a_transaction_is_tried_again_a_few_times() {
     let (fixture, proxy) = proxied().await.unwrap();
     let (id, code_id) = (state(1).login_id(), CodeId::of(&code("0a")));
     fixture.store.logins.put_login(&id, &login(1)).await.unwrap();
-    fixture.store.logins.claim(&id, &code_id, &browser(1), &attempt(1), NOW).await.unwrap();
+    fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.unwrap();
     let session = SessionToken::new([1; 32]).session_id();
     for (kind, times) in [(Kind::FailCode, 1), (Kind::DeleteSession, 1), (Kind::DeleteSession, 100)] {
         proxy.forget();
         let conflict = proxy.inject(Rule::at(kind, Fault::Conflict).times(times));
         let written = match kind {
-            Kind::FailCode => fixture.store.logins.fail_code(&code_id, &attempt(1)).await,
+            Kind::FailCode => fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await,
             _ => fixture.store.sessions.delete_session(&session).await,
         };
         conflict.remove();

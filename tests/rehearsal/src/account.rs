@@ -41,7 +41,12 @@ impl<'a> Account<'a> {
     }
 
     /// A user with the deployer's policy, less an action that is taken from them.
-    pub async fn deployer(aws: &EmulatedAws, region: &str, name: &str, without: Option<&str>) -> Result<Credentials> {
+    pub async fn deployer(
+        aws: &EmulatedAws,
+        region: &str,
+        name: &str,
+        without: Option<&str>,
+    ) -> Result<Credentials> {
         let mut policy: Value = serde_json::from_str(&fs::read_to_string(workspace().join(POLICY))?)?;
         if let (Some(action), Some(statements)) = (without, policy["Statement"].as_array_mut()) {
             statements.push(json!({ "Effect": "Deny", "Action": action, "Resource": "*" }));
@@ -79,14 +84,21 @@ impl<'a> Account<'a> {
     }
 
     /// `sam deploy` of what lies in a directory of `sam build`: makes or updates the stack of this name.
-    pub async fn deploy(&self, build: &Path, name: &str, parameters: &BTreeMap<&str, String>) -> Result<Stack> {
+    pub async fn deploy(
+        &self,
+        build: &Path,
+        name: &str,
+        parameters: &BTreeMap<&str, String>,
+    ) -> Result<Stack> {
         let template = build.join("template.yaml");
         let template = template.to_string_lossy();
         let mut arguments = vec!["deploy", "--template-file", &template, "--stack-name", name];
         arguments.extend(["--region", self.region, "--capabilities", "CAPABILITY_IAM", "--resolve-s3"]);
         arguments.extend(["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"]);
-        let parameters: Vec<_> =
-            parameters.iter().map(|(key, value)| format!("ParameterKey={key},ParameterValue={value}")).collect();
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(key, value)| format!("ParameterKey={key},ParameterValue={value}"))
+            .collect();
         arguments.extend(parameters.iter().map(String::as_str));
         if let Err(failure) = self.sam(&arguments).await {
             let reasons = self.reasons(name).await.unwrap_or_default();
@@ -102,8 +114,12 @@ impl<'a> Account<'a> {
     async fn reasons(&self, stack: &str) -> Result<Vec<String>> {
         let events = self.look(&["cloudformation", "describe-stack-events", "--stack-name", stack]).await?;
         let events = events["StackEvents"].as_array().into_iter().flatten();
-        let failed = events.filter(|event| event["ResourceStatus"].as_str().is_some_and(|status| status.ends_with("_FAILED")));
-        Ok(failed.map(|event| format!("{}: {}", event["LogicalResourceId"], event["ResourceStatusReason"])).collect())
+        let failed = events.filter(|event| {
+            event["ResourceStatus"].as_str().is_some_and(|status| status.ends_with("_FAILED"))
+        });
+        Ok(failed
+            .map(|event| format!("{}: {}", event["LogicalResourceId"], event["ResourceStatusReason"]))
+            .collect())
     }
 
     /// A stack that stands.
@@ -118,7 +134,12 @@ impl<'a> Account<'a> {
     }
 
     /// Fails if such a deployment is not refused before there is a stack; why it is.
-    pub async fn refused(&self, build: &Path, name: &str, parameters: &BTreeMap<&str, String>) -> Result<String> {
+    pub async fn refused(
+        &self,
+        build: &Path,
+        name: &str,
+        parameters: &BTreeMap<&str, String>,
+    ) -> Result<String> {
         let Err(refusal) = self.deploy(build, name, parameters).await else {
             return Err(Failure::new(format!("taken: {parameters:?}")));
         };
@@ -139,9 +160,11 @@ impl<'a> Account<'a> {
 
     /// The resources that a stack has, of a type or of any, by logical id, with their names.
     pub async fn resources(&self, stack: &str, kind: Option<&str>) -> Result<BTreeMap<String, String>> {
-        let listed = self.look(&["cloudformation", "describe-stack-resources", "--stack-name", stack]).await?;
+        let listed =
+            self.look(&["cloudformation", "describe-stack-resources", "--stack-name", stack]).await?;
         let resources = listed["StackResources"].as_array().into_iter().flatten().filter(|resource| {
-            resource["ResourceStatus"] != "DELETE_COMPLETE" && kind.is_none_or(|kind| resource["ResourceType"] == kind)
+            resource["ResourceStatus"] != "DELETE_COMPLETE"
+                && kind.is_none_or(|kind| resource["ResourceType"] == kind)
         });
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(resources

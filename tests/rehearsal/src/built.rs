@@ -58,10 +58,12 @@ pub fn architecture(build: &Path) -> Result<Architecture> {
             .find(|(name, _)| *name == id)
             .ok_or_else(|| Failure::new(format!("no {id}")))?;
         let directory = properties["CodeUri"].as_str().filter(|path| *path != ".");
-        let directory = directory.ok_or_else(|| Failure::new(format!("a partial build: {id} was not built")))?;
+        let directory =
+            directory.ok_or_else(|| Failure::new(format!("a partial build: {id} was not built")))?;
         let bootstrap = build.join(directory).join("bootstrap");
-        let executable = fs::read(&bootstrap)
-            .map_err(|error| Failure::from(error).during(format!("a partial build: {}", bootstrap.display())))?;
+        let executable = fs::read(&bootstrap).map_err(|error| {
+            Failure::from(error).during(format!("a partial build: {}", bootstrap.display()))
+        })?;
         let found = Architecture::of(&executable)
             .ok_or_else(|| Failure::new(format!("{} is no executable for Lambda", bootstrap.display())))?;
         match &all {
@@ -84,7 +86,9 @@ pub fn require(build: &Path, wanted: Architecture) -> Result<()> {
     if found == wanted {
         return Ok(());
     }
-    Err(Failure::new(format!("the wrong processor: the functions are built for {found}, to be deployed for {wanted}")))
+    Err(Failure::new(format!(
+        "the wrong processor: the functions are built for {found}, to be deployed for {wanted}"
+    )))
 }
 
 /// Makes a partial build of a whole one, as `sam build FUNCTION` leaves it, and one for two processors; fails if either

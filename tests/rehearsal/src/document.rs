@@ -29,7 +29,9 @@ pub const CHECKS: [Check; 6] = [
         name: "no API fails on the warnings that SAM's own document causes",
         judge: fails_on_warnings,
         put_back: |document| {
-            for_each(document, "AWS::ApiGatewayV2::Api", |api| api["Properties"]["FailOnWarnings"] = true.into());
+            for_each(document, "AWS::ApiGatewayV2::Api", |api| {
+                api["Properties"]["FailOnWarnings"] = true.into()
+            });
         },
     },
     Check {
@@ -93,7 +95,11 @@ impl Check {
 }
 
 fn resources<'a>(document: &'a Value, kind: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    document["Resources"].as_object().into_iter().flatten().filter(move |(_, resource)| resource["Type"] == kind)
+    document["Resources"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(move |(_, resource)| resource["Type"] == kind)
 }
 
 fn for_each(document: &mut Value, kind: &str, change: impl Fn(&mut Value)) {

@@ -46,7 +46,11 @@ impl Logs {
     /// # Errors
     ///
     /// When one counts none.
-    pub async fn feed_every_filter(&self, account: &Account<'_>, stack: &str) -> Result<BTreeMap<String, usize>> {
+    pub async fn feed_every_filter(
+        &self,
+        account: &Account<'_>,
+        stack: &str,
+    ) -> Result<BTreeMap<String, usize>> {
         let access = access_lines(account, stack).await?;
         let described = account.look(&["logs", "describe-metric-filters"]).await?;
         let (mut counts, mut starving) = (BTreeMap::new(), Vec::new());

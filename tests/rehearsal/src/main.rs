@@ -16,11 +16,7 @@ mod progress;
 mod visits;
 mod wechat;
 
-use std::{
-    collections::BTreeMap,
-    env,
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, env, process::ExitCode};
 
 use harness::{
     Failure, Result,
@@ -30,13 +26,7 @@ use harness::{
 use serde_json::Value;
 use tokio::{process::Command, signal::ctrl_c};
 
-use crate::{
-    arguments::Arguments,
-    document::CHECKS,
-    plan::Plan,
-    progress::Progress,
-    wechat::Wechat,
-};
+use crate::{arguments::Arguments, document::CHECKS, plan::Plan, progress::Progress, wechat::Wechat};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -89,7 +79,8 @@ async fn rehearse(arguments: &Arguments) -> Result<ExitCode> {
 
 async fn run(arguments: &Arguments, progress: &mut Progress) -> Result<()> {
     let checked = progress.step("The transformed template", checks()).await;
-    if arguments.checks { checked?;
+    if arguments.checks {
+        checked?;
         return Ok(());
     }
     let build = arguments.build.clone().unwrap_or_else(|| workspace().join(".aws-sam/build"));

@@ -98,7 +98,8 @@ impl Plan<'_> {
         let mut foreign = parameters.clone();
         foreign.insert("DefaultReturnTo", FOREIGN_PAGE.to_owned());
         let deployed = account.deploy(self.build, STACK, &foreign);
-        let stack = progress.step("sam deploy in China, with a value that only functions refuse", deployed).await?;
+        let stack =
+            progress.step("sam deploy in China, with a value that only functions refuse", deployed).await?;
         let page = visits::only_the_page(visitors, "misconfigured");
         progress.step("Every route answers with the page", page).await?;
 
@@ -112,7 +113,8 @@ impl Plan<'_> {
         let secrets = self.wechat.app_secrets();
         account.paste(stack.output("PutAppSecrets")?, ("app-secrets.json", &secrets)).await?;
         progress.step("People, in China", visits::everything(visitors)).await?;
-        let logs = progress.step("Every line of the log in China is JSON", Logs::read(&account, STACK)).await?;
+        let logs =
+            progress.step("Every line of the log in China is JSON", Logs::read(&account, STACK)).await?;
         println!("    {} lines", logs.count());
         progress.step("sam delete, in China", account.delete(STACK)).await
     }
@@ -136,7 +138,8 @@ impl Plan<'_> {
 
     /// A zone that the login's domain lies in; its id.
     async fn hosted_zone(&self, account: &Account<'_>) -> Result<String> {
-        let made = ["route53", "create-hosted-zone", "--name", "example.com", "--caller-reference", "rehearsal"];
+        let made =
+            ["route53", "create-hosted-zone", "--name", "example.com", "--caller-reference", "rehearsal"];
         let made = account.look(&made).await?;
         let id = made["HostedZone"]["Id"].as_str().and_then(|id| id.rsplit('/').next());
         id.map(str::to_owned).ok_or_else(|| Failure::new(format!("no hosted zone: {made}")))
@@ -167,7 +170,11 @@ impl Plan<'_> {
         println!("    {}", failure.to_string().lines().last().unwrap_or_default());
         let left = hindered.left().await?;
         println!("    it leaves {}", if left.is_empty() { "nothing".to_owned() } else { left.join(", ") });
-        if left.is_empty() { Ok(()) } else { Err(Failure::new(format!("a rollback leaves {}", left.join(", ")))) }
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("a rollback leaves {}", left.join(", "))))
+        }
     }
 
     /// Nobody was refused a call but the one who was to be.
@@ -187,6 +194,10 @@ impl Plan<'_> {
         if expected == 0 {
             return Err(Failure::new("not even the call was denied that was to be"));
         }
-        if strange.is_empty() { Ok(()) } else { Err(Failure::new(format!("IAM refused:\n{}", strange.join("\n")))) }
+        if strange.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("IAM refused:\n{}", strange.join("\n"))))
+        }
     }
 }

@@ -25,7 +25,9 @@ impl Progress {
     pub fn table(&self) -> String {
         let mut table = String::new();
         let total: Duration = self.0.iter().map(|(_, took)| *took).sum();
-        for (name, took) in self.0.iter().map(|(name, took)| (name.as_str(), took)).chain([("in all", &total)]) {
+        for (name, took) in
+            self.0.iter().map(|(name, took)| (name.as_str(), took)).chain([("in all", &total)])
+        {
             // Writing into a text does not fail.
             let _ = writeln!(table, "{:>7.1} s  {name}", took.as_secs_f64());
         }
