@@ -95,16 +95,41 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Look for input that breaks a pr
 	  "$(CORPUS)" tests/fuzz/seeds/$(TARGET) $(if $(filter events,$(TARGET)),events) -- \
 	  -artifact_prefix=target/fuzz/artifacts/$(TARGET)/ -print_final_stats=1 -timeout=10 $(ARGS) >/dev/null
 
-# The tests that are about DynamoDB, all of them even if some fail: the point is to see every difference.
+# The tests that are about DynamoDB, all of them even if some fail: the point is to see every difference. Without an
+# endpoint it is that of the emulated AWS, with tables of their own for each test.
+define dynamodb_tests
+failed=; \
+cargo test --workspace --test it -- store:: || failed=1; \
+cargo test --workspace --test battery -- --row B1 --row B4 --row B5 --row B6 --row B8 $(ARGS) || failed=1; \
+[ -z "$$failed" ]
+endef
+
 .PHONY: test-dynamodb
-test-dynamodb: ## Hold another DynamoDB against the embedded one; ENDPOINT=http://127.0.0.1:8000
-	@[ -n "$(ENDPOINT)" ] || { echo "Where is it? make test-dynamodb ENDPOINT=http://127.0.0.1:8000 [ARGS=--full]" >&2; exit 2; }
-	$(call say,Testing against the DynamoDB at $(ENDPOINT))
-	@export DYNAMODB_ENDPOINT="$(ENDPOINT)"; failed=; \
-	  cargo test --package harness --test it -- store:: || failed=1; \
-	  cargo test --package harness --test battery -- \
-	    --row B1 --row B4 --row B5 --row B6 --row B8 $(ARGS) || failed=1; \
-	  [ -z "$$failed" ]
+test-dynamodb: $(if $(ENDPOINT),,.venv-rehearsal/installed) ## Hold a second DynamoDB against the embedded one: an emulated AWS's, or ENDPOINT=http://127.0.0.1:8000
+	$(call say,Testing against the DynamoDB of $(or $(ENDPOINT),an emulated AWS))
+ifeq ($(ENDPOINT),)
+	@cargo build --quiet --bin rehearsal
+	@target/debug/rehearsal --without-iam -- $(SHELL) -c 'export DYNAMODB_ENDPOINT="$$AWS_ENDPOINT_URL"; $(dynamodb_tests)'
+else
+	@export DYNAMODB_ENDPOINT="$(ENDPOINT)"; $(dynamodb_tests)
+endif
+
+# The functions as they are deployed by default, under qemu where the machine is another: Debian's qemu-user and
+# libc6-arm64-cross. Built apart, so that nothing is deployed by mistake that was only rehearsed.
+EMULATES_ARM64 := $(if $(filter aarch64,$(shell uname -m)),yes,$(and $(shell command -v qemu-aarch64),$(wildcard /usr/aarch64-linux-gnu/lib)))
+REHEARSED := $(if $(EMULATES_ARM64),arm64,x86_64)
+REHEARSED_TARGET := $(if $(EMULATES_ARM64),aarch64,x86_64)-unknown-linux-gnu
+.PHONY: rehearse
+rehearse: .venv/installed .venv-lint/installed .venv-rehearsal/installed ## Deploy on an emulated AWS, and visit what stands there; BUILD=.aws-sam/build takes what is built
+ifeq ($(BUILD),)
+	$(call say,Building for AWS Lambda on $(REHEARSED)$(if $(EMULATES_ARM64),,: there is no qemu-aarch64 with libraries for arm64 here))
+	@if command -v rustup >/dev/null; then rustup target add $(REHEARSED_TARGET); fi
+	@PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-lint/bin:$$PATH" sam build --build-dir target/rehearsal/build \
+	  --parameter-overrides Architecture=$(REHEARSED)
+endif
+	$(call say,Rehearsing a deployment)
+	@cargo build --quiet --bin rehearsal
+	@target/debug/rehearsal --build "$(or $(BUILD),target/rehearsal/build)" $(ARGS)
 
 .PHONY: mutants
 mutants: .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION) ## Break the sources on purpose, and require that tests notice; ARGS=conditions runs one part
@@ -198,7 +223,8 @@ dist-check: .venv/installed ## Build a part of the release in two folders with t
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data
-	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint dist tests/foreign-clients/node_modules
+	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint .venv-rehearsal dist \
+	  tests/foreign-clients/node_modules
 	@cargo clean --quiet
 
 # ---------------------------------------------------------------- tools
@@ -234,6 +260,10 @@ browser: ## Install the browser that the pages are tested in, if there is none; 
 
 .venv-aws/installed: .ci/requirements-aws.txt
 	$(call say,Installing the AWS CLI into .venv-aws)
+	$(install)
+
+.venv-rehearsal/installed: tests/rehearsal/requirements.txt
+	$(call say,Installing an emulated AWS into .venv-rehearsal)
 	$(install)
 
 .venv-foreign/installed: tests/foreign-clients/requirements.txt
