@@ -131,6 +131,10 @@ endif
 	@cargo build --quiet --bin rehearsal
 	@target/debug/rehearsal --build "$(or $(BUILD),target/rehearsal/build)" $(ARGS)
 
+.PHONY: golden
+golden: ## Keep what this version stores, for the tests of later ones; at a release
+	@cargo test --quiet --package harness --test it -- --ignored golden::write
+
 .PHONY: mutants
 mutants: .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION) ## Break the sources on purpose, and require that tests notice; ARGS=conditions runs one part
 	$(call say,Testing the tests; this takes some hours)

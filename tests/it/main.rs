@@ -8,6 +8,7 @@ mod calls;
 mod component;
 mod desktop;
 mod events;
+mod golden;
 mod guards;
 mod leaving;
 mod life;
