@@ -143,6 +143,9 @@ impl<'a> Account<'a> {
         let Err(refusal) = self.deploy(build, name, parameters).await else {
             return Err(Failure::new(format!("taken: {parameters:?}")));
         };
+        if !refusal.to_string().contains("(ValidationError) when calling the CreateChangeSet operation") {
+            return Err(refusal.during("refused for another reason"));
+        }
         // A change set that was refused leaves a stack in review at most, with nothing in it.
         match self.resources(name, None).await {
             Ok(resources) if !resources.is_empty() => {

@@ -30,7 +30,7 @@ pub const CHECKS: [Check; 6] = [
         judge: fails_on_warnings,
         put_back: |document| {
             for_each(document, "AWS::ApiGatewayV2::Api", |api| {
-                api["Properties"]["FailOnWarnings"] = true.into()
+                api["Properties"]["FailOnWarnings"] = true.into();
             });
         },
     },
@@ -130,7 +130,7 @@ fn filters_at_once(document: &Value) -> Vec<String> {
 
 /// The most of them of which none waits for another. By [Dilworth's theorem](https://doi.org/10.2307/1969503) this is the
 /// fewest rows that all of them can be put into, each waiting for the next; a row fewer for each pair that can be matched.
-fn width<'a>(ids: &[&'a str], waits_for: &impl Fn(&str, &str) -> bool) -> usize {
+fn width(ids: &[&str], waits_for: &impl Fn(&str, &str) -> bool) -> usize {
     fn place<'a>(
         id: &'a str,
         ids: &[&'a str],

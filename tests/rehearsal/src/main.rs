@@ -5,6 +5,7 @@
 //! template first ([`document`]); what it does otherwise than AWS is written down in `docs/development/rehearsal.md`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person who started it")]
+#![expect(clippy::indexing_slicing, reason = "only JSON is indexed, where what is missing reads as null")]
 
 mod account;
 mod arguments;
@@ -84,6 +85,7 @@ async fn run(arguments: &Arguments, progress: &mut Progress) -> Result<()> {
         return Ok(());
     }
     let build = arguments.build.clone().unwrap_or_else(|| workspace().join(".aws-sam/build"));
+    let build = build.canonicalize().map_err(|error| Failure::from(error).during(build.display()))?;
     let architecture = built::architecture(&build)?;
     println!("The functions are built for {architecture}.");
     progress.step("Builds that are not whole", async { built::refuse_what_is_not_whole(&build) }).await?;

@@ -169,8 +169,8 @@ pub async fn misfortunes(visitors: &Visitors) -> Result<()> {
     });
     let decliner = visitors.visitor("mallory");
     let page = decliner.begin(AUTHORIZE_PROFILE).await?;
-    let declined = decliner.decide(&page, "deny").await?;
-    decliner.call_back(&declined).await?;
+    let callback_without_code = decliner.decide(&page, "deny").await?;
+    decliner.call_back(&callback_without_code).await?;
     wechat.knobs(|knobs| knobs.consent = Consent::Allow);
     // A callback that nobody asked for.
     visitors.visitor("mallory").call_back(&callback("made-up", "made-up")).await?;
