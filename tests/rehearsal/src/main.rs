@@ -25,7 +25,10 @@ use harness::{
     emulated_aws::{EmulatedAws, root, tool},
 };
 use serde_json::Value;
-use tokio::{process::Command, signal::ctrl_c};
+use tokio::{
+    process::Command,
+    signal::unix::{SignalKind, signal},
+};
 
 use crate::{arguments::Arguments, document::CHECKS, plan::Plan, progress::Progress, wechat::Wechat};
 
@@ -45,9 +48,21 @@ async fn main() -> ExitCode {
     let done = tokio::select! {
         done = work => done,
         // What was started ends as its owner is dropped.
-        _ = ctrl_c() => Err(Failure::new("interrupted")),
+        stopped = told_to_stop() => Err(stopped),
     };
     done.unwrap_or_else(|failure| report(&failure))
+}
+
+async fn told_to_stop() -> Failure {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+        return Failure::new("no signal can be heard here");
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Failure::new("told to stop")
 }
 
 fn report(failure: &Failure) -> ExitCode {

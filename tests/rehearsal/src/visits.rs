@@ -144,7 +144,10 @@ pub async fn only_the_page(visitors: &Visitors, reason: &str) -> Result<()> {
         let is_the_page = answer.status == 503 && answer.text().contains(reason);
         require(is_the_page, || format!("not the page `{reason}`: {}", told(&answer)))?;
     }
-    Ok(())
+    // A script is told so in JSON.
+    let problem = visitor.userinfo().await?;
+    let is_told = problem.status == 503 && problem.json()?["type"] == format!("urn:wechat-login:{reason}");
+    require(is_told, || format!("not the problem `{reason}`: {}", told(&problem)))
 }
 
 /// A login that comes to nothing, whatever the reason.
