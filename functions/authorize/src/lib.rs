@@ -62,6 +62,18 @@ settings::declare! {
     WECHAT_OPEN_URL, settings::SERVICE_ORIGIN, "`http://127.0.0.1:9001`", ["`https://open.weixin.qq.com`", "`https://open.weixin.qq.com`"], ["WeChat's pages. `http` for loopback addresses only, as for WeChat's API", "微信的页面。`http` 只限本机（回环 IP），微信的接口也一样"];
 }
 
+/// Reads where WeChat's pages are.
+///
+/// # Errors
+///
+/// [`Wrong`] if it is wrong, which is noted.
+pub fn open_url(settings: &mut Settings<'_>) -> Result<Url, Wrong> {
+    match settings.optional(&WECHAT_OPEN_URL, settings::service_origin)? {
+        Some(open_url) => Ok(open_url),
+        None => Url::parse("https://open.weixin.qq.com").map_err(|_| Wrong),
+    }
+}
+
 /// Why no login begins.
 #[derive(Debug, Error)]
 enum Refusal {
@@ -113,17 +125,14 @@ impl Function for Authorize {
         let deployment = Deployment::read(settings);
         let logins_table = settings.required(&LOGINS_TABLE, store::table_name);
         let connect_redirect = settings.optional(&CONNECT_REDIRECT, settings::boolean);
-        let open_url = settings.optional(&WECHAT_OPEN_URL, settings::service_origin);
+        let wechat_open_url = open_url(settings);
         let page_loads_only = settings.optional(&PAGE_LOADS_ONLY, settings::boolean);
         Ok(Config {
             deployment: deployment?,
             logins_table: logins_table?,
             connect_redirect: connect_redirect?.unwrap_or(true),
             page_loads_only: page_loads_only?.unwrap_or(true),
-            wechat_open_url: match open_url? {
-                Some(open_url) => open_url,
-                None => Url::parse("https://open.weixin.qq.com").map_err(|_| Wrong)?,
-            },
+            wechat_open_url: wechat_open_url?,
         })
     }
 

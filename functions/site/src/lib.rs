@@ -43,9 +43,11 @@ settings::declare! {
 
 /// A file that proves to WeChat's console whose domain this is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct VerificationFile {
-    name: String,
-    content: String,
+pub struct VerificationFile {
+    /// Its name, such as `MP_verify_0a1B2c3D.txt`.
+    pub name: String,
+    /// All that is in it.
+    pub content: String,
 }
 
 web::outcomes! {
@@ -136,7 +138,9 @@ impl Site {
     }
 }
 
-fn verification_files(text: &str) -> Option<Vec<VerificationFile>> {
+/// Reads the files, as `name=content` separated by commas.
+#[must_use]
+pub fn verification_files(text: &str) -> Option<Vec<VerificationFile>> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     text.split(',')
         .map(|pair| {

@@ -12,6 +12,7 @@
 //! A function that cannot work answers too (`unfit.rs`). Every response leaves with the security headers and the
 //! correlation id, and every request leaves one line in the log (`log.rs`).
 
+pub mod invoked;
 mod log;
 pub mod stopwatch;
 mod unfit;

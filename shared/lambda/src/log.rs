@@ -88,6 +88,27 @@ pub(crate) fn started(now: SystemTime, function: &'static str) {
     });
 }
 
+/// Writes the one line of an invocation that is no request: how it ended, and how long it took.
+pub(crate) fn invocation(
+    now: SystemTime,
+    function: &'static str,
+    id: &CorrelationId,
+    report: &Report,
+    duration: Duration,
+) {
+    write(&Line {
+        timestamp: timestamp(now),
+        level: if report.is_alarm() { "ERROR" } else { "INFO" },
+        message: "invocation",
+        function,
+        correlation_id: Some(id.as_str()),
+        outcome: report.outcome.name,
+        cause: report.cause.as_deref(),
+        duration_ms: milliseconds(duration),
+        ..Line::default()
+    });
+}
+
 /// Writes why a function cannot work.
 pub(crate) fn not_started(now: SystemTime, function: &'static str, outcome: &'static Outcome, cause: &str) {
     write(&Line {

@@ -159,7 +159,7 @@ impl Targets {
     }
 
     /// Our own origin, then the allowed ones.
-    fn origins(&self) -> impl Iterator<Item = &str> {
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.own_origin).chain(&self.allowed_origins).map(Origin::as_str)
     }
 }

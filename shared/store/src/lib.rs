@@ -12,11 +12,13 @@
 
 mod app_token;
 mod claim;
+mod description;
 mod item;
 mod session;
 
 pub use self::app_token::Lease;
 pub use self::claim::{Claimed, CodeOutcome, Finished, Replaced};
+pub use self::description::{Description, describe};
 pub use self::session::Saved;
 
 use std::time::Duration;

@@ -21,6 +21,7 @@ use url::Url;
 use wechat::body::{self, BodyError, Exchange, Follower, Refresh, StableToken, UserInfo};
 use wechat::errcode::Errcode;
 use wechat::error::{Doubt, Error, Unsent};
+use wechat::page::Page;
 use wechat::{
     AccessToken, AppId, AppSecret, AuthorizationCode, ComponentAccessToken, GlobalToken, Lang, OpenId,
     RefreshToken, Scope,
@@ -34,6 +35,9 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
 const LARGEST_BODY: usize = 64 * 1024;
 /// How often a question that changes nothing is asked, and the pauses in between.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
+
+/// WeChat's own browser on a phone, which its page for Official Accounts asks for.
+const BROWSER: &str = "Mozilla/5.0 (Linux; Android 14; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/130.0 Mobile Safari/537.36 MicroMessenger/8.0.50";
 
 /// A client of WeChat's API; one per process.
 #[derive(Debug, Clone)]
@@ -265,6 +269,22 @@ impl Client {
         self.ask("/sns/auth", &query, body::auth).await
     }
 
+    /// Opens one of WeChat's own pages as its browser on a phone does, and follows no redirect. For who looks after a
+    /// deployment: a person's browser does this itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if no connection was made, or if no readable answer came back; a page of any status is an answer.
+    pub async fn page(&self, url: Url) -> Result<Page, Error> {
+        let request = self.http.get(url).header("user-agent", BROWSER).header("accept-language", "zh-CN,zh");
+        let response = request.send().await.map_err(|error| kind(&error))?;
+        let header =
+            |name| response.headers().get(name).and_then(|value| value.to_str().ok().map(str::to_owned));
+        let (status, location, date) = (response.status().as_u16(), header("location"), header("date"));
+        let text = String::from_utf8_lossy(&read(response).await?).into_owned();
+        Ok(Page { status, location, date, text })
+    }
+
     /// Asks a question that changes nothing until it is answered, three times at most.
     async fn ask<T>(
         &self,
@@ -301,19 +321,24 @@ impl Client {
     /// Sends a request and reads the body of the answer, if it is one and not too large.
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, Error> {
         let _running = (self.time)();
-        let mut response = request.send().await.map_err(|error| kind(&error))?;
+        let response = request.send().await.map_err(|error| kind(&error))?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(Error::InDoubt(Doubt::Status(response.status().as_u16())));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| kind(&error))? {
-            if body.len() + chunk.len() > LARGEST_BODY {
-                return Err(Error::InDoubt(Doubt::TooLarge));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        read(response).await
     }
+}
+
+/// The body of an answer, if it is not too large.
+async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| kind(&error))? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(Error::InDoubt(Doubt::TooLarge));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// How a third-party platform names itself.
@@ -330,7 +355,7 @@ mod tests {
 
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<(String, Option<String>), String> {
+    fn hosts(variables: &[(&str, &str)]) -> Result<(String, Option<String>), String> {
         let variable = |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
@@ -346,10 +371,10 @@ mod tests {
         let (usual, backup) =
             ("https://api.weixin.qq.com/".to_owned(), "https://api2.weixin.qq.com/".to_owned());
         let other = "http://127.0.0.1:9001";
-        assert_eq!(read(&[]), Ok((usual.clone(), Some(backup))));
-        assert_eq!(read(&[("WECHAT_API_URL", other)]), Ok((format!("{other}/"), None)));
-        assert_eq!(read(&[("WECHAT_API_BACKUP_URL", other)]), Ok((usual, Some(format!("{other}/")))));
-        let error = read(&[("WECHAT_API_URL", "http://api.weixin.qq.com")]).unwrap_err();
+        assert_eq!(hosts(&[]), Ok((usual.clone(), Some(backup))));
+        assert_eq!(hosts(&[("WECHAT_API_URL", other)]), Ok((format!("{other}/"), None)));
+        assert_eq!(hosts(&[("WECHAT_API_BACKUP_URL", other)]), Ok((usual, Some(format!("{other}/")))));
+        let error = hosts(&[("WECHAT_API_URL", "http://api.weixin.qq.com")]).unwrap_err();
         assert!(error.contains("WECHAT_API_URL is wrong"), "{error}");
     }
 

@@ -150,6 +150,15 @@ impl Errcode {
     /// A third-party platform's token is wanted: the one at hand is none, or no longer.
     pub const COMPONENT_TOKEN_WANTED: Self = Self(61014);
 
+    /// There is no app with this appid.
+    pub const INVALID_APPID: Self = Self(40013);
+
+    /// The app secret is frozen.
+    pub const SECRET_FROZEN: Self = Self(40243);
+
+    /// The Official Account has not authorised the third-party platform.
+    pub const NOT_AUTHORISED: Self = Self(61003);
+
     /// How to react. A code that is not [`KNOWN`] is a configuration error: whatever it means, neither
     /// the visitor nor a repetition mends it, and an operator should see it.
     #[must_use]

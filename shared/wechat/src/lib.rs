@@ -1,7 +1,7 @@
 //! WeChat's vocabulary: what it calls things, and what it answers. Pure: nothing here calls anybody.
 //!
-//! [`authorize_url`] builds the address a login starts at, [`body`] reads what the API answers, and
-//! [`errcode`] says how to react to a refusal.
+//! [`authorize_url`] builds the address a login starts at, [`page`] reads what WeChat shows there, [`body`] reads what
+//! the API answers, and [`errcode`] says how to react to a refusal.
 //!
 //! WeChat describes its login in two places, for an Official Account in [网页授权] and for a website app in
 //! [网站应用微信登录]. Both are OAuth 2.0 ([RFC 6749]) in shape, with names and errors of their own.
@@ -14,6 +14,7 @@ pub mod authorize_url;
 pub mod body;
 pub mod errcode;
 pub mod error;
+pub mod page;
 mod secret;
 
 use std::fmt;
