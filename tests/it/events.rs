@@ -304,7 +304,7 @@ async fn every_event_is_answered_as_its_row_says() {
         assert!(stack.sessions().unwrap().is_empty(), "{}", event.name);
     }
     assert!(stack.simulator().ledger().is_empty());
-    assert!(stack.functions().names().iter().all(|name| stack.functions().cold_starts(name) == 1));
+    assert!(stack.gateway().answering().iter().all(|name| stack.functions().cold_starts(name) == 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,7 +351,7 @@ async fn the_callback_events_that_are_well_formed_log_in_once_their_login_is_sto
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_none_is_answered_all_the_same() {
     let stack = Stack::start(Options::default().with("SITE_NAME", "青禾书店")).await.unwrap();
-    for function in &stack.functions().names() {
+    for function in stack.gateway().answering() {
         for event in [
             Value::Null,
             Value::from("GET /"),

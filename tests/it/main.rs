@@ -7,6 +7,7 @@ mod callback;
 mod calls;
 mod component;
 mod desktop;
+mod doctor;
 mod events;
 mod golden;
 mod guards;

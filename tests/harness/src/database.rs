@@ -113,6 +113,17 @@ impl Database {
         Ok(names)
     }
 
+    /// Creates another table than the template's: with this attribute as its key, and another one by which it forgets.
+    pub fn make_table(&self, name: &str, key: &str, time_to_live: Option<&str>) -> Result<()> {
+        let definition = json!({
+            "KeySchema": [{ "AttributeName": key, "KeyType": "HASH" }],
+            "AttributeDefinitions": [{ "AttributeName": key, "AttributeType": "S" }],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        let time_to_live = time_to_live.map(str::to_owned);
+        self.create(name, &Table { logical_id: name.to_owned(), definition, time_to_live })
+    }
+
     fn create(&self, name: &str, table: &Table) -> Result<()> {
         let mut definition = table.definition.clone();
         definition["TableName"] = name.into();

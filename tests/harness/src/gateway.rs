@@ -1,6 +1,7 @@
 //! API Gateway's HTTP API: a listener, the template's routes, and the functions behind them.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::SocketAddr,
     sync::{
@@ -34,6 +35,7 @@ const LARGEST_BODY: usize = 10 * 1024 * 1024;
 pub struct Gateway {
     address: SocketAddr,
     functions: Functions,
+    answering: BTreeSet<String>,
     _serving: JoinSet<io::Result<()>>,
 }
 
@@ -53,16 +55,22 @@ impl Gateway {
     /// be told of it.
     pub fn serve(listener: TcpListener, routes: Vec<Route>, functions: Functions) -> Result<Self> {
         let address = listener.local_addr()?;
+        let answering = routes.iter().map(|route| route.binary.clone()).collect();
         let served = Arc::new(Served { routes, functions: functions.clone(), requests: AtomicU64::new(0) });
         let application = Router::new().fallback(answer).with_state(served);
         let service = application.into_make_service_with_connect_info::<SocketAddr>();
         let serving = JoinSet::from_iter([async move { axum::serve(listener, service).await }]);
-        Ok(Self { address, functions, _serving: serving })
+        Ok(Self { address, functions, answering, _serving: serving })
     }
 
     /// Where it listens, for plain HTTP.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The names of the functions that a route leads to.
+    pub fn answering(&self) -> &BTreeSet<String> {
+        &self.answering
     }
 
     /// Hands an event to a function directly, as `aws lambda invoke` does.

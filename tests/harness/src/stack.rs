@@ -64,6 +64,13 @@ impl Options {
         self
     }
 
+    /// With the environment variables of others too, which win.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.environment.extend(others.environment);
+        self
+    }
+
     /// Without this environment variable, whatever the template says.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

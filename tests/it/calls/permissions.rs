@@ -134,6 +134,9 @@ async fn every_path(stack: &Stack) {
     let erased = visitor.erase().await.unwrap();
     assert_eq!(erased.status, 204);
     visitor.browser.follow("https://login.example.com/").await.unwrap();
+
+    // Whoever looks after it all.
+    stack.functions().invoke("doctor", &json!({})).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,6 +226,50 @@ fn who_shows_or_ends_a_session_touches_nothing_else() {
     let tables: Vec<_> =
         list(&endpoint["PolicyDocument"]["Statement"][0]["Resource"]).into_iter().map(table_of).collect();
     assert_eq!(tables, ["LoginsTable", "SessionsTable"]);
+}
+
+/// Whatever the doctor may do, it may only look.
+#[test]
+fn who_looks_after_it_all_only_reads() {
+    let template = Template::of_the_project().unwrap();
+    let statements = statements(&template, "doctor").into_iter();
+    let allowed = statements.filter(|statement| statement["Effect"] == "Allow");
+    let actions: BTreeSet<String> = allowed
+        .flat_map(|statement| list(&statement["Action"]).into_iter().cloned().collect::<Vec<_>>())
+        .map(|action| action.as_str().unwrap().to_owned())
+        .collect();
+    // Of the network, Lambda itself uses what this role may; the code may not.
+    let others: Vec<_> = actions.iter().filter(|action| !action.starts_with("ec2:")).collect();
+    assert_eq!(
+        others,
+        [
+            "dynamodb:DescribeTable",
+            "dynamodb:DescribeTimeToLive",
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "secretsmanager:GetSecretValue",
+            "sns:ListSubscriptionsByTopic"
+        ]
+    );
+}
+
+/// What the doctor judges is what the functions are set to: it has every variable of each, with the same value.
+#[test]
+fn who_looks_after_it_all_is_set_to_what_the_others_are() {
+    let template = Template::of_the_project().unwrap();
+    let variables = |function: &str| {
+        let function = template.functions().into_iter().find(|known| known.binary == function).unwrap();
+        let properties = resource(&template, "AWS::Serverless::Function", &function.logical_id);
+        properties["Environment"]["Variables"].as_object().cloned().unwrap_or_default()
+    };
+    let own = variables("doctor");
+    for function in template.answering() {
+        for (name, value) in variables(&function.binary) {
+            assert_eq!(own.get(&name), Some(&value), "{name} of {}", function.binary);
+        }
+    }
+    let network = |id: &str| resource(&template, "AWS::Serverless::Function", id)["VpcConfig"].clone();
+    assert_eq!(network("DoctorFunction"), network("CallbackFunction"), "WeChat is to see one address");
 }
 
 #[test]

@@ -136,7 +136,7 @@ async fn fail(stack: &Stack) -> Result<Vec<Answer>> {
 async fn confuse(stack: &Stack) -> Result<()> {
     let event = Event::all()?.into_iter().find(|event| event.name == "callback-raw-quote");
     let payload = event.map(|event| event.payload).unwrap_or_default();
-    for function in &stack.functions().names() {
+    for function in stack.gateway().answering() {
         for query in [format!("code=\"{RAW}"), format!("state={RAW}<"), format!("{RAW} {RAW}")] {
             let mut event = payload.clone();
             if let Some(fields) = event.as_object_mut() {

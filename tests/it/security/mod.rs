@@ -12,8 +12,6 @@ use harness::{Failure, Options, Result, Stack, events::Event, stack::PUBLIC_URL}
 use serde_json::{Value, json};
 use settings::Need;
 
-use crate::template::outcomes::functions;
-
 /// What is wrong for every setting there is: none takes a blank and a semicolon.
 const WRONG: &str = "canary; wrong %FF";
 
@@ -73,7 +71,7 @@ async fn a_wrong_configuration_is_one_line_that_names_all_that_is_wrong_and_read
     let all = || reference::settings().into_iter().map(|(setting, _)| setting.name);
     let options = all().fold(Options::default(), |options, name| options.with(name, WRONG));
     let stack = Stack::start(options).await.unwrap();
-    for function in functions() {
+    for function in stack.gateway().answering() {
         let line = cannot_work(&stack, function).await.unwrap();
         assert_eq!((&line["level"], &line["outcome"]), (&json!("ERROR"), &json!("wrong_configuration")));
         let cause = line["cause"].as_str().unwrap();
@@ -93,7 +91,8 @@ async fn a_wrong_configuration_is_one_line_that_names_all_that_is_wrong_and_read
 async fn a_target_and_accounts_that_are_wrong_are_named_too() {
     for name in ["DEFAULT_RETURN_TO", "ACCOUNTS"] {
         let stack = Stack::start(Options::default().with(name, WRONG)).await.unwrap();
-        for function in functions().into_iter().filter(|function| read_by(function).contains_key(name)) {
+        let answering = stack.gateway().answering().iter();
+        for function in answering.filter(|function| read_by(function).contains_key(name)) {
             let line = cannot_work(&stack, function).await.unwrap();
             let cause = line["cause"].as_str().unwrap();
             assert!(cause.contains(&format!("\n  {name} is wrong; it must be ")), "{function}: {cause}");
@@ -106,7 +105,7 @@ async fn without_any_configuration_all_that_must_be_there_is_named() {
     let all = || reference::settings().into_iter().map(|(setting, _)| setting.name);
     let options = all().fold(Options::default(), Options::without);
     let stack = Stack::start(options).await.unwrap();
-    for function in functions() {
+    for function in stack.gateway().answering() {
         let line = cannot_work(&stack, function).await.unwrap();
         let cause = line["cause"].as_str().unwrap();
         let read = read_by(function);

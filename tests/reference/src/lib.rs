@@ -10,6 +10,7 @@ mod tables;
 
 use harness::template::Template;
 use lambda::Function;
+use lambda::invoked::Invoked as _;
 use settings::{Need, Setting, Settings};
 use web::outcome::Outcome;
 
@@ -49,7 +50,7 @@ impl Language {
 
 /// The outcomes that each function can log, without the ones that any can ([`lambda::OUTCOMES`]).
 #[must_use]
-pub fn outcomes() -> [(&'static str, Vec<&'static Outcome>); 5] {
+pub fn outcomes() -> [(&'static str, Vec<&'static Outcome>); 6] {
     let of = |tables: &[&[&'static Outcome]]| tables.concat();
     [
         (authorize::Authorize::NAME, of(&[authorize::OUTCOMES])),
@@ -57,10 +58,14 @@ pub fn outcomes() -> [(&'static str, Vec<&'static Outcome>); 5] {
         (userinfo::Userinfo::NAME, of(&[userinfo::OUTCOMES, web::cors::OUTCOMES])),
         (logout::Logout::NAME, of(&[logout::OUTCOMES, web::cors::OUTCOMES, web::end_session::OUTCOMES])),
         (site::Site::NAME, of(&[site::OUTCOMES])),
+        (doctor::Doctor::NAME, of(&[doctor::OUTCOMES])),
     ]
 }
 
-/// Every setting, in the order it is first asked for, and who asks for it.
+/// How many functions answer requests. The doctor answers none, and reads whatever they do.
+pub const ANSWERING: usize = 5;
+
+/// Every setting, in the order it is first asked for, and who asks for it; the doctor only for what nobody else does.
 #[must_use]
 pub fn settings() -> Vec<(&'static Setting, Vec<(&'static str, Need)>)> {
     let mut all: Vec<(&'static Setting, Vec<(&'static str, Need)>)> = Vec::new();
@@ -70,6 +75,7 @@ pub fn settings() -> Vec<(&'static Setting, Vec<(&'static str, Need)>)> {
         asked_by::<userinfo::Userinfo>(),
         asked_by::<logout::Logout>(),
         asked_by::<site::Site>(),
+        asked_by_the_doctor(),
     ] {
         for (setting, need) in asked {
             match all.iter_mut().find(|(known, _)| known.name == setting.name) {
@@ -94,6 +100,12 @@ fn asked_by<F: Function>() -> (&'static str, Vec<(&'static Setting, Need)>) {
     // Whether the rest is wrong is not of interest.
     let _ = lambda::configure::<F>(&mut settings);
     (F::NAME, settings.asked().to_vec())
+}
+
+fn asked_by_the_doctor() -> (&'static str, Vec<(&'static Setting, Need)>) {
+    let mut settings = Settings::new(&|_| None);
+    let _ = doctor::configure(&mut settings);
+    (doctor::Doctor::NAME, settings.asked().to_vec())
 }
 
 /// The project's template.

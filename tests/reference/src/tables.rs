@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use doctor::finding::{Finding, Severity};
 use harness::{Failure, Result, template::Template};
 use lambda::OUTCOMES as ANY;
 use settings::Need;
 use web::outcome::{Level, Outcome};
 use wechat::errcode::{KNOWN, PAGE_ERRORS};
 
-use crate::{Language, alarms, outcomes, settings};
+use crate::{ANSWERING, Language, alarms, outcomes, settings};
 
 /// A table that is generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +24,14 @@ pub enum Table {
     PageErrors,
     /// The alarms of the template.
     Alarms,
+    /// What the doctor can find.
+    Findings,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Settings, Self::Outcomes, Self::Errcodes, Self::PageErrors, Self::Alarms];
+    pub const ALL: [Self; 6] =
+        [Self::Settings, Self::Outcomes, Self::Errcodes, Self::PageErrors, Self::Alarms, Self::Findings];
 
     /// Its name between the marks.
     #[must_use]
@@ -39,6 +42,7 @@ impl Table {
             Self::Errcodes => "errcodes",
             Self::PageErrors => "page-errors",
             Self::Alarms => "alarms",
+            Self::Findings => "findings",
         }
     }
 
@@ -49,6 +53,7 @@ impl Table {
             Self::Errcodes => errcodes_table(language),
             Self::PageErrors => page_errors_table(language),
             Self::Alarms => alarms::table(language, template)?,
+            Self::Findings => findings_table(language),
         })
     }
 }
@@ -103,7 +108,7 @@ fn settings_table(language: Language) -> String {
             language.of(["no", "否"])
         };
         let names: Vec<_> = readers.iter().map(|(function, _)| format!("`{function}`")).collect();
-        let readers = if names.len() == outcomes().len() {
+        let readers = if names.len() == ANSWERING {
             language.of(["all", "全部"]).to_owned()
         } else {
             names.join(language.of([", ", "、"]))
@@ -160,6 +165,24 @@ fn page_errors_table(language: Language) -> String {
     PAGE_ERRORS.iter().fold(errcode_head(language), |table, (number, english, chinese)| {
         let kind = language.of(["WeChat's page", "微信页面"]);
         table + &row(&[&number.to_string(), kind, language.of([*english, *chinese])])
+    })
+}
+
+fn findings_table(language: Language) -> String {
+    let head = head(
+        &language
+            .of([["Finding", "Is", "Saw", "What puts it right"], ["结果", "级别", "看到的情况", "处理"]]),
+    );
+    Finding::ALL.iter().fold(head, |table, finding| {
+        let found = finding.row();
+        let severity = match found.severity {
+            Severity::Ok => language.of(["ok", "正常"]),
+            Severity::Note => language.of(["note", "提示"]),
+            Severity::Wrong => language.of(["**wrong**", "**有误**"]),
+        };
+        // What is filled in each time: a number, an address, a name.
+        let saw = language.of(found.saw).replace("{detail}", "…");
+        table + &row(&[&format!("`{}`", found.name), severity, &saw, language.of(found.remedy)])
     })
 }
 

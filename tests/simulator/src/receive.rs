@@ -3,7 +3,10 @@
 //! Received, entered in the ledger, handled; then whatever is scripted to go wrong with the answer. The lock is held
 //! for the first three and never while waiting, so that a held answer keeps nobody else waiting.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     body::{Body, to_bytes},
@@ -162,6 +165,9 @@ fn origin(host: Option<String>, peer: Option<&Peer>) -> String {
     format!("{scheme}://{host}")
 }
 
+/// The last second of the year 9999, after which HTTP can write no date.
+const END_OF_HTTP_DATES: u64 = 253_402_300_799;
+
 /// Handles one request.
 pub(crate) async fn receive(State(simulator): State<Simulator>, request: Request<Body>) -> Response<Body> {
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.clone());
@@ -180,7 +186,10 @@ pub(crate) async fn receive(State(simulator): State<Simulator>, request: Request
         let mut world = simulator.world();
         let sequence = waited.unwrap_or_else(|| world.receive(&received));
         let scripted = world.script_of(&received);
-        let (answer, processed) = decide(&mut world, &received, &scripted);
+        let (mut answer, processed) = decide(&mut world, &received, &scripted);
+        // What is simulated is WeChat's clock too.
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(world.now().min(END_OF_HTTP_DATES));
+        answer.header(header::DATE, &httpdate::fmt_http_date(now));
         let delay = scripted.delay_milliseconds.saturating_add(world.knobs.delay(&received.path));
         if let Some(entry) = world.entry(sequence) {
             entry.outcome = answer.outcome.clone();

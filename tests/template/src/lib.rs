@@ -129,6 +129,13 @@ impl Template {
             .collect()
     }
 
+    /// The functions that answer requests: those with a route.
+    pub fn answering(&self) -> Vec<Function> {
+        let routes = self.routes();
+        let has_route = |function: &Function| routes.iter().any(|route| route.binary == function.binary);
+        self.functions().into_iter().filter(has_route).collect()
+    }
+
     /// The names of the binaries of all functions.
     pub fn function_names(&self) -> Vec<String> {
         self.functions().into_iter().map(|function| function.binary).collect()

@@ -64,7 +64,7 @@ macro_rules! kinds {
 
         impl Kind {
             /// Every kind that the product's store has a function for.
-            pub const ALL: [Self; 16] = [$(Self::$kind),+];
+            pub const ALL: [Self; 18] = [$(Self::$kind),+];
 
             /// The name of the store's function.
             pub const fn as_str(self) -> &'static str {
@@ -110,6 +110,10 @@ kinds! {
     FailAppToken = "fail_app_token",
     /// Stores an app's token.
     PutAppToken = "put_app_token",
+    /// Describes a table.
+    DescribeTable = "describe_table",
+    /// Describes what a table forgets.
+    DescribeTimeToLive = "describe_time_to_live",
 }
 
 impl Call {
@@ -143,9 +147,9 @@ impl Call {
 
     /// Whether the call may change something.
     pub fn is_write(&self) -> bool {
-        self.items
-            .iter()
-            .any(|item| item.action != "GetItem" && item.action != "Scan" && item.action != "Query")
+        self.items.iter().any(|item| {
+            !["GetItem", "Scan", "Query", "DescribeTable", "DescribeTimeToLive"].contains(&&*item.action)
+        })
     }
 
     /// Whether it touches the item with this `id`.
@@ -202,6 +206,8 @@ impl Kind {
                 Self::DeleteVersion
             }
             "DeleteItem" if has("DeleteItem", "session") => Self::DeleteSession,
+            "DescribeTable" => Self::DescribeTable,
+            "DescribeTimeToLive" => Self::DescribeTimeToLive,
             "TransactWriteItems" if has("PutItem", "session") => Self::Finish,
             "TransactWriteItems" if has("UpdateItem", "login") && has("PutItem", "code") => {
                 if counts_marks() { Self::SpendCode } else { Self::Claim }

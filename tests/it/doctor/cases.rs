@@ -1,0 +1,306 @@
+//! What is broken, and what the doctor has to say of it.
+
+use ::doctor::finding::Finding as F;
+use axum::{Router, http::StatusCode, routing::get};
+use harness::{
+    places::{CONSENT_PAGE, EXCHANGE, QR_PAGE, STABLE_TOKEN},
+    stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, errcode, raw},
+};
+use serde_json::json;
+use simulator::{App, Component, Simulator};
+
+use super::patient::{CONFIRMED, Certificate, Front, Patient, Topic, Vault};
+
+type Case = (&'static str, Patient, Vec<F>);
+
+const COMPONENT: &str = "wx0000000000000ddd";
+const COMPONENT_TOKENS: &str = r#"{"wx0000000000000ddd":"90_component0000000000000000000000000000"}"#;
+/// An appid that WeChat never gave.
+const NOBODY: &str = "wx0000000000000fff";
+/// A port that no program is given.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+/// All of them.
+pub fn all() -> Vec<Case> {
+    let rooms = [settings(), secrets(), components(), pages(), domain(), certificates(), tables(), alarms()];
+    rooms.into_iter().flatten().collect()
+}
+
+fn well() -> Patient {
+    Patient::new()
+}
+
+/// The Official Account is registered otherwise with WeChat.
+fn account(change: impl FnOnce(&mut App) + Send + 'static) -> Patient {
+    well().wechat(|simulator| simulator.settings(|settings| settings.apps.first_mut().map(change).unwrap()))
+}
+
+/// WeChat refuses one call so.
+fn refused(path: &'static str, number: i64) -> Patient {
+    well().arrange(move |stack| stack.script(path, errcode(number), 9))
+}
+
+fn settings() -> Vec<Case> {
+    vec![
+        ("nothing", well().with("SILENT_UNIONID", "true"), vec![]),
+        ("a switch that is no switch", well().with("SILENT_UNIONID", "maybe"), vec![F::ConfigurationWrong]),
+        (
+            "a topic that is none",
+            well().with("ALARM_TOPIC_ARN", "canary"),
+            vec![F::ConfigurationWrong, F::AlarmsNone],
+        ),
+    ]
+}
+
+fn secrets() -> Vec<Case> {
+    let holds = |app: &str, secret: &str| {
+        let website = "5ec2e7bbbbbbbbbbbbbbbbbbbbbbbbbb";
+        well().with("APP_SECRETS", &json!({ app: secret, WEBSITE_APP: website }).to_string())
+    };
+    let holds_for_the_account = |secret: &str| holds(OFFICIAL_ACCOUNT, secret);
+    vec![
+        ("a secret that may not be read", well().vault(Vault::Locked), vec![F::SecretsUnreadable]),
+        (
+            "a secret that is no JSON",
+            well().vault(Vault::Holds("5ec2e7aaaaaaaaaaaaaaaaaaaaaaaaaa")),
+            vec![F::SecretsMalformed],
+        ),
+        ("the secret as the stack makes it", well().vault(Vault::Holds("{}")), vec![F::SecretMissing]),
+        ("something else that was pasted", holds_for_the_account("canary"), vec![F::SecretMisshapen]),
+        (
+            "a letter too few",
+            holds_for_the_account("5ec2e7aaaaaaaaaaaaaaaaaaaaaaaaa"),
+            vec![F::SecretMisshapen],
+        ),
+        ("the secret before the reset", holds_for_the_account(&"0".repeat(32)), vec![F::SecretWrong]),
+        ("40001 for a wrong secret", refused(EXCHANGE, 40001), vec![F::SecretWrong]),
+        ("a frozen secret", refused(EXCHANGE, 40243), vec![F::SecretFrozen]),
+        ("an interface that is banned", refused(EXCHANGE, 48004), vec![F::WechatRefuses]),
+        ("an error that nobody knows", refused(EXCHANGE, 99999), vec![F::WechatRefuses]),
+        ("WeChat is busy", refused(EXCHANGE, -1), vec![F::WechatSilent]),
+        (
+            "WeChat's server fails",
+            well().arrange(|stack| stack.script(EXCHANGE, raw(502, ""), 9)),
+            vec![F::WechatSilent],
+        ),
+        ("no way to WeChat's API", well().with("WECHAT_API_URL", NOWHERE), vec![F::WechatUnreachable]),
+        (
+            "an address that is not in the allow-list",
+            well().with("SILENT_UNIONID", "true").wechat(|simulator| {
+                simulator.knobs(|knobs| knobs.ip_allow_list = Some(vec!["203.0.113.9".to_owned()]));
+            }),
+            vec![F::AddressRefused],
+        ),
+        (
+            "the daily quota is used up",
+            refused(STABLE_TOKEN, 45009).with("SILENT_UNIONID", "true"),
+            vec![F::WechatSilent],
+        ),
+        (
+            "an appid of nobody",
+            holds(NOBODY, "5ec2e7aaaaaaaaaaaaaaaaaaaaaaaaaa").with("OFFICIAL_ACCOUNT_APP_ID", NOBODY),
+            vec![F::AppUnknown],
+        ),
+    ]
+}
+
+fn platform() -> Patient {
+    well().with("COMPONENT_APP_ID", COMPONENT).with("COMPONENT_TOKENS", COMPONENT_TOKENS)
+}
+
+/// The platform is registered otherwise with WeChat.
+fn of_platform(change: impl FnOnce(&mut Component) + Send + 'static) -> Patient {
+    let changed = |simulator: &Simulator| {
+        simulator.settings(|settings| settings.components.first_mut().map(change).unwrap());
+    };
+    platform().wechat(changed)
+}
+
+fn components() -> Vec<Case> {
+    vec![
+        ("a platform", platform(), vec![]),
+        (
+            "a platform without a token",
+            platform().with("COMPONENT_TOKENS", "{}"),
+            vec![F::ComponentTokenMissing],
+        ),
+        (
+            "a platform's old token",
+            of_platform(|component| "90_newer".clone_into(&mut component.access_token)),
+            vec![F::ComponentTokenRefused],
+        ),
+        (
+            "an account that took its authorization back",
+            of_platform(|component| component.authorizers.clear()),
+            vec![F::ComponentUnauthorized],
+        ),
+    ]
+}
+
+fn domains(domains: &'static [&'static str]) -> impl FnOnce(&Simulator) + Send {
+    move |simulator| {
+        simulator.settings(|settings| {
+            for app in &mut settings.apps {
+                app.callback_domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
+            }
+        });
+    }
+}
+
+fn pages() -> Vec<Case> {
+    let page = |path, text: &'static str| well().arrange(move |stack| stack.script(path, raw(200, text), 9));
+    vec![
+        ("another domain is registered", well().wechat(domains(&["www.example.com"])), vec![F::PageDomain]),
+        ("no domain is registered", well().wechat(domains(&[])), vec![F::PageDomain]),
+        ("registered for http", well().wechat(domains(&["http://localhost"])), vec![F::PageScheme]),
+        ("an account that is not verified", account(|app| app.scopes.clear()), vec![F::PageScope]),
+        ("an account without the profile", account(|app| app.scopes.truncate(1)), vec![F::PageScope]),
+        (
+            "the appids exchanged",
+            well().with("OFFICIAL_ACCOUNT_APP_ID", WEBSITE_APP).with("WEBSITE_APP_ID", OFFICIAL_ACCOUNT),
+            vec![F::PageAppKind, F::PageScope],
+        ),
+        (
+            "a banned account",
+            well().wechat(|simulator| {
+                simulator
+                    .knobs(|knobs| knobs.banned_apps = [OFFICIAL_ACCOUNT.to_owned()].into_iter().collect());
+            }),
+            vec![F::PageBanned],
+        ),
+        (
+            "a test account",
+            account(|app| app.test_account = true)
+                .wechat(|simulator| simulator.knobs(|knobs| knobs.current_person = Some("zhou".to_owned()))),
+            vec![F::PageFollowers],
+        ),
+        (
+            "logins that are too frequent",
+            page(CONSENT_PAGE, "操作太频繁了，请稍后重试，错误码：10009"),
+            vec![F::PageRefuses],
+        ),
+        ("a page that says nothing", page(CONSENT_PAGE, "请在微信客户端打开链接"), vec![F::PageUnclear]),
+        ("a QR page that says nothing", page(QR_PAGE, "<html></html>"), vec![F::PageUnclear]),
+        (
+            "no way to WeChat's pages",
+            well().with("WECHAT_OPEN_URL", NOWHERE),
+            vec![F::WechatUnreachable, F::ClockUnknown],
+        ),
+        ("a clock that is slow", well().wechat(|simulator| simulator.advance(3600)), vec![F::ClockOff]),
+    ]
+}
+
+/// A front page of this version, or of another one, and nothing behind it.
+fn front_page(version: &'static str) -> Router {
+    Router::new().route("/", get(move || async move { [("x-version", version)] }))
+}
+
+fn domain() -> Vec<Case> {
+    let mine = env!("CARGO_PKG_VERSION");
+    let failing = Router::new()
+        .fallback(|| async { (StatusCode::SERVICE_UNAVAILABLE, [("x-version", env!("CARGO_PKG_VERSION"))]) });
+    vec![
+        (
+            "a domain without a record",
+            well()
+                .with("PUBLIC_URL", "https://auth.doctor.invalid")
+                .with("ALLOWED_ORIGINS", "https://www.doctor.invalid"),
+            vec![F::DomainUnresolved, F::DomainNotAsked],
+        ),
+        (
+            "a record that leads nowhere",
+            well().front(Front::Nothing),
+            vec![F::DomainUnreachable, F::DomainNotAsked],
+        ),
+        (
+            "somebody else's page",
+            well().front(Front::Other(Router::new())),
+            vec![F::DomainForeign, F::DomainNotAsked],
+        ),
+        (
+            "another version",
+            well().front(Front::Other(front_page("0.0.9"))),
+            vec![F::DomainOtherVersion, F::DomainNotAsked],
+        ),
+        ("a stack that fails", well().front(Front::Other(failing)), vec![F::DomainFails, F::DomainNotAsked]),
+        (
+            "a front that answers the front page only",
+            well().front(Front::Other(front_page(mine))),
+            vec![F::VerificationWrong, F::OriginRefused],
+        ),
+        ("no verification file", well().with("SITE_VERIFICATION", ""), vec![F::VerificationNone]),
+        (
+            "a page of another site",
+            well()
+                // Nobody can register a label with two hyphens in that place.
+                .with("PUBLIC_URL", "https://auth.ab--doctor.co.uk")
+                .with("ALLOWED_ORIGINS", "https://www.ab--other.co.uk"),
+            vec![F::OriginForeign, F::DomainUnresolved, F::DomainNotAsked],
+        ),
+    ]
+}
+
+fn certificates() -> Vec<Case> {
+    let with = |certificate| well().front(Front::Stack(certificate));
+    vec![
+        ("a certificate that was not renewed", with(Certificate::EndsIn(10)), vec![F::CertificateEndsSoon]),
+        (
+            "an expired certificate",
+            with(Certificate::EndsIn(-1)),
+            vec![F::CertificateExpired, F::DomainNotAsked],
+        ),
+        (
+            "this machine, without a certificate",
+            well().with("ALLOWED_ORIGINS", "http://localhost:9300").front(Front::Plain),
+            vec![F::CertificateNone],
+        ),
+        (
+            "another name's certificate",
+            with(Certificate::OfAnother),
+            vec![F::CertificateOfAnother, F::DomainNotAsked],
+        ),
+        (
+            "a certificate of nobody's",
+            with(Certificate::Untrusted),
+            vec![F::CertificateUntrusted, F::DomainNotAsked],
+        ),
+    ]
+}
+
+fn tables() -> Vec<Case> {
+    vec![
+        ("a table that is gone", well().with("LOGINS_TABLE", "Gone"), vec![F::TableMissing]),
+        (
+            "a table with another key",
+            well().with("LOGINS_TABLE", "Bent").arrange(|stack| {
+                stack.database().make_table("Bent", "key", Some("expires_at")).unwrap();
+            }),
+            vec![F::TableMisshapen],
+        ),
+        (
+            "a table that forgets nothing",
+            well().with("SESSIONS_TABLE", "Hoard").arrange(|stack| {
+                stack.database().make_table("Hoard", "id", None).unwrap();
+            }),
+            vec![F::TableKeepsEverything],
+        ),
+        ("DynamoDB is away", well().with("AWS_ENDPOINT_URL_DYNAMODB", NOWHERE), vec![F::TableUnseen]),
+    ]
+}
+
+fn alarms() -> Vec<Case> {
+    let waiting = ["email", "new@example.com", "PendingConfirmation"];
+    let both = CONFIRMED.into_iter().chain([waiting]).collect();
+    vec![
+        (
+            "an e-mail that nobody confirmed",
+            well().topic(Topic::Has(vec![waiting])),
+            vec![F::AlarmsUnconfirmed],
+        ),
+        ("one of three is not confirmed", well().topic(Topic::Has(both)), vec![F::AlarmsUnconfirmed]),
+        ("a topic that nobody reads", well().topic(Topic::Has(Vec::new())), vec![F::AlarmsUnheard]),
+        ("no topic", well().with("ALARM_TOPIC_ARN", ""), vec![F::AlarmsNone]),
+        ("another account's topic", well().topic(Topic::Denied), vec![F::AlarmsUnseen]),
+        ("a check that hangs", well().topic(Topic::Hangs), vec![F::OutOfTime]),
+    ]
+}
