@@ -221,8 +221,9 @@ sam-build: .venv/installed .venv-lint/installed ## Build for deployment; FUNCTIO
 	@PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-lint/bin:$$PATH" sam build $(FUNCTION) $(if $(FUNCTION),--build-dir target/sam) \
 	  $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 	@# What was built for Intel deploys as such, also by a plain `sam deploy`.
-	@$(if $(ARCHITECTURE),cd $(if $(FUNCTION),target/sam,.aws-sam/build) && \
-	  sed -i.bak '/^  Architecture:/,/^  [B-Z]/s/^    Default: .*/    Default: $(ARCHITECTURE)/' template.yaml && rm template.yaml.bak,:)
+	@if [ -n "$(ARCHITECTURE)" ]; then cd $(if $(FUNCTION),target/sam,.aws-sam/build); \
+	  sed -i.bak '/^  Architecture:/,/^  [B-Z]/s/^    Default: .*/    Default: $(ARCHITECTURE)/' template.yaml; \
+	  rm template.yaml.bak; fi
 
 .PHONY: dist
 dist: .venv/installed ## Leave a release in dist/: zips for both processors, templates, deploy.sh, the simulator; ARGS="--help"

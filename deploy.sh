@@ -16,7 +16,8 @@
 # shellcheck disable=SC1111
 
 set -euo pipefail
-umask 077
+# What is built and zipped here is run by another user, in Lambda.
+umask 022
 
 # Bash reads a script as it runs it; braces make it read all of this one first, so that an update of the checkout under
 # a deployment does no harm.
@@ -263,6 +264,7 @@ check_build() {
         elif [ -f "$path/bootstrap" ]; then
             path=$path/bootstrap
             found=$(processor <"$path")
+            chmod a+rx "$path"
         elif [ -f "$path" ]; then
             if [ -f "$folder/SHA256SUMS" ]; then
                 expected=$(awk -v name="$code" '$2 == name || $2 == "*" name { print $1 }' "$folder/SHA256SUMS")

@@ -22,6 +22,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import pexpect
@@ -90,7 +91,13 @@ class Rehearsal:
     """An account, a directory in which a person works, and what happened in it."""
 
     def __init__(self, arguments, directory):
-        self.build, self.directory = Path(arguments.build).resolve(), Path(directory)
+        self.build, self.directory = Path(directory) / "build", Path(directory)
+        shutil.copytree(arguments.build, self.build)
+        # As a build under a strict umask is: Lambda's user may not run it.
+        for executable in self.build.glob("*/bootstrap"):
+            executable.chmod(0o700)
+        text = (self.build / "template.yaml").read_text()
+        (self.build / "template.yaml").write_text(text.replace("Url: ../../", f"Url: {ROOT}/"))
         self.work = self.directory / "work"
         self.work.mkdir()
         self.temporary = self.directory / "tmp"
@@ -158,6 +165,18 @@ class Rehearsal:
         outputs = {one["OutputKey"]: one["OutputValue"] for one in self.stack(name)["Outputs"]}
         answer = self.aws("secretsmanager", "get-secret-value", "--secret-id", outputs["AppSecretsArn"])
         return json.loads(answer["SecretString"])
+
+    def modes(self):
+        """The permissions of every executable that was uploaded."""
+        [bucket] = [one["Name"] for one in self.aws("s3api", "list-buckets")["Buckets"]]
+        found = []
+        for one in self.aws("s3api", "list-objects-v2", "--bucket", bucket)["Contents"]:
+            local = self.directory / "object"
+            self.aws("s3api", "get-object", "--bucket", bucket, "--key", one["Key"], str(local))
+            if zipfile.is_zipfile(local):
+                with zipfile.ZipFile(local) as archive:
+                    found += [entry.external_attr >> 16 & 0o777 for entry in archive.infolist()]
+        return found
 
     def nothing_was_made(self):
         assert self.aws("cloudformation", "list-stacks")["StackSummaries"] == [], "a stack was made"
@@ -295,6 +314,7 @@ def four_answers_end_in_a_login(rehearsal):
     for text in (DOMAIN, "网页授权域名", "授权回调域", f"https://{DOMAIN}/authorize", OFFICIAL_ACCOUNT, WEBSITE):
         assert text in said, f"{text} is not told:\n{said}"
     assert rehearsal.secrets() == SECRETS
+    assert rehearsal.modes() == [0o755] * 5, "Lambda's user may not run it"
     parameters = rehearsal.parameters()
     assert parameters["DomainName"] == DOMAIN and parameters["AllowedOrigins"] == PAGES, parameters
     zones = {zone["Name"]: zone["Id"].rsplit("/", 1)[-1] for zone in rehearsal.aws("route53", "list-hosted-zones")["HostedZones"]}
