@@ -141,6 +141,9 @@ endif
 	$(call say,Rehearsing a deployment)
 	@cargo build --quiet --bin rehearsal
 	@target/debug/rehearsal --build "$(or $(BUILD),target/rehearsal/build)" $(ARGS)
+	$(call say,Rehearsing deploy.sh at a terminal)
+	@cargo build --quiet --bin check-config --bin simulator
+	@.venv-rehearsal/bin/python tests/rehearsal/deploy.py --build "$(or $(BUILD),target/rehearsal/build)"
 
 .PHONY: golden
 golden: ## Keep what this version stores, for the tests of later ones; at a release

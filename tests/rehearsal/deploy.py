@@ -409,7 +409,7 @@ def main():
     parser.add_argument("--simulator", default=ROOT / "target" / "debug" / "simulator")
     parser.add_argument("--check-config", default=ROOT / "target" / "debug" / "check-config")
     parser.add_argument("--emulator", default=HERE / "emulator.py")
-    parser.add_argument("--policy", type=Path, help="what deploy.sh may do at AWS; everything, if it is not given")
+    parser.add_argument("--policy", type=Path, default=HERE / "deployer.json", help="what deploy.sh may do at AWS")
     parser.add_argument("--step", choices=[step.__name__ for step in STEPS])
     arguments = parser.parse_args()
 
@@ -426,8 +426,7 @@ def main():
              # Reaches the functions.
              "WECHAT_API_URL": f"http://127.0.0.1:{rehearsal.wechat_port}"},
             logs / "emulator.log"))
-        if arguments.policy:
-            rehearsal.deploy_under(arguments.policy)
+        rehearsal.deploy_under(arguments.policy)
         for step in STEPS:
             began = time.monotonic()
             try:
