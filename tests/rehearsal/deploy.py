@@ -9,6 +9,7 @@ the terminal, and the process table: no secret is ever in a command line, an env
 
 import argparse
 import contextlib
+import importlib.machinery
 import json
 import os
 import re
@@ -33,6 +34,8 @@ OFFICIAL_ACCOUNT, WEBSITE = "wx0000000000000aaa", "wx0000000000000bbb"
 SECRETS = {OFFICIAL_ACCOUNT: "5ec2e7aaaaaaaaaaaaaaaaaaaaaaaaaa", WEBSITE: "5ec2e7bbbbbbbbbbbbbbbbbbbbbbbbbb"}
 DOMAIN, PAGES = "auth.example.com", "https://www.example.com"
 WECHAT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Mobile Safari/537.36 MicroMessenger/8.0.49.2600 Language/zh_CN"
+# What is imported from a checkout leaves nothing in it.
+sys.dont_write_bytecode = True
 # Longer than anything takes on a busy machine; nothing waits for so long unless it is broken.
 PATIENCE = 600
 
@@ -382,6 +385,42 @@ def mends_a_creation_that_failed(rehearsal):
     assert status == 0 and "Deleted." in said and "CREATE_COMPLETE" in said, said
 
 
+def a_release_deploys(rehearsal):
+    """The folder that `make dist` leaves, with the executables of this build: its own deploy.sh, and no Rust."""
+    dist = importlib.machinery.SourceFileLoader("dist", str(ROOT / ".ci" / "dist")).load_module()
+    release = rehearsal.directory / "release"
+    release.mkdir()
+    built = (rehearsal.build / "SiteFunction" / "bootstrap").read_bytes()[18:20]
+    architecture = "x86_64" if built == b"\x3e\x00" else "arm64"
+    source = (ROOT / "template.yaml").read_text()
+    (release / f"template-{architecture}.yaml").write_text(dist.released_template(source, architecture))
+    for binary, logical_id in dist.functions(source).items():
+        dist.write_zip(release / f"{binary}-{architecture}.zip", rehearsal.build / logical_id / "bootstrap")
+    shutil.copy(ROOT / "deploy.sh", release)
+    shutil.copy(ROOT / "SERVERLESS-REPO.md", release / "README.md")
+    shutil.copy(ROOT / "LICENSE-MIT", release)
+    (release / "SHA256SUMS").write_text(dist.sums({path.name: path for path in release.iterdir()}))
+
+    def deploy(*arguments):
+        done = subprocess.run([str(release / "deploy.sh"), "--yes", "--stack-name", "wechat-login-release", *arguments],
+                              cwd=release, env={**rehearsal.environment, **rehearsal.deployer}, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        return done.stdout, done.returncode
+
+    arguments = (f"Architecture={architecture}", "DomainName=release.example.com", f"AllowedOrigins={PAGES}",
+                 f"OfficialAccountAppId={OFFICIAL_ACCOUNT}")
+    archive = release / f"site-{architecture}.zip"
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:-1] + b"x")
+    said, status = deploy(*arguments)
+    assert status == 1 and "is not the file that SHA256SUMS names" in said, said
+    archive.write_bytes(whole)
+    said, status = deploy(*arguments)
+    assert status == 0 and "CREATE_COMPLETE" in said and "make deploy" not in said, said
+    status, _, text = rehearsal.get(f"http://127.0.0.1:{rehearsal.aws_port}/", host="release.example.com")
+    assert status == 200, text
+
+
 GOOD = (f"DomainName={DOMAIN}", f"OfficialAccountAppId={OFFICIAL_ACCOUNT}", f"WebsiteAppId={WEBSITE}", f"AllowedOrigins={PAGES}")
 
 
@@ -400,6 +439,7 @@ STEPS = [
     again_it_asks_nothing,
     rotates_a_secret_and_keeps_the_others,
     mends_a_creation_that_failed,
+    a_release_deploys,
 ]
 
 
