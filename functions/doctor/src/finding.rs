@@ -86,7 +86,7 @@ findings! {
         ["Secrets Manager did not give the secret: {detail}", "`ResourceNotFoundException`: check the ARN. `AccessDeniedException`: a key of your own has to let the functions decrypt; a secret of your own has to be in this region. `Timeout` or `DispatchFailure`: the network has no way out"]
         ["无法读取 Secrets Manager 密钥：{detail}", "`ResourceNotFoundException`：检查 ARN；`AccessDeniedException`：自有的加密密钥必须允许函数解密，Secrets Manager 密钥须在本区域；`Timeout`、`DispatchFailure`：网络没有出口"];
     SecretsMalformed = Wrong "secrets_malformed"
-        ["What Secrets Manager holds isn't a JSON object of appids and secrets", "Put `{\"appid\":\"secret\"}` into it, with the command in the output `Putapp secrets`"]
+        ["What Secrets Manager holds isn't a JSON object of appids and secrets", "Put `{\"appid\":\"secret\"}` into it, with the command in the output `PutAppSecrets`"]
         ["Secrets Manager 中的内容不是 AppID 到 AppSecret 的 JSON 对象", "用输出 `PutAppSecrets` 里的命令写入 `{\"AppID\":\"AppSecret\"}`"];
     SecretMissing = Wrong "secret_missing"
         ["There is no secret for this appid", "Put the app secret of this app into the secret, beside the others"]
