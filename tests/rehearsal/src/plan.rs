@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +14,7 @@ use harness::{
 use serde_json::Value;
 
 use crate::{
-    account::Account,
+    account::{Account, Stack},
     built::Architecture,
     logs::Logs,
     progress::Progress,
@@ -66,6 +67,7 @@ impl Plan<'_> {
         let put = account.paste(stack.output("PutAppSecrets")?, ("app-secrets.json", &secrets));
         progress.step("The command PutAppSecrets", put).await?;
         progress.step("People", visits::everything(visitors)).await?;
+        progress.step("The doctor", self.doctor(&account, &stack)).await?;
         let lasting = visits::lasting(visitors).await?;
         let mut changed = parameters.clone();
         changed.insert("LogRetentionDays", "60".to_owned());
@@ -98,8 +100,7 @@ impl Plan<'_> {
         let mut foreign = parameters.clone();
         foreign.insert("DefaultReturnTo", FOREIGN_PAGE.to_owned());
         let made = account.deploy(self.build, STACK, &foreign);
-        let stack =
-            progress.step("sam deploy in China, with a value that only functions refuse", made).await?;
+        progress.step("sam deploy in China, with a value that only functions refuse", made).await?;
         let page = visits::only_the_page(visitors, "misconfigured");
         progress.step("Every route answers with the page", page).await?;
 
@@ -109,14 +110,32 @@ impl Plan<'_> {
         everything.insert("AlarmEmail", "operator@example.com".to_owned());
         everything.insert("ReserveConcurrency", "true".to_owned());
         let updated = account.deploy(self.build, STACK, &everything);
-        progress.step("sam deploy in China, with everything switched on", updated).await?;
+        let stack = progress.step("sam deploy in China, with everything switched on", updated).await?;
         let secrets = self.wechat.app_secrets();
         account.paste(stack.output("PutAppSecrets")?, ("app-secrets.json", &secrets)).await?;
         progress.step("People, in China", visits::everything(visitors)).await?;
+        progress.step("The doctor, in China", self.doctor(&account, &stack)).await?;
         let logs =
             progress.step("Every line of the log in China is JSON", Logs::read(&account, STACK)).await?;
         println!("    {} lines", logs.count());
         progress.step("sam delete, in China", account.delete(STACK)).await
+    }
+
+    /// What the doctor finds with the role that the template gives it. Of the domain, which no DNS leads to here, it may
+    /// say what it likes.
+    async fn doctor(&self, account: &Account<'_>, stack: &Stack) -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let file = directory.path().join("answer.json");
+        let name = stack.output("DoctorFunctionName")?;
+        account.look(&["lambda", "invoke", "--function-name", name, &file.to_string_lossy()]).await?;
+        let answer: Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
+        let findings: Vec<_> = answer["findings"].as_array().into_iter().flatten().collect();
+        for (expected, times) in [("configuration_right", 1), ("secret_accepted", 2), ("table_right", 2)] {
+            if findings.iter().filter(|found| found["finding"] == expected).count() != times {
+                return Err(Failure::new(format!("not {times} times {expected}: {answer:#}")));
+            }
+        }
+        Ok(())
     }
 
     /// What the parameters of a deployment are here.
