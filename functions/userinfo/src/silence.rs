@@ -1,20 +1,18 @@
 //! WeChat's silence, remembered for a moment.
 //!
 //! Each request that waits for a WeChat that hangs costs its visitor two seconds, though what it will show is at hand.
-//! So a process that was given no answer in time serves what it has for some seconds, and then asks again. It does the
-//! same where WeChat says that it is asked too often: the quota is the app's, and each further question is one too many.
+//! So a process that was given no answer in time serves what it has for some seconds, and then asks again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use login::time::Timestamp;
-use wechat::errcode::Errcode;
 use wechat::error::{Doubt, Error, Unsent};
 
-/// For how long a process that was given no answer, or was told off, does not ask.
+/// For how long a process that was given no answer does not ask.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// When WeChat last gave no answer in time or was asked too often, in seconds since the Unix epoch; 0 if neither.
+/// When WeChat last gave no answer in time, in seconds since the Unix epoch; 0 if it always did.
 #[derive(Debug, Default)]
 pub struct Silence(AtomicU64);
 
@@ -24,12 +22,9 @@ impl Silence {
         now > Timestamp::from_epoch_seconds(self.0.load(Ordering::Relaxed)).plus(PAUSE)
     }
 
-    /// Notes what a call came to, at the moment of its answer. What else fails at once costs nobody time and is not
-    /// remembered.
+    /// Notes what a call came to, at the moment of its answer. What fails at once costs nobody time and is not remembered.
     pub fn note(&self, error: &Error, now: Timestamp) {
-        let is_silence =
-            matches!(error, Error::InDoubt(Doubt::Timeout) | Error::NotSent(Unsent::NoConnection));
-        if is_silence || error.errcode().is_some_and(Errcode::is_too_often) {
+        if matches!(error, Error::InDoubt(Doubt::Timeout) | Error::NotSent(Unsent::NoConnection)) {
             self.0.store(now.epoch_seconds(), Ordering::Relaxed);
         }
     }

@@ -26,8 +26,8 @@ pub enum Unsent {
     /// There was nothing to send: the address or a setting of the client makes no request.
     #[error("no request to WeChat could be made of the configured address")]
     NoRequest,
-    /// WeChat gave no answer a moment ago, or said that it is asked too often; so it was not asked.
-    #[error("WeChat was not asked, since a moment ago it gave no answer, or was asked too often")]
+    /// WeChat gave no answer a moment ago, so it was not asked.
+    #[error("WeChat was not asked, since it gave no answer a moment ago")]
     Paused,
 }
 
