@@ -147,7 +147,7 @@ endif
 
 .PHONY: golden
 golden: ## Keep what this version stores, for the tests of later ones; at a release
-	@cargo test --quiet --package harness --test it -- --ignored golden::write
+	@cargo run --quiet --package harness --example golden
 
 .PHONY: mutants
 mutants: .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION) ## Break the sources on purpose, and require that tests notice; ARGS=conditions runs one part

@@ -2,26 +2,22 @@
 //!
 //! A deployment happens in the middle of logins: for a while the tables and the browsers hold what the version before
 //! made. An attribute that is missing there must not turn every visitor away until his session ends. So each release
-//! leaves what it stores in `tests/golden/<version>.json` (`make golden`): a session with the profile and the cookie that
+//! leaves what it stores in `tests/golden/<version>.json` (`make golden`, `tests/golden/write.rs`): a session with the profile and the cookie that
 //! opens it, and a login that is under way. No later version may change such a file.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use harness::{
     Failure, Options, Result, Stack,
     binaries::workspace,
     browser::Visit,
     database::with,
-    places::{AUTHORIZE, BROWSER_COOKIE, SESSION_COOKIE, USERINFO},
+    places::{BROWSER_COOKIE, SESSION_COOKIE, USERINFO},
     stack::{PAGE_ORIGIN, WECHAT_OPEN_URL},
     time,
 };
 use http::Method;
 use serde_json::{Value, json};
-
-fn folder() -> PathBuf {
-    workspace().join("tests/golden")
-}
 
 /// The items that stand in a file, of the table that it names so, with an end that is still to come.
 fn items<'a>(golden: &'a Value, table: &str) -> Result<impl Iterator<Item = Value> + 'a> {
@@ -37,14 +33,16 @@ fn text<'a>(golden: &'a Value, name: &str) -> Result<&'a str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_every_release_stored_is_read() {
-    let files: Vec<_> = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries = fs::read_dir(workspace().join("tests/golden")).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     assert!(files.iter().any(|file| file.ends_with("0.1.0.json")), "{files:?}");
     for file in files {
         read(&file).await.unwrap_or_else(|failure| panic!("{}: {failure}", file.display()));
     }
 }
 
-async fn read(file: &std::path::Path) -> Result<()> {
+async fn read(file: &Path) -> Result<()> {
     let golden: Value = serde_json::from_str(&fs::read_to_string(file)?)?;
     // What is at hand is fresh: WeChat here never gave these tokens to anybody.
     let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "9000000000")).await?;
@@ -81,28 +79,4 @@ async fn read(file: &std::path::Path) -> Result<()> {
     let logout = Visit::fetch(Method::DELETE, USERINFO, PAGE_ORIGIN).header("cookie", &session);
     let (erased, after) = (visitor.send(logout).await?.status, visitor.send(visit()).await?.status);
     if (erased, after) == (204, 401) { Ok(()) } else { Err(Failure::new(format!("{erased}, then {after}"))) }
-}
-
-/// Writes the file of this version, with the functions that are tested.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "make golden runs it, at a release"]
-async fn write() {
-    let stack = Stack::start(Options::default()).await.unwrap();
-    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
-    let nickname = visitor.shown().await.unwrap()["nickname"].clone();
-    let under_way = stack.visitor("zhou");
-    let return_to = format!("{PAGE_ORIGIN}/cart");
-    let page = under_way.begin(&format!("{AUTHORIZE}?return_to={return_to}")).await.unwrap();
-    let golden = json!({
-        "session": visitor.session().unwrap(),
-        "nickname": nickname,
-        "browser": under_way.secret().unwrap(),
-        "wechats_page": page,
-        "return_to": return_to,
-        "LoginsTable": stack.logins().unwrap(),
-        "SessionsTable": stack.sessions().unwrap(),
-    });
-    fs::create_dir_all(folder()).unwrap();
-    let file = folder().join(concat!(env!("CARGO_PKG_VERSION"), ".json"));
-    fs::write(file, format!("{golden:#}\n")).unwrap();
 }

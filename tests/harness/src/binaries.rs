@@ -135,7 +135,7 @@ fn profile() -> Result<String> {
     let directory = executable
         .ancestors()
         .skip(1)
-        .find(|directory| directory.file_name().is_some_and(|name| name != "deps"));
+        .find(|directory| directory.file_name().is_some_and(|name| name != "deps" && name != "examples"));
     match directory.and_then(Path::file_name).and_then(|name| name.to_str()) {
         Some("debug") => Ok("dev".to_owned()),
         Some(profile) => Ok(profile.to_owned()),
