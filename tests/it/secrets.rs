@@ -62,7 +62,7 @@ async fn a_role_without_the_permission_is_named_in_the_log() {
     assert_eq!(fail(&stack.visitor("lin")).await, "200 /error reason=service_unavailable");
     let log = stack.stop().await.text();
     let line = log.lines().find(|line| line.contains(r#""outcome":"secrets_unavailable""#)).unwrap();
-    assert!(line.contains(r#""cause":"the app secrets could not be read: AccessDeniedException""#), "{line}");
+    assert!(line.contains(r#""cause":"the secret could not be read: AccessDeniedException""#), "{line}");
     assert!(line.contains(r#""level":"ERROR""#), "{line}");
 }
 

@@ -1,4 +1,5 @@
-//! What a browser, or WeChat's console, must find on the domain: `/`, `/error` and `/MP_verify_*.txt`.
+//! What a browser, WeChat's console or a relying party must find on the domain: `/`, `/error`, `/MP_verify_*.txt`, and where
+//! the OpenID Provider is.
 //!
 //! This function touches nothing: no table, no secret, no other host.
 
@@ -9,6 +10,8 @@ use login::deployment::Deployment;
 use login::pending::{MOST_WAITS, Turn, wait_seconds};
 use login::return_to::ReturnTo;
 use login::time::Timestamp;
+use openid_connect::discovery::{Metadata, OAUTH_AUTHORIZATION_SERVER, OPENID_CONFIGURATION};
+use openid_connect::provider::OPENID_CONNECT;
 use settings::{Settings, Wrong};
 use web::cookie::Cookies;
 use web::link::{self, LoginLink};
@@ -16,7 +19,7 @@ use web::page;
 use web::query::Query;
 use web::reason::Reason;
 use web::request::{CorrelationId, Request};
-use web::response::{Response, text, with_header};
+use web::response::{Response, json, public, text, with_header};
 use web::visit::Visit;
 
 /// The header of the home page that says which version runs.
@@ -35,6 +38,9 @@ pub struct Config {
     deployment: Deployment,
     /// `SITE_VERIFICATION`: the files that WeChat's consoles look for, by name.
     verification: Vec<VerificationFile>,
+    /// Whether there is an OpenID Provider. What it is set to is judged by who issues tokens: no fault of it may take away
+    /// the pages of the login.
+    is_provider: bool,
 }
 
 settings::declare! {
@@ -53,6 +59,7 @@ pub struct VerificationFile {
 web::outcomes! {
     HOME = Info "home" ["the home page was shown"] ["显示了首页"];
     ERROR_PAGE = Info "error_page" ["the page of a reason was shown"] ["显示了说明原因的页面"];
+    DISCOVERY = Info "discovery" ["the OpenID Provider's document was given"] ["返回了 OpenID 服务的发现文档"];
     VERIFIED = Info "site_verification" ["a file for WeChat was given"] ["返回了微信的校验文件"];
     NOT_FOUND = Info "not_found" ["there is no such page or file", "for a file of WeChat's: set `SiteVerification`"] ["没有这个页面或文件", "如果是微信的校验文件：设置 `SiteVerification`"];
 }
@@ -64,7 +71,12 @@ impl Function for Site {
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
         let deployment = Deployment::read(settings);
         let verification = settings.optional(&SITE_VERIFICATION, verification_files);
-        Ok(Config { deployment: deployment?, verification: verification?.unwrap_or_default() })
+        let is_provider = settings.optional(&OPENID_CONNECT, |_| Some(()));
+        Ok(Config {
+            deployment: deployment?,
+            verification: verification?.unwrap_or_default(),
+            is_provider: is_provider?.is_some(),
+        })
     }
 
     async fn start(config: Config) -> Result<Self, lambda::Error> {
@@ -75,6 +87,7 @@ impl Function for Site {
         match request.uri().path() {
             "/" => self.home(request),
             "/error" => self.error(request),
+            OPENID_CONFIGURATION | OAUTH_AUTHORIZATION_SERVER if self.config.is_provider => self.discovery(),
             path => self.file(request, path.trim_start_matches('/')),
         }
     }
@@ -127,6 +140,12 @@ impl Site {
         };
         *response.status_mut() = StatusCode::OK;
         ERROR_PAGE.of(response)
+    }
+
+    /// Where everything of the provider is, by this stack's own origin, whatever host the request names.
+    fn discovery(&self) -> Response {
+        let metadata = Metadata::of(&self.config.deployment.public_url);
+        DISCOVERY.of(public(json(StatusCode::OK, &metadata)))
     }
 
     /// A file that proves to WeChat's console whose domain this is.

@@ -198,8 +198,7 @@ impl Userinfo {
     /// The name of the account whose pages the caller is one of; none for the first account's.
     fn account_of(&self, caller: Caller<'_>) -> Option<String> {
         let Caller::Trusted(origin) = caller else { return None };
-        let mut accounts = self.deployment.accounts.iter();
-        accounts.find(|account| account.targets.is_trusted_origin(origin))?.name.clone()
+        self.deployment.accounts.named_by(origin)
     }
 
     /// The login that would add the profile a page asked for with `scope=auto`. It is a link and no

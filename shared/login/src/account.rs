@@ -151,6 +151,12 @@ impl Accounts {
         self.iter().any(|account| account.targets.is_trusted_origin(origin))
     }
 
+    /// The name of the account that a page of `origin` belongs to, if it has one.
+    #[must_use]
+    pub fn named_by(&self, origin: &str) -> Option<String> {
+        self.iter().find(|account| account.targets.is_trusted_origin(origin))?.name.clone()
+    }
+
     /// Every account, the first one first.
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
         std::iter::once(&self.first).chain(&self.named)

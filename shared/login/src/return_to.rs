@@ -22,7 +22,8 @@ const LONGEST: usize = 2048;
 
 /// First path segments on our own origin that a login may not end on: a login that ends on a route of
 /// the login would run in circles.
-const ROUTES: [&str; 5] = ["authorize", "callback", "error", "logout", "userinfo"];
+const ROUTES: [&str; 7] =
+    [".well-known", "access-token", "authorize", "callback", "error", "logout", "userinfo"];
 
 /// Which targets are allowed, from the configuration.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
-//! The app secrets: where they are, and how they are fetched and re-read.
+//! Secrets: where they are, and how they are fetched and re-read.
 //!
-//! Only `callback` has any; the tokens of a third-party platform, which `userinfo` needs too, are kept
-//! the same way and change more often. They are fetched when the first callback needs them, not at start: a
+//! The app secrets are `callback`'s; the tokens of a third-party platform, which `userinfo` needs too, are kept
+//! the same way and change more often, and so are signing keys. They are fetched when first needed, not at start: a
 //! function whose secrets cannot be had for the moment still starts and answers. They are kept for a
 //! quarter of an hour, and read anew at once when WeChat says that the secret is wrong, so that a
 //! rotation needs no deployment. A copy that is older is used on while Secrets Manager is away: most
@@ -34,13 +34,13 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(900);
 /// login two seconds.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Where the app secrets are.
+/// Where secrets are.
 #[derive(Debug, Clone)]
-pub enum SecretsSource {
-    /// In the Secrets Manager secret of this ARN, whose text is a JSON object of secrets by appid.
+pub enum SecretsSource<T = AppSecrets> {
+    /// In the Secrets Manager secret of this ARN; of app secrets, the text is a JSON object of secrets by appid.
     SecretsManager(String),
     /// Given by the environment itself, for a machine without AWS.
-    Inline(AppSecrets),
+    Inline(T),
 }
 
 /// The app secrets by appid.
@@ -52,10 +52,10 @@ pub struct AppSecrets(HashMap<AppId, AppSecret>);
 pub enum SecretsError {
     /// Secrets Manager did not answer, or said no. Holds its error code, such as `AccessDeniedException`,
     /// `ResourceNotFoundException` or `ThrottlingException`, or the SDK's word for what happened.
-    #[error("the app secrets could not be read: {0}")]
+    #[error("the secret could not be read: {0}")]
     Unavailable(String),
-    /// What Secrets Manager holds is not a JSON object of secrets by appid.
-    #[error("the app secrets are not a JSON object of secrets by appid")]
+    /// What Secrets Manager holds cannot be read as what it should be.
+    #[error("the secret does not hold what it should")]
     Malformed,
     /// There is no secret for this app.
     #[error("there is no app secret for this appid")]
@@ -134,13 +134,14 @@ impl AppSecrets {
     }
 }
 
-/// The app secrets as a process holds them.
+/// Secrets as a process holds them.
 #[derive(Debug)]
-pub struct Secrets {
-    source: SecretsSource,
+pub struct Secrets<T = AppSecrets> {
+    source: SecretsSource<T>,
+    parse: fn(&str) -> Option<T>,
     lifetime: Duration,
     client: Option<aws_sdk_secretsmanager::Client>,
-    kept: Mutex<Option<(AppSecrets, Timestamp)>>,
+    kept: Mutex<Option<(T, Timestamp)>>,
     /// When Secrets Manager last gave no answer.
     failed_at: Mutex<Option<Timestamp>>,
 }
@@ -149,16 +150,25 @@ impl Secrets {
     /// The app secrets in `source`. Reads nothing yet.
     #[must_use]
     pub fn of_apps(source: SecretsSource, aws: &aws_config::SdkConfig) -> Self {
-        Self::new(source, SECRETS_KEPT, aws)
+        Self::new(source, AppSecrets::parse, SECRETS_KEPT, aws)
     }
 
     /// The tokens of third-party platforms in `source`. Reads nothing yet.
     #[must_use]
     pub fn of_components(source: SecretsSource, aws: &aws_config::SdkConfig) -> Self {
-        Self::new(source, COMPONENT_TOKENS_KEPT, aws)
+        Self::new(source, AppSecrets::parse, COMPONENT_TOKENS_KEPT, aws)
     }
+}
 
-    fn new(source: SecretsSource, lifetime: Duration, aws: &aws_config::SdkConfig) -> Self {
+impl<T: Clone> Secrets<T> {
+    /// What `parse` makes of the text in `source`, kept for `lifetime`. Reads nothing yet.
+    #[must_use]
+    pub fn new(
+        source: SecretsSource<T>,
+        parse: fn(&str) -> Option<T>,
+        lifetime: Duration,
+        aws: &aws_config::SdkConfig,
+    ) -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_timeout(OPERATION_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -167,15 +177,15 @@ impl Secrets {
             let settings = aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts);
             aws_sdk_secretsmanager::Client::from_conf(settings.build())
         });
-        Self { source, lifetime, client, kept: Mutex::new(None), failed_at: Mutex::new(None) }
+        Self { source, parse, lifetime, client, kept: Mutex::new(None), failed_at: Mutex::new(None) }
     }
 
     /// The secrets, from memory if they were read lately or cannot be read now.
     ///
     /// # Errors
     ///
-    /// [`SecretsError`] if they cannot be read, or are not the JSON that they should be.
-    pub async fn get(&self, now: Timestamp) -> Result<AppSecrets, SecretsError> {
+    /// [`SecretsError`] if they cannot be read, or are not what they should be.
+    pub async fn get(&self, now: Timestamp) -> Result<T, SecretsError> {
         let kept = lock(&self.kept).clone();
         let is_paused = lock(&self.failed_at).is_some_and(|failed_at| now < failed_at.plus(PAUSE));
         match kept {
@@ -193,8 +203,8 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// [`SecretsError`] if they cannot be read, or are not the JSON that they should be.
-    pub async fn read(&self, now: Timestamp) -> Result<AppSecrets, SecretsError> {
+    /// [`SecretsError`] if they cannot be read, or are not what they should be.
+    pub async fn read(&self, now: Timestamp) -> Result<T, SecretsError> {
         let read = self.fetch().await;
         match &read {
             Ok(secrets) => *lock(&self.kept) = Some((secrets.clone(), now)),
@@ -204,13 +214,13 @@ impl Secrets {
         read
     }
 
-    async fn fetch(&self) -> Result<AppSecrets, SecretsError> {
+    async fn fetch(&self) -> Result<T, SecretsError> {
         let secrets = match (&self.source, &self.client) {
             (SecretsSource::Inline(secrets), _) => secrets.clone(),
             (SecretsSource::SecretsManager(arn), Some(client)) => {
                 let answer = client.get_secret_value().secret_id(arn).send().await;
                 let answer = answer.map_err(|error| unavailable(&error))?;
-                answer.secret_string().and_then(AppSecrets::parse).ok_or(SecretsError::Malformed)?
+                answer.secret_string().and_then(self.parse).ok_or(SecretsError::Malformed)?
             }
             (SecretsSource::SecretsManager(_), None) => {
                 return Err(SecretsError::Unavailable("NoClient".to_owned()));

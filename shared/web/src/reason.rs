@@ -73,6 +73,10 @@ reasons! {
     OriginRefused = "origin_refused", FORBIDDEN;
     /// There is no session.
     NotLoggedIn = "not_logged_in", UNAUTHORIZED;
+    /// The API that a token is asked for is none that this page gets one for.
+    InvalidTarget = "invalid_target", BAD_REQUEST;
+    /// Who the person is among all apps is not known.
+    NoSubject = "no_subject", FORBIDDEN;
     /// There is no such page.
     NotFound = "not_found", NOT_FOUND;
     /// A defect of this service.

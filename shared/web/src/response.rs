@@ -3,7 +3,7 @@
 //! [`secure`] is applied to every response on its way out, so that no route can forget a header; a
 //! page loosens only what it needs, by naming its own policy.
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::page;
@@ -58,6 +58,21 @@ pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
 /// A problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) for a script; `authorize_url` is where a login would begin.
 #[must_use]
 pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Option<&str>) -> Response {
+    problem_with(reason, correlation_id, authorize_url, None)
+}
+
+/// The same, with the login that would add what is missing.
+#[must_use]
+pub fn problem_with_upgrade(reason: Reason, correlation_id: &CorrelationId, upgrade_url: &str) -> Response {
+    problem_with(reason, correlation_id, None, Some(upgrade_url))
+}
+
+fn problem_with(
+    reason: Reason,
+    correlation_id: &CorrelationId,
+    authorize_url: Option<&str>,
+    upgrade_url: Option<&str>,
+) -> Response {
     #[derive(Serialize)]
     struct Problem<'a> {
         #[serde(rename = "type")]
@@ -68,6 +83,8 @@ pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Op
         correlation_id: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         authorize_url: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        upgrade_url: Option<&'a str>,
     }
     let [title, detail] = reason.problem();
     let problem = Problem {
@@ -77,8 +94,17 @@ pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Op
         detail,
         correlation_id: correlation_id.as_str(),
         authorize_url,
+        upgrade_url,
     };
     json_as("application/problem+json; charset=utf-8", reason.status(), &problem)
+}
+
+/// Lets everybody read a document that says nothing of anybody, from any page and for an hour.
+#[must_use]
+pub fn public(response: Response) -> Response {
+    let response = with_header(response, header::CACHE_CONTROL, "public, max-age=3600");
+    let response = with_header(response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    with_header(response, HeaderName::from_static("cross-origin-resource-policy"), "cross-origin")
 }
 
 /// Says no in the form that was asked for: a page for a person, a problem document for a script.
@@ -103,7 +129,7 @@ pub fn with_cookie(mut response: Response, cookie: &str) -> Response {
 
 /// Sets a header whose value is a constant or has been checked.
 #[must_use]
-pub fn with_header(mut response: Response, name: header::HeaderName, value: &str) -> Response {
+pub fn with_header(mut response: Response, name: HeaderName, value: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }

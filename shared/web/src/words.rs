@@ -139,8 +139,8 @@ impl Reason {
             Self::Snapshot => None,
             Self::InvalidRequest | Self::ReturnToRefused | Self::NotLoggedIn => Some(Button::LogIn),
             Self::NotAPage => Some(Button::OpenLogin),
-            Self::CodeRepeated | Self::AlreadyLoggedIn => Some(Button::GoOn),
-            Self::OriginRefused | Self::NotFound => Some(Button::Home),
+            Self::CodeRepeated | Self::AlreadyLoggedIn | Self::NoSubject => Some(Button::GoOn),
+            Self::OriginRefused | Self::InvalidTarget | Self::NotFound => Some(Button::Home),
             Self::Misconfigured => Some(Button::TryAgain),
             Self::AccessDenied | Self::LoginExpired | Self::CookieMissing | Self::WechatUnavailable | Self::UserRefused
             | Self::ServiceUnavailable | Self::LoginFailed | Self::Unexpected => Some(Button::LogInAgain),
@@ -183,6 +183,8 @@ impl Reason {
             Self::LoginFailed => ["The login did not succeed", "WeChat gave two answers that contradict each other, so the login was cancelled."],
             Self::OriginRefused => ["This origin is not allowed", "The page that asks is not on one of the allowed origins."],
             Self::NotLoggedIn => ["You are not logged in", "You have not logged in, or your login has ended."],
+            Self::InvalidTarget => ["This API is not one for this page", "`resource` names no API that gives tokens to this page, or is missing where there are several."],
+            Self::NoSubject => ["WeChat has not said who this is among all apps", "The unionid is not known; a login with consent brings it, if the apps are bound to one Open Platform account."],
             Self::NotFound => ["There is no such page", "Nothing is found at this address."],
             Self::Unexpected => ["Something went wrong", "The login service met something unexpected."],
         }
@@ -206,6 +208,8 @@ impl Reason {
             Self::LoginFailed => ["登录没有成功", "为了保护你的账号，这次操作已取消。", "请重新登录；仍不行，可把本页截图发给网站客服。"],
             Self::OriginRefused => ["操作没有成功", "为了安全，这个操作只能在本网站的页面上进行。", "请回到网站再试一次。"],
             Self::NotLoggedIn => ["你还没有登录", "登录后才能查看；之前登录过的，可能已过期。", "点下面的按钮登录。"],
+            Self::InvalidTarget => ["操作没有成功", "这个网页要用的接口没有登记。", "可联系网站客服。"],
+            Self::NoSubject => ["还差一步", "网站需要微信再确认一次你的身份。", "点下面的按钮，再点“允许”。"],
             Self::NotFound => ["页面不存在", "链接可能已失效，或者网址有误。", "请从首页重新进入。"],
             Self::Unexpected => ["出错了", "登录服务出现异常，问题已记录。", "请再试一次；仍不行，可把本页截图发给网站客服。"],
         }
@@ -229,6 +233,8 @@ impl Reason {
             Self::LoginFailed => ["Login failed", "To protect your account, we stopped here.", "Log in again. If it keeps failing, send a screenshot of this page to the site's support."],
             Self::OriginRefused => ["That didn't work from here", "For safety, this can only be done on this site's own pages.", "Go back to the site and try again."],
             Self::NotLoggedIn => ["You're not logged in", "Log in to see this page. If you did before, that login has ended.", "Use the button below."],
+            Self::InvalidTarget => ["That didn't work", "This page asked for something that isn't registered with the site.", "Please contact the site."],
+            Self::NoSubject => ["One more step", "The site needs WeChat to confirm once more who you are.", "Use the button below, then tap 允许 (Allow)."],
             Self::NotFound => ["Page not found", "The link may be old, or the address mistyped.", "Start from the home page."],
             Self::Unexpected => ["Something went wrong", "We've recorded the problem.", "Try again. If it keeps failing, send a screenshot of this page to the site's support."],
         }

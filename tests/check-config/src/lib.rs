@@ -38,6 +38,7 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
             "callback" => check::<callback::Callback>(&environment),
             "logout" => check::<logout::Logout>(&environment),
             "site" => check::<site::Site>(&environment),
+            "token" => check::<token::Token>(&environment),
             "userinfo" => check::<userinfo::Userinfo>(&environment),
             // It judges what the others are set to, and what is its own the template makes.
             "doctor" => Vec::new(),
@@ -81,6 +82,7 @@ fn made_up(name: String, value: Option<String>) -> (String, String) {
         _ if name.ends_with("_ARN") => {
             "arn:aws:secretsmanager:us-east-1:123456789012:secret:made-up-AbCdEf".to_owned()
         }
+        "SIGNING_KEYS" => "arn:aws:kms:us-east-1:123456789012:key/made-up".to_owned(),
         // Tables differ from one another, and so do the variables that name them.
         _ => name.clone(),
     });

@@ -46,6 +46,7 @@ pub mod places;
 pub mod proxy;
 pub mod runtime_api;
 pub mod secrets_manager;
+pub mod signing_key;
 pub mod stack;
 pub mod time;
 pub mod visitor;

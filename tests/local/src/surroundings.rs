@@ -2,6 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -9,8 +12,10 @@ use harness::{
     Result,
     database::Database,
     deployment::{Deployment, Places, allow_callbacks},
+    signing_key,
     template::Template,
 };
+use serde_json::json;
 use simulator::{Denial, Settings, Simulator};
 use tokio::net::TcpListener;
 
@@ -56,6 +61,9 @@ impl Surroundings {
         let database = Database::in_file(&data, database_listener)?;
         let tables = database.create_tables(template)?;
         let changes = [
+            // What the key signs names a person by openid, which every login knows, and goes to the pages of the login itself.
+            ("OPENID_CONNECT", &*openid_connect(&places.public_url)),
+            ("SIGNING_KEYS", &*signing_key(directory)?),
             ("SITE_VERIFICATION", "MP_verify_0123456789abcdef.txt=0123456789abcdef"),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SESSION_TOKEN", "local"),
@@ -71,4 +79,21 @@ impl Surroundings {
             _database: database,
         })
     }
+}
+
+/// An OpenID Provider for trying it out.
+fn openid_connect(public_url: &str) -> String {
+    let api = json!({"origins": [public_url]});
+    json!({"subject": "openid", "apis": {"https://api.example.com": api}}).to_string()
+}
+
+/// The key that signs tokens on this machine, made at the first start: in one line, as a file of variables can hold it.
+fn signing_key(directory: &Path) -> Result<String> {
+    let path = directory.join("signing-key.pem");
+    if !path.exists() {
+        let key = signing_key::generate()?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600).open(&path)?.write_all(key.as_bytes())?;
+    }
+    Ok(fs::read_to_string(path)?.replace('\n', " ").trim().to_owned())
 }

@@ -17,7 +17,8 @@ pub const ALLOWED: [&str; 6] = [
     "https://login.example.com:8443",
 ];
 /// What a login may not end on.
-const ROUTES: [&[u8]; 5] = [b"authorize", b"callback", b"error", b"logout", b"userinfo"];
+const ROUTES: [&[u8]; 7] =
+    [b".well-known", b"access-token", b"authorize", b"callback", b"error", b"logout", b"userinfo"];
 
 /// What the rule says of a value.
 #[derive(Debug, Eq, PartialEq)]

@@ -1,0 +1,159 @@
+//! `POST /access-token`: a token for an API, from the session. `GET /.well-known/jwks.json`: what verifies it.
+//!
+//! The one function that can sign. A page's script asks, with the session cookie, and passes the token on to the team's
+//! own API, whose gateway believes the signature. The guards of the first, in the order they run:
+//!
+//! 1. The request names its origin, and it is an allowed one: no foreign page gets a token, whatever cookies a browser
+//!    sends along.
+//! 2. `resource` names an API that gives tokens to that origin's pages; without it there is exactly one.
+//! 3. The session cookie opens a stored, unexpired session, of an account that the asking page belongs to.
+//! 4. The session says who the person is in the sense of `sub`.
+//!
+//! Only then is anything signed. The token is good at one API and for some minutes; it cannot be renewed but by asking
+//! again, so a logout ends it that soon.
+
+mod page_token;
+mod refusal;
+
+use http::{Method, StatusCode};
+use lambda::Function;
+use login::deployment::Deployment;
+use login::pending::LoginRequest;
+use login::time::Timestamp;
+use openid_connect::{Provider, discovery};
+use settings::{Settings, Wrong};
+use signer::{KeySource, SIGNING_KEYS, Signer};
+use store::{SESSIONS_TABLE, Sessions};
+use web::cookie::Cookies;
+use web::cors::Caller;
+use web::link::LoginLink;
+use web::reason::Reason;
+use web::request::{CorrelationId, Request};
+use web::response::{self, Response};
+
+pub use refusal::OUTCOMES;
+use refusal::{KEYS_SHOWN, Refusal, Verdict};
+
+/// Where a page's script asks for a token.
+pub const ACCESS_TOKEN: &str = "/access-token";
+
+/// The function.
+#[derive(Debug)]
+pub struct Token {
+    deployment: Deployment,
+    cookies: Cookies,
+    sessions: Sessions,
+    /// `None` in a deployment that is no provider: then there is nothing here.
+    issuing: Option<Issuing>,
+}
+
+/// What tokens are made with.
+#[derive(Debug)]
+struct Issuing {
+    provider: Provider,
+    signer: Signer,
+}
+
+/// What it is set to.
+#[derive(Debug)]
+pub struct Config {
+    deployment: Deployment,
+    sessions_table: String,
+    issuing: Option<(Provider, KeySource)>,
+}
+
+impl Function for Token {
+    const NAME: &'static str = "token";
+    type Config = Config;
+
+    fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
+        let deployment = Deployment::read(settings);
+        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        let provider = Provider::read(settings, &deployment);
+        let keys = settings.optional(&SIGNING_KEYS, KeySource::parse);
+        let issuing = match (provider?, keys?) {
+            (None, _) => None,
+            (Some(provider), Some(keys)) => Some((provider, keys)),
+            (Some(_), None) => {
+                let problem = "SIGNING_KEYS is missing; an OpenID Provider signs what it says";
+                return Err(settings.wrong(problem.to_owned()));
+            }
+        };
+        Ok(Config { deployment: deployment?, sessions_table: sessions_table?, issuing })
+    }
+
+    async fn start(config: Config) -> Result<Self, lambda::Error> {
+        let aws = lambda::aws().await;
+        let issuing =
+            config.issuing.map(|(provider, keys)| Issuing { provider, signer: Signer::new(keys, &aws) });
+        Ok(Self {
+            cookies: Cookies::of(&config.deployment.public_url),
+            deployment: config.deployment,
+            sessions: Sessions::new(&aws, config.sessions_table),
+            issuing,
+        })
+    }
+
+    async fn handle(&self, request: &Request, now: Timestamp) -> Response {
+        let Some(issuing) = &self.issuing else {
+            return self.refuse(request, &Refusal::NoProvider);
+        };
+        match request.uri().path() {
+            discovery::JWKS => self.show_keys(request, issuing, now).await,
+            ACCESS_TOKEN => self.page_token(request, issuing, now).await,
+            _ => self.refuse(request, &Refusal::NoSuchRoute),
+        }
+    }
+
+    fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        self.caller(request).allow(self.say_no(request, reason))
+    }
+}
+
+impl Token {
+    /// The keys that verify what is signed here, for everybody.
+    async fn show_keys(&self, request: &Request, issuing: &Issuing, now: Timestamp) -> Response {
+        match issuing.signer.keys(now).await {
+            Ok(keys) => KEYS_SHOWN.of(response::public(response::json(StatusCode::OK, &keys))),
+            Err(error) => self.refuse(request, &Refusal::Signing(error)),
+        }
+    }
+
+    async fn page_token(&self, request: &Request, issuing: &Issuing, now: Timestamp) -> Response {
+        let caller = self.caller(request);
+        let Caller::Trusted(origin) = caller else { return caller.refuse(request) };
+        if *request.method() == Method::OPTIONS {
+            return caller.preflight(request, "POST");
+        }
+        let issued = page_token::issue(self, issuing, request, origin, now).await;
+        caller.allow(issued.unwrap_or_else(|refusal| self.refuse(request, &refusal)))
+    }
+
+    fn caller<'a>(&self, request: &'a Request) -> Caller<'a> {
+        Caller::of(request.headers(), |origin| self.deployment.accounts.trust(origin))
+    }
+
+    fn refuse(&self, request: &Request, refusal: &Refusal) -> Response {
+        let Verdict { outcome, reason } = refusal.judge();
+        let response = match refusal {
+            Refusal::NoSubject { upgrade_url } => {
+                response::problem_with_upgrade(reason, &CorrelationId::of(request), upgrade_url)
+            }
+            _ => self.say_no(request, reason),
+        };
+        outcome.because(refusal).of(response)
+    }
+
+    /// No person is shown any of this: it is always a script that asks.
+    fn say_no(&self, request: &Request, reason: Reason) -> Response {
+        let app = match self.caller(request) {
+            Caller::Trusted(origin) => self.deployment.accounts.named_by(origin),
+            Caller::NoOrigin | Caller::Foreign => None,
+        };
+        let login =
+            LoginLink { request: LoginRequest { app, ..LoginRequest::default() }, ..LoginLink::default() };
+        let authorize_url = login.on(self.deployment.public_url.as_str());
+        let authorize_url = (reason == Reason::NotLoggedIn).then_some(&*authorize_url);
+        response::problem(reason, &CorrelationId::of(request), authorize_url)
+    }
+}

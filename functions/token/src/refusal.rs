@@ -1,0 +1,73 @@
+//! Every way in which there is no token, and what follows from it.
+
+use thiserror::Error;
+use web::outcome::Outcome;
+use web::query::QueryError;
+use web::reason::Reason;
+
+/// Why there is no token.
+#[derive(Debug, Error)]
+pub(crate) enum Refusal {
+    #[error("this deployment is no OpenID Provider")]
+    NoProvider,
+    #[error("there is nothing at this address")]
+    NoSuchRoute,
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    #[error("resource is no API that gives tokens to this page")]
+    Target,
+    #[error("resource is missing, and it is not one API that gives tokens to this page")]
+    NoTarget,
+    #[error("no session cookie, or not exactly one")]
+    NoCookie,
+    #[error("no such session, or no longer")]
+    NoSession,
+    #[error("the session is of another account than the page that asks")]
+    ForeignAccount,
+    #[error("the session does not know the unionid")]
+    NoSubject {
+        /// The login that would bring it.
+        upgrade_url: String,
+    },
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Signing(#[from] signer::Error),
+}
+
+/// What follows from a refusal. At which level it is logged, the outcome says.
+pub(crate) struct Verdict {
+    pub outcome: &'static Outcome,
+    pub reason: Reason,
+}
+
+web::outcomes! {
+    PAGE_TOKEN = Info "page_token" ["a page got a token for an API"] ["网页得到了一个 API 令牌"];
+    KEYS_SHOWN = Info "keys_shown" ["the public keys were given"] ["返回了公钥"];
+    NO_PROVIDER = Info "no_provider" ["this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["本部署不提供 OpenID 服务", "需要时请设置 `OpenidConnect`"];
+    INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed or given twice", "`cause`"] ["参数有误或重复", "查看 `cause`"];
+    AUDIENCE_REFUSED = Info "audience_refused" ["the page asked for no API, or one that gives it no tokens", "in `OpenidConnect`, add the page's origin to the API's `origins`"] ["网页没有指明 API，或该 API 不给它令牌", "在 `OpenidConnect` 中把网页的源加入该 API 的 `origins`"];
+    NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
+    NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];
+    FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
+    NO_SUBJECT = Info "no_subject" ["`sub` is the unionid, and the session does not know it. If nobody's does: the apps are not bound to one Open Platform account", "see [unionid](accounts.md#unionid)"] ["`sub` 是 unionid，而会话中没有。如果所有人都没有：应用没有绑定到同一个开放平台账号", "见 [unionid](accounts.md#unionid)"];
+    SIGNING_UNAVAILABLE = Error "signing_unavailable" ["the key could not sign, or not be read", "`cause` has KMS's or Secrets Manager's error"] ["密钥无法签名或无法读取", "`cause` 中有 KMS 或 Secrets Manager 的错误"];
+    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
+}
+
+impl Refusal {
+    pub(crate) const fn judge(&self) -> Verdict {
+        let (outcome, reason) = match self {
+            Self::NoProvider | Self::NoSuchRoute => (&NO_PROVIDER, Reason::NotFound),
+            Self::Query(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
+            Self::Target | Self::NoTarget => (&AUDIENCE_REFUSED, Reason::InvalidTarget),
+            Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
+            Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
+            Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
+            Self::NoSubject { .. } => (&NO_SUBJECT, Reason::NoSubject),
+            Self::Store(_) => (&STORE_UNAVAILABLE, Reason::ServiceUnavailable),
+            Self::Signing(_) => (&SIGNING_UNAVAILABLE, Reason::ServiceUnavailable),
+        };
+        Verdict { outcome, reason }
+    }
+}

@@ -1,0 +1,153 @@
+//! The claims of an access token ([RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
+//!
+//! Flat, because a gateway hands them on as text. Without `nbf`: it is optional, and a gateway with a slow clock
+//! would refuse a token for it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use login::origin::Origin;
+use login::session::Session;
+use login::time::Timestamp;
+use serde::Serialize;
+use wechat::{GrantedScope, UnionId};
+
+use crate::api::Api;
+use crate::subject::Subject;
+
+/// What an access token says, but for what its API decides.
+#[derive(Debug)]
+pub struct AccessToken<'a> {
+    /// Who says it.
+    pub issuer: &'a Origin,
+    /// Who asked for it: the name of a client, or the origin of a page, which is no client's name.
+    pub client_id: &'a str,
+    /// Who is logged in.
+    pub session: &'a Session,
+    /// Who that is for a backend.
+    pub subject: &'a Subject,
+    /// When the person logged in.
+    pub authenticated_at: Timestamp,
+    /// When the request arrived: then no receiver finds `iat` in the future.
+    pub now: Timestamp,
+    /// What names the token.
+    pub random: [u8; 16],
+}
+
+/// The claims, in the order in which they are written.
+#[derive(Serialize)]
+pub struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+    jti: String,
+    iat: u64,
+    exp: u64,
+    auth_time: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'static str>,
+    #[serde(flatten)]
+    identifiers: Identifiers<'a>,
+}
+
+/// WeChat's own identifiers, as far as they are told.
+#[derive(Serialize, Default)]
+struct Identifiers<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wechat_appid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wechat_openid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wechat_unionid: Option<&'a str>,
+}
+
+/// One of WeChat's identifiers that an API can ask for, so that nobody takes a `sub` apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identifier {
+    /// `wechat_appid`.
+    AppId,
+    /// `wechat_openid`.
+    OpenId,
+    /// `wechat_unionid`; left out while it is not known.
+    UnionId,
+}
+
+impl Identifier {
+    /// Reads the name of its claim.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "wechat_appid" => Some(Self::AppId),
+            "wechat_openid" => Some(Self::OpenId),
+            "wechat_unionid" => Some(Self::UnionId),
+            _ => None,
+        }
+    }
+}
+
+/// How WeChat made sure of the person; `acr`
+/// ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    /// Silently, inside WeChat.
+    Base,
+    /// By a tap, inside WeChat.
+    UserInfo,
+    /// By a scan.
+    Login,
+}
+
+impl Context {
+    /// Every value, as `acr` spells it.
+    pub const ALL: [&'static str; 3] =
+        ["urn:wechat-login:snsapi_base", "urn:wechat-login:snsapi_userinfo", "urn:wechat-login:snsapi_login"];
+
+    /// What a grant is; the strongest, if it is several. `None` for one that is none of them.
+    #[must_use]
+    pub fn of(scope: &GrantedScope) -> Option<Self> {
+        let has = |name| scope.as_str().split(',').any(|scope| scope == name);
+        [("snsapi_login", Self::Login), ("snsapi_userinfo", Self::UserInfo), ("snsapi_base", Self::Base)]
+            .into_iter()
+            .find_map(|(name, context)| has(name).then_some(context))
+    }
+
+    /// The value, as `acr` spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        let [base, user_info, login] = Self::ALL;
+        match self {
+            Self::Base => base,
+            Self::UserInfo => user_info,
+            Self::Login => login,
+        }
+    }
+}
+
+impl<'a> AccessToken<'a> {
+    /// The claims for one API.
+    #[must_use]
+    pub fn for_api(&self, api: &'a Api) -> Claims<'a> {
+        let session = self.session;
+        let tells = |identifier| api.claims.contains(&identifier);
+        let unionid = session.unionid.as_ref().filter(|_| tells(Identifier::UnionId));
+        Claims {
+            iss: self.issuer.as_str(),
+            aud: api.identifier.as_str(),
+            sub: self.subject.expose(),
+            client_id: self.client_id,
+            scope: api.scopes.join(" "),
+            jti: URL_SAFE_NO_PAD.encode(self.random),
+            iat: self.now.epoch_seconds(),
+            exp: self.now.plus(api.lifetime).epoch_seconds(),
+            auth_time: self.authenticated_at.epoch_seconds(),
+            acr: Context::of(&session.scope).map(Context::as_str),
+            identifiers: Identifiers {
+                wechat_appid: tells(Identifier::AppId).then(|| session.app.as_str()),
+                wechat_openid: tells(Identifier::OpenId).then(|| session.openid.expose()),
+                wechat_unionid: unionid.map(UnionId::expose),
+            },
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Who logs people in by this provider: a registered client
+//! ([RFC 6749 §2](https://www.rfc-editor.org/rfc/rfc6749#section-2)).
+
+use login::Digest;
+use login::deployment::Deployment;
+use login::origin::Origin;
+use serde::Deserialize;
+use url::{Host, Url};
+
+use crate::provider::Faults;
+
+/// A client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its `client_id`.
+    pub name: ClientName,
+    /// The account whose apps log its people in; `None` is the first one.
+    pub account: Option<String>,
+    /// Where an answer may go.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// The digests of its secrets; none for a public client. Two while one takes the place of the other.
+    pub secrets: Vec<Digest>,
+    /// Whose scripts may ask the token endpoint.
+    pub origins: Vec<Origin>,
+    /// Where a logout may end.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Whether it gets a refresh token.
+    pub refresh: bool,
+    /// Whether it must use PKCE though it has a secret; a public client must in any case.
+    pub pkce: bool,
+    /// Whether `scope=profile` begins with WeChat's question for name and picture, since every login there is a tap.
+    pub asks_profile: bool,
+    /// Whether it is told WeChat's own identifiers.
+    pub identifiers: bool,
+}
+
+impl Client {
+    /// Whether it can keep a secret.
+    #[must_use]
+    pub const fn is_confidential(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+}
+
+/// The `client_id`: 1 to 64 letters, digits, `_`, `.` or `-`. Without `:`, so that no origin is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientName(String);
+
+impl ClientName {
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        ((1..=64).contains(&text.len()) && text.bytes().all(is_plain)).then(|| Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A registered redirect URI ([RFC 6749 §3.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedirectUri {
+    text: String,
+    kind: RedirectKind,
+}
+
+/// What a redirect URI proves of who receives the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedirectKind {
+    /// `https`: whoever holds the domain's certificate. On a machine where the provider itself is `http://localhost`, also
+    /// that.
+    Web,
+    /// This device, by an address without a port or with any
+    /// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). Proves nobody.
+    Loopback,
+    /// Whichever app took the scheme ([RFC 8252 §7.1](https://www.rfc-editor.org/rfc/rfc8252#section-7.1)). Proves nobody.
+    PrivateScheme,
+}
+
+impl RedirectUri {
+    /// Reads one as it is registered; `is_local` if the provider itself runs on the machine of a developer.
+    #[must_use]
+    pub fn parse(text: &str, is_local: bool) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let is_canonical = url.as_str() == text && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_bare = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+        let kind = match (url.scheme(), url.host()) {
+            ("https", Some(_)) => RedirectKind::Web,
+            ("http", Some(Host::Domain("localhost"))) if is_local => RedirectKind::Web,
+            ("http", Some(Host::Domain("localhost"))) => RedirectKind::Loopback,
+            ("http", Some(Host::Ipv4(address))) if address.is_loopback() => RedirectKind::Loopback,
+            ("http", Some(Host::Ipv6(address))) if address.is_loopback() => RedirectKind::Loopback,
+            (scheme, _) if scheme.contains('.') => RedirectKind::PrivateScheme,
+            _ => return None,
+        };
+        (is_canonical && is_bare).then(|| Self { text: text.to_owned(), kind })
+    }
+
+    /// The URI as it is registered.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What it proves.
+    #[must_use]
+    pub const fn kind(&self) -> RedirectKind {
+        self.kind
+    }
+
+    /// Whether a request for `asked` means this one: byte for byte, but for the port of a loopback address.
+    #[must_use]
+    pub fn matches(&self, asked: &str) -> bool {
+        if self.kind != RedirectKind::Loopback || self.text == asked {
+            return self.text == asked;
+        }
+        let without_port = |text: &str| {
+            let mut url = Url::parse(text).ok().filter(|url| url.as_str() == text)?;
+            let is_address = !matches!(url.host(), None | Some(Host::Domain(_)));
+            (is_address && url.set_port(None).is_ok()).then(|| url.to_string())
+        };
+        without_port(&self.text).is_some_and(|registered| without_port(asked) == Some(registered))
+    }
+}
+
+/// A client as `OPENID_CONNECT` writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawClient {
+    account: Option<String>,
+    redirect_uris: Vec<String>,
+    #[serde(default)]
+    secrets: Vec<String>,
+    #[serde(default)]
+    origins: Vec<String>,
+    #[serde(default)]
+    post_logout_redirect_uris: Vec<String>,
+    #[serde(default)]
+    refresh: bool,
+    #[serde(default)]
+    pkce: bool,
+    profile: Option<String>,
+    identifiers: Option<bool>,
+}
+
+const REDIRECT_URI: &str = "it must be as a browser writes it and without a fragment: https, or for an app on a device a \
+                            scheme with a dot (com.example.app:/callback) or http://127.0.0.1";
+const SECRET: &str = "it must be sha256: and the 64 lowercase hexadecimal digits of a secret's SHA-256; `make client` makes both";
+
+impl RawClient {
+    pub(crate) fn read(
+        self,
+        at: usize,
+        name: String,
+        deployment: &Deployment,
+        faults: &mut Faults,
+    ) -> Client {
+        let parsed = ClientName::parse(&name);
+        let place = if parsed.is_some() { format!("clients.{name}") } else { format!("clients[{at}]") };
+        if parsed.is_none() {
+            faults.note(&place, "its name must be 1 to 64 letters, digits, _, . or -");
+        }
+        let is_local = !deployment.public_url.is_secure();
+        let redirect_uri = |text: &str| RedirectUri::parse(text, is_local);
+        let field = |name: &str| format!("{place}.{name}");
+        if self.redirect_uris.is_empty() {
+            faults.note(field("redirect_uris"), "there is none, so no answer could go anywhere");
+        }
+        if self.account.is_some() && !deployment.accounts.iter().any(|account| account.name == self.account) {
+            faults.note(field("account"), "it must be a name of ACCOUNTS; without it, the first account");
+        }
+        if self.profile.as_deref().is_some_and(|profile| profile != "ask") {
+            faults.note(field("profile"), "it must be \"ask\", or not there");
+        }
+        Client {
+            redirect_uris: faults.each(
+                &field("redirect_uris"),
+                &self.redirect_uris,
+                REDIRECT_URI,
+                redirect_uri,
+            ),
+            secrets: faults.each(&field("secrets"), &self.secrets, SECRET, secret),
+            origins: faults.each(
+                &field("origins"),
+                &self.origins,
+                "it must be an origin, such as https://app.example.org",
+                Origin::parse,
+            ),
+            post_logout_redirect_uris: faults.each(
+                &field("post_logout_redirect_uris"),
+                &self.post_logout_redirect_uris,
+                REDIRECT_URI,
+                redirect_uri,
+            ),
+            name: parsed.unwrap_or(ClientName(name)),
+            account: self.account,
+            refresh: self.refresh,
+            pkce: self.pkce,
+            asks_profile: self.profile.is_some(),
+            identifiers: self.identifiers.unwrap_or(true),
+        }
+    }
+}
+
+fn secret(text: &str) -> Option<Digest> {
+    let digits = text.strip_prefix("sha256:")?;
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    (digits.len() == 64 && digits.bytes().all(is_digit)).then(|| Digest::stored(digits.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_uri_is_compared_byte_for_byte() {
+        let registered = RedirectUri::parse("https://app.example.org/callback", false).unwrap();
+        assert!(registered.matches("https://app.example.org/callback"));
+        for asked in [
+            "https://app.example.org/callback/",
+            "https://app.example.org/callback?a=1",
+            "https://app.example.org/callback#",
+            "https://app.example.org:443/callback",
+            "https://app.example.org/Callback",
+            "https://APP.example.org/callback",
+            "https://app.example.org.evil.com/callback",
+            "https://app.example.org@evil.com/callback",
+            "http://app.example.org/callback",
+            "https://app.example.org/a/../callback",
+            "",
+        ] {
+            assert!(!registered.matches(asked), "{asked}");
+        }
+    }
+
+    #[test]
+    fn only_the_port_of_a_loopback_address_is_free() {
+        let registered = RedirectUri::parse("http://127.0.0.1/cb", false).unwrap();
+        assert_eq!(registered.kind(), RedirectKind::Loopback);
+        for asked in ["http://127.0.0.1/cb", "http://127.0.0.1:49152/cb"] {
+            assert!(registered.matches(asked), "{asked}");
+        }
+        for asked in [
+            "http://127.0.0.1:49152/cb/",
+            "http://127.0.0.2:49152/cb",
+            "https://127.0.0.1:49152/cb",
+            "http://user@127.0.0.1:49152/cb",
+            "http://127.1:49152/cb",
+            "http://localhost:49152/cb",
+        ] {
+            assert!(!registered.matches(asked), "{asked}");
+        }
+        let named = RedirectUri::parse("http://localhost:3000/cb", false).unwrap();
+        assert!(named.matches("http://localhost:3000/cb") && !named.matches("http://localhost:3001/cb"));
+    }
+
+    #[test]
+    fn a_uri_proves_somebody_or_nobody() {
+        let kind = |text, is_local| RedirectUri::parse(text, is_local).map(|uri| uri.kind());
+        assert_eq!(kind("https://app.example.org/", false), Some(RedirectKind::Web));
+        assert_eq!(kind("com.example.app:/cb", false), Some(RedirectKind::PrivateScheme));
+        assert_eq!(kind("http://[::1]/cb", false), Some(RedirectKind::Loopback));
+        assert_eq!(kind("http://localhost:3000/cb", false), Some(RedirectKind::Loopback));
+        assert_eq!(kind("http://localhost:3000/cb", true), Some(RedirectKind::Web));
+        for text in [
+            "http://app.example.org/",
+            "https://app.example.org",
+            "https://user@app.example.org/",
+            "https://app.example.org/#",
+            "https://应用.example.org/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "app:/cb",
+            "/cb",
+        ] {
+            assert_eq!(kind(text, false), None, "{text}");
+        }
+    }
+}

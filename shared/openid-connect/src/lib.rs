@@ -1,0 +1,23 @@
+//! What an OpenID Provider says: keys, tokens, and for whom. Pure.
+//!
+//! Backends, gateways and load balancers do not read the session cookie; they read a signed token, by
+//! [OpenID Connect](https://openid.net/specs/openid-connect-core-1_0.html) and
+//! [RFC 9068](https://www.rfc-editor.org/rfc/rfc9068). The provider is a client of the login: it adds nothing to how
+//! a person is logged in, and says what the session says.
+//!
+//! The names here are OAuth's own. WeChat's of the same spelling (`AccessToken`, `Scope`) are other things, in the
+//! crate `wechat`: no token of WeChat's ever leaves through here.
+//!
+//! Signing is somebody else's: this crate writes what is signed ([`jws`]) and reads public keys ([`jwk`]). Nothing here
+//! verifies a token; the libraries of those who receive it do.
+
+pub mod access_token;
+pub mod api;
+pub mod client;
+pub mod discovery;
+pub mod jwk;
+pub mod jws;
+pub mod provider;
+pub mod subject;
+
+pub use provider::Provider;
