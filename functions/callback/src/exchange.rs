@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use login::pending::{ClaimId, CodeId, PendingLogin, RequestedScope};
 use login::random;
-use login::session::{Profile, Session, SessionToken, StoredSession, Subscription};
+use login::session::{Pepper, Profile, Session, SessionToken, StoredSession, Subscription};
 use login::time::Timestamp;
 use secrets::{AppSecrets, SecretsError};
 use store::{Finished, Replaced};
@@ -246,6 +246,7 @@ impl Callback {
             version: 1,
             refused_at: None,
             expires_at: now.plus(self.config.session_lifetime),
+            pepper: Some(Pepper::new(random::bytes())),
         };
         let replaced =
             arrival.session.as_ref().map(|token| Replaced { id: token.session_id(), carried_at_version });

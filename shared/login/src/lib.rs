@@ -7,7 +7,7 @@ pub mod origin;
 pub mod pending;
 pub mod random;
 pub mod return_to;
-mod seal;
+pub mod seal;
 mod secret;
 pub mod session;
 pub mod time;

@@ -32,7 +32,8 @@ pub type NonceBytes = [u8; NONCE_LEN];
 const VERSION: u8 = 1;
 
 /// Seals `text`. `None` only if the cipher refuses, which it does for no input of ours.
-pub(crate) fn seal(secret: &[u8], info: &str, id: &str, nonce: NonceBytes, text: &[u8]) -> Option<Sealed> {
+#[must_use]
+pub fn seal(secret: &[u8], info: &str, id: &str, nonce: NonceBytes, text: &[u8]) -> Option<Sealed> {
     let mut sealed = text.to_vec();
     key(secret, info)?
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(id.as_bytes()), &mut sealed)
@@ -41,7 +42,8 @@ pub(crate) fn seal(secret: &[u8], info: &str, id: &str, nonce: NonceBytes, text:
 }
 
 /// Opens what [`seal`] made with the same secret, for the same purpose and item; else `None`.
-pub(crate) fn open(secret: &[u8], info: &str, id: &str, sealed: &Sealed) -> Option<Vec<u8>> {
+#[must_use]
+pub fn open(secret: &[u8], info: &str, id: &str, sealed: &Sealed) -> Option<Vec<u8>> {
     let (&VERSION, rest) = sealed.as_bytes().split_first()? else { return None };
     let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>()?;
     let mut text = text.to_vec();

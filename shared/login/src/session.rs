@@ -60,11 +60,31 @@ impl SessionToken {
     }
 }
 
+random_secret! {
+    /// What, beside a code or a token, opens the grants that came from a session. It lies open in the session's item and
+    /// goes with it: then nothing opens them any more, though nobody could list them.
+    Pepper
+}
+
+impl Pepper {
+    /// The 32 bytes, for the table and for the key of a seal.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 /// The key of a stored session: the digest of its token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionId(String);
 
 impl SessionId {
+    /// Takes a key that was read back from a table.
+    #[must_use]
+    pub const fn stored(id: String) -> Self {
+        Self(id)
+    }
+
     /// The key.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -89,6 +109,8 @@ pub struct StoredSession {
     pub refused_at: Option<Timestamp>,
     /// When it is over.
     pub expires_at: Timestamp,
+    /// What opens its grants; `None` of a session from before there were any.
+    pub pepper: Option<Pepper>,
 }
 
 /// Who is logged in, and with which tokens.

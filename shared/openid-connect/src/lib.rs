@@ -13,10 +13,14 @@
 
 pub mod access_token;
 pub mod api;
+pub mod authorization;
 pub mod client;
 pub mod discovery;
+pub mod grant;
+pub mod id_token;
 pub mod jwk;
 pub mod jws;
+pub mod pkce;
 pub mod provider;
 pub mod subject;
 

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::Error;
 use login::pending::{LoginId, LoginRequest, PendingLogin, RequestedScope, RequestedSwitches, Turn};
 use login::return_to::StoredReturnTo;
-use login::session::{SessionId, StoredSession};
+use login::session::{Pepper, SessionId, StoredSession};
 use login::time::Timestamp;
 use login::{Digest, Sealed};
 use wechat::{AppId, Lang, Scope};
@@ -71,28 +71,41 @@ pub(super) fn login_from_item(item: &Item) -> Result<PendingLogin, Error> {
 }
 
 pub(super) fn session_to_item(id: &SessionId, session: &StoredSession) -> Item {
-    Item::from([
+    let mut item = Item::from([
         ("id".to_owned(), text(id.as_str())),
-        ("sealed".to_owned(), AttributeValue::B(Blob::new(session.sealed.as_bytes()))),
+        ("sealed".to_owned(), bytes(session.sealed.as_bytes())),
         ("login".to_owned(), text(session.login.as_str())),
         ("created_at".to_owned(), number(session.created_at.epoch_seconds())),
         ("refreshed_at".to_owned(), number(session.refreshed_at.epoch_seconds())),
         ("version".to_owned(), number(session.version)),
         ("expires_at".to_owned(), number(session.expires_at.epoch_seconds())),
-    ])
+    ]);
+    item.extend(session.pepper.as_ref().map(|pepper| ("pepper".to_owned(), bytes(pepper.bytes()))));
+    item
 }
 
 pub(super) fn session_from_item(item: &Item) -> Result<StoredSession, Error> {
-    let sealed = item.get("sealed").and_then(|sealed| sealed.as_b().ok()).ok_or(Error::Corrupt("sealed"))?;
     Ok(StoredSession {
-        sealed: Sealed::stored(sealed.as_ref().to_vec()),
+        sealed: Sealed::stored(blob(item, "sealed")?.to_vec()),
         login: LoginId::stored(attribute(item, "login")?.to_owned()),
         created_at: moment(item, "created_at")?,
         refreshed_at: moment(item, "refreshed_at")?,
         version: count(item, "version")?,
         refused_at: if item.contains_key("refused_at") { Some(moment(item, "refused_at")?) } else { None },
         expires_at: moment(item, "expires_at")?,
+        pepper: match item.get("pepper") {
+            Some(_) => Some(Pepper::new(blob(item, "pepper")?.try_into().map_err(|_| Error::Corrupt("pepper"))?)),
+            None => None,
+        },
     })
+}
+
+pub(super) fn bytes(value: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(value))
+}
+
+pub(super) fn blob<'a>(item: &'a Item, name: &'static str) -> Result<&'a [u8], Error> {
+    item.get(name).and_then(|value| value.as_b().ok()).map(Blob::as_ref).ok_or(Error::Corrupt(name))
 }
 
 pub(super) fn text(value: &str) -> AttributeValue {
@@ -107,7 +120,7 @@ pub(super) fn attribute<'a>(item: &'a Item, name: &'static str) -> Result<&'a st
     item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).ok_or(Error::Corrupt(name))
 }
 
-fn count(item: &Item, name: &'static str) -> Result<u64, Error> {
+pub(super) fn count(item: &Item, name: &'static str) -> Result<u64, Error> {
     item.get(name)
         .and_then(|value| value.as_n().ok())
         .and_then(|number| number.parse().ok())

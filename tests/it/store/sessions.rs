@@ -22,6 +22,7 @@ fn session(sealed: &[u8]) -> StoredSession {
         version: 1,
         refused_at: None,
         expires_at: END,
+        pepper: None,
     }
 }
 

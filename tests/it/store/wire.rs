@@ -38,6 +38,7 @@ async fn finish(fixture: &Fixture) -> Result<(), Error> {
         version: 1,
         refused_at: None,
         expires_at: END,
+        pepper: None,
     };
     let id = token(1).session_id();
     fixture.store.finish(&CodeId::of(&code("0a")), &fixture.attempt(1), &id, &session, None).await.map(drop)

@@ -1,0 +1,365 @@
+//! A grant: that a person is logged in at a client. One item, from the code to the last token.
+//!
+//! ```text
+//!   issued ──── redeemed ──── its session's end
+//!     │             │
+//!     │ 6 minutes   │ the code comes again, or another client brings it
+//!     ▼             ▼
+//!    over        revoked
+//! ```
+//!
+//! What the grant says of the person is sealed under a key of its own (*DK*). That key is not stored: each code and each
+//! token *wraps* it, together with the pepper of the session.
+//!
+//! ```text
+//!   code ───────────┐
+//!   access token ───┼─ HKDF with the pepper ─► wraps DK ─► opens the claims
+//!   refresh token ──┘
+//! ```
+//!
+//! So a copy of the table opens nothing; and when the session goes, its pepper goes with it, and no code and no token
+//! opens what is left, though nobody can list the grants of a session.
+//!
+//! The id of the grant stands in every token as `sid`, which every API sees. It is therefore worth nothing: a code or a
+//! token is compared by its digest before anything is written, and one that was never issued changes nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use login::Digest;
+use login::seal::{self, NonceBytes, Sealed};
+use login::session::Pepper;
+use login::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::jws::Token;
+
+/// How long a code is good: one minute for the client, and five that two clocks may be apart.
+pub const CODE_LIFETIME: Duration = Duration::from_mins(6);
+
+const CLAIMS: &str = "seal of a grant";
+
+/// The name of a grant: `sid` in its tokens
+/// ([OpenID Connect Front-Channel Logout §3](https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantId([u8; 16]);
+
+impl GrantId {
+    /// Takes 16 random bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads a `sid`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        decode(text).map(Self)
+    }
+
+    /// The `sid`, of 22 characters.
+    #[must_use]
+    pub fn to_sid(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// The key under which the grant is stored.
+    #[must_use]
+    pub fn key(self) -> GrantKey {
+        GrantKey(format!("grant#{}", Digest::of(&self.0).as_str()))
+    }
+}
+
+/// The key of a stored grant: `grant#` and the digest of its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantKey(String);
+
+impl GrantKey {
+    /// The key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An authorization code ([RFC 6749 §1.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-1.3.1)) of ours: the id of
+/// its grant and 32 random bytes.
+#[derive(Clone)]
+pub struct Code([u8; 48]);
+
+impl Code {
+    /// A code of a grant, of 32 random bytes.
+    #[must_use]
+    pub fn new(grant: GrantId, random: [u8; 32]) -> Self {
+        let mut bytes = [0; 48];
+        for (byte, value) in bytes.iter_mut().zip(grant.0.into_iter().chain(random)) {
+            *byte = value;
+        }
+        Self(bytes)
+    }
+
+    /// Reads a code: 64 characters.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        decode(text).map(Self)
+    }
+
+    /// The code: for the wire, never for a log.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// The grant that it says it is of.
+    #[must_use]
+    pub fn grant(&self) -> GrantId {
+        let mut id = [0; 16];
+        for (byte, value) in id.iter_mut().zip(self.0) {
+            *byte = value;
+        }
+        GrantId(id)
+    }
+
+    /// What the table knows of it.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Code([redacted])")
+    }
+}
+
+/// Exactly one spelling: the bits that base64 leaves over must be zero, which the decoder sees to.
+fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+/// What opens the claims of one grant.
+#[derive(Clone)]
+pub struct DataKey([u8; 32]);
+
+impl DataKey {
+    /// Takes 32 random bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Seals the claims of a grant.
+    ///
+    /// `None` only if they cannot be encoded, which no value of them can cause.
+    #[must_use]
+    pub fn seal(&self, key: &GrantKey, nonce: NonceBytes, granted: &Granted) -> Option<Sealed> {
+        let text = serde_json::to_vec(granted).ok()?;
+        seal::seal(&self.0, CLAIMS, key.as_str(), nonce, &text)
+    }
+
+    /// Opens the claims of a grant; `None` if they are another grant's or altered.
+    #[must_use]
+    pub fn open(&self, key: &GrantKey, sealed: &Sealed) -> Option<Granted> {
+        serde_json::from_slice(&seal::open(&self.0, CLAIMS, key.as_str(), sealed)?).ok()
+    }
+
+    /// This key, so that only the holder of `wrapper` opens it, and only while the session is there.
+    #[must_use]
+    pub fn wrapped(
+        &self,
+        wrapper: Wrapper<'_>,
+        pepper: &Pepper,
+        key: &GrantKey,
+        nonce: NonceBytes,
+    ) -> Option<Sealed> {
+        let (secret, purpose) = wrapper.of(pepper);
+        seal::seal(&secret, purpose, key.as_str(), nonce, &self.0)
+    }
+
+    /// Unwraps a key.
+    #[must_use]
+    pub fn unwrapped(wrapper: Wrapper<'_>, pepper: &Pepper, key: &GrantKey, sealed: &Sealed) -> Option<Self> {
+        let (secret, purpose) = wrapper.of(pepper);
+        seal::open(&secret, purpose, key.as_str(), sealed)?.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("DataKey([redacted])")
+    }
+}
+
+/// Who can open a grant.
+#[derive(Debug, Clone, Copy)]
+pub enum Wrapper<'a> {
+    /// Who holds the code.
+    Code(&'a Code),
+    /// Who holds an access token.
+    AccessToken(&'a str),
+}
+
+impl Wrapper<'_> {
+    fn of(self, pepper: &Pepper) -> (Vec<u8>, &'static str) {
+        let (secret, purpose) = match self {
+            Self::Code(code) => (&code.0[..], "wrap of a grant by its code"),
+            Self::AccessToken(token) => (token.as_bytes(), "wrap of a grant by an access token"),
+        };
+        ([secret, pepper.bytes()].concat(), purpose)
+    }
+}
+
+/// What a client was granted, and about whom: what was known at the login. Nothing of it lies open anywhere.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Granted {
+    /// Who is logged in.
+    pub sub: String,
+    /// Where the code was sent; it must be redeemed with the same.
+    pub redirect_uri: String,
+    /// What the code must be proved with, by PKCE.
+    pub challenge: Option<String>,
+    /// What the client wants to find in the ID token.
+    pub nonce: Option<String>,
+    /// The scopes, separated by blanks.
+    pub scope: String,
+    /// The API that the access token is for; the provider itself, if `None`.
+    pub resource: Option<String>,
+    /// When the person logged in, in seconds since the Unix epoch.
+    pub auth_time: u64,
+    /// How.
+    pub acr: Option<String>,
+    /// The app the person logged in with.
+    pub appid: String,
+    /// The person within that app.
+    pub openid: String,
+    /// The person across apps, if that is known.
+    pub unionid: Option<String>,
+    /// Name and picture, if they are known and were asked for.
+    pub profile: Option<GrantedProfile>,
+}
+
+/// Name and picture.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct GrantedProfile {
+    /// Empty if there is none.
+    pub nickname: String,
+    /// Empty if there is none.
+    pub picture: String,
+    /// WeChat's number: 1 male, 2 female, 0 not known.
+    pub sex: i64,
+    /// The language it was read in, as WeChat spells it.
+    pub lang: Option<String>,
+    /// When it was read, in seconds since the Unix epoch.
+    pub read_at: u64,
+}
+
+impl fmt::Debug for Granted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Granted([redacted])")
+    }
+}
+
+/// An access token as a grant remembers it.
+#[derive(Debug, Clone)]
+pub struct StoredAccess {
+    /// The digest of the token.
+    pub digest: Digest,
+    /// The key of the claims, wrapped by the token.
+    pub key: Sealed,
+    /// When the token is over.
+    pub expires_at: Timestamp,
+}
+
+impl Token {
+    /// What a table may know of it.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.expose().as_bytes())
+    }
+}
+
+/// The grant that a token says it is of, without asking whether it is right: whoever asks compares the whole token
+/// with what the grant remembers.
+#[must_use]
+pub fn sid_of(token: &str) -> Option<GrantId> {
+    #[derive(Deserialize)]
+    struct Claims {
+        sid: String,
+    }
+    let mut parts = token.split('.');
+    let (_, claims) = (parts.next()?, parts.next()?);
+    let claims: Claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    GrantId::parse(&claims.sid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted() -> Granted {
+        Granted {
+            sub: "CanarySub".to_owned(),
+            redirect_uri: "https://app.example.org/".to_owned(),
+            challenge: None,
+            nonce: None,
+            scope: "openid".to_owned(),
+            resource: None,
+            auth_time: 1,
+            acr: None,
+            appid: String::new(),
+            openid: String::new(),
+            unionid: None,
+            profile: None,
+        }
+    }
+
+    #[test]
+    fn a_code_has_one_spelling_and_names_its_grant() {
+        let grant = GrantId::new([7; 16]);
+        let code = Code::new(grant, [9; 32]);
+        let text = code.expose();
+        assert_eq!(text.len(), 64);
+        assert_eq!(Code::parse(&text).unwrap().grant(), grant);
+        assert_eq!(GrantId::parse(&grant.to_sid()), Some(grant));
+        for other in ["", &text[1..], &format!("{text}="), &format!("{text}A"), &text.replacen('B', "+", 1)] {
+            assert!(Code::parse(other).is_none(), "{other}");
+        }
+        assert_eq!(format!("{code:?}"), "Code([redacted])");
+        // printf 07 (16 times) | xxd -r -p | sha256sum
+        assert_eq!(grant.key().as_str().len(), "grant#".len() + 64);
+    }
+
+    #[test]
+    fn claims_open_with_the_code_and_the_pepper_and_with_nothing_else() {
+        let grant = GrantId::new([7; 16]);
+        let (key, other_key) = (grant.key(), GrantId::new([8; 16]).key());
+        let (code, pepper, data_key) =
+            (Code::new(grant, [9; 32]), Pepper::new([1; 32]), DataKey::new([2; 32]));
+        let claims = data_key.seal(&key, [3; 12], &granted()).unwrap();
+        let wrapped = data_key.wrapped(Wrapper::Code(&code), &pepper, &key, [4; 12]).unwrap();
+        let open = |wrapper, pepper: &Pepper, key: &GrantKey| {
+            DataKey::unwrapped(wrapper, pepper, key, &wrapped)?.open(key, &claims)
+        };
+        assert_eq!(open(Wrapper::Code(&code), &pepper, &key).unwrap().sub, "CanarySub");
+        let other_code = Code::new(grant, [8; 32]);
+        assert!(open(Wrapper::Code(&other_code), &pepper, &key).is_none());
+        assert!(open(Wrapper::Code(&code), &Pepper::new([0; 32]), &key).is_none());
+        assert!(open(Wrapper::Code(&code), &pepper, &other_key).is_none());
+        assert!(open(Wrapper::AccessToken(&code.expose()), &pepper, &key).is_none());
+        assert!(!claims.as_bytes().windows(6).any(|window| window == b"Canary"));
+        assert!(!format!("{:?} {:?}", granted(), data_key).contains("Canary"));
+    }
+
+    #[test]
+    fn a_token_says_which_grant_it_is_of() {
+        let sid = GrantId::new([7; 16]).to_sid();
+        let token = |claims: String| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(sid_of(&token(format!("{{\"sid\":\"{sid}\"}}"))), Some(GrantId::new([7; 16])));
+        for text in ["", "a.b", "..", &token("{}".to_owned()), &token("{\"sid\":\"x\"}".to_owned())] {
+            assert_eq!(sid_of(text), None, "{text}");
+        }
+    }
+}
