@@ -1,7 +1,8 @@
-//! `POST /access-token`: a token for an API, from the session. `GET /.well-known/jwks.json`: what verifies it.
+//! `POST /oauth2/token`: tokens for a client, from a code (`redemption.rs`). `POST /access-token`: a token for an API, from
+//! the session. `GET /.well-known/jwks.json`: what verifies them.
 //!
-//! The one function that can sign. A page's script asks, with the session cookie, and passes the token on to the team's
-//! own API, whose gateway believes the signature. The guards of the first, in the order they run:
+//! The one function that can sign. With the session cookie a page's script asks for a token, and passes it on to the
+//! team's own API, whose gateway believes the signature. The guards of `POST /access-token`, in the order they run:
 //!
 //! 1. The request names its origin, and it is an allowed one: no foreign page gets a token, whatever cookies a browser
 //!    sends along.
@@ -12,7 +13,9 @@
 //! Only then is anything signed. The token is good at one API and for some minutes; it cannot be renewed but by asking
 //! again, so a logout ends it that soon.
 
+mod client;
 mod page_token;
+mod redemption;
 mod refusal;
 
 use http::{Method, StatusCode};
@@ -36,6 +39,8 @@ use refusal::{KEYS_SHOWN, Refusal, Verdict};
 
 /// Where a page's script asks for a token.
 pub const ACCESS_TOKEN: &str = "/access-token";
+/// Where a client redeems a code.
+pub const TOKEN: &str = "/oauth2/token";
 
 /// The function.
 #[derive(Debug)]
@@ -64,6 +69,7 @@ pub struct Config {
 
 impl Function for Token {
     const NAME: &'static str = "token";
+    const READS_FORMS: bool = true;
     type Config = Config;
 
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
@@ -101,11 +107,15 @@ impl Function for Token {
         match request.uri().path() {
             discovery::JWKS => self.show_keys(request, issuing, now).await,
             ACCESS_TOKEN => self.page_token(request, issuing, now).await,
+            TOKEN => redemption::answer(self, issuing, request, now).await,
             _ => self.refuse(request, &Refusal::NoSuchRoute),
         }
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        if request.uri().path() == TOKEN {
+            return client::unavailable(reason);
+        }
         self.caller(request).allow(self.say_no(request, reason))
     }
 }

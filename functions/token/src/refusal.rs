@@ -43,6 +43,10 @@ pub(crate) struct Verdict {
 
 web::outcomes! {
     PAGE_TOKEN = Info "page_token" ["a page got a token for an API"] ["网页得到了一个 API 令牌"];
+    REDEEMED = Info "redeemed" ["a client got tokens for a code"] ["客户端用 code 换到了令牌"];
+    CLIENT_REFUSED = Info "client_refused" ["a client is unknown, or its secret is wrong", "its name and secret, in `OpenidConnect` and at the client"] ["客户端不存在，或密钥错误", "核对 `OpenidConnect` 和客户端中的名称与密钥"];
+    GRANT_REFUSED = Info "grant_refused" ["a client brought a code that is worth nothing; `cause` says why", "`cause`; if it is `redirect_uri` or the verifier, the client's library is set up wrongly"] ["客户端带来的 code 无效；原因见 `cause`", "查看 `cause`；如为 `redirect_uri` 或 verifier，是客户端的库配置有误"];
+    CODE_REUSED = Info "code_reused" ["a code was brought twice, or by another client: its grant and the tokens of it are revoked", "often: look for who sends the code again"] ["同一个 code 出现了两次，或由另一个客户端带来：该授权和它的令牌都已撤销", "频繁出现时，查找是谁重复发送了 code"];
     KEYS_SHOWN = Info "keys_shown" ["the public keys were given"] ["返回了公钥"];
     NO_PROVIDER = Info "no_provider" ["this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["本部署不提供 OpenID 服务", "需要时请设置 `OpenidConnect`"];
     INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed or given twice", "`cause`"] ["参数有误或重复", "查看 `cause`"];

@@ -40,7 +40,7 @@ use web::imprint::Imprint;
 use web::link;
 use web::page;
 use web::reason::Reason;
-use web::request::{CorrelationId, Request};
+use web::request::{CorrelationId, Form, Request};
 use web::response::{self, Response};
 use web::visit::Visit;
 
@@ -67,6 +67,9 @@ pub type Error = lambda_http::Error;
 pub trait Function: Sized + Send + Sync {
     /// The function's name in the log.
     const NAME: &'static str;
+
+    /// Whether it reads the bodies of requests, which are forms.
+    const READS_FORMS: bool = false;
 
     /// What it is set to; nothing that it does not use.
     type Config: Send;
@@ -180,7 +183,8 @@ pub async fn answer<F: Function>(
     let began = clock();
     let id = CorrelationId::sanitized(&event.context.request_id);
     let mut waited = None;
-    let read = log::reading_an_event(|| std::panic::catch_unwind(|| to_request(event.payload)));
+    let read =
+        log::reading_an_event(|| std::panic::catch_unwind(|| to_request(event.payload, F::READS_FORMS)));
     let mut response = if let Ok(Some(mut request)) = read {
         tell(&mut request, &id, imprint);
         let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
@@ -229,12 +233,15 @@ fn tell(request: &mut Request, id: &CorrelationId, imprint: &Arc<Imprint>) {
 }
 
 /// The HTTP request in an API Gateway event (payload 2.0); `None`, or a panic, if it is not one.
-fn to_request(mut event: Value) -> Option<Request> {
+fn to_request(mut event: Value, reads_forms: bool) -> Option<Request> {
     if let Some(cookies) = event.get_mut("cookies").and_then(Value::as_array_mut) {
         cookies.retain(|cookie| cookie.as_str().is_some_and(|cookie| HeaderValue::from_str(cookie).is_ok()));
     }
-    let request = lambda_http::request::from_str(&event.to_string()).ok()?;
-    Some(request.map(drop))
+    let (mut parts, body) = lambda_http::request::from_str(&event.to_string()).ok()?.into_parts();
+    if reads_forms && let Some(form) = Form::new(body.as_ref()) {
+        parts.extensions.insert(form);
+    }
+    Some(Request::from_parts(parts, ()))
 }
 
 /// The answer API Gateway takes. Its headers hold one value a name, so repeated ones are joined.

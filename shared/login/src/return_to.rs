@@ -22,8 +22,17 @@ const LONGEST: usize = 2048;
 
 /// First path segments on our own origin that a login may not end on: a login that ends on a route of
 /// the login would run in circles.
-const ROUTES: [&str; 7] =
-    [".well-known", "access-token", "authorize", "callback", "error", "logout", "userinfo"];
+const ROUTES: [&str; 8] =
+    [".well-known", "access-token", "authorize", "callback", "error", "logout", "oauth2", "userinfo"];
+
+/// The one route that a login may end on: there the OpenID Provider goes on, by a handle of 43 characters.
+pub const CONTINUE: &str = "/oauth2/continue?request=";
+
+/// Whether this is exactly that route, with a handle.
+fn is_continue(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    text.strip_prefix(CONTINUE).is_some_and(|handle| handle.len() == 43 && handle.bytes().all(is_plain))
+}
 
 /// Which targets are allowed, from the configuration.
 #[derive(Debug, Clone)]
@@ -122,7 +131,8 @@ impl Targets {
             return Err(ReturnToError::TooLong);
         }
         let path = rest.split(['?', '#']).next().unwrap_or_default();
-        check_path(path, origin == self.own_origin.as_str())?;
+        let is_own = origin == self.own_origin.as_str();
+        check_path(path, is_own && !is_continue(rest))?;
         // A bare origin is the one spelling a person writes that a browser completes.
         let candidate = format!("{origin}{}", if rest.is_empty() { "/" } else { rest });
         let url = Url::parse(&candidate).map_err(|_| ReturnToError::NotCanonical)?;
@@ -335,6 +345,13 @@ mod tests {
             ("/a%", Encoding),
             ("/a%4", Encoding),
             ("/a%zz?b", Encoding),
+            ("/oauth2/authorize", OwnRoute),
+            ("/oauth2/continue", OwnRoute),
+            ("/oauth2/continue?request=", OwnRoute),
+            ("/oauth2/continue?request=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA&a=1", OwnRoute),
+            ("/oauth2/continue?request=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%41", OwnRoute),
+            ("/OAuth2/continue?request=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", OwnRoute),
+            ("/access-token", OwnRoute),
             ("/authorize", OwnRoute),
             ("https://auth.example.com/callback", OwnRoute),
             ("/callback?code=1", OwnRoute),
@@ -360,7 +377,8 @@ mod tests {
     #[test]
     fn what_is_accepted_is_accepted_again_as_it_is_stored() {
         let longest = format!("/{}", "a".repeat(LONGEST - 1));
-        for text in ["/me", "https://www.example.com", &longest] {
+        let handle = format!("{CONTINUE}{}", "A".repeat(43));
+        for text in ["/me", "https://www.example.com", &longest, &handle] {
             let target = targets().check(text).unwrap();
             assert_eq!(targets().check(target.as_str()), Ok(target), "{text}");
         }

@@ -52,15 +52,27 @@ pub struct Claims<'a> {
     identifiers: Identifiers<'a>,
 }
 
-/// WeChat's own identifiers, as far as they are told.
-#[derive(Serialize, Default)]
-struct Identifiers<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wechat_appid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wechat_openid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wechat_unionid: Option<&'a str>,
+/// WeChat's own identifiers, as far as an API is told them.
+#[derive(Serialize)]
+pub(crate) struct Identifiers<'a> {
+    #[serde(rename = "wechat_appid", skip_serializing_if = "Option::is_none")]
+    app: Option<&'a str>,
+    #[serde(rename = "wechat_openid", skip_serializing_if = "Option::is_none")]
+    openid: Option<&'a str>,
+    #[serde(rename = "wechat_unionid", skip_serializing_if = "Option::is_none")]
+    unionid: Option<&'a str>,
+}
+
+impl<'a> Identifiers<'a> {
+    /// Those that are `told`.
+    pub(crate) fn told(told: &[Identifier], app: &'a str, openid: &'a str, unionid: Option<&'a str>) -> Self {
+        let tells = |identifier| told.contains(&identifier);
+        Self {
+            app: tells(Identifier::AppId).then_some(app),
+            openid: tells(Identifier::OpenId).then_some(openid),
+            unionid: unionid.filter(|_| tells(Identifier::UnionId)),
+        }
+    }
 }
 
 /// One of WeChat's identifiers that an API can ask for, so that nobody takes a `sub` apart.
@@ -130,8 +142,6 @@ impl<'a> AccessToken<'a> {
     #[must_use]
     pub fn for_api(&self, api: &'a Api) -> Claims<'a> {
         let session = self.session;
-        let tells = |identifier| api.claims.contains(&identifier);
-        let unionid = session.unionid.as_ref().filter(|_| tells(Identifier::UnionId));
         Claims {
             iss: self.issuer.as_str(),
             aud: api.identifier.as_str(),
@@ -143,11 +153,12 @@ impl<'a> AccessToken<'a> {
             exp: self.now.plus(api.lifetime).epoch_seconds(),
             auth_time: self.authenticated_at.epoch_seconds(),
             acr: Context::of(&session.scope).map(Context::as_str),
-            identifiers: Identifiers {
-                wechat_appid: tells(Identifier::AppId).then(|| session.app.as_str()),
-                wechat_openid: tells(Identifier::OpenId).then(|| session.openid.expose()),
-                wechat_unionid: unionid.map(UnionId::expose),
-            },
+            identifiers: Identifiers::told(
+                &api.claims,
+                session.app.as_str(),
+                session.openid.expose(),
+                session.unionid.as_ref().map(UnionId::expose),
+            ),
         }
     }
 }

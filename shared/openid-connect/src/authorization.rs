@@ -14,7 +14,7 @@ use url::Url;
 use wechat::Lang;
 
 use crate::Provider;
-use crate::client::{Client, RedirectKind};
+use crate::client::{Client, Pkce, RedirectKind};
 use crate::pkce::CodeChallenge;
 
 /// The longest `state`, in bytes: load balancers send long ones.
@@ -203,7 +203,8 @@ impl AuthorizationRequest {
         if nonce.as_ref().is_some_and(|nonce| nonce.len() > LONGEST_NONCE) {
             return Err(InvalidRequest("nonce is longer than 512 bytes"));
         }
-        let challenge = challenge(client, text("code_challenge")?, text("code_challenge_method")?)?;
+        let challenge =
+            challenge(client, text("code_challenge")?, text("code_challenge_method")?.as_deref())?;
         let resource = text("resource")?;
         let apis =
             provider.apis.iter().filter(|api| api.clients.iter().any(|name| name == client.name.as_str()));
@@ -314,11 +315,11 @@ fn answer(provider: &Provider, redirect_uri: &str, state: Option<&str>, answer: 
 fn challenge(
     client: &Client,
     challenge: Option<String>,
-    method: Option<String>,
+    method: Option<&str>,
 ) -> Result<Option<String>, AuthorizationError> {
     use AuthorizationError::InvalidRequest;
-    match (challenge, method.as_deref()) {
-        (None, None) if client.is_confidential() && !client.pkce => Ok(None),
+    match (challenge, method) {
+        (None, None) if client.pkce == Pkce::Optional => Ok(None),
         (None, None) => Err(InvalidRequest("code_challenge is missing, which this client must send")),
         (Some(challenge), Some("S256")) => {
             let challenge =

@@ -26,12 +26,21 @@ pub struct Client {
     pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Whether it gets a refresh token.
     pub refresh: bool,
-    /// Whether it must use PKCE though it has a secret; a public client must in any case.
-    pub pkce: bool,
+    /// Whether it must use PKCE.
+    pub pkce: Pkce,
     /// Whether `scope=profile` begins with WeChat's question for name and picture, since every login there is a tap.
     pub asks_profile: bool,
     /// Whether it is told WeChat's own identifiers.
     pub identifiers: bool,
+}
+
+/// Whether a client must prove, when it redeems a code, that it asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pkce {
+    /// A public client, and one that is set so.
+    Required,
+    /// A client with a secret, which proves as much: load balancers and Cognito know no other way.
+    Optional,
 }
 
 impl Client {
@@ -199,7 +208,7 @@ impl RawClient {
             name: parsed.unwrap_or(ClientName(name)),
             account: self.account,
             refresh: self.refresh,
-            pkce: self.pkce,
+            pkce: if self.pkce || self.secrets.is_empty() { Pkce::Required } else { Pkce::Optional },
             asks_profile: self.profile.is_some(),
             identifiers: self.identifiers.unwrap_or(true),
         }

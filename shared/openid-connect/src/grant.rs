@@ -30,7 +30,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use login::Digest;
 use login::seal::{self, NonceBytes, Sealed};
-use login::session::Pepper;
+use login::session::{Pepper, SessionId};
 use login::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -262,6 +262,87 @@ impl fmt::Debug for Granted {
     }
 }
 
+/// A grant as it is stored when its code is issued.
+#[derive(Debug, Clone)]
+pub struct IssuedGrant {
+    /// The name of the client.
+    pub client: String,
+    /// The session that it came from, and ends with.
+    pub session: SessionId,
+    /// The sealed [`Granted`].
+    pub claims: Sealed,
+    /// The digest of the code.
+    pub code: Digest,
+    /// The key of the claims, wrapped by the code.
+    pub code_key: Sealed,
+    /// When the code was issued.
+    pub created_at: Timestamp,
+    /// When the code is over.
+    pub expires_at: Timestamp,
+}
+
+/// A grant as it is read back.
+#[derive(Debug, Clone)]
+pub struct StoredGrant {
+    /// The name of the client.
+    pub client: String,
+    /// The session that it came from, and ends with.
+    pub session: SessionId,
+    /// The sealed [`Granted`].
+    pub claims: Sealed,
+    /// The digest of the code.
+    pub code: Digest,
+    /// The key of the claims, wrapped by the code; `None` once the code is redeemed.
+    pub code_key: Option<Sealed>,
+    /// The access tokens.
+    pub access: Vec<StoredAccess>,
+    /// The digests of ID tokens: the first one and the last ones.
+    pub id_tokens: Vec<Digest>,
+    /// Whose redemption it was.
+    pub redeemed_by: Option<RedemptionId>,
+    /// Whether a code of it was brought twice, or by another client.
+    pub is_revoked: bool,
+}
+
+/// The name of one attempt to redeem a code: by it an answer that was lost is told from somebody else's redemption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedemptionId(String);
+
+impl RedemptionId {
+    /// Takes 16 random bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 16]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Takes one that was read back from a table.
+    #[must_use]
+    pub const fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the table.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a code is redeemed for.
+#[derive(Debug, Clone)]
+pub struct Redemption {
+    /// Whose redemption it is.
+    pub id: RedemptionId,
+    /// The access token.
+    pub access: StoredAccess,
+    /// The digest of the ID token.
+    pub id_token: Digest,
+    /// When.
+    pub at: Timestamp,
+    /// Until when the grant is kept: its session's end.
+    pub expires_at: Timestamp,
+}
+
 /// An access token as a grant remembers it.
 #[derive(Debug, Clone)]
 pub struct StoredAccess {
@@ -285,14 +366,25 @@ impl Token {
 /// with what the grant remembers.
 #[must_use]
 pub fn sid_of(token: &str) -> Option<GrantId> {
-    #[derive(Deserialize)]
-    struct Claims {
-        sid: String,
-    }
+    GrantId::parse(&claims_of(token)?.sid)
+}
+
+/// The person that a token says it is about; as [`sid_of`].
+#[must_use]
+pub fn sub_of(token: &str) -> Option<String> {
+    claims_of(token)?.sub
+}
+
+fn claims_of(token: &str) -> Option<UnprovedClaims> {
     let mut parts = token.split('.');
     let (_, claims) = (parts.next()?, parts.next()?);
-    let claims: Claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
-    GrantId::parse(&claims.sid)
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+}
+
+#[derive(Deserialize)]
+struct UnprovedClaims {
+    sid: String,
+    sub: Option<String>,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
 use crate::Provider;
+use crate::access_token::Identifiers;
 use crate::api::Api;
 use crate::client::Client;
 use crate::grant::{GrantId, Granted};
@@ -81,6 +82,8 @@ pub struct ClientAccessToken<'a> {
     auth_time: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
+    #[serde(flatten)]
+    identifiers: Identifiers<'a>,
 }
 
 impl Granted {
@@ -149,6 +152,12 @@ impl Granted {
             exp: now.epoch_seconds() + lifetime,
             auth_time: self.auth_time,
             acr: self.acr.as_deref(),
+            identifiers: Identifiers::told(
+                api.map(|api| api.claims.as_slice()).unwrap_or_default(),
+                &self.appid,
+                &self.openid,
+                self.unionid.as_deref(),
+            ),
         };
         (claims, api.map_or(Type::default(), |api| api.kind), lifetime)
     }

@@ -20,6 +20,7 @@ pub mod grant;
 pub mod id_token;
 pub mod jwk;
 pub mod jws;
+pub mod pending;
 pub mod pkce;
 pub mod provider;
 pub mod subject;

@@ -94,7 +94,9 @@ pub(super) fn session_from_item(item: &Item) -> Result<StoredSession, Error> {
         refused_at: if item.contains_key("refused_at") { Some(moment(item, "refused_at")?) } else { None },
         expires_at: moment(item, "expires_at")?,
         pepper: match item.get("pepper") {
-            Some(_) => Some(Pepper::new(blob(item, "pepper")?.try_into().map_err(|_| Error::Corrupt("pepper"))?)),
+            Some(_) => {
+                Some(Pepper::new(blob(item, "pepper")?.try_into().map_err(|_| Error::Corrupt("pepper"))?))
+            }
             None => None,
         },
     })

@@ -8,17 +8,20 @@
 //! who shows or ends one, the whole [`Store`] for who turns the one into the other.
 //!
 //! One room for each kind of item: a login and the guard of its code (`claim.rs`, where the
-//! race for a code is decided), a session, the token of an app.
+//! race for a code is decided), a session, the token of an app, a grant of the OpenID Provider and the request before it.
 
 mod app_token;
 mod claim;
 mod description;
+mod grant;
 mod item;
+mod request;
 mod session;
 
 pub use self::app_token::Lease;
 pub use self::claim::{Claimed, CodeOutcome, Finished, Replaced};
 pub use self::description::{Description, describe};
+pub use self::grant::Redeemed;
 pub use self::session::Saved;
 
 use std::time::Duration;

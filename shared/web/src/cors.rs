@@ -58,6 +58,13 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// Takes the leave to send cookies away again, where no cookie decides anything.
+    #[must_use]
+    pub fn without_credentials(self, mut response: Response) -> Response {
+        response.headers_mut().remove(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
+        response
+    }
+
     /// Whether the caller may be told of something that only some pages may know.
     #[must_use]
     pub fn may_know(self, is_trusted: impl Fn(&str) -> bool) -> bool {

@@ -146,6 +146,29 @@ pub fn home(request: &Request, has_session: bool, was_denied: bool) -> Response 
     with_form(respond(http::StatusCode::OK, &page, ""))
 }
 
+/// The page that names a client whose address proves nobody, with the button that goes on to `action`. The answer leaves
+/// for `redirect_uri`, which the browser lets a form do only if the page says so.
+#[must_use]
+pub fn confirm(visit: &Visit, client: &str, action: &str, redirect_uri: &str) -> Response {
+    #[derive(Template)]
+    #[template(path = "confirm.html")]
+    struct Confirm<'a> {
+        style: &'static str,
+        visit: &'a Visit,
+        labels: Labels,
+        client: &'a str,
+        action: &'a str,
+    }
+    let page = Confirm { style: STYLE, visit, labels: Labels::of(visit.language), client, action };
+    let response = with_form(respond(http::StatusCode::OK, &page, ""));
+    // A loopback address with its port, or the scheme of an app.
+    let place = match redirect_uri.split_once("://") {
+        Some(("http", rest)) => format!("http://{}", rest.split('/').next().unwrap_or_default()),
+        _ => format!("{}:", redirect_uri.split(':').next().unwrap_or_default()),
+    };
+    loosen(response, "form-action 'self'", &format!("form-action 'self' {place}"))
+}
+
 pub(crate) fn respond(status: http::StatusCode, page: &impl Template, also: &str) -> Response {
     match page.render() {
         Ok(body) => {

@@ -29,6 +29,12 @@ impl<'a> Query<'a> {
         Self(request.uri().query().unwrap_or_default())
     }
 
+    /// A form, which is written as a query is.
+    #[must_use]
+    pub const fn of_form(body: &'a str) -> Self {
+        Self(body)
+    }
+
     /// The decoded value of `name`, `None` if it is absent or empty: a parameter without a value counts as
     /// omitted ([RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
     ///
@@ -55,7 +61,8 @@ impl<'a> Query<'a> {
 }
 
 /// Decodes once and strictly: `+` is a space, every `%` needs two hex digits, the result is UTF-8.
-fn decode(text: &str) -> Option<String> {
+#[must_use]
+pub fn decode(text: &str) -> Option<String> {
     let is_encoding = |after: &str| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     if !text.split('%').skip(1).all(is_encoding) {
         return None;

@@ -1,10 +1,42 @@
-//! What a function is given: an HTTP request without a body, and the name it goes by in the log.
+//! What a function is given: an HTTP request, and the name it goes by in the log.
 
 use http::{HeaderMap, HeaderValue, header};
 use login::account::Browser;
 
-/// A request. No route of this stack reads a body.
+/// A request. Its body, which hardly any route reads, is a [`Form`] in its extensions.
 pub type Request = http::Request<()>;
+
+/// The longest form that is read, in bytes.
+pub const LONGEST_FORM: usize = 16 * 1024;
+
+/// The body of a request, as a function has it that reads forms. It may hold secrets.
+#[derive(Clone)]
+pub struct Form(String);
+
+impl Form {
+    /// Takes a body; `None` if it is too long, or no text.
+    #[must_use]
+    pub fn new(body: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(body).ok().filter(|text| text.len() <= LONGEST_FORM)?;
+        Some(Self(text.to_owned()))
+    }
+
+    /// The body of a request that says it is an HTML form
+    /// ([URL Standard §5](https://url.spec.whatwg.org/#application/x-www-form-urlencoded)).
+    #[must_use]
+    pub fn of(request: &Request) -> Option<&str> {
+        let kind = request.headers().get(header::CONTENT_TYPE)?.as_bytes();
+        let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let is_form = kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded");
+        request.extensions().get::<Self>().filter(|_| is_form).map(|form| form.0.as_str())
+    }
+}
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Form([redacted])")
+    }
+}
 
 /// The name of one request, in the log and on the page a visitor sees; Lambda's request id.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -107,6 +107,9 @@ labels! {
     openid, "On the profile page.", "用户标识（openid）", "User ID (openid)";
     unionid, "On the profile page, if it is known.", "跨应用标识（unionid）", "Cross-app ID (unionid)";
     logged_in_until, "On the profile page, before a date.", "登录有效期至", "Logged in until";
+    back_to_app, "The title of the page for an app on the device that asks who is logged in.", "返回应用", "Back to the app";
+    app_asks, "Before its name.", "这台设备上的一个应用想知道你是谁：", "An app on this device asks who you are:";
+    app_unproved, "Below its name.", "如果不是你刚刚打开的应用，请关闭这个页面。", "If you didn't just open that app, close this page.";
     privacy, "The link to the site's privacy policy, on every page.", "隐私政策", "Privacy";
 }
 

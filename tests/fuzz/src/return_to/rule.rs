@@ -17,8 +17,8 @@ pub const ALLOWED: [&str; 6] = [
     "https://login.example.com:8443",
 ];
 /// What a login may not end on.
-const ROUTES: [&[u8]; 7] =
-    [b".well-known", b"access-token", b"authorize", b"callback", b"error", b"logout", b"userinfo"];
+const ROUTES: [&[u8]; 8] =
+    [b".well-known", b"access-token", b"authorize", b"callback", b"error", b"logout", b"oauth2", b"userinfo"];
 
 /// What the rule says of a value.
 #[derive(Debug, Eq, PartialEq)]
@@ -47,12 +47,19 @@ pub fn judge(text: &str) -> Verdict {
         return Verdict::Refused;
     };
     let Some((path, is_canonical)) = walk(rest) else { return Verdict::Refused };
-    if !is_harmless(path, origin == OWN) {
+    if !is_harmless(path, origin == OWN && !is_handle(rest)) {
         return Verdict::Refused;
     }
     let slash = if rest.is_empty() { "/" } else { "" };
     let url = format!("{origin}{slash}{rest}");
     if is_canonical { Verdict::Allowed(url) } else { Verdict::NotCanonical(url) }
+}
+
+/// The one address among the routes that a login comes back to.
+fn is_handle(rest: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    let handle = rest.split_once("?request=").filter(|(path, _)| *path == "/oauth2/continue");
+    handle.is_some_and(|(_, handle)| handle.len() == 43 && handle.chars().all(is_plain))
 }
 
 /// The origin of a value, and what follows it.

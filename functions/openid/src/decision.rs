@@ -1,0 +1,120 @@
+//! Whether the session that is there answers what a client asks. Pure: one table for the first request and for the way
+//! back from a login.
+//!
+//! `prompt=none` never leaves for WeChat, for WeChat ends its errors on pages of its own, and no answer would reach the
+//! client. `scope=profile` asks nobody by itself: load balancers and libraries send it with every first request, and an
+//! unasked consent is what WeChat answers with a snapshot. `prompt=consent` is the button that asks.
+//!
+//! Whether a login that came back is a *new* one is told by the session's id, not by a clock.
+
+use login::account::Account;
+use login::time::Timestamp;
+use openid_connect::Provider;
+use openid_connect::authorization::{AuthorizationError, Prompt};
+use openid_connect::client::Client;
+use openid_connect::pending::PendingRequest;
+use openid_connect::subject::Subject;
+
+use crate::Person;
+
+/// What a request comes to.
+#[derive(Debug)]
+pub enum Decision {
+    /// The session answers it.
+    Issue(Subject),
+    /// Only a login does.
+    LogIn(LogIn),
+    /// WeChat is asked once more who the person is, after a tap.
+    AskWechat,
+    /// The client is told why not.
+    Tell(AuthorizationError),
+}
+
+/// A login to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogIn {
+    /// Whether WeChat asks for name and picture.
+    pub asks_profile: bool,
+    /// Whether the session that is there will not do, whoever it is of.
+    pub is_fresh: bool,
+}
+
+impl LogIn {
+    /// A login with consent.
+    pub const fn consent() -> Self {
+        Self { asks_profile: true, is_fresh: false }
+    }
+}
+
+/// Whom the client expects; its `id_token_hint`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// It did not say.
+    Unsaid,
+    /// By a token that is none of ours, or is forgotten.
+    Unknown,
+    /// The person of this `sub`.
+    Subject(String),
+}
+
+/// Decides. `is_back` is whether a login lies behind.
+#[expect(clippy::too_many_arguments, reason = "everything that the decision depends on, and nothing else")]
+pub fn decide(
+    provider: &Provider,
+    account: &Account,
+    client: &Client,
+    pending: &PendingRequest,
+    person: Option<&Person>,
+    hint: &Hint,
+    is_back: bool,
+    now: Timestamp,
+) -> Decision {
+    let asked = &pending.request;
+    let may_ask = asked.prompt != Prompt::None;
+    let asks_profile = asked.has_scope("profile") && client.asks_profile;
+    let log_in = |asks_profile, is_fresh| {
+        if may_ask {
+            Decision::LogIn(LogIn { asks_profile, is_fresh })
+        } else {
+            Decision::Tell(AuthorizationError::LoginRequired)
+        }
+    };
+    // A session of another account's app, or the one that a new login was to replace, is nobody's.
+    let is_of_account = |person: &&Person| {
+        [&account.official_account, &account.website]
+            .into_iter()
+            .flatten()
+            .any(|app| *app == person.session.app)
+    };
+    let is_another = |person: &&Person| pending.not_session.as_deref() != Some(person.id.as_str());
+    let Some(person) = person.filter(is_of_account).filter(is_another) else {
+        return log_in(asks_profile, pending.not_session.is_some());
+    };
+    // What a new login was asked for has been answered by one.
+    let is_renewed = is_back && pending.not_session.is_some();
+    let age = now.since(person.stored.created_at);
+    if !is_renewed && (asked.prompt == Prompt::Login || asked.max_age().is_some_and(|max| age > max)) {
+        return log_in(true, true);
+    }
+    let wants_consent = asked.prompt == Prompt::Consent || asks_profile;
+    if !is_back && wants_consent && person.session.profile.is_none() {
+        return log_in(true, false);
+    }
+    let Some(subject) = provider.subject.of(&person.session) else {
+        // A login with consent brings the unionid, if there is one.
+        return match (may_ask, person.session.scope.includes_profile()) {
+            (_, true) => Decision::Tell(AuthorizationError::NoUnionId),
+            (true, false) => Decision::AskWechat,
+            (false, false) => Decision::Tell(AuthorizationError::InteractionRequired),
+        };
+    };
+    match hint {
+        // A new login is an answer, whoever logged in.
+        _ if is_renewed => Decision::Issue(subject),
+        Hint::Unsaid => Decision::Issue(subject),
+        Hint::Unknown if may_ask => Decision::Issue(subject),
+        Hint::Subject(expected) if expected == subject.expose() => Decision::Issue(subject),
+        Hint::Unknown | Hint::Subject(_) if is_back => Decision::Tell(AuthorizationError::LoginRequired),
+        Hint::Unknown | Hint::Subject(_) => log_in(false, true),
+    }
+}

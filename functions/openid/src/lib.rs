@@ -1,0 +1,397 @@
+//! `/oauth2/authorize`: a client asks who is in a browser. `/oauth2/continue`: it goes on, after a login.
+//!
+//! The provider is a client of the login. Whoever is logged in gets a code at once; everybody else is sent to
+//! `/authorize`, as by any link, and comes back here:
+//!
+//! ```text
+//!   client            this function                         the login
+//!     │ /oauth2/authorize │                                     │
+//!     ├──────────────────►│ stores the request, sealed          │
+//!     │                   ├─ 302 /authorize?return_to=… ───────►│ WeChat, /callback
+//!     │                   │◄─ 303 /oauth2/continue?request=… ───┤
+//!     │◄─ 303 code, state, iss ┤                                │
+//! ```
+//!
+//! So what WeChat does twice, or not at all, is mended where it is mended already. A callback that comes twice gets here
+//! twice, and each time a code of its own is made: to a client it never looks as if a code were used again.
+//!
+//! The guards, in the order they run:
+//!
+//! 1. The address is opened as a page, not in a frame or an image.
+//! 2. The client and its `redirect_uri` are registered and belong together. Until then, nothing leaves for that address.
+//! 3. The request is one that can be granted (`openid_connect::authorization`).
+//! 4. The session is one that answers it (`decision.rs`).
+//! 5. Of `/oauth2/continue`: the request opens under this browser's secret, and no other browser's.
+//! 6. Of a client whose address proves nobody: a person has pressed a button, on a page that names the client.
+
+mod decision;
+mod issue;
+mod refusal;
+
+use http::{Method, StatusCode};
+use lambda::Function;
+use login::Digest;
+use login::account::Account;
+use login::deployment::Deployment;
+use login::pending::{BrowserSecret, LoginRequest, RequestedScope, RequestedSwitches, Turn};
+use login::random;
+use login::return_to::CONTINUE;
+use login::session::{Session, SessionId, StoredSession};
+use login::time::Timestamp;
+use openid_connect::Provider;
+use openid_connect::authorization::{
+    Answer, AuthorizationError, AuthorizationRequest, Prompt, Refused, Unreadable,
+};
+use openid_connect::client::{Client, RedirectKind};
+use openid_connect::grant;
+use openid_connect::pending::{PendingRequest, REQUEST_LIFETIME, RequestHandle};
+use settings::{Settings, Wrong};
+use store::{LOGINS_TABLE, SESSIONS_TABLE, Store};
+use web::cookie::Cookies;
+use web::cors::Caller;
+use web::link::{self, LoginLink};
+use web::page;
+use web::query::Query;
+use web::reason::Reason;
+use web::request::{Form, PAGE_LOADS_ONLY, Request, is_page_load};
+use web::response::{self, Response};
+use web::visit::Visit;
+
+use decision::{Decision, Hint, LogIn};
+pub use refusal::OUTCOMES;
+use refusal::{
+    CONFIRMATION_ASKED, DENIED, LOGIN_BEGUN, LOGIN_REQUIRED, NO_SUBJECT, POSTED, REQUEST_REFUSED, Refusal,
+    Verdict,
+};
+
+/// Where a client sends a browser.
+pub const AUTHORIZE: &str = "/oauth2/authorize";
+
+/// The longest request that is taken as a form and repeated in an address, in bytes.
+const LONGEST_POST: usize = 8 * 1024;
+
+/// The function.
+#[derive(Debug)]
+pub struct Openid {
+    deployment: Deployment,
+    cookies: Cookies,
+    store: Store,
+    page_loads_only: bool,
+    /// `None` in a deployment that is no provider: then there is nothing here.
+    provider: Option<Provider>,
+}
+
+/// What it is set to.
+#[derive(Debug)]
+pub struct Config {
+    deployment: Deployment,
+    logins_table: String,
+    sessions_table: String,
+    page_loads_only: bool,
+    provider: Option<Provider>,
+}
+
+/// Who is logged in in a browser.
+struct Person {
+    id: SessionId,
+    stored: StoredSession,
+    session: Session,
+}
+
+impl Function for Openid {
+    const NAME: &'static str = "openid";
+    const READS_FORMS: bool = true;
+    type Config = Config;
+
+    fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
+        let deployment = Deployment::read(settings);
+        let logins_table = settings.required(&LOGINS_TABLE, store::table_name);
+        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        let page_loads_only = settings.optional(&PAGE_LOADS_ONLY, settings::boolean);
+        let provider = Provider::read(settings, &deployment);
+        Ok(Config {
+            deployment: deployment?,
+            logins_table: logins_table?,
+            sessions_table: sessions_table?,
+            page_loads_only: page_loads_only?.unwrap_or(true),
+            provider: provider?,
+        })
+    }
+
+    async fn start(config: Config) -> Result<Self, lambda::Error> {
+        let aws = lambda::aws().await;
+        Ok(Self {
+            cookies: Cookies::of(&config.deployment.public_url),
+            deployment: config.deployment,
+            store: Store::new(&aws, config.logins_table, config.sessions_table),
+            page_loads_only: config.page_loads_only,
+            provider: config.provider,
+        })
+    }
+
+    async fn handle(&self, request: &Request, now: Timestamp) -> Response {
+        match self.answer(request, now).await {
+            Ok(response) => response,
+            Err(refusal) => {
+                let Verdict { outcome, reason } = refusal.judge();
+                outcome.because(&refusal).of(self.interrupted(request, reason))
+            }
+        }
+    }
+
+    fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        page::notice(&Visit::of(request), reason, link::AUTHORIZE)
+    }
+}
+
+impl Openid {
+    async fn answer(&self, request: &Request, now: Timestamp) -> Result<Response, Refusal> {
+        let provider = self.provider.as_ref().ok_or(Refusal::NoProvider)?;
+        if self.page_loads_only && !is_page_load(request.headers()) {
+            return Err(Refusal::NotAPage);
+        }
+        match (request.uri().path(), request.method()) {
+            (AUTHORIZE, &Method::POST) => self.repeat_as_get(request),
+            (AUTHORIZE, _) => self.authorize(provider, request, now).await,
+            (path, _) if CONTINUE.split_once('?').is_some_and(|(known, _)| known == path) => {
+                self.go_on(provider, request, now).await
+            }
+            _ => Err(Refusal::NoProvider),
+        }
+    }
+
+    /// A form from another site comes without our cookies; the page that it is sent on to has them
+    /// ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest) wants both methods).
+    fn repeat_as_get(&self, request: &Request) -> Result<Response, Refusal> {
+        let form = Form::of(request).filter(|form| form.len() <= LONGEST_POST);
+        let form = form.filter(|form| form.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'));
+        let form = form.ok_or(Refusal::Form)?;
+        let location = format!("{}{AUTHORIZE}?{form}", self.deployment.public_url.as_str());
+        Ok(POSTED.of(response::redirect(StatusCode::SEE_OTHER, &location)))
+    }
+
+    /// Guards 2 to 4, and 6.
+    async fn authorize(
+        &self,
+        provider: &Provider,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
+        let query = Query::of(request);
+        let read = AuthorizationRequest::read(provider, |name| query.one(name).map_err(|_| Unreadable));
+        let asked = match read {
+            Ok(asked) => asked,
+            Err(Refused::Page(unanswerable)) => return Err(Refusal::Unanswerable(unanswerable)),
+            Err(Refused::Answer(location, error)) => {
+                let report = REQUEST_REFUSED.because(error.words().join(": "));
+                return Ok(report.of(response::redirect(StatusCode::FOUND, &location)));
+            }
+        };
+        let pending = PendingRequest { request: asked, not_session: None };
+        self.decide(provider, request, &pending, None, now).await
+    }
+
+    /// Guards 5 and 6.
+    async fn go_on(
+        &self,
+        provider: &Provider,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
+        let query = Query::of(request);
+        let handle =
+            query.one("request")?.as_deref().and_then(RequestHandle::parse).ok_or(Refusal::RequestGone)?;
+        let browser = self.cookies.browser(request.headers()).ok_or(Refusal::RequestGone)?;
+        let sealed = self.store.logins.request(&handle.key(), now).await?.ok_or(Refusal::RequestGone)?;
+        let pending = PendingRequest::open(&handle, &browser, &sealed).ok_or(Refusal::RequestGone)?;
+        // Of the login itself: `/callback` adds it to where it leads back.
+        if query.one("error")?.is_some() {
+            return Ok(DENIED.of(tell(provider, &pending.request, AuthorizationError::AccessDenied)));
+        }
+        self.decide(provider, request, &pending, Some(&handle), now).await
+    }
+
+    /// What follows from who is there. `handle` names the request if a login lies behind it.
+    async fn decide(
+        &self,
+        provider: &Provider,
+        request: &Request,
+        pending: &PendingRequest,
+        handle: Option<&RequestHandle>,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
+        let asked = &pending.request;
+        let (client, kind) = asked.asker(provider).ok_or(Refusal::RequestGone)?;
+        let account = self.account(client).ok_or(Refusal::NoAccount)?;
+        let person = self.person(request, now).await?;
+        let hint = match &asked.hint {
+            Some(hint) => self.hint(hint, now).await?,
+            None => Hint::Unsaid,
+        };
+        let decision = decision::decide(
+            provider,
+            account,
+            client,
+            pending,
+            person.as_ref(),
+            &hint,
+            handle.is_some(),
+            now,
+        );
+        match (decision, person) {
+            (Decision::Issue(subject), Some(person)) if self.may_answer(kind, request) => {
+                issue::code(self, provider, client, asked, &person, &subject, now).await
+            }
+            (Decision::Issue(_), Some(_)) if asked.prompt == Prompt::None => {
+                Ok(LOGIN_REQUIRED.of(tell(provider, asked, AuthorizationError::InteractionRequired)))
+            }
+            (Decision::Issue(_), _) => self.ask(request, pending, handle, client, now).await,
+            (Decision::LogIn(log_in), person) => {
+                let first = match handle {
+                    Some(handle) => self.store.logins.send_on_once(&handle.key()).await?,
+                    None => true,
+                };
+                if !first {
+                    return Ok(LOGIN_REQUIRED.of(tell(provider, asked, AuthorizationError::LoginRequired)));
+                }
+                let not_session =
+                    person.filter(|_| log_in.is_fresh).map(|person| person.id.as_str().to_owned());
+                let pending = PendingRequest {
+                    request: asked.clone(),
+                    not_session: not_session.or_else(|| pending.not_session.clone()),
+                };
+                self.log_in(request, account, &pending, log_in, now).await
+            }
+            (Decision::AskWechat, _) => {
+                let (link, response) =
+                    self.link(request, account, pending, handle, LogIn::consent(), now).await?;
+                let page = page::notice(&Visit::of(request), Reason::NoSubject, &link);
+                Ok(NO_SUBJECT.of(with_cookies_of(page, &response)))
+            }
+            (Decision::Tell(error), _) => {
+                Ok(LOGIN_REQUIRED.because(error.words()[0]).of(tell(provider, asked, error)))
+            }
+        }
+    }
+
+    /// The account whose apps log the client's people in.
+    fn account(&self, client: &Client) -> Option<&Account> {
+        self.deployment.accounts.iter().find(|account| account.name == client.account)
+    }
+
+    /// Who is logged in in this browser, if a session says so that a grant can come from.
+    async fn person(&self, request: &Request, now: Timestamp) -> Result<Option<Person>, Refusal> {
+        let Some(token) = self.cookies.session(request.headers()) else { return Ok(None) };
+        let id = token.session_id();
+        let Some(stored) = self.store.sessions.session(&id, now).await? else { return Ok(None) };
+        let session = Session::unseal(&token, &stored.sealed);
+        let is_good = stored.refused_at.is_none() && stored.pepper.is_some();
+        Ok(session.filter(|_| is_good).map(|session| Person { id, stored, session }))
+    }
+
+    /// Whom an ID token is about, if it is one of ours that its grant remembers.
+    async fn hint(&self, token: &str, now: Timestamp) -> Result<Hint, Refusal> {
+        let Some(id) = grant::sid_of(token) else { return Ok(Hint::Unknown) };
+        let Some(stored) = self.store.sessions.grant(&id.key(), now).await? else { return Ok(Hint::Unknown) };
+        let is_ours = stored.id_tokens.contains(&Digest::of(token.as_bytes()));
+        Ok(grant::sub_of(token).filter(|_| is_ours).map_or(Hint::Unknown, Hint::Subject))
+    }
+
+    /// Guard 6: whether the answer may leave without a person's tap.
+    fn may_answer(&self, kind: RedirectKind, request: &Request) -> bool {
+        kind == RedirectKind::Web || *request.method() == Method::POST && self.is_own(request)
+    }
+
+    /// Whether a form of our own page posts this.
+    fn is_own(&self, request: &Request) -> bool {
+        let own = self.deployment.public_url.as_str();
+        matches!(Caller::of(request.headers(), |origin| origin == own), Caller::Trusted(_))
+    }
+
+    /// The page that names a client whose address proves nobody.
+    async fn ask(
+        &self,
+        request: &Request,
+        pending: &PendingRequest,
+        handle: Option<&RequestHandle>,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
+        let (path, response) = self.stored(request, pending, handle, now).await?;
+        let page =
+            page::confirm(&Visit::of(request), client.name.as_str(), &path, &pending.request.redirect_uri);
+        Ok(CONFIRMATION_ASKED.of(with_cookies_of(page, &response)))
+    }
+
+    /// Sends the browser to log in, and back.
+    async fn log_in(
+        &self,
+        request: &Request,
+        account: &Account,
+        pending: &PendingRequest,
+        log_in: LogIn,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
+        let (link, response) = self.link(request, account, pending, None, log_in, now).await?;
+        let redirect = response::redirect(StatusCode::FOUND, &link);
+        Ok(LOGIN_BEGUN.of(with_cookies_of(redirect, &response)))
+    }
+
+    /// The login that answers a request, and what sets the cookie that it needs.
+    async fn link(
+        &self,
+        request: &Request,
+        account: &Account,
+        pending: &PendingRequest,
+        handle: Option<&RequestHandle>,
+        log_in: LogIn,
+        now: Timestamp,
+    ) -> Result<(String, Response), Refusal> {
+        let (path, response) = self.stored(request, pending, handle, now).await?;
+        let asks = LoginRequest {
+            scope: if log_in.asks_profile { RequestedScope::Profile } else { RequestedScope::Auto },
+            app: account.name.clone(),
+            lang: pending.request.lang,
+            // Inside WeChat a silent login would prove nothing of who holds the phone.
+            switches: RequestedSwitches { force_popup: log_in.is_fresh, force_snap_shot: false },
+        };
+        let link =
+            LoginLink { return_to: account.targets.check(&path).ok(), request: asks, turn: Turn::FIRST };
+        Ok((link.on(self.deployment.public_url.as_str()), response))
+    }
+
+    /// Where a request goes on that is stored now, or was before; and a response with the cookie that opens it.
+    async fn stored(
+        &self,
+        request: &Request,
+        pending: &PendingRequest,
+        handle: Option<&RequestHandle>,
+        now: Timestamp,
+    ) -> Result<(String, Response), Refusal> {
+        let empty = response::empty(StatusCode::OK);
+        if let Some(handle) = handle {
+            return Ok((format!("{CONTINUE}{}", handle.expose()), empty));
+        }
+        let browser =
+            self.cookies.browser(request.headers()).filter(|browser| browser.may_begin_a_login(now));
+        let browser = browser.unwrap_or_else(|| BrowserSecret::new(now, random::bytes()));
+        let handle = RequestHandle::new(random::bytes());
+        let sealed = pending.seal(&handle, &browser, random::bytes()).ok_or(Refusal::Unsealable)?;
+        self.store.logins.put_request(&handle.key(), &sealed, now.plus(REQUEST_LIFETIME)).await?;
+        let response = response::with_cookie(empty, &self.cookies.set_browser(&browser, now));
+        Ok((format!("{CONTINUE}{}", handle.expose()), response))
+    }
+}
+
+/// Sends the browser back to the client, with an error.
+fn tell(provider: &Provider, asked: &AuthorizationRequest, error: AuthorizationError) -> Response {
+    response::redirect(StatusCode::SEE_OTHER, &asked.answer(provider, Answer::Error(error)))
+}
+
+/// `response`, with the cookies that another one sets.
+fn with_cookies_of(mut response: Response, other: &Response) -> Response {
+    for cookie in other.headers().get_all(http::header::SET_COOKIE) {
+        response.headers_mut().append(http::header::SET_COOKIE, cookie.clone());
+    }
+    response
+}

@@ -1,0 +1,195 @@
+//! Grants: issued with a code, redeemed once, revoked.
+//!
+//! Whether a code was redeemed before is decided by *one* conditional write:
+//!
+//! ```text
+//!   token A                          DynamoDB                          token B (the same code)
+//!       │ reads grant and session       │                                   │ reads the same
+//!       │ signs                         │                                   │ signs
+//!       │  UpdateItem: redeemed_at, if there is none, not revoked,          │
+//!       │              not over, this client's, this code's                 │
+//!       ├──────────────────────────────►│◄──────────────────────────────────┤
+//!       │  ok: sends the tokens         │  failed: redeemed by A            │
+//!       │◄──────────────────────────────┤──────────────────────────────────►│ revokes the grant
+//! ```
+//!
+//! *Sign first, claim last*: a signature is worth nothing before it is sent, so who dies while signing has spent nothing.
+//! That is the opposite of the claim of WeChat's code (`claim.rs`), where it is the exchange that cannot be undone.
+//!
+//! The update carries the name of its attempt: when the SDK repeats it after a lost answer, the condition fails, and the
+//! old item says that it was us.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use login::session::SessionId;
+use login::time::Timestamp;
+use login::{Digest, Sealed};
+use openid_connect::grant::{GrantKey, IssuedGrant, Redemption, RedemptionId, StoredAccess, StoredGrant};
+
+use super::item::{Item, attribute, blob, bytes, moment, number, text};
+use super::{Error, Sessions, unavailable};
+
+/// What redeeming a code came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redeemed {
+    /// It is redeemed, by this attempt and no other.
+    Now,
+    /// It was redeemed before, or revoked, or is over; nothing was changed.
+    Before,
+}
+
+impl Sessions {
+    /// Stores a grant with its code, once: nobody else has its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`]. The code must then not be sent.
+    pub async fn put_grant(&self, key: &GrantKey, grant: &IssuedGrant) -> Result<(), Error> {
+        let item = Item::from([
+            ("id".to_owned(), text(key.as_str())),
+            ("client".to_owned(), text(&grant.client)),
+            ("session".to_owned(), text(grant.session.as_str())),
+            ("claims".to_owned(), bytes(grant.claims.as_bytes())),
+            ("code".to_owned(), text(grant.code.as_str())),
+            ("code_key".to_owned(), bytes(grant.code_key.as_bytes())),
+            ("created_at".to_owned(), number(grant.created_at.epoch_seconds())),
+            ("expires_at".to_owned(), number(grant.expires_at.epoch_seconds())),
+        ]);
+        let put = self.0.client.put_item().table_name(&self.0.name).set_item(Some(item));
+        match put.condition_expression("attribute_not_exists(id)").send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Err(error) => Err(unavailable("PutItem", &error)),
+        }
+    }
+
+    /// Reads a grant; `None` if there is none, or if it is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if DynamoDB does not answer or refuses, or if the item cannot be read.
+    pub async fn grant(&self, key: &GrantKey, now: Timestamp) -> Result<Option<StoredGrant>, Error> {
+        let Some(item) = self.0.get(key.as_str()).await? else { return Ok(None) };
+        if moment(&item, "expires_at")? <= now { Ok(None) } else { grant_from_item(&item).map(Some) }
+    }
+
+    /// Redeems the code of a grant of `client`, whose wrapped key is `code_key`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if DynamoDB does not answer or refuses, or if the item cannot be read.
+    pub async fn redeem(
+        &self,
+        key: &GrantKey,
+        client: &str,
+        code_key: &Sealed,
+        redemption: &Redemption,
+    ) -> Result<Redeemed, Error> {
+        let access = AttributeValue::L(vec![access_to_value(&redemption.access)]);
+        let update = self
+            .0
+            .client
+            .update_item()
+            .table_name(&self.0.name)
+            .key("id", text(key.as_str()))
+            .update_expression(
+                "SET redeemed_at = :now, redeemed_by = :attempt, access = :access, id_tokens = :id_tokens, \
+                 expires_at = :until REMOVE code_key",
+            )
+            .condition_expression(
+                "attribute_not_exists(redeemed_at) AND attribute_not_exists(revoked_at) AND expires_at > :now \
+                 AND client = :client AND code_key = :code_key",
+            )
+            .expression_attribute_values(":now", number(redemption.at.epoch_seconds()))
+            .expression_attribute_values(":attempt", text(redemption.id.as_str()))
+            .expression_attribute_values(":access", access)
+            .expression_attribute_values(":id_tokens", AttributeValue::L(vec![text(redemption.id_token.as_str())]))
+            .expression_attribute_values(":until", number(redemption.expires_at.epoch_seconds()))
+            .expression_attribute_values(":client", text(client))
+            .expression_attribute_values(":code_key", bytes(code_key.as_bytes()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = update.send().await else { return Ok(Redeemed::Now) };
+        let Some(failed) = error
+            .as_service_error()
+            .filter(|error| error.is_conditional_check_failed_exception())
+            .and_then(|error| {
+                match error {
+                aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(
+                    failed,
+                ) => Some(failed),
+                _ => None,
+            }
+            })
+        else {
+            return Err(unavailable("UpdateItem", &error));
+        };
+        let redeemed_by = failed.item().and_then(|item| item.get("redeemed_by")?.as_s().ok());
+        // Our own write, whose answer was lost.
+        let is_ours = redeemed_by.is_some_and(|attempt| attempt == redemption.id.as_str());
+        Ok(if is_ours { Redeemed::Now } else { Redeemed::Before })
+    }
+
+    /// Ends a grant: nothing of it is good any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub async fn revoke_grant(&self, key: &GrantKey, now: Timestamp) -> Result<(), Error> {
+        let update = self
+            .0
+            .client
+            .update_item()
+            .table_name(&self.0.name)
+            .key("id", text(key.as_str()))
+            .update_expression("SET revoked_at = :now REMOVE code_key, access")
+            .condition_expression("attribute_exists(id)")
+            .expression_attribute_values(":now", number(now.epoch_seconds()));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Err(error) => Err(unavailable("UpdateItem", &error)),
+        }
+    }
+}
+
+fn access_to_value(access: &StoredAccess) -> AttributeValue {
+    AttributeValue::M(HashMap::from([
+        ("digest".to_owned(), text(access.digest.as_str())),
+        ("key".to_owned(), bytes(access.key.as_bytes())),
+        ("expires_at".to_owned(), number(access.expires_at.epoch_seconds())),
+    ]))
+}
+
+fn access_from_value(value: &AttributeValue) -> Result<StoredAccess, Error> {
+    let access = value.as_m().map_err(|_| Error::Corrupt("access"))?;
+    Ok(StoredAccess {
+        digest: Digest::stored(attribute(access, "digest")?.to_owned()),
+        key: Sealed::stored(blob(access, "key")?.to_vec()),
+        expires_at: moment(access, "expires_at")?,
+    })
+}
+
+fn grant_from_item(item: &Item) -> Result<StoredGrant, Error> {
+    let list = |name: &'static str| match item.get(name) {
+        Some(list) => list.as_l().map(Vec::as_slice).map_err(|_| Error::Corrupt(name)),
+        None => Ok(&[][..]),
+    };
+    let id_token = |value: &AttributeValue| {
+        value.as_s().map(|digest| Digest::stored(digest.clone())).map_err(|_| Error::Corrupt("id_tokens"))
+    };
+    let redeemed_by = item.get("redeemed_by").map(|_| attribute(item, "redeemed_by")).transpose()?;
+    let code_key = item.get("code_key").map(|_| blob(item, "code_key")).transpose()?;
+    Ok(StoredGrant {
+        client: attribute(item, "client")?.to_owned(),
+        session: SessionId::stored(attribute(item, "session")?.to_owned()),
+        claims: Sealed::stored(blob(item, "claims")?.to_vec()),
+        code: Digest::stored(attribute(item, "code")?.to_owned()),
+        code_key: code_key.map(|key| Sealed::stored(key.to_vec())),
+        access: list("access")?.iter().map(access_from_value).collect::<Result<_, _>>()?,
+        id_tokens: list("id_tokens")?.iter().map(id_token).collect::<Result<_, _>>()?,
+        redeemed_by: redeemed_by.map(|attempt| RedemptionId::stored(attempt.to_owned())),
+        is_revoked: item.contains_key("revoked_at"),
+    })
+}
