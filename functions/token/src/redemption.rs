@@ -23,7 +23,7 @@ use openid_connect::jws::Type;
 use openid_connect::pkce;
 use serde::Serialize;
 use store::Redeemed;
-use web::cors::Caller;
+use web::cors::{Caller, without_credentials};
 use web::outcome::Report;
 use web::query::Query;
 use web::request::{Form, Request};
@@ -101,15 +101,15 @@ pub async fn answer(token: &Token, issuing: &Issuing, request: &Request, now: Ti
     let origins = || issuing.provider.clients.iter().flat_map(|client| &client.origins);
     let caller = Caller::of(request.headers(), |origin| origins().any(|known| known.as_str() == origin));
     match (request.method(), caller) {
-        (&Method::OPTIONS, _) => return caller.without_credentials(caller.preflight(request, "POST")),
-        (_, Caller::Foreign) => return caller.without_credentials(caller.refuse(request)),
+        (&Method::OPTIONS, _) => return without_credentials(caller.preflight(request, "POST")),
+        (_, Caller::Foreign) => return without_credentials(caller.refuse(request)),
         (_, Caller::NoOrigin | Caller::Trusted(_)) => {}
     }
     let response = match redeem(token, issuing, request, now).await {
         Ok(response) => response,
         Err(Refused { error, report }) => report.of(error.answer()),
     };
-    caller.without_credentials(caller.allow(response))
+    without_credentials(caller.allow(response))
 }
 
 async fn redeem(

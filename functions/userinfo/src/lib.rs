@@ -1,5 +1,5 @@
 //! `GET /userinfo`: who is logged in, as JSON for a script or as a page for a person.
-//! `DELETE /userinfo`: erases it, at once.
+//! `DELETE /userinfo`: erases it, at once. `/oauth2/userinfo` is the OpenID Provider's, and stands apart (`bearer.rs`).
 //!
 //! The guards of the first, in the order they run:
 //!
@@ -20,6 +20,7 @@
 //! 2. The session is deleted first, then the cookie is cleared ([`web::end_session`]).
 
 mod answer;
+mod bearer;
 mod live_session;
 mod refusal;
 mod silence;
@@ -33,6 +34,7 @@ use login::pending::{LoginRequest, RequestedScope};
 use login::random;
 use login::session::Session;
 use login::time::Timestamp;
+use openid_connect::Provider;
 use secrets::{Secrets, SecretsSource};
 use settings::{Settings, Wrong};
 use store::{SESSIONS_TABLE, Sessions};
@@ -50,9 +52,12 @@ use web::visit::Visit;
 use wechat::Lang;
 use wechat_api::{Client, Hosts};
 
+use bearer::USER_INFO;
 use live_session::{Failure, LiveSession};
 pub use refusal::OUTCOMES;
-use refusal::{ERASED, Refusal, SHOWN, SHOWN_STALE, SHOWN_UNSAVED, Verdict, still_worth_showing};
+use refusal::{
+    ERASED, NO_PROVIDER, Refusal, SHOWN, SHOWN_STALE, SHOWN_UNSAVED, Verdict, still_worth_showing,
+};
 use silence::Silence;
 
 /// The function.
@@ -64,6 +69,8 @@ pub struct Userinfo {
     sessions: Sessions,
     wechat: Client,
     component_tokens: Option<Secrets>,
+    /// `None` in a deployment that is no OpenID Provider.
+    provider: Option<Provider>,
     /// When WeChat last gave this process no answer.
     silence: Silence,
 }
@@ -74,6 +81,7 @@ pub struct Config {
     deployment: Deployment,
     sessions_table: String,
     component_tokens: Option<SecretsSource>,
+    provider: Option<Provider>,
     /// `PROFILE_LIFETIME_SECONDS`: how long a profile is served before it is read again.
     profile_lifetime: Duration,
     wechat_api: Hosts,
@@ -94,10 +102,12 @@ impl Function for Userinfo {
         let profile_lifetime =
             settings.optional(&PROFILE_LIFETIME_SECONDS, |text| settings::seconds(text, 0));
         let wechat_api = Hosts::read(settings);
+        let provider = Provider::read(settings, &deployment);
         Ok(Config {
             deployment: deployment?,
             sessions_table: sessions_table?,
             component_tokens: component_tokens?,
+            provider: provider?,
             profile_lifetime: profile_lifetime?.unwrap_or(Duration::from_mins(10)),
             wechat_api: wechat_api?,
         })
@@ -112,11 +122,19 @@ impl Function for Userinfo {
             sessions: Sessions::new(&aws, config.sessions_table),
             wechat: Client::new(config.wechat_api, lambda::stopwatch::run)?,
             component_tokens: config.component_tokens.map(|source| Secrets::of_components(source, &aws)),
+            provider: config.provider,
             silence: Silence::default(),
         })
     }
 
     async fn handle(&self, request: &Request, now: Timestamp) -> Response {
+        match (request.uri().path(), &self.provider) {
+            (USER_INFO, Some(provider)) => {
+                return bearer::answer(&self.sessions, provider, request, now).await;
+            }
+            (USER_INFO, None) => return NO_PROVIDER.of(response::refuse(request, Reason::NotFound, "/")),
+            _ => {}
+        }
         let caller = Caller::of(request.headers(), |origin| self.deployment.accounts.trust(origin));
         match (request.method(), caller) {
             (&Method::OPTIONS, _) => caller.preflight(request, "GET, DELETE"),

@@ -58,13 +58,6 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Takes the leave to send cookies away again, where no cookie decides anything.
-    #[must_use]
-    pub fn without_credentials(self, mut response: Response) -> Response {
-        response.headers_mut().remove(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
-        response
-    }
-
     /// Whether the caller may be told of something that only some pages may know.
     #[must_use]
     pub fn may_know(self, is_trusted: impl Fn(&str) -> bool) -> bool {
@@ -97,6 +90,13 @@ impl<'a> Caller<'a> {
     pub fn refuse(self, request: &Request) -> Response {
         FOREIGN_ORIGIN.of(self.allow(response::refuse(request, Reason::OriginRefused, "/")))
     }
+}
+
+/// Takes the leave to send cookies away again, where no cookie decides anything.
+#[must_use]
+pub fn without_credentials(mut response: Response) -> Response {
+    response.headers_mut().remove(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
+    response
 }
 
 /// The headers that a trusted page's script may send: those that it wants to. HTTP clients add an `Authorization`, an

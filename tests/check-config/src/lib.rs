@@ -37,6 +37,7 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
             "authorize" => check::<authorize::Authorize>(&environment),
             "callback" => check::<callback::Callback>(&environment),
             "logout" => check::<logout::Logout>(&environment),
+            "openid" => check::<openid::Openid>(&environment),
             "site" => check::<site::Site>(&environment),
             "token" => check::<token::Token>(&environment),
             "userinfo" => check::<userinfo::Userinfo>(&environment),

@@ -1,0 +1,85 @@
+//! `/oauth2/userinfo`: what a client was granted, to whoever holds the access token
+//! ([OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
+//!
+//! No key is needed to judge the token, and WeChat is not asked. The token says of which grant it is; the grant knows the
+//! token's digest, and its claims open with the token and the pepper of its session. So a token that was changed in one
+//! letter, that is over, or whose session has ended, opens nothing. A cookie decides nothing here.
+
+use http::{HeaderMap, Method, StatusCode, header};
+use login::Digest;
+use login::time::Timestamp;
+use openid_connect::Provider;
+use openid_connect::grant::{DataKey, Wrapper, sid_of};
+use store::Sessions;
+use web::cors::{Caller, without_credentials};
+use web::reason::Reason;
+use web::request::Request;
+use web::response::{self, Response};
+
+use crate::refusal::{BEARER_REFUSED, BEARER_SHOWN, STORE_UNAVAILABLE};
+
+/// Where it is.
+pub const USER_INFO: &str = "/oauth2/userinfo";
+
+/// Answers whoever asks.
+pub async fn answer(sessions: &Sessions, provider: &Provider, request: &Request, now: Timestamp) -> Response {
+    let origins = || provider.clients.iter().flat_map(|client| &client.origins);
+    let caller = Caller::of(request.headers(), |origin| origins().any(|known| known.as_str() == origin));
+    let response = match (request.method(), caller) {
+        (&Method::OPTIONS, _) => caller.preflight(request, "GET, POST"),
+        (_, Caller::Foreign) => caller.refuse(request),
+        (_, Caller::NoOrigin | Caller::Trusted(_)) => {
+            let shown = show(sessions, provider, request, now).await;
+            caller.allow(shown.unwrap_or_else(|error| {
+                let response = response::empty(Reason::ServiceUnavailable.status());
+                STORE_UNAVAILABLE.because(error).of(response::with_header(response, header::RETRY_AFTER, "1"))
+            }))
+        }
+    };
+    without_credentials(response)
+}
+
+async fn show(
+    sessions: &Sessions,
+    provider: &Provider,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Response, store::Error> {
+    let Some(token) = bearer(request.headers()) else {
+        return Ok(refused("there is no bearer token, or not exactly one", "Bearer"));
+    };
+    let invalid = |why| Ok(refused(why, "Bearer error=\"invalid_token\""));
+    let Some(id) = sid_of(token) else { return invalid("the token is none of ours") };
+    let key = id.key();
+    let Some(grant) = sessions.grant(&key, now).await? else { return invalid("its grant is over") };
+    let digest = Digest::of(token.as_bytes());
+    let access = grant.access.iter().find(|access| access.digest == digest && access.expires_at > now);
+    let Some(access) = access.filter(|_| !grant.is_revoked) else {
+        return invalid("it is over, revoked or was never issued");
+    };
+    let session = sessions.session(&grant.session, now).await?;
+    let pepper = session.filter(|session| session.refused_at.is_none()).and_then(|session| session.pepper);
+    let Some(pepper) = pepper else { return invalid("its session is over") };
+    let opened = DataKey::unwrapped(Wrapper::AccessToken(token), &pepper, &key, &access.key);
+    let granted = opened.and_then(|data_key| data_key.open(&key, &grant.claims));
+    match granted.zip(provider.client(&grant.client)) {
+        Some((granted, client)) => {
+            Ok(BEARER_SHOWN.of(response::json(StatusCode::OK, &granted.user_info(client))))
+        }
+        None => invalid("it opens nothing, or its client is not there any more"),
+    }
+}
+
+/// The token of the one `Authorization` header ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut headers = headers.get_all(header::AUTHORIZATION).iter();
+    let (only, None) = (headers.next()?, headers.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Says no ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+fn refused(why: &'static str, challenge: &str) -> Response {
+    let response = response::empty(StatusCode::UNAUTHORIZED);
+    BEARER_REFUSED.because(why).of(response::with_header(response, header::WWW_AUTHENTICATE, challenge))
+}
