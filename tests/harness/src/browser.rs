@@ -115,6 +115,12 @@ impl Visit {
         }
     }
 
+    /// A form that a program sends, by itself and from nowhere.
+    #[must_use]
+    pub fn posted(url: &str, body: &str) -> Self {
+        Self { initiator: None, navigation: false, ..Self::form(url, "", &[]) }.body(body)
+    }
+
     /// The same with a header of the test's own; it replaces the browser's.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: &str) -> Self {

@@ -1,0 +1,487 @@
+//! The code flow, as a relying party has it.
+
+use harness::{
+    Answer, Failure, Options, Result, Stack, Visitor,
+    browser::Visit,
+    places::CALLBACK,
+    signing_key,
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
+};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use serde_json::{Value, json};
+use url::Url;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
+
+const APP: &str = "https://app.example.org";
+const REDIRECT_URI: &str = "https://app.example.org/callback?tenant=1";
+/// RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const SECRET: &str = "canary secret: of + admin%";
+
+/// A stack that is a provider; `sub` is the openid, which every login knows.
+pub async fn provider() -> Result<Stack> {
+    Stack::start(options("openid")?).await
+}
+
+fn options(subject: &str) -> Result<Options> {
+    let digest = ring::digest::digest(&ring::digest::SHA256, SECRET.as_bytes());
+    let digest = digest.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let openid_connect = json!({
+        "subject": subject,
+        "clients": {
+            "web": {"redirect_uris": [REDIRECT_URI], "origins": [APP]},
+            "admin": {"redirect_uris": [REDIRECT_URI], "secrets": [format!("sha256:{digest}")]},
+            "phone": {"redirect_uris": ["com.example.app:/cb", "http://127.0.0.1/cb"]},
+        },
+        "apis": {"https://api.example.com": {"clients": ["web"], "origins": [PAGE_ORIGIN], "scopes": ["orders"]}},
+    });
+    Ok(Options::default()
+        .with("OPENID_CONNECT", &openid_connect.to_string())
+        .with("SIGNING_KEYS", signing_key::of_this_process()?))
+}
+
+/// A visitor whose browser knows that the relying party is somewhere else.
+fn visitor(stack: &Stack, person: &str) -> Visitor {
+    let mut visitor = stack.visitor(person);
+    visitor.browser = visitor.browser.with_elsewhere(APP);
+    visitor
+}
+
+/// The address that a client sends a browser to.
+fn asked(changes: &[(&str, &str)]) -> String {
+    let mut parameters = vec![
+        ("response_type", "code"),
+        ("client_id", "web"),
+        ("redirect_uri", REDIRECT_URI),
+        ("scope", "openid profile"),
+        ("state", "a b&c=\u{5b57}"),
+        ("nonce", "n-0S6"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    for (name, value) in changes {
+        parameters.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            parameters.push((name, value));
+        }
+    }
+    format!("{PUBLIC_URL}/oauth2/authorize?{}", form(&parameters))
+}
+
+fn form(parameters: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
+}
+
+/// What an answer brings to the client, at the end of a walk.
+fn brought(hops: &[Answer]) -> Result<Url> {
+    let last = hops.last().ok_or_else(|| Failure::new("nobody went anywhere"))?;
+    let target = if last.url.as_str().starts_with(APP) { Some(last.url.clone()) } else { last.redirect()? };
+    let target = target.filter(|url| url.as_str().starts_with(APP));
+    target.ok_or_else(|| {
+        Failure::new(format!("no answer for the client: {} {} {}", last.status, last.url, last.text()))
+    })
+}
+
+fn parameter(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+}
+
+/// Goes to the end, and the code that the client gets there.
+async fn code(visitor: &Visitor, changes: &[(&str, &str)]) -> Result<String> {
+    let answer = brought(&visitor.follow(&asked(changes)).await?)?;
+    parameter(&answer, "code").ok_or_else(|| Failure::new(format!("no code: {answer}")))
+}
+
+/// Redeems a code as the public client does; what is empty is left out.
+async fn redeem(stack: &Stack, code: &str, changes: &[(&str, &str)]) -> Result<Answer> {
+    let mut parameters = vec![
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", REDIRECT_URI),
+        ("client_id", "web"),
+        ("code_verifier", VERIFIER),
+    ];
+    for (name, value) in changes {
+        parameters.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            parameters.push((name, value));
+        }
+    }
+    post(stack, &form(&parameters), None).await
+}
+
+async fn post(stack: &Stack, body: &str, authorization: Option<&str>) -> Result<Answer> {
+    let mut visit = Visit::posted(&format!("{PUBLIC_URL}/oauth2/token"), body);
+    if let Some(authorization) = authorization {
+        visit = visit.header("authorization", authorization);
+    }
+    stack.browser().send(visit).await
+}
+
+async fn userinfo(stack: &Stack, token: &str) -> Result<Answer> {
+    let visit = Visit::open(&format!("{PUBLIC_URL}/oauth2/userinfo"));
+    stack.browser().send(visit.header("authorization", &format!("Bearer {token}"))).await
+}
+
+/// Header and claims of a token whose signature is right by the published keys.
+async fn verified(stack: &Stack, token: &str) -> Result<(Value, Value)> {
+    let keys = stack.browser().get(&format!("{PUBLIC_URL}/.well-known/jwks.json")).await?.json()?;
+    let parts: Vec<&str> = token.split('.').collect();
+    let [header, claims, signature] = parts[..] else { return Err(Failure::new("a token has three parts")) };
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|error| Failure::new(error.to_string()));
+    let json = |text: &str| Ok::<Value, Failure>(serde_json::from_slice(&decode(text)?)?);
+    let (header_json, claims_json) = (json(header)?, json(claims)?);
+    let key = keys["keys"].as_array().into_iter().flatten().find(|key| key["kid"] == header_json["kid"]);
+    let key = key.ok_or_else(|| Failure::new("no key of that name"))?;
+    let number = |name: &str| decode(key[name].as_str().unwrap_or_default());
+    let key = RsaPublicKeyComponents { n: number("n")?, e: number("e")? };
+    let message = format!("{header}.{claims}");
+    key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &decode(signature)?)
+        .map_err(|_| Failure::new("the signature is wrong"))?;
+    Ok((header_json, claims_json))
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}
+
+fn error_of(answer: &Answer) -> Result<(u16, String)> {
+    Ok((answer.status, text(&answer.json()?, "error")))
+}
+
+#[tokio::test]
+async fn a_person_logs_in_at_a_client_and_is_who_he_is() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    for is_first in [true, false] {
+        let hops = visitor.follow(&asked(&[])).await?;
+        assert_eq!(hops.iter().any(|hop| hop.url.as_str().starts_with(CALLBACK)), is_first);
+        let answer = brought(&hops)?;
+        assert_eq!(parameter(&answer, "state").as_deref(), Some("a b&c=\u{5b57}"));
+        assert_eq!(parameter(&answer, "iss").as_deref(), Some(PUBLIC_URL));
+        assert_eq!(parameter(&answer, "tenant").as_deref(), Some("1"));
+
+        let tokens = redeem(&stack, &parameter(&answer, "code").unwrap(), &[]).await?;
+        assert_eq!(tokens.status, 200, "{}", tokens.text());
+        assert_eq!(tokens.header("cache-control"), Some("no-store"));
+        let tokens = tokens.json()?;
+        assert_eq!(
+            (text(&tokens, "token_type").as_str(), text(&tokens, "scope").as_str()),
+            ("Bearer", "openid profile")
+        );
+        let (header, id_token) = verified(&stack, &text(&tokens, "id_token")).await?;
+        let sub = format!("{OFFICIAL_ACCOUNT}.{}", visitor.openid());
+        assert_eq!((text(&header, "typ"), text(&header, "alg")), ("JWT".to_owned(), "RS256".to_owned()));
+        for (name, value) in [
+            ("iss", PUBLIC_URL),
+            ("aud", "web"),
+            ("sub", &sub),
+            ("nonce", "n-0S6"),
+            ("acr", "urn:wechat-login:snsapi_base"),
+        ] {
+            assert_eq!(text(&id_token, name), value, "{name}");
+        }
+        let access_token = text(&tokens, "access_token");
+        let digest = ring::digest::digest(&ring::digest::SHA256, access_token.as_bytes());
+        assert_eq!(text(&id_token, "at_hash"), URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]));
+        let (header, claims) = verified(&stack, &access_token).await?;
+        assert_eq!(text(&header, "typ"), "at+jwt");
+        for (name, value) in
+            [("iss", PUBLIC_URL), ("aud", "https://api.example.com"), ("sub", &sub), ("client_id", "web")]
+        {
+            assert_eq!(text(&claims, name), value, "{name}");
+        }
+        assert_eq!(claims["sid"], id_token["sid"]);
+        let shown = userinfo(&stack, &access_token).await?;
+        assert_eq!(shown.status, 200, "{}", shown.text());
+        assert_eq!(text(&shown.json()?, "sub"), sub);
+        assert_eq!(text(&shown.json()?, "wechat_openid"), visitor.openid());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_is_redeemed_once_and_a_second_time_ends_the_grant() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let code_ = code(&visitor, &[]).await?;
+    let first = redeem(&stack, &code_, &[]).await?.json()?;
+    assert_eq!(userinfo(&stack, &text(&first, "access_token")).await?.status, 200);
+    assert_eq!(error_of(&redeem(&stack, &code_, &[]).await?)?, (400, "invalid_grant".to_owned()));
+    assert_eq!(userinfo(&stack, &text(&first, "access_token")).await?.status, 401);
+
+    let code_ = code(&visitor, &[]).await?;
+    let all = futures_util::future::join_all((0..8).map(|_| redeem(&stack, &code_, &[]))).await;
+    let statuses: Vec<u16> = all.into_iter().map(|answer| Ok(answer?.status)).collect::<Result<_>>()?;
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 7, "{statuses:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_does_not_prove_itself_gets_nothing_and_spends_nothing() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let code_ = code(&visitor, &[]).await?;
+    let guess = format!("{}{}", &code_[..24], "A".repeat(40));
+    for (changes, expected) in [
+        (&[("code_verifier", "")][..], "invalid_grant"),
+        (&[("code_verifier", CHALLENGE)], "invalid_grant"),
+        (&[("redirect_uri", "https://app.example.org/callback")], "invalid_grant"),
+        (&[("code", &guess)], "invalid_grant"),
+        (&[("code", "canary")], "invalid_grant"),
+        (&[("redirect_uri", "")], "invalid_request"),
+        (&[("grant_type", "password")], "unsupported_grant_type"),
+        (&[("grant_type", "")], "invalid_request"),
+        (&[("client_id", "")], "invalid_request"),
+    ] {
+        assert_eq!(
+            error_of(&redeem(&stack, &code_, changes).await?)?,
+            (400, expected.to_owned()),
+            "{changes:?}"
+        );
+    }
+    for changes in [&[("client_id", "nobody")][..], &[("client_id", "admin")], &[("client_secret", "x")]] {
+        assert_eq!(
+            error_of(&redeem(&stack, &code_, changes).await?)?,
+            (401, "invalid_client".to_owned()),
+            "{changes:?}"
+        );
+    }
+    assert_eq!(redeem(&stack, &code_, &[]).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_in_another_clients_hands_is_burnt() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let code_ = code(&visitor, &[]).await?;
+    let basic = |name: &str, secret: &str| {
+        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(name), encode(secret))))
+    };
+    let body = form(&[
+        ("grant_type", "authorization_code"),
+        ("code", &code_),
+        ("redirect_uri", REDIRECT_URI),
+        ("code_verifier", VERIFIER),
+    ]);
+    let wrong = post(&stack, &body, Some(&basic("admin", "canary"))).await?;
+    assert_eq!(error_of(&wrong)?, (401, "invalid_client".to_owned()));
+    assert_eq!(wrong.header("www-authenticate"), Some("Basic realm=\"token\""));
+    let stolen = post(&stack, &body, Some(&basic("admin", SECRET))).await?;
+    assert_eq!(error_of(&stolen)?, (400, "invalid_grant".to_owned()));
+    assert_eq!(error_of(&redeem(&stack, &code_, &[]).await?)?, (400, "invalid_grant".to_owned()));
+
+    // Its own, by both ways to show a secret, and without PKCE.
+    for by_basic in [true, false] {
+        let code_ =
+            code(&visitor, &[("client_id", "admin"), ("code_challenge", ""), ("code_challenge_method", "")])
+                .await?;
+        let mut parameters =
+            vec![("grant_type", "authorization_code"), ("code", &*code_), ("redirect_uri", REDIRECT_URI)];
+        if !by_basic {
+            parameters.extend([("client_id", "admin"), ("client_secret", SECRET)]);
+        }
+        let authorization = by_basic.then(|| basic("admin", SECRET));
+        let tokens = post(&stack, &form(&parameters), authorization.as_deref()).await?;
+        assert_eq!(tokens.status, 200, "{}", tokens.text());
+        let (_, claims) = verified(&stack, &text(&tokens.json()?, "access_token")).await?;
+        assert_eq!(text(&claims, "aud"), PUBLIC_URL);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_duplicate_callback_gets_a_code_of_its_own() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let to_login = visitor.open(&asked(&[])).await?.redirect()?.unwrap();
+    let callback = visitor.come_back(to_login.as_str()).await?;
+    let mut codes = Vec::new();
+    for _ in 0..2 {
+        let back = visitor.call_back(&callback).await?;
+        let answer = brought(&visitor.go_on(&back).await?)?;
+        codes.push(parameter(&answer, "code").unwrap());
+    }
+    assert_ne!(codes[0], codes[1]);
+    for code in codes {
+        assert_eq!(redeem(&stack, &code, &[]).await?.status, 200);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_browsers_request_does_not_open() -> Result<()> {
+    let stack = provider().await?;
+    let (visitor, victim) = (visitor(&stack, "lin"), visitor(&stack, "mei").logged_in().await?);
+    let to_login = visitor.open(&asked(&[])).await?.redirect()?.unwrap();
+    let back = parameter(&to_login, "return_to").unwrap();
+    let answer = victim.open(&back).await?;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.location().is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_ends_what_came_from_it() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let token = text(&redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?, "access_token");
+    let unused = code(&visitor, &[]).await?;
+    visitor.log_out().await?;
+    assert_eq!(userinfo(&stack, &token).await?.status, 401);
+    assert_eq!(error_of(&redeem(&stack, &unused, &[]).await?)?, (400, "invalid_grant".to_owned()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_declines_is_told_to_the_client() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let to_login = visitor.open(&asked(&[("prompt", "consent")])).await?.redirect()?.unwrap();
+    let page = visitor.begin(to_login.as_str()).await?;
+    let callback = visitor.decide(&page, "deny").await?;
+    let back = visitor.call_back(&callback).await?;
+    let answer = brought(&visitor.go_on(&back).await?)?;
+    assert_eq!(parameter(&answer, "error").as_deref(), Some("access_denied"), "{answer} {:?}", back.location());
+    assert_eq!(parameter(&answer, "state").as_deref(), Some("a b&c=\u{5b57}"));
+    assert_eq!(parameter(&answer, "iss").as_deref(), Some(PUBLIC_URL));
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_error_leaves_for_an_unregistered_place() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin").logged_in().await?;
+    for changes in [
+        &[("client_id", "")][..],
+        &[("client_id", "nobody")],
+        &[("redirect_uri", "")],
+        &[("redirect_uri", "https://app.example.org/callback")],
+        &[("redirect_uri", "https://app.example.org/callback?tenant=1&a=b")],
+        &[("redirect_uri", "https://evil.example/"), ("prompt", "none")],
+    ] {
+        let answer = visitor.open(&asked(changes)).await?;
+        assert_eq!((answer.status, answer.location()), (400, None), "{changes:?}");
+    }
+    for (changes, expected) in [
+        (&[("response_type", "")][..], "invalid_request"),
+        (&[("response_type", "id_token")], "unsupported_response_type"),
+        (&[("scope", "profile")], "invalid_scope"),
+        (&[("request", "e30.e30.")], "request_not_supported"),
+        (&[("request_uri", "https://app.example.org/")], "request_uri_not_supported"),
+        (&[("code_challenge", "")], "invalid_request"),
+        (&[("code_challenge_method", "plain")], "invalid_request"),
+        (&[("prompt", "none login")], "invalid_request"),
+        (&[("max_age", "-1")], "invalid_request"),
+        (&[("resource", "https://other.example.com")], "invalid_target"),
+    ] {
+        let answer = visitor.open(&asked(changes)).await?.redirect()?.unwrap();
+        assert_eq!(parameter(&answer, "error").as_deref(), Some(expected), "{changes:?}");
+        assert!(answer.as_str().starts_with(REDIRECT_URI), "{answer}");
+        assert_eq!(parameter(&answer, "state").as_deref(), Some("a b&c=\u{5b57}"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn none_never_leaves_for_wechat() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let error = async |changes: &[(&str, &str)]| {
+        let answer = visitor.open(&asked(changes)).await?.redirect()?.unwrap();
+        Ok::<_, Failure>(parameter(&answer, "error"))
+    };
+    assert_eq!(error(&[("prompt", "none")]).await?.as_deref(), Some("login_required"));
+    visitor.log_in().await?;
+    assert_eq!(error(&[("prompt", "none")]).await?, None);
+    assert_eq!(error(&[("prompt", "none"), ("max_age", "10000")]).await?, None);
+    let hint = text(&redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?, "id_token");
+    assert_eq!(error(&[("prompt", "none"), ("id_token_hint", &hint)]).await?, None);
+    let forged = format!("{hint}A");
+    assert_eq!(
+        error(&[("prompt", "none"), ("id_token_hint", &forged)]).await?.as_deref(),
+        Some("login_required")
+    );
+    assert!(stack.requests("/connect/oauth2/authorize").len() <= 2, "only the login itself");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_login_is_another_session() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin").logged_in().await?;
+    let before = visitor.session();
+    for changes in [&[("prompt", "login")][..], &[("max_age", "0")]] {
+        let hops = visitor.follow(&asked(changes)).await?;
+        let is_asked = hops.iter().any(|hop| hop.url.as_str().starts_with(CALLBACK));
+        // The clock has seconds: a login of this second is not older than none.
+        assert!(is_asked || changes[0].0 == "max_age", "{changes:?}");
+        assert!(parameter(&brought(&hops)?, "code").is_some());
+    }
+    assert_ne!(visitor.session(), before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_form_is_answered_as_a_link() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin").logged_in().await?;
+    let link = asked(&[]);
+    let fields = Url::parse(&link)?;
+    let fields: Vec<_> =
+        fields.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let form = Visit::form(&format!("{PUBLIC_URL}/oauth2/authorize"), APP, &fields);
+    let posted = visitor.send(form).await?;
+    assert_eq!(posted.status, 303);
+    let answer = brought(&visitor.go_on(&posted).await?)?;
+    assert!(parameter(&answer, "code").is_some(), "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_app_on_the_device_gets_nothing_without_a_tap() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin").logged_in().await?;
+    let changes = [("client_id", "phone"), ("redirect_uri", "com.example.app:/cb")];
+    let page = visitor.open(&asked(&changes)).await?;
+    assert_eq!(page.status, 200, "{}", page.text());
+    let body = page.text();
+    assert!(body.contains("phone") && !body.contains("code="));
+    let action = body.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let action = format!("{PUBLIC_URL}{action}");
+    for origin in ["https://evil.example", PAGE_ORIGIN] {
+        let forged = visitor.send(Visit::form(&action, origin, &[])).await?;
+        assert!(forged.location().is_none(), "{origin}");
+    }
+    let tapped = visitor.send(Visit::form(&action, PUBLIC_URL, &[])).await?;
+    let location = tapped.location().unwrap_or_default().to_owned();
+    assert!(location.starts_with("com.example.app:/cb?code="), "{location} {}", tapped.text());
+    let silent = [&changes[..], &[("prompt", "none")]].concat();
+    let answer = visitor.open(&asked(&silent)).await?;
+    assert!(answer.location().is_some_and(|location| location.contains("error=interaction_required")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_without_a_unionid_is_asked_once_and_never_somebody_else() -> Result<()> {
+    let stack = Stack::start(options("unionid")?).await?;
+    let visitor = visitor(&stack, "lin");
+    let hops = visitor.follow(&asked(&[])).await?;
+    let page = hops.last().unwrap();
+    assert_eq!(page.status, 403, "{}", page.text());
+    let link = page.text();
+    let link = link.split("class=\"button\" href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let hops = visitor.follow(&link.replace("&#38;", "&")).await?;
+    let code = parameter(&brought(&hops)?, "code").unwrap();
+    let tokens = redeem(&stack, &code, &[]).await?.json()?;
+    let (_, claims) = verified(&stack, &text(&tokens, "id_token")).await?;
+    assert_eq!(claims["sub"], claims["wechat_unionid"]);
+    assert!(!text(&claims, "nickname").is_empty(), "{claims}");
+    Ok(())
+}
