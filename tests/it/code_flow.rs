@@ -9,6 +9,7 @@ use harness::{
 };
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
+use simulator::Denial;
 use url::Url;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -31,8 +32,9 @@ fn options(subject: &str) -> Result<Options> {
     let openid_connect = json!({
         "subject": subject,
         "clients": {
-            "web": {"redirect_uris": [REDIRECT_URI], "origins": [APP]},
-            "admin": {"redirect_uris": [REDIRECT_URI], "secrets": [format!("sha256:{digest}")]},
+            "web": {"redirect_uris": [REDIRECT_URI], "origins": [APP], "refresh": true,
+                "post_logout_redirect_uris": ["https://app.example.org/bye"]},
+            "admin": {"redirect_uris": [REDIRECT_URI], "secrets": [format!("sha256:{digest}")], "refresh": true},
             "phone": {"redirect_uris": ["com.example.app:/cb", "http://127.0.0.1/cb"]},
         },
         "apis": {"https://api.example.com": {"clients": ["web"], "origins": [PAGE_ORIGIN], "scopes": ["orders"]}},
@@ -341,13 +343,19 @@ async fn the_end_of_a_session_ends_what_came_from_it() -> Result<()> {
 #[tokio::test]
 async fn who_declines_is_told_to_the_client() -> Result<()> {
     let stack = provider().await?;
+    stack.simulator().knobs(|knobs| knobs.denial = Denial::StateOnly);
     let visitor = visitor(&stack, "lin");
     let to_login = visitor.open(&asked(&[("prompt", "consent")])).await?.redirect()?.unwrap();
     let page = visitor.begin(to_login.as_str()).await?;
     let callback = visitor.decide(&page, "deny").await?;
     let back = visitor.call_back(&callback).await?;
     let answer = brought(&visitor.go_on(&back).await?)?;
-    assert_eq!(parameter(&answer, "error").as_deref(), Some("access_denied"), "{answer} {:?}", back.location());
+    assert_eq!(
+        parameter(&answer, "error").as_deref(),
+        Some("access_denied"),
+        "{answer} {:?}",
+        back.location()
+    );
     assert_eq!(parameter(&answer, "state").as_deref(), Some("a b&c=\u{5b57}"));
     assert_eq!(parameter(&answer, "iss").as_deref(), Some(PUBLIC_URL));
     Ok(())
@@ -483,5 +491,114 @@ async fn a_person_without_a_unionid_is_asked_once_and_never_somebody_else() -> R
     let (_, claims) = verified(&stack, &text(&tokens, "id_token")).await?;
     assert_eq!(claims["sub"], claims["wechat_unionid"]);
     assert!(!text(&claims, "nickname").is_empty(), "{claims}");
+    Ok(())
+}
+
+/// Renews the tokens of the public client.
+async fn refresh(stack: &Stack, token: &str) -> Result<Answer> {
+    post(
+        stack,
+        &form(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "web")]),
+        None,
+    )
+    .await
+}
+
+#[tokio::test]
+async fn two_tabs_that_renew_at_once_go_on_both_and_an_old_token_ends_the_grant() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let first = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let one = text(&first, "refresh_token");
+    let (left, right) = futures_util::future::join(refresh(&stack, &one), refresh(&stack, &one)).await;
+    let (left, right) = (left?.json()?, right?.json()?);
+    let two = text(&left, "refresh_token");
+    assert_eq!(text(&right, "refresh_token"), two, "{right}");
+    assert_ne!(one, two);
+    for tokens in [&left, &right] {
+        assert_eq!(userinfo(&stack, &text(tokens, "access_token")).await?.status, 200);
+        let (_, claims) = verified(&stack, &text(tokens, "id_token")).await?;
+        let (_, before) = verified(&stack, &text(&first, "id_token")).await?;
+        assert!(claims["nonce"].is_null());
+        for name in ["iss", "sub", "aud", "auth_time", "sid"] {
+            assert_eq!(claims[name], before[name], "{name}");
+        }
+    }
+    let three = refresh(&stack, &two).await?.json()?;
+    assert_eq!(userinfo(&stack, &text(&three, "access_token")).await?.status, 200);
+    assert_eq!(error_of(&refresh(&stack, &one).await?)?, (400, "invalid_grant".to_owned()));
+    for token in [&left, &three] {
+        assert_eq!(userinfo(&stack, &text(token, "access_token")).await?.status, 401);
+    }
+    assert_eq!(
+        error_of(&refresh(&stack, &text(&three, "refresh_token")).await?)?,
+        (400, "invalid_grant".to_owned())
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guess_with_a_known_sid_writes_nothing() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let (_, claims) = verified(&stack, &text(&tokens, "access_token")).await?;
+    let sid = URL_SAFE_NO_PAD.decode(text(&claims, "sid")).unwrap();
+    let guess = URL_SAFE_NO_PAD.encode([&sid[..], &[0; 32]].concat());
+    let before = stack.sessions()?;
+    for answer in [redeem(&stack, &guess, &[]).await?, refresh(&stack, &format!("r.{guess}")).await?] {
+        assert_eq!(error_of(&answer)?, (400, "invalid_grant".to_owned()));
+    }
+    assert_eq!(stack.sessions()?, before);
+    assert_eq!(refresh(&stack, &text(&tokens, "refresh_token")).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_logout_is_not_undone_by_a_refresh_and_a_token_given_back_is_worth_nothing() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let revoke = async |token: &str| {
+        let body = form(&[("token", token), ("client_id", "web")]);
+        stack.browser().send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/revoke"), &body)).await
+    };
+    assert_eq!(revoke("canary").await?.status, 200);
+    assert_eq!(refresh(&stack, &text(&tokens, "refresh_token")).await?.status, 200);
+    assert_eq!(revoke(&text(&tokens, "refresh_token")).await?.status, 200);
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
+
+    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    visitor.log_out().await?;
+    assert_eq!(
+        error_of(&refresh(&stack, &text(&tokens, "refresh_token")).await?)?,
+        (400, "invalid_grant".to_owned())
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_link_alone_logs_nobody_out() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let hint = text(&redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?, "id_token");
+    let logout = |parameters: &[(&str, &str)]| format!("{PUBLIC_URL}/oauth2/logout?{}", form(parameters));
+    let bye = ("post_logout_redirect_uri", "https://app.example.org/bye");
+    for parameters in
+        [&[][..], &[bye], &[("id_token_hint", "canary"), bye], &[("id_token_hint", &format!("{hint}A")), bye]]
+    {
+        let answer = visitor.open(&logout(parameters)).await?;
+        assert_eq!((answer.status, answer.location()), (200, None), "{parameters:?}");
+        assert!(answer.text().contains("action=\"/logout\""));
+    }
+    let elsewhere =
+        [("id_token_hint", &*hint), ("post_logout_redirect_uri", "https://app.example.org/bye?a=1")];
+    assert_eq!(visitor.open(&logout(&elsewhere)).await?.status, 400);
+    assert!(visitor.session().is_some());
+
+    let answer = visitor.open(&logout(&[("id_token_hint", &hint), bye, ("state", "s t")])).await?;
+    assert_eq!(answer.location(), Some("https://app.example.org/bye?state=s+t"));
+    assert!(visitor.session().is_none());
+    assert_eq!(stack.sessions()?.iter().filter(|item| item.get("sealed").is_some()).count(), 0);
     Ok(())
 }

@@ -88,7 +88,11 @@ pub fn decide(
     };
     let is_another = |person: &&Person| pending.not_session.as_deref() != Some(person.id.as_str());
     let Some(person) = person.filter(is_of_account).filter(is_another) else {
-        return log_in(asks_profile, pending.not_session.is_some());
+        let is_asked = matches!(asked.prompt, Prompt::Login | Prompt::Consent);
+        return log_in(
+            asks_profile || is_asked,
+            asked.prompt == Prompt::Login || pending.not_session.is_some(),
+        );
     };
     // What a new login was asked for has been answered by one.
     let is_renewed = is_back && pending.not_session.is_some();

@@ -1,4 +1,5 @@
-//! `/oauth2/authorize`: a client asks who is in a browser. `/oauth2/continue`: it goes on, after a login.
+//! `/oauth2/authorize`: a client asks who is in a browser. `/oauth2/continue`: it goes on, after a login. `/oauth2/logout`: a
+//! client wants the person logged out (`logout.rs`).
 //!
 //! The provider is a client of the login. Whoever is logged in gets a code at once; everybody else is sent to
 //! `/authorize`, as by any link, and comes back here:
@@ -26,6 +27,7 @@
 
 mod decision;
 mod issue;
+mod logout;
 mod refusal;
 
 use http::{Method, StatusCode};
@@ -152,6 +154,7 @@ impl Openid {
         }
         match (request.uri().path(), request.method()) {
             (AUTHORIZE, &Method::POST) => self.repeat_as_get(request),
+            (logout::LOGOUT, _) => logout::answer(self, provider, request, now).await,
             (AUTHORIZE, _) => self.authorize(provider, request, now).await,
             (path, _) if CONTINUE.split_once('?').is_some_and(|(known, _)| known == path) => {
                 self.go_on(provider, request, now).await
@@ -160,14 +163,18 @@ impl Openid {
         }
     }
 
+    fn repeat_as_get(&self, request: &Request) -> Result<Response, Refusal> {
+        let form = Form::of(request).ok_or(Refusal::Form)?;
+        Ok(POSTED.of(self.repeated(AUTHORIZE, form)?))
+    }
+
     /// A form from another site comes without our cookies; the page that it is sent on to has them
     /// ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest) wants both methods).
-    fn repeat_as_get(&self, request: &Request) -> Result<Response, Refusal> {
-        let form = Form::of(request).filter(|form| form.len() <= LONGEST_POST);
-        let form = form.filter(|form| form.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'));
-        let form = form.ok_or(Refusal::Form)?;
-        let location = format!("{}{AUTHORIZE}?{form}", self.deployment.public_url.as_str());
-        Ok(POSTED.of(response::redirect(StatusCode::SEE_OTHER, &location)))
+    fn repeated(&self, path: &str, form: &str) -> Result<Response, Refusal> {
+        let is_right =
+            form.len() <= LONGEST_POST && form.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        let location = format!("{}{path}?{form}", self.deployment.public_url.as_str());
+        is_right.then(|| response::redirect(StatusCode::SEE_OTHER, &location)).ok_or(Refusal::Form)
     }
 
     /// Guards 2 to 4, and 6.

@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     Unanswerable(Unanswerable),
     #[error("the request is over, unknown, or another browser's")]
     RequestGone,
+    #[error("post_logout_redirect_uri is not registered for the client of the hint")]
+    LogoutTarget,
     #[error("the client's account is not there any more")]
     NoAccount,
     #[error(transparent)]
@@ -46,6 +48,9 @@ web::outcomes! {
     REQUEST_REFUSED = Info "request_refused" ["the client is told what is wrong with its request; `cause`", "`cause`: the client's library is set up wrongly"] ["已告知客户端请求有误；见 `cause`", "查看 `cause`：客户端的库配置有误"];
     CLIENT_UNKNOWN = Info "client_unknown" ["`client_id` is missing or unknown", "the client's name, in `OpenidConnect` and at the client"] ["`client_id` 缺少或不存在", "核对 `OpenidConnect` 和客户端中的名称"];
     REDIRECT_REFUSED = Info "redirect_refused" ["`redirect_uri` is missing or not registered, byte for byte", "register it, or correct it at the client"] ["`redirect_uri` 缺少，或与登记的不完全一致", "登记它，或在客户端改正"];
+    LOGGED_OUT = Info "logged_out" ["a client had its person logged out"] ["客户端让用户退出了登录"];
+    LOGOUT_ASKED = Info "logout_asked" ["a client sent somebody to log out, without an ID token of this session: the page that asks"] ["客户端要求退出登录，但没有本会话的 ID token：显示确认页面"];
+    LOGOUT_REFUSED = Info "logout_refused" ["`post_logout_redirect_uri` is not registered; nobody is logged out", "register it, or correct it at the client"] ["`post_logout_redirect_uri` 未登记；没有退出登录", "登记它，或在客户端改正"];
     REQUEST_GONE = Info "request_gone" ["the way back from a login to a request that is over, or another browser's"] ["登录返回时，请求已过期，或属于另一个浏览器"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开"];
     INVALID_REQUEST = Info "invalid_request" ["a form that is malformed or too long, or a parameter there twice", "`cause`"] ["表单有误或过长，或参数重复", "查看 `cause`"];
@@ -62,6 +67,7 @@ impl Refusal {
             Self::Form | Self::Query(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
             Self::Unanswerable(Unanswerable::Client) => (&CLIENT_UNKNOWN, Reason::InvalidRequest),
             Self::Unanswerable(Unanswerable::RedirectUri) => (&REDIRECT_REFUSED, Reason::InvalidRequest),
+            Self::LogoutTarget => (&LOGOUT_REFUSED, Reason::InvalidRequest),
             Self::RequestGone | Self::NoAccount => (&REQUEST_GONE, Reason::LoginExpired),
             Self::Store(_) => (&STORE_UNAVAILABLE, Reason::ServiceUnavailable),
             Self::Unsealable => (&UNSEALABLE, Reason::Unexpected),

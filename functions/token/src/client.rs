@@ -33,8 +33,11 @@ pub enum OauthError {
     /// What it brought is worth nothing.
     #[error("{0}")]
     InvalidGrant(&'static str),
+    /// More than was granted.
+    #[error("scope must have openid in it, and nothing that was not granted")]
+    InvalidScope,
     /// Another grant than the ones that are known here.
-    #[error("grant_type must be authorization_code")]
+    #[error("grant_type must be authorization_code or refresh_token")]
     UnsupportedGrantType,
     /// It cannot be answered now.
     #[error("what this service needs does not answer at the moment")]
@@ -47,6 +50,7 @@ impl OauthError {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidClient { .. } => "invalid_client",
             Self::InvalidGrant(_) => "invalid_grant",
+            Self::InvalidScope => "invalid_scope",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::Unavailable => "temporarily_unavailable",
         }
@@ -56,9 +60,10 @@ impl OauthError {
         match self {
             Self::InvalidClient { .. } => StatusCode::UNAUTHORIZED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::InvalidRequest(_) | Self::InvalidGrant(_) | Self::UnsupportedGrantType => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::InvalidRequest(_)
+            | Self::InvalidGrant(_)
+            | Self::InvalidScope
+            | Self::UnsupportedGrantType => StatusCode::BAD_REQUEST,
         }
     }
 

@@ -1,4 +1,4 @@
-//! `POST /oauth2/token`: tokens for a client, from a code (`redemption.rs`). `POST /access-token`: a token for an API, from
+//! `POST /oauth2/token`: tokens for a client, from a code (`redemption.rs`) or a refresh token (`renewal.rs`). `POST /access-token`: a token for an API, from
 //! the session. `GET /.well-known/jwks.json`: what verifies them.
 //!
 //! The one function that can sign. With the session cookie a page's script asks for a token, and passes it on to the
@@ -14,9 +14,12 @@
 //! again, so a logout ends it that soon.
 
 mod client;
+mod endpoint;
 mod page_token;
 mod redemption;
 mod refusal;
+mod renewal;
+mod revocation;
 
 use http::{Method, StatusCode};
 use lambda::Function;
@@ -39,8 +42,10 @@ use refusal::{KEYS_SHOWN, Refusal, Verdict};
 
 /// Where a page's script asks for a token.
 pub const ACCESS_TOKEN: &str = "/access-token";
-/// Where a client redeems a code.
+/// Where a client redeems a code, and renews its tokens.
 pub const TOKEN: &str = "/oauth2/token";
+/// Where a client gives a token back.
+pub const REVOKE: &str = "/oauth2/revoke";
 
 /// The function.
 #[derive(Debug)]
@@ -107,13 +112,13 @@ impl Function for Token {
         match request.uri().path() {
             discovery::JWKS => self.show_keys(request, issuing, now).await,
             ACCESS_TOKEN => self.page_token(request, issuing, now).await,
-            TOKEN => redemption::answer(self, issuing, request, now).await,
+            TOKEN | REVOKE => endpoint::answer(self, issuing, request, now).await,
             _ => self.refuse(request, &Refusal::NoSuchRoute),
         }
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
-        if request.uri().path() == TOKEN {
+        if [TOKEN, REVOKE].contains(&request.uri().path()) {
             return client::unavailable(reason);
         }
         self.caller(request).allow(self.say_no(request, reason))

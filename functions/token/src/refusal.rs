@@ -44,6 +44,9 @@ pub(crate) struct Verdict {
 web::outcomes! {
     PAGE_TOKEN = Info "page_token" ["a page got a token for an API"] ["网页得到了一个 API 令牌"];
     REDEEMED = Info "redeemed" ["a client got tokens for a code"] ["客户端用 code 换到了令牌"];
+    REFRESHED = Info "refreshed" ["a client renewed its tokens"] ["客户端更新了令牌"];
+    REVOKED = Info "revoked" ["a client gave a token back, and its grant ended; or the token was worth nothing before"] ["客户端归还了令牌，该授权结束；或令牌原本就无效"];
+    REFRESH_REUSED = Info "refresh_reused" ["a refresh token was brought that had given way to another one: the grant is revoked", "often: look for who sends the old token"] ["出现了已被替换的 refresh_token：该授权已撤销", "频繁出现时，查找是谁还在发送旧令牌"];
     CLIENT_REFUSED = Info "client_refused" ["a client is unknown, or its secret is wrong", "its name and secret, in `OpenidConnect` and at the client"] ["客户端不存在，或密钥错误", "核对 `OpenidConnect` 和客户端中的名称与密钥"];
     GRANT_REFUSED = Info "grant_refused" ["a client brought a code that is worth nothing; `cause` says why", "`cause`; if it is `redirect_uri` or the verifier, the client's library is set up wrongly"] ["客户端带来的 code 无效；原因见 `cause`", "查看 `cause`；如为 `redirect_uri` 或 verifier，是客户端的库配置有误"];
     CODE_REUSED = Info "code_reused" ["a code was brought twice, or by another client: its grant and the tokens of it are revoked", "often: look for who sends the code again"] ["同一个 code 出现了两次，或由另一个客户端带来：该授权和它的令牌都已撤销", "频繁出现时，查找是谁重复发送了 code"];

@@ -40,6 +40,16 @@ use crate::jws::Token;
 pub const CODE_LIFETIME: Duration = Duration::from_mins(6);
 
 const CLAIMS: &str = "seal of a grant";
+const SUCCESSOR: &str = "seal of the refresh token that follows";
+
+/// How long a refresh token that gave way to another one still leads to it.
+pub const SUCCESSION: Duration = Duration::from_secs(30);
+
+/// How many access tokens, and how many spent refresh tokens, a grant remembers.
+pub const MOST_REMEMBERED: usize = 16;
+
+/// How many ID tokens a grant remembers: the first one and the last three.
+const MOST_ID_TOKENS: usize = 4;
 
 /// The name of a grant: `sid` in its tokens
 /// ([OpenID Connect Front-Channel Logout §3](https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout)).
@@ -135,6 +145,62 @@ impl fmt::Debug for Code {
     }
 }
 
+/// A refresh token ([RFC 6749 §1.5](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)) of ours, made as a code is. It is
+/// written `r.` and 64 characters, so that whoever looks for leaked secrets can name it.
+#[derive(Clone)]
+pub struct RefreshToken(Code);
+
+impl RefreshToken {
+    /// A token of a grant, of 32 random bytes.
+    #[must_use]
+    pub fn new(grant: GrantId, random: [u8; 32]) -> Self {
+        Self(Code::new(grant, random))
+    }
+
+    /// Reads a token.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Code::parse(text.strip_prefix("r.")?).map(Self)
+    }
+
+    /// The token: for the wire, never for a log.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        format!("r.{}", self.0.expose())
+    }
+
+    /// The grant that it says it is of.
+    #[must_use]
+    pub fn grant(&self) -> GrantId {
+        self.0.grant()
+    }
+
+    /// What the table knows of it.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.0.digest()
+    }
+
+    /// The token that takes its place, so that only who still holds this one can read it. Two tabs that renew at once
+    /// then go on both.
+    #[must_use]
+    pub fn seal(&self, successor: &Self, key: &GrantKey, nonce: NonceBytes) -> Option<Sealed> {
+        seal::seal(&self.0.0, SUCCESSOR, key.as_str(), nonce, &successor.0.0)
+    }
+
+    /// Opens the token that took its place.
+    #[must_use]
+    pub fn open(&self, key: &GrantKey, sealed: &Sealed) -> Option<Self> {
+        seal::open(&self.0.0, SUCCESSOR, key.as_str(), sealed)?.try_into().ok().map(|bytes| Self(Code(bytes)))
+    }
+}
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("RefreshToken([redacted])")
+    }
+}
+
 /// Exactly one spelling: the bits that base64 leaves over must be zero, which the decoder sees to.
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
@@ -200,6 +266,8 @@ pub enum Wrapper<'a> {
     Code(&'a Code),
     /// Who holds an access token.
     AccessToken(&'a str),
+    /// Who holds the refresh token.
+    RefreshToken(&'a RefreshToken),
 }
 
 impl Wrapper<'_> {
@@ -207,6 +275,7 @@ impl Wrapper<'_> {
         let (secret, purpose) = match self {
             Self::Code(code) => (&code.0[..], "wrap of a grant by its code"),
             Self::AccessToken(token) => (token.as_bytes(), "wrap of a grant by an access token"),
+            Self::RefreshToken(token) => (&token.0.0[..], "wrap of a grant by a refresh token"),
         };
         ([secret, pepper.bytes()].concat(), purpose)
     }
@@ -300,8 +369,62 @@ pub struct StoredGrant {
     pub id_tokens: Vec<Digest>,
     /// Whose redemption it was.
     pub redeemed_by: Option<RedemptionId>,
-    /// Whether a code of it was brought twice, or by another client.
+    /// What renews its tokens, if it has any.
+    pub refresh: Option<StoredRefresh>,
+    /// Counts the changes since the redemption; a change is stored only over the version that it was made from.
+    pub version: u64,
+    /// Whether it was ended: a code or a token of it was seen by two, or its client wanted it.
     pub is_revoked: bool,
+}
+
+/// A refresh token as a grant remembers it.
+#[derive(Debug, Clone)]
+pub struct StoredRefresh {
+    /// The digest of the token that is good.
+    pub digest: Digest,
+    /// The key of the claims, wrapped by it.
+    pub key: Sealed,
+    /// The digests of those before it, the last one at the end.
+    pub spent: Vec<Digest>,
+    /// The token, sealed by the one before it, and until when that one leads here.
+    pub successor: Option<(Sealed, Timestamp)>,
+}
+
+/// What changes when tokens are renewed.
+#[derive(Debug, Clone)]
+pub struct Renewal {
+    /// The version that it was made from.
+    pub version: u64,
+    /// The access tokens from now on.
+    pub access: Vec<StoredAccess>,
+    /// The ID tokens from now on.
+    pub id_tokens: Vec<Digest>,
+    /// The refresh token from now on.
+    pub refresh: StoredRefresh,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl StoredGrant {
+    /// The access tokens that are not over, and one more.
+    #[must_use]
+    pub fn with_access(&self, access: StoredAccess, now: Timestamp) -> Vec<StoredAccess> {
+        let mut all: Vec<_> = self.access.iter().filter(|access| access.expires_at > now).cloned().collect();
+        all.push(access);
+        let over = all.len().saturating_sub(MOST_REMEMBERED);
+        all.split_off(over)
+    }
+
+    /// The ID tokens that hints may name: the first one, and the last ones with this one.
+    #[must_use]
+    pub fn with_id_token(&self, id_token: Digest) -> Vec<Digest> {
+        let mut all = self.id_tokens.clone();
+        all.push(id_token);
+        if all.len() > MOST_ID_TOKENS {
+            all.remove(1);
+        }
+        all
+    }
 }
 
 /// The name of one attempt to redeem a code: by it an answer that was lost is told from somebody else's redemption.
@@ -337,6 +460,8 @@ pub struct Redemption {
     pub access: StoredAccess,
     /// The digest of the ID token.
     pub id_token: Digest,
+    /// The refresh token, if the client gets one.
+    pub refresh: Option<StoredRefresh>,
     /// When.
     pub at: Timestamp,
     /// Until when the grant is kept: its session's end.

@@ -26,9 +26,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use login::session::SessionId;
 use login::time::Timestamp;
 use login::{Digest, Sealed};
-use openid_connect::grant::{GrantKey, IssuedGrant, Redemption, RedemptionId, StoredAccess, StoredGrant};
+use openid_connect::grant::{
+    GrantKey, IssuedGrant, Redemption, RedemptionId, Renewal, StoredAccess, StoredGrant, StoredRefresh,
+};
 
-use super::item::{Item, attribute, blob, bytes, moment, number, text};
+use super::item::{Item, attribute, blob, bytes, count, moment, number, text};
 use super::{Error, Sessions, unavailable};
 
 /// What redeeming a code came to.
@@ -88,6 +90,7 @@ impl Sessions {
         redemption: &Redemption,
     ) -> Result<Redeemed, Error> {
         let access = AttributeValue::L(vec![access_to_value(&redemption.access)]);
+        let refresh = redemption.refresh.as_ref().map_or(AttributeValue::Null(true), refresh_to_value);
         let update = self
             .0
             .client
@@ -96,7 +99,7 @@ impl Sessions {
             .key("id", text(key.as_str()))
             .update_expression(
                 "SET redeemed_at = :now, redeemed_by = :attempt, access = :access, id_tokens = :id_tokens, \
-                 expires_at = :until REMOVE code_key",
+                 refresh = :refresh, version = :one, expires_at = :until REMOVE code_key",
             )
             .condition_expression(
                 "attribute_not_exists(redeemed_at) AND attribute_not_exists(revoked_at) AND expires_at > :now \
@@ -105,7 +108,9 @@ impl Sessions {
             .expression_attribute_values(":now", number(redemption.at.epoch_seconds()))
             .expression_attribute_values(":attempt", text(redemption.id.as_str()))
             .expression_attribute_values(":access", access)
-            .expression_attribute_values(":id_tokens", AttributeValue::L(vec![text(redemption.id_token.as_str())]))
+            .expression_attribute_values(":refresh", refresh)
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":id_tokens", digests_to_value(std::slice::from_ref(&redemption.id_token)))
             .expression_attribute_values(":until", number(redemption.expires_at.epoch_seconds()))
             .expression_attribute_values(":client", text(client))
             .expression_attribute_values(":code_key", bytes(code_key.as_bytes()))
@@ -131,6 +136,39 @@ impl Sessions {
         Ok(if is_ours { Redeemed::Now } else { Redeemed::Before })
     }
 
+    /// Stores renewed tokens over the version that they were made from; whether it did. If not, somebody else renewed
+    /// or ended the grant first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub async fn renew(&self, key: &GrantKey, renewal: &Renewal) -> Result<bool, Error> {
+        let access = renewal.access.iter().map(access_to_value).collect();
+        let update = self
+            .0
+            .client
+            .update_item()
+            .table_name(&self.0.name)
+            .key("id", text(key.as_str()))
+            .update_expression(
+                "SET access = :access, id_tokens = :id_tokens, refresh = :refresh, version = :next",
+            )
+            .condition_expression(
+                "version = :version AND attribute_not_exists(revoked_at) AND expires_at > :now",
+            )
+            .expression_attribute_values(":access", AttributeValue::L(access))
+            .expression_attribute_values(":id_tokens", digests_to_value(&renewal.id_tokens))
+            .expression_attribute_values(":refresh", refresh_to_value(&renewal.refresh))
+            .expression_attribute_values(":version", number(renewal.version))
+            .expression_attribute_values(":next", number(renewal.version + 1))
+            .expression_attribute_values(":now", number(renewal.at.epoch_seconds()));
+        match update.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+            Err(error) => Err(unavailable("UpdateItem", &error)),
+        }
+    }
+
     /// Ends a grant: nothing of it is good any more.
     ///
     /// # Errors
@@ -143,7 +181,7 @@ impl Sessions {
             .update_item()
             .table_name(&self.0.name)
             .key("id", text(key.as_str()))
-            .update_expression("SET revoked_at = :now REMOVE code_key, access")
+            .update_expression("SET revoked_at = :now REMOVE code_key, access, refresh")
             .condition_expression("attribute_exists(id)")
             .expression_attribute_values(":now", number(now.epoch_seconds()));
         match update.send().await {
@@ -171,14 +209,52 @@ fn access_from_value(value: &AttributeValue) -> Result<StoredAccess, Error> {
     })
 }
 
-fn grant_from_item(item: &Item) -> Result<StoredGrant, Error> {
-    let list = |name: &'static str| match item.get(name) {
+fn digests_to_value(digests: &[Digest]) -> AttributeValue {
+    AttributeValue::L(digests.iter().map(|digest| text(digest.as_str())).collect())
+}
+
+fn refresh_to_value(refresh: &StoredRefresh) -> AttributeValue {
+    let mut value = HashMap::from([
+        ("digest".to_owned(), text(refresh.digest.as_str())),
+        ("key".to_owned(), bytes(refresh.key.as_bytes())),
+        ("spent".to_owned(), digests_to_value(&refresh.spent)),
+    ]);
+    if let Some((sealed, until)) = &refresh.successor {
+        value.insert("successor".to_owned(), bytes(sealed.as_bytes()));
+        value.insert("until".to_owned(), number(until.epoch_seconds()));
+    }
+    AttributeValue::M(value)
+}
+
+fn refresh_from_value(value: &AttributeValue) -> Result<StoredRefresh, Error> {
+    let refresh = value.as_m().map_err(|_| Error::Corrupt("refresh"))?;
+    let successor = match refresh.get("successor") {
+        Some(_) => Some((Sealed::stored(blob(refresh, "successor")?.to_vec()), moment(refresh, "until")?)),
+        None => None,
+    };
+    Ok(StoredRefresh {
+        digest: Digest::stored(attribute(refresh, "digest")?.to_owned()),
+        key: Sealed::stored(blob(refresh, "key")?.to_vec()),
+        spent: digests(refresh, "spent")?,
+        successor,
+    })
+}
+
+fn list<'a>(item: &'a Item, name: &'static str) -> Result<&'a [AttributeValue], Error> {
+    match item.get(name) {
         Some(list) => list.as_l().map(Vec::as_slice).map_err(|_| Error::Corrupt(name)),
-        None => Ok(&[][..]),
+        None => Ok(&[]),
+    }
+}
+
+fn digests(item: &Item, name: &'static str) -> Result<Vec<Digest>, Error> {
+    let digest = |value: &AttributeValue| {
+        value.as_s().map(|digest| Digest::stored(digest.clone())).map_err(|_| Error::Corrupt(name))
     };
-    let id_token = |value: &AttributeValue| {
-        value.as_s().map(|digest| Digest::stored(digest.clone())).map_err(|_| Error::Corrupt("id_tokens"))
-    };
+    list(item, name)?.iter().map(digest).collect()
+}
+
+fn grant_from_item(item: &Item) -> Result<StoredGrant, Error> {
     let redeemed_by = item.get("redeemed_by").map(|_| attribute(item, "redeemed_by")).transpose()?;
     let code_key = item.get("code_key").map(|_| blob(item, "code_key")).transpose()?;
     Ok(StoredGrant {
@@ -187,9 +263,14 @@ fn grant_from_item(item: &Item) -> Result<StoredGrant, Error> {
         claims: Sealed::stored(blob(item, "claims")?.to_vec()),
         code: Digest::stored(attribute(item, "code")?.to_owned()),
         code_key: code_key.map(|key| Sealed::stored(key.to_vec())),
-        access: list("access")?.iter().map(access_from_value).collect::<Result<_, _>>()?,
-        id_tokens: list("id_tokens")?.iter().map(id_token).collect::<Result<_, _>>()?,
+        access: list(item, "access")?.iter().map(access_from_value).collect::<Result<_, _>>()?,
+        id_tokens: digests(item, "id_tokens")?,
         redeemed_by: redeemed_by.map(|attempt| RedemptionId::stored(attempt.to_owned())),
+        refresh: match item.get("refresh") {
+            Some(refresh) if !refresh.is_null() => Some(refresh_from_value(refresh)?),
+            _ => None,
+        },
+        version: if item.contains_key("version") { count(item, "version")? } else { 0 },
         is_revoked: item.contains_key("revoked_at"),
     })
 }

@@ -169,6 +169,23 @@ pub fn confirm(visit: &Visit, client: &str, action: &str, redirect_uri: &str) ->
     loosen(response, "form-action 'self'", &format!("form-action 'self' {place}"))
 }
 
+/// The page that asks whether to log out.
+#[must_use]
+pub fn log_out(visit: &Visit) -> Response {
+    #[derive(Template)]
+    #[template(path = "log_out.html")]
+    struct LogOut<'a> {
+        style: &'static str,
+        visit: &'a Visit,
+        labels: Labels,
+    }
+    with_form(respond(
+        http::StatusCode::OK,
+        &LogOut { style: STYLE, visit, labels: Labels::of(visit.language) },
+        "",
+    ))
+}
+
 pub(crate) fn respond(status: http::StatusCode, page: &impl Template, also: &str) -> Response {
     match page.render() {
         Ok(body) => {

@@ -110,6 +110,8 @@ labels! {
     back_to_app, "The title of the page for an app on the device that asks who is logged in.", "返回应用", "Back to the app";
     app_asks, "Before its name.", "这台设备上的一个应用想知道你是谁：", "An app on this device asks who you are:";
     app_unproved, "Below its name.", "如果不是你刚刚打开的应用，请关闭这个页面。", "If you didn't just open that app, close this page.";
+    ask_log_out, "The title of the page that asks.", "要退出登录吗？", "Log out?";
+    log_out_here, "What the button of that page does.", "退出后，需要重新用微信登录。", "You'll need WeChat to log in again.";
     privacy, "The link to the site's privacy policy, on every page.", "隐私政策", "Privacy";
 }
 

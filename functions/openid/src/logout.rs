@@ -1,0 +1,94 @@
+//! `/oauth2/logout`: a client wants the person logged out
+//! ([RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html)).
+//!
+//! A link alone logs nobody out. With an ID token of the very session that is there, it is the client that asks, and the
+//! session ends; without it the person is asked, on a page that ends it by the same form as any other page of this stack.
+//! The browser leaves only for an address that is registered for the client of that ID token.
+
+use http::{Method, StatusCode};
+use login::Digest;
+use login::random;
+use login::time::Timestamp;
+use openid_connect::Provider;
+use openid_connect::client::Client;
+use openid_connect::grant::{self, StoredGrant};
+use url::Url;
+use web::end_session;
+use web::page;
+use web::query::Query;
+use web::request::{Form, Request};
+use web::response::{self, Response};
+use web::visit::Visit;
+
+use crate::Openid;
+use crate::refusal::{LOGGED_OUT, LOGOUT_ASKED, POSTED, Refusal};
+
+/// Where a client sends a browser.
+pub const LOGOUT: &str = "/oauth2/logout";
+
+/// Answers it.
+pub async fn answer(
+    openid: &Openid,
+    provider: &Provider,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Response, Refusal> {
+    if *request.method() == Method::POST {
+        let form = Form::of(request).ok_or(Refusal::Form)?;
+        return Ok(POSTED.of(openid.repeated(LOGOUT, form)?));
+    }
+    let query = Query::of(request);
+    let [hint, uri, state, client_id] = [
+        query.one("id_token_hint")?,
+        query.one("post_logout_redirect_uri")?,
+        query.one("state")?,
+        query.one("client_id")?,
+    ];
+    let session = openid.cookies.session(request.headers());
+    let hinted = match &hint {
+        Some(hint) => hinted(openid, hint, now).await?,
+        None => None,
+    };
+    let client = hinted.as_ref().and_then(|grant| provider.client(&grant.client));
+    let client = client.filter(|client| client_id.as_deref().is_none_or(|name| client.name.as_str() == name));
+    // Whoever is logged in here now may be somebody else than the client thinks.
+    let is_its = session
+        .as_ref()
+        .is_none_or(|session| hinted.as_ref().is_some_and(|grant| grant.session == session.session_id()));
+    let target = match (client, uri.as_deref()) {
+        (Some(_), None) => None,
+        (Some(client), Some(uri)) => {
+            Some(target(client, uri, state.as_deref()).ok_or(Refusal::LogoutTarget)?)
+        }
+        (None, Some(_)) => return Ok(ask(request)),
+        (None, None) => None,
+    };
+    if client.is_none() || !is_its {
+        return Ok(ask(request));
+    }
+    let home = format!("{}/", openid.deployment.public_url.as_str());
+    let response = response::redirect(StatusCode::SEE_OTHER, target.as_deref().unwrap_or(&home));
+    let deleted = openid.store.sessions.end_session(session.as_ref()).await;
+    Ok(end_session::answer(deleted, request, openid.cookies, now, random::bytes(), LOGGED_OUT.of(response)))
+}
+
+/// The grant that remembers an ID token, expired or not.
+async fn hinted(openid: &Openid, hint: &str, now: Timestamp) -> Result<Option<StoredGrant>, Refusal> {
+    let Some(id) = grant::sid_of(hint) else { return Ok(None) };
+    let grant = openid.store.sessions.grant(&id.key(), now).await?;
+    Ok(grant.filter(|grant| grant.id_tokens.contains(&Digest::of(hint.as_bytes()))))
+}
+
+/// The registered address, with the client's `state`.
+fn target(client: &Client, uri: &str, state: Option<&str>) -> Option<String> {
+    client.post_logout_redirect_uris.iter().find(|known| known.as_str() == uri)?;
+    let mut url = Url::parse(uri).ok()?;
+    if let Some(state) = state {
+        url.query_pairs_mut().append_pair("state", state);
+    }
+    Some(url.into())
+}
+
+fn ask(request: &Request) -> Response {
+    LOGOUT_ASKED.of(page::log_out(&Visit::of(request)))
+}

@@ -1,0 +1,232 @@
+//! `POST /oauth2/token` and `POST /oauth2/revoke`: what both have in common.
+//!
+//! No cookie decides anything here, and no session cookie is asked for. A page on one of a client's own origins may read
+//! the answer; a program names no origin.
+
+use http::{Method, StatusCode};
+use login::random;
+use login::session::{Pepper, StoredSession};
+use login::time::Timestamp;
+use openid_connect::client::Client;
+use openid_connect::grant::{DataKey, GrantId, GrantKey, Granted, StoredAccess, StoredGrant, Wrapper};
+use openid_connect::jws::{self, Type};
+use serde::Serialize;
+use web::cors::{Caller, without_credentials};
+use web::outcome::{Outcome, Report};
+use web::query::Query;
+use web::request::{Form, Request};
+use web::response::{self, Response};
+
+use crate::client::{self, OauthError};
+use crate::refusal::{
+    CLIENT_REFUSED, CODE_REUSED, GRANT_REFUSED, INVALID_REQUEST, SIGNING_UNAVAILABLE, STORE_UNAVAILABLE,
+};
+use crate::{Issuing, REVOKE, Token, redemption, renewal, revocation};
+
+/// What an authenticated client asks.
+pub struct Asked<'a> {
+    /// The function.
+    pub token: &'a Token,
+    /// What tokens are made with.
+    pub issuing: &'a Issuing,
+    /// Who asks.
+    pub client: &'a Client,
+    /// When.
+    pub now: Timestamp,
+    form: Query<'a>,
+}
+
+/// The answer ([OpenID Connect Core §3.1.3.3](https://openid.net/specs/openid-connect-core-1_0.html#TokenResponse)).
+#[derive(Serialize)]
+struct Answer<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u64,
+    scope: &'a str,
+    id_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+}
+
+/// Why there are no tokens: what the client is told, and what the log says.
+pub struct Refused {
+    error: OauthError,
+    report: Report,
+}
+
+impl Refused {
+    /// What was brought is worth nothing.
+    pub fn grant(why: &'static str) -> Self {
+        Self { error: OauthError::InvalidGrant(NOT_GOOD), report: GRANT_REFUSED.because(why) }
+    }
+
+    /// A grant that ended because something of it was seen by two.
+    pub fn seen_by_two(
+        outcome: &'static Outcome,
+        why: &'static str,
+        revoked: Result<(), store::Error>,
+    ) -> Self {
+        let report = outcome.because(why);
+        let report = match revoked {
+            Ok(()) => report,
+            Err(error) => report.with_cause(format_args!("the grant could not be revoked: {error}")),
+        };
+        Self { error: OauthError::InvalidGrant(NOT_GOOD), report }
+    }
+}
+
+impl From<OauthError> for Refused {
+    fn from(error: OauthError) -> Self {
+        let is_the_clients = matches!(error, OauthError::InvalidClient { .. });
+        let outcome = if is_the_clients { &CLIENT_REFUSED } else { &INVALID_REQUEST };
+        Self { error, report: outcome.because(error) }
+    }
+}
+
+impl From<store::Error> for Refused {
+    fn from(error: store::Error) -> Self {
+        Self { error: OauthError::Unavailable, report: STORE_UNAVAILABLE.because(error) }
+    }
+}
+
+impl From<signer::Error> for Refused {
+    fn from(error: signer::Error) -> Self {
+        Self { error: OauthError::Unavailable, report: SIGNING_UNAVAILABLE.because(error) }
+    }
+}
+
+/// What every client is told whose code or token is worth nothing, whatever the cause.
+const NOT_GOOD: &str = "the code or the token is unknown, over, used, or was issued for another request";
+
+/// Answers a client.
+pub async fn answer(token: &Token, issuing: &Issuing, request: &Request, now: Timestamp) -> Response {
+    let origins = || issuing.provider.clients.iter().flat_map(|client| &client.origins);
+    let caller = Caller::of(request.headers(), |origin| origins().any(|known| known.as_str() == origin));
+    let response = match (request.method(), caller) {
+        (&Method::OPTIONS, _) => caller.preflight(request, "POST"),
+        (_, Caller::Foreign) => caller.refuse(request),
+        (_, Caller::NoOrigin | Caller::Trusted(_)) => {
+            let answered = authenticated(token, issuing, request, now).await;
+            caller.allow(answered.unwrap_or_else(|Refused { error, report }| report.of(error.answer())))
+        }
+    };
+    without_credentials(response)
+}
+
+async fn authenticated(
+    token: &Token,
+    issuing: &Issuing,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Response, Refused> {
+    let form = Form::of(request).ok_or(OauthError::InvalidRequest("the body is no form, or too long"))?;
+    let form = Query::of_form(form);
+    let client = client::authenticate(&issuing.provider, request, form)?;
+    let asked = Asked { token, issuing, client, now, form };
+    if request.uri().path() == REVOKE {
+        return revocation::revoke(&asked).await;
+    }
+    match asked.text("grant_type")?.as_deref() {
+        Some("authorization_code") => redemption::redeem(&asked).await,
+        Some("refresh_token") => renewal::renew(&asked).await,
+        None => Err(OauthError::InvalidRequest("grant_type is missing").into()),
+        Some(_) => Err(OauthError::UnsupportedGrantType.into()),
+    }
+}
+
+/// Tokens that are signed, and not yet stored.
+pub struct Issued {
+    /// The access token.
+    pub access_token: jws::Token,
+    /// What the grant remembers of it.
+    pub access: StoredAccess,
+    /// The ID token.
+    pub id_token: jws::Token,
+    lifetime: u64,
+}
+
+impl Issued {
+    /// The answer that brings them.
+    pub fn answer(&self, outcome: &'static Outcome, scope: &str, refresh_token: Option<&str>) -> Response {
+        let answer = Answer {
+            access_token: self.access_token.expose(),
+            token_type: "Bearer",
+            expires_in: self.lifetime,
+            scope,
+            id_token: self.id_token.expose(),
+            refresh_token,
+        };
+        outcome.of(client::no_store(response::json(StatusCode::OK, &answer)))
+    }
+}
+
+impl Asked<'_> {
+    /// A parameter, if it is there.
+    pub fn text(&self, name: &'static str) -> Result<Option<String>, OauthError> {
+        let unreadable = |_| OauthError::InvalidRequest("a parameter is there twice, or not encoded right");
+        self.form.one(name).map_err(unreadable)
+    }
+
+    /// The grant of this key, if it is of this client. `is_its` is whether the grant issued what was brought; without that,
+    /// nothing is written: every API knows the id of the grant.
+    pub async fn grant(
+        &self,
+        key: &GrantKey,
+        is_its: impl Fn(&StoredGrant) -> bool,
+    ) -> Result<StoredGrant, Refused> {
+        let grant = self.token.sessions.grant(key, self.now).await?;
+        let grant = grant.ok_or_else(|| Refused::grant("the grant is unknown or over"))?;
+        if !is_its(&grant) {
+            return Err(Refused::grant("it was never issued"));
+        }
+        if grant.client != self.client.name.as_str() {
+            return Err(self.end(&CODE_REUSED, "another client brings it", key, &grant).await);
+        }
+        Ok(grant)
+    }
+
+    /// Ends a grant of which something was seen by two.
+    pub async fn end(
+        &self,
+        outcome: &'static Outcome,
+        why: &'static str,
+        key: &GrantKey,
+        grant: &StoredGrant,
+    ) -> Refused {
+        let revoked =
+            if grant.is_revoked { Ok(()) } else { self.token.sessions.revoke_grant(key, self.now).await };
+        Refused::seen_by_two(outcome, why, revoked)
+    }
+
+    /// The session that a grant came from, and its pepper, if it is still there.
+    pub async fn session(&self, grant: &StoredGrant) -> Result<(StoredSession, Pepper), Refused> {
+        let session = self.token.sessions.session(&grant.session, self.now).await?;
+        let session = session.filter(|session| session.refused_at.is_none());
+        let pepper = session.as_ref().and_then(|session| session.pepper.clone());
+        session.zip(pepper).ok_or_else(|| Refused::grant("the session is over"))
+    }
+
+    /// Signs the tokens of a grant: first the access token, whose digest stands in the ID token.
+    pub async fn sign(
+        &self,
+        id: GrantId,
+        granted: &Granted,
+        data_key: &DataKey,
+        pepper: &Pepper,
+    ) -> Result<Issued, Refused> {
+        let (provider, signer, now) = (&self.issuing.provider, &self.issuing.signer, self.now);
+        let (claims, kind, lifetime) = granted.access_token(provider, self.client, id, now, random::bytes());
+        let access_token = signer.sign(kind, &claims, now).await?;
+        let claims = granted.id_token(provider, self.client, id, now, &access_token);
+        let id_token = signer.sign(Type::Jwt, &claims, now).await?;
+        let wrapper = Wrapper::AccessToken(access_token.expose());
+        let key = data_key.wrapped(wrapper, pepper, &id.key(), random::bytes());
+        let access = StoredAccess {
+            digest: access_token.digest(),
+            key: key.ok_or_else(|| Refused::grant("the grant cannot be sealed"))?,
+            expires_at: now.plus(std::time::Duration::from_secs(lifetime)),
+        };
+        Ok(Issued { access_token, access, id_token, lifetime })
+    }
+}

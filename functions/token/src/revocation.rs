@@ -1,0 +1,43 @@
+//! A client ends a grant ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
+//!
+//! Whichever token of it is brought, the whole grant ends: a client that gives back an access token has no use for the
+//! rest. A token that is unknown is answered as one that was revoked, for that is what it is to the client.
+
+use http::StatusCode;
+use login::Digest;
+use openid_connect::grant::{GrantKey, RefreshToken, StoredGrant, sid_of};
+use web::response::{self, Response};
+
+use crate::client::OauthError;
+use crate::endpoint::{Asked, Refused};
+use crate::refusal::REVOKED;
+
+/// Ends the grant of the token that is brought, if it is this client's.
+pub async fn revoke(asked: &Asked<'_>) -> Result<Response, Refused> {
+    let text = asked.text("token")?.ok_or(OauthError::InvalidRequest("token is missing"))?;
+    if let Some(key) = key_of(&text) {
+        let grant = asked.token.sessions.grant(&key, asked.now).await?;
+        let is_its = |grant: &StoredGrant| grant.client == asked.client.name.as_str() && issued(grant, &text);
+        if grant.as_ref().is_some_and(is_its) {
+            asked.token.sessions.revoke_grant(&key, asked.now).await?;
+        }
+    }
+    Ok(REVOKED.of(response::empty(StatusCode::OK)))
+}
+
+fn key_of(text: &str) -> Option<GrantKey> {
+    let refresh = RefreshToken::parse(text).map(|token| token.grant());
+    refresh.or_else(|| sid_of(text)).map(openid_connect::grant::GrantId::key)
+}
+
+/// Whether the grant issued this token.
+fn issued(grant: &StoredGrant, text: &str) -> bool {
+    let digest = Digest::of(text.as_bytes());
+    let is_access = grant.access.iter().any(|access| access.digest == digest);
+    let refresh = RefreshToken::parse(text).map(|token| token.digest());
+    is_access
+        || refresh.is_some_and(|digest| {
+            let known = grant.refresh.as_ref();
+            known.is_some_and(|known| known.digest == digest || known.spent.contains(&digest))
+        })
+}
