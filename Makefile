@@ -47,6 +47,10 @@ doctor: $(if $(STACK),.venv-lint/installed,.venv/installed) ## Say what is wrong
 	    "The doctor did not answer. Look at the stack's name and region, or start \`make run\` first." >&2; exit 2; }; \
 	printf '%s' "$$answer" | $(PYTHON) functions/doctor/report.py $(ARGS)
 
+.PHONY: client
+client: ## Make a client of the OpenID Provider; NAME=web REDIRECT=https://app.example.org/callback ARGS=--public
+	@$(PYTHON) functions/openid/client.py --name "$(NAME)" $(foreach uri,$(REDIRECT),--redirect "$(uri)") $(ARGS)
+
 .PHONY: simulator
 simulator: ## Run the simulated WeChat alone; ARGS="--help" shows the options
 	@cargo run --bin simulator -- $(ARGS)

@@ -2,6 +2,7 @@
 
 use harness::{
     Answer, Failure, Options, Result, Stack, Visitor,
+    binaries::workspace,
     browser::Visit,
     places::CALLBACK,
     signing_key,
@@ -600,5 +601,35 @@ async fn a_link_alone_logs_nobody_out() -> Result<()> {
     assert_eq!(answer.location(), Some("https://app.example.org/bye?state=s+t"));
     assert!(visitor.session().is_none());
     assert_eq!(stack.sessions()?.iter().filter(|item| item.get("sealed").is_some()).count(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_is_made_by_the_command_logs_people_in() -> Result<()> {
+    let script = workspace().join("functions/openid/client.py");
+    let made = tokio::process::Command::new("python3")
+        .arg(script)
+        .args(["--name", "made", "--redirect", REDIRECT_URI, "--json"])
+        .output()
+        .await?;
+    let client: Value = serde_json::from_slice(&made.stdout)?;
+    let secret = String::from_utf8_lossy(&made.stderr).trim().to_owned();
+    let openid_connect = json!({"subject": "openid", "clients": client});
+    let options = options("openid")?.with("OPENID_CONNECT", &openid_connect.to_string());
+    let stack = Stack::start(options).await?;
+    let visitor = visitor(&stack, "lin");
+    let code = code(&visitor, &[("client_id", "made")]).await?;
+    let with = |secret: &str| {
+        form(&[
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", REDIRECT_URI),
+            ("code_verifier", VERIFIER),
+            ("client_id", "made"),
+            ("client_secret", secret),
+        ])
+    };
+    assert_eq!(post(&stack, &with("canary"), None).await?.status, 401);
+    assert_eq!(post(&stack, &with(&secret), None).await?.status, 200);
     Ok(())
 }
