@@ -253,6 +253,45 @@ fn the_guide_says_how_much_guided_asks() {
     }
 }
 
+/// What does not go together is refused before a resource is touched, and what goes together is not.
+#[test]
+fn the_rules_refuse_what_does_not_go_together() {
+    const ADDRESS: &str = "eipalloc-0123456789abcdef0";
+    let (account, website) = ("wx0123456789abcdef", "wxfedcba9876543210");
+    for (parameters, refused) in [
+        (&[("OfficialAccountAppId", account)][..], None),
+        (&[("WebsiteAppId", website)], None),
+        (&[("OfficialAccountAppId", account), ("WebsiteAppId", website)], None),
+        (&[], Some("Nobody can log in without an app")),
+        (&[("OfficialAccountAppId", account), ("WebsiteAppId", account)], Some("are the same")),
+        (&[("WebsiteAppId", website), ("FixedAddress", "true")], None),
+        (&[("WebsiteAppId", website), ("FixedAddress", "true"), ("EgressAllocationId", ADDRESS)], None),
+        (
+            &[("WebsiteAppId", website), ("EgressAllocationId", ADDRESS)],
+            Some("EgressAllocationId is an address for FixedAddress"),
+        ),
+    ] {
+        let template =
+            parameters.iter().fold(template(), |template, (name, value)| template.with(name, *value));
+        let broken = template.broken_rules();
+        assert_eq!(broken.len(), usize::from(refused.is_some()), "{parameters:?}: {broken:?}");
+        assert!(refused.is_none_or(|words| broken[0].contains(words)), "{parameters:?}: {broken:?}");
+    }
+}
+
+/// Lambda's own lines of every invocation would be 44 % of the log, which is a fifth of the bill; what a failure leaves is
+/// kept. A function with a configuration of its own would have the default again.
+#[test]
+fn of_lambdas_own_lines_only_those_of_a_failure_are_kept() {
+    let template = template();
+    let logging =
+        json!({ "LogFormat": "JSON", "SystemLogLevel": "WARN", "LogGroup": { "Ref": "FunctionLogs" } });
+    assert_eq!(template.function_defaults()["LoggingConfig"], logging);
+    for (id, function) in template.resources("AWS::Serverless::Function") {
+        assert_eq!(function["LoggingConfig"], Value::Null, "{id}");
+    }
+}
+
 /// Visitors who are turned away by API Gateway meet no function, and so no line of ours.
 #[test]
 fn a_request_that_is_turned_away_is_counted() {

@@ -109,7 +109,7 @@ impl Template {
 
     /// Every function built by Cargo, in the order of their logical ids.
     pub fn functions(&self) -> Vec<Function> {
-        let globals = &self.0["Globals"]["Function"];
+        let globals = self.function_defaults();
         self.resources("AWS::Serverless::Function")
             .filter_map(|(logical_id, properties)| {
                 let metadata = &self.0["Resources"][&logical_id]["Metadata"];
@@ -127,6 +127,11 @@ impl Template {
                 Some(Function { logical_id, binary, timeout, environment })
             })
             .collect()
+    }
+
+    /// The properties that every function has unless it says otherwise.
+    pub fn function_defaults(&self) -> &Value {
+        &self.0["Globals"]["Function"]
     }
 
     /// The functions that answer requests: those with a route.
@@ -199,7 +204,7 @@ impl Template {
     /// The parameter that a variable of the functions' environments is made of, if it is made of one.
     pub fn parameter_of(&self, variable: &str) -> Option<String> {
         let functions = self.resources("AWS::Serverless::Function").map(|(_, properties)| properties);
-        let places = functions.chain([&self.0["Globals"]["Function"]]);
+        let places = functions.chain([self.function_defaults()]);
         let mut values = places.filter_map(|of| of["Environment"]["Variables"].get(variable));
         values.find_map(|value| self.parameter_in(value))
     }
@@ -214,6 +219,32 @@ impl Template {
                 _ => self.parameter_in(of),
             }),
             Value::Array(items) => items.iter().find_map(|item| self.parameter_in(item)),
+            _ => None,
+        }
+    }
+
+    /// What the rules say of parameters that do not go together, in their own words.
+    pub fn broken_rules(&self) -> Vec<&str> {
+        let rules = self.0["Rules"].as_object().into_iter().flatten().map(|(_, rule)| rule);
+        let applies = |rule: &&Value| self.holds(&rule["RuleCondition"]) != Some(false);
+        rules
+            .filter(applies)
+            .flat_map(|rule| rule["Assertions"].as_array().into_iter().flatten())
+            .filter(|assertion| self.holds(&assertion["Assert"]) == Some(false))
+            .filter_map(|assertion| assertion["AssertDescription"].as_str())
+            .collect()
+    }
+
+    /// Whether a condition holds, if this file alone tells.
+    fn holds(&self, condition: &Value) -> Option<bool> {
+        let (function, of) = condition.as_object()?.iter().next()?;
+        let of = of.as_array()?;
+        let mut each = of.iter().map(|condition| self.holds(condition));
+        match &**function {
+            "Fn::Equals" => Some(self.resolve(of.first()?)? == self.resolve(of.get(1)?)?),
+            "Fn::Not" => each.next()?.map(|holds| !holds),
+            "Fn::And" => each.try_fold(true, |all, holds| Some(all && holds?)),
+            "Fn::Or" => each.try_fold(false, |any, holds| Some(any || holds?)),
             _ => None,
         }
     }
