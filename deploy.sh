@@ -630,10 +630,11 @@ else
     done
 fi
 
-# All at once, in CloudFormation's words and then in the functions'; at a terminal what is wrong is asked again.
+# All at once, in CloudFormation's words and in the functions'; at a terminal what is wrong is asked again.
 while :; do
     wrong=''
-    for ((index = 0; index < ${#names[@]}; index++)); do
+    # What reads the template judges by its patterns too, in both languages.
+    for ((index = 0; index < ${#names[@]} && ${#checker[@]} == 0; index++)); do
         name=${names[index]}
         case "$known" in *" $name "*) ;; *) continue ;; esac
         if ! well_formed "$name" "${values[index]}"; then
@@ -644,7 +645,7 @@ while :; do
     if [ -z "$wrong" ]; then
         parsed && break
         while IFS=$'\t' read -r name problem; do
-            warn "$name 有误：$problem" "$problem"
+            warn "$problem" "$problem"
             wrong="$wrong $name"
         done <"$temporary/problems"
     fi

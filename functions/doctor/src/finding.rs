@@ -317,8 +317,13 @@ impl Found {
             ("subject".to_owned(), self.subject.as_str().into()),
         ]);
         for language in languages {
+            // The functions say what is wrong with a setting in English; everything else is a name or a number.
+            let detail = match language {
+                Language::Chinese => settings::words::in_chinese(&self.detail),
+                Language::English => self.detail.clone(),
+            };
             let [saw, remedy] =
-                [row.saw, row.remedy].map(|texts| language.of(texts).replace("{detail}", &self.detail));
+                [row.saw, row.remedy].map(|texts| language.of(texts).replace("{detail}", &detail));
             found.insert(language.tag().to_owned(), json!({ "saw": saw, "remedy": remedy }));
         }
         found.into()
@@ -391,6 +396,10 @@ mod tests {
         for tag in ["zh-CN", "en"] {
             assert!(both[tag]["saw"].as_str().unwrap().contains("40125"), "{both}");
         }
+        let setting = Finding::ConfigurationWrong.of("callback").with("A is wrong; it must be true or false");
+        let both = setting.to_json(&Language::ALL);
+        assert_eq!(both["zh-CN"]["saw"], "设置缺失或有误：A 有误：应为 true 或 false");
+        assert_eq!(both["en"]["saw"], "A setting is missing or wrong: A is wrong; it must be true or false");
         let one = found.to_json(&[Language::English]);
         assert!(one["zh-CN"].is_null() && one["en"]["remedy"].is_string(), "{one}");
     }

@@ -8,6 +8,8 @@
 //! Which settings a function asks for is remembered too. The reference table of the documentation is written
 //! from that, so it cannot say anything else than the code.
 
+pub mod words;
+
 use std::fmt;
 use std::time::Duration;
 

@@ -2,13 +2,16 @@
 //!
 //! The judge is the functions' own parser: the template says which variables they get, and each function's `configure`
 //! reads them as it will in Lambda. What only a deployment knows (the names of tables, the ARN of the secret) is made
-//! up. The one thing that is judged here beyond it is the site of the pages, by the whole Public Suffix List, of which
-//! the functions know a part.
+//! up. Judged beyond it are the site of the pages, by the whole Public Suffix List, of which the functions know a part,
+//! and the template's own limits and rules, at which CloudFormation would end the deployment after all has been built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lambda::Function;
-use settings::Settings;
+use doctor::Doctor;
+use lambda::invoked::Invoked as _;
+use regex_lite::Regex;
+use serde_json::Value;
+use settings::{Settings, Wrong, words::in_chinese};
 use template::Template;
 
 /// Something that is wrong.
@@ -16,8 +19,9 @@ use template::Template;
 pub struct Problem {
     /// The parameter to change.
     pub parameter: String,
-    /// What is wrong with it, in the words of the functions; a value that is wrong is not repeated.
-    pub text: String,
+    /// What is wrong with it, in the words of the functions, in English and in Chinese; a value that is wrong is not
+    /// repeated.
+    pub text: [String; 2],
 }
 
 /// Everything that is wrong with the parameters of a deployment of `template`; the ones that are not given have their
@@ -27,52 +31,123 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
     let deployed = parameters
         .iter()
         .fold(template.clone(), |template, (name, value)| template.with(name, value.clone()));
-    let mut found = BTreeSet::new();
+    let mut found: BTreeSet<_> = beyond_limits(template, parameters).collect();
+    // What is said of a parameter first is enough.
+    let add = |found: &mut BTreeSet<Problem>, problems: Vec<Problem>| {
+        let is_new = |problem: &Problem| found.iter().all(|known| known.parameter != problem.parameter);
+        let new: Vec<_> = problems.into_iter().filter(is_new).collect();
+        found.extend(new);
+    };
     let mut public_url = None;
+    let mut of_functions = Vec::new();
     for function in deployed.functions() {
         let environment: BTreeMap<_, _> =
             function.environment.into_iter().map(|(name, value)| made_up(name, value)).collect();
         public_url = public_url.or_else(|| environment.get("PUBLIC_URL").cloned());
         let of_function = match &*function.binary {
-            "authorize" => check::<authorize::Authorize>(&environment),
-            "callback" => check::<callback::Callback>(&environment),
-            "logout" => check::<logout::Logout>(&environment),
-            "openid" => check::<openid::Openid>(&environment),
-            "site" => check::<site::Site>(&environment),
-            "token" => check::<token::Token>(&environment),
-            "userinfo" => check::<userinfo::Userinfo>(&environment),
-            // It judges what the others are set to, and what is its own the template makes.
-            "doctor" => Vec::new(),
+            "authorize" => check(&environment, lambda::configure::<authorize::Authorize>),
+            "callback" => check(&environment, lambda::configure::<callback::Callback>),
+            Doctor::NAME => check(&environment, doctor::configure),
+            "logout" => check(&environment, lambda::configure::<logout::Logout>),
+            "openid" => check(&environment, lambda::configure::<openid::Openid>),
+            "site" => check(&environment, lambda::configure::<site::Site>),
+            "token" => check(&environment, lambda::configure::<token::Token>),
+            "userinfo" => check(&environment, lambda::configure::<userinfo::Userinfo>),
             // A function with settings of its own that is not named above would be judged by nobody.
             other => vec![format!("{other} is not known to check-config")],
         };
-        found.extend(of_function.iter().map(|text| in_parameters(template, parameters, &environment, text)));
+        of_functions
+            .extend(of_function.iter().map(|text| in_parameters(template, parameters, &environment, text)));
     }
+    add(&mut found, of_functions);
     let origins: Vec<_> = parameters
         .get("AllowedOrigins")
         .into_iter()
         .flat_map(|text| text.split(','))
         .map(str::to_owned)
         .collect();
-    if let Some(foreign) = public_url.as_deref().and_then(|url| foreign_page(url, &origins))
-        && !found.iter().any(|problem| problem.parameter == "AllowedOrigins")
+    if let Some(url) = public_url
+        && let Some(foreign) = foreign_page(&url, &origins)
     {
-        let url = public_url.as_deref().unwrap_or_default();
         let text = format!(
             "AllowedOrigins is wrong; {foreign} is of another site than {url}, so browsers send no cookie from there"
         );
-        found.insert(Problem { parameter: "AllowedOrigins".to_owned(), text });
+        add(&mut found, vec![problem("AllowedOrigins", text)]);
     }
+    // Two of them the functions have as well.
+    let rules = deployed.broken_rules().into_iter();
+    let rules = rules.filter(|text| found.iter().all(|known| !text.contains(&known.parameter)));
+    let of_rules: Vec<_> = rules
+        .filter_map(|text| {
+            let named = template.parameters().filter_map(|(name, _)| Some((text.find(&**name)?, name)));
+            Some(problem(named.min()?.1, text.to_owned()))
+        })
+        .collect();
+    found.extend(of_rules);
     found.into_iter().collect()
 }
 
+fn problem(parameter: &str, text: String) -> Problem {
+    let chinese = in_chinese(&text);
+    Problem { parameter: parameter.to_owned(), text: [text, chinese] }
+}
+
+/// What CloudFormation would not take of single values; and what is not given of those that the functions read.
+fn beyond_limits(
+    template: &Template,
+    parameters: &BTreeMap<String, String>,
+) -> impl Iterator<Item = Problem> {
+    let variables = template.functions().into_iter().flat_map(|function| function.environment.into_keys());
+    let read: BTreeSet<_> = variables.filter_map(|variable| template.parameter_of(&variable)).collect();
+    template.parameters().filter_map(move |(name, declared)| {
+        let wrong = match parameters.get(name) {
+            Some(value) => format!("{name} is wrong{}", refusal(declared, value)?),
+            None if declared.get("Default").is_none() && read.contains(name) => {
+                format!("{name} is missing: {}", words(declared))
+            }
+            None => return None,
+        };
+        Some(problem(name, wrong))
+    })
+}
+
+/// What the template says of a value that it does not take.
+fn words(declared: &Value) -> &str {
+    declared["ConstraintDescription"].as_str().unwrap_or_default()
+}
+
+/// What a value must be, if it is not.
+fn refusal(declared: &Value, value: &str) -> Option<String> {
+    if let Some(allowed) = declared["AllowedValues"].as_array() {
+        let text = |allowed: &Value| allowed.as_str().map_or_else(|| allowed.to_string(), str::to_owned);
+        let allowed: Vec<_> = allowed.iter().map(text).collect();
+        let is_one = allowed.iter().any(|one| one == value);
+        return (!is_one).then(|| format!("; it must be one of {}", allowed.join(", ")));
+    }
+    let [least, most, longest] = ["MinValue", "MaxValue", "MaxLength"].map(|limit| declared[limit].as_u64());
+    if let (Some(least), Some(most)) = (least, most) {
+        let is_between = value.parse().is_ok_and(|number| (least..=most).contains(&number));
+        return (!is_between).then(|| format!("; it must be a number from {least} to {most}"));
+    }
+    let length = u64::try_from(value.chars().count()).unwrap_or(u64::MAX);
+    if let Some(longest) = longest.filter(|longest| length > *longest) {
+        return Some(format!("; it must be at most {longest} characters"));
+    }
+    // A pattern that cannot be read judges nothing here; CloudFormation reads it.
+    let pattern = declared["AllowedPattern"].as_str().and_then(|pattern| Regex::new(pattern).ok())?;
+    (!pattern.is_match(value)).then(|| format!(": {}", words(declared)))
+}
+
 /// What one function says of its environment, a line each.
-fn check<F: Function>(environment: &BTreeMap<String, String>) -> Vec<String> {
+fn check<T>(
+    environment: &BTreeMap<String, String>,
+    configure: impl FnOnce(&mut Settings<'_>) -> Result<T, Wrong>,
+) -> Vec<String> {
     let variable = |name: &str| environment.get(name).cloned();
     let mut settings = Settings::new(&variable);
-    let read = lambda::configure::<F>(&mut settings).map(drop);
+    let read = configure(&mut settings);
     match settings.checked(read) {
-        Ok(()) => Vec::new(),
+        Ok(_) => Vec::new(),
         Err(error) => error.problems().to_vec(),
     }
 }
@@ -80,6 +155,7 @@ fn check<F: Function>(environment: &BTreeMap<String, String>) -> Vec<String> {
 /// A variable that only a deployment fills, with a value of the right shape.
 fn made_up(name: String, value: Option<String>) -> (String, String) {
     let value = value.unwrap_or_else(|| match &*name {
+        _ if name.ends_with("_TOPIC_ARN") => "arn:aws:sns:us-east-1:123456789012:made-up".to_owned(),
         _ if name.ends_with("_ARN") => {
             "arn:aws:secretsmanager:us-east-1:123456789012:secret:made-up-AbCdEf".to_owned()
         }
@@ -100,7 +176,7 @@ fn in_parameters(
     let mut variables: Vec<_> = environment.keys().filter(|name| text.contains(&***name)).collect();
     // The first one that is named is what is wrong; of two that begin alike, the longer one is meant.
     variables.sort_by_key(|name| (text.find(&***name), std::cmp::Reverse(name.len())));
-    let mut text = text.to_owned();
+    let mut text = [text.to_owned(), in_chinese(text)];
     let mut first = None;
     for variable in variables {
         if let Some(mut parameter) = template.parameter_of(variable) {
@@ -108,7 +184,7 @@ fn in_parameters(
             if parameter == "Accounts" && parameters.get("Accounts").is_none_or(String::is_empty) {
                 "WebsiteAppId".clone_into(&mut parameter);
             }
-            text = text.replace(&**variable, &parameter);
+            text = text.map(|text| text.replace(&**variable, &parameter));
             first.get_or_insert(parameter);
         }
     }
@@ -116,17 +192,11 @@ fn in_parameters(
 }
 
 /// A page that no browser sends the cookies of this login from: it is of another site by the Public Suffix List, of which
-/// the functions know only a part.
+/// the functions know only a part. What is no origin at all, the functions judge.
 #[must_use]
 pub fn foreign_page<'a>(public_url: &str, origins: &'a [String]) -> Option<&'a str> {
-    let site = |url: &str| {
-        let (scheme, rest) = url.split_once("://")?;
-        let host = rest.split([':', '/']).next().unwrap_or(rest);
-        let site = psl::domain_str(host).filter(|_| host.contains('.')).unwrap_or(host);
-        Some((scheme.to_owned(), site.to_owned()))
-    };
-    // What is no origin at all, the functions judge.
-    let is_foreign = |origin: &&str| site(origin).is_some() && site(origin) != site(public_url);
+    let own = doctor::site(public_url)?;
+    let is_foreign = |origin: &&str| doctor::site(origin).is_some_and(|site| site != own);
     origins.iter().map(String::as_str).find(is_foreign)
 }
 
@@ -135,7 +205,7 @@ mod tests {
     use super::*;
 
     /// What is wrong with a deployment of the project's template.
-    fn judged(changes: &[(&str, &str)]) -> Vec<String> {
+    fn judged(changes: &[(&str, &str)]) -> Vec<Problem> {
         let mut parameters = BTreeMap::from(
             [
                 ("DomainName", "auth.example.com"),
@@ -147,14 +217,18 @@ mod tests {
         );
         parameters.extend(changes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
         let template = Template::of_the_project().unwrap();
-        problems(&template, &parameters).into_iter().map(|problem| problem.parameter).collect()
+        problems(&template, &parameters)
+    }
+
+    fn named(changes: &[(&str, &str)]) -> Vec<String> {
+        judged(changes).into_iter().map(|problem| problem.parameter).collect()
     }
 
     #[test]
     fn a_good_configuration_passes() {
-        assert_eq!(judged(&[]), Vec::<String>::new());
-        assert_eq!(judged(&[("WebsiteAppId", "")]), Vec::<String>::new());
-        assert_eq!(judged(&[("SiteVerification", "MP_verify_a1.txt=a1")]), Vec::<String>::new());
+        assert_eq!(named(&[]), Vec::<String>::new());
+        assert_eq!(named(&[("WebsiteAppId", "")]), Vec::<String>::new());
+        assert_eq!(named(&[("SiteVerification", "MP_verify_a1.txt=a1")]), Vec::<String>::new());
     }
 
     #[test]
@@ -166,10 +240,88 @@ mod tests {
             ("AllowedOrigins", "https://www.example.org"),
             ("Accounts", r#"{"shop":{}}"#),
             ("WebsiteAppId", "wx0123456789abcdef"),
+            ("AlarmTopicArn", "nonsense"),
         ] {
-            let found = judged(&[(name, value)]);
+            let found = named(&[(name, value)]);
             assert!(found.iter().any(|parameter| parameter == name), "{name}={value}: {found:?}");
             assert!(!found.contains(&"?".to_owned()), "{name}={value}: {found:?}");
+        }
+    }
+
+    /// CloudFormation would refuse it, and a deployment by then has built everything.
+    #[test]
+    fn what_the_template_refuses_is_named_before_anything_is_built() {
+        for (name, value, right) in [
+            ("LoginsPerSecond", "77", "200"),
+            ("FixedAddress", "maybe", "true"),
+            ("LogRetentionDays", "4", "5"),
+            ("SessionLifetimeSeconds", "2592001", "2592000"),
+            ("SessionLifetimeSeconds", "a week", "60"),
+            ("ConsentPurpose", &"x".repeat(721), "x"),
+            ("EgressAllocationId", "eipalloc-0123456789abcdef0", ""),
+            ("AlarmEmail", "nobody", "ops@example.com"),
+            ("AppSecretsArn", "secret", ""),
+        ] {
+            assert_eq!(named(&[(name, value)]), [name], "{value}");
+            assert_eq!(named(&[(name, right)]), Vec::<String>::new(), "{right}");
+        }
+        let address = [("EgressAllocationId", "eipalloc-0123456789abcdef0"), ("FixedAddress", "true")];
+        assert_eq!(named(&address), Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_mistake_is_named_once() {
+        let nothing = problems(&Template::of_the_project().unwrap(), &BTreeMap::new());
+        let parameters: Vec<_> = nothing.iter().map(|problem| &*problem.parameter).collect();
+        assert_eq!(parameters, ["AllowedOrigins", "DomainName", "OfficialAccountAppId"]);
+        for Problem { text: [english, chinese], .. } in &nothing {
+            assert!(english.contains("missing") && !has_english(chinese), "{english}: {chinese}");
+        }
+        assert_eq!(named(&[("DomainName", "")]), ["DomainName"]);
+        assert_eq!(named(&[("SilentUnionid", "yes")]), ["SilentUnionid"]);
+    }
+
+    /// Whether a text has English in it: two words of it in a row.
+    fn has_english(text: &str) -> bool {
+        let is_word = |word: &str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let words: Vec<_> = text.split(' ').collect();
+        words.windows(2).any(|pair| pair.iter().all(|word| is_word(word)))
+    }
+
+    #[test]
+    fn every_problem_is_told_in_chinese_too() {
+        let foreign =
+            r#"{"shop":{"website":"wx3333333333333333","allowed_origins":["https://www.example.org"]}}"#;
+        for changes in [
+            &[("OfficialAccountAppId", ""), ("WebsiteAppId", "")][..],
+            &[("OfficialAccountAppId", ""), ("ComponentAppId", "wx3333333333333333")],
+            &[("WebsiteAppId", "wx0123456789abcdef")],
+            &[("AllowedOrigins", "https://www.example.org")],
+            &[("Accounts", foreign)],
+            &[("EgressAllocationId", "eipalloc-0123456789abcdef0")],
+            &[("LoginsPerSecond", "77")],
+            &[("SessionLifetimeSeconds", "1")],
+            &[("ConsentPurpose", &"x".repeat(721))],
+        ] {
+            let found = judged(changes);
+            assert!(!found.is_empty(), "{changes:?}");
+            for Problem { text: [english, chinese], .. } in found {
+                assert!(has_english(&english) && !has_english(&chinese), "{english}: {chinese}");
+            }
+        }
+        for (name, declared) in Template::of_the_project().unwrap().parameters() {
+            let Some(pattern) = declared["AllowedPattern"].as_str() else { continue };
+            assert!(
+                pattern.starts_with('^') && pattern.ends_with('$') && Regex::new(pattern).is_ok(),
+                "{name}"
+            );
+            let chinese = in_chinese(&format!("{name} is wrong{}", refusal(declared, "\u{1}").unwrap()));
+            assert!(!has_english(&chinese), "{chinese}");
+        }
+        for (setting, _) in reference::settings() {
+            let english = format!("{} is wrong; it must be {}", setting.name, setting.shape);
+            let chinese = in_chinese(&english);
+            assert!(!has_english(&chinese) && chinese.contains("应为"), "{english}: {chinese}");
         }
     }
 
@@ -177,8 +329,8 @@ mod tests {
     #[test]
     fn a_page_of_another_site_by_the_whole_list_is_named() {
         let domain = ("DomainName", "auth.example.gd.cn");
-        assert_eq!(judged(&[domain, ("AllowedOrigins", "https://www.example.gd.cn")]), Vec::<String>::new());
-        assert_eq!(judged(&[domain, ("AllowedOrigins", "https://www.other.gd.cn")]), ["AllowedOrigins"]);
+        assert_eq!(named(&[domain, ("AllowedOrigins", "https://www.example.gd.cn")]), Vec::<String>::new());
+        assert_eq!(named(&[domain, ("AllowedOrigins", "https://www.other.gd.cn")]), ["AllowedOrigins"]);
     }
 
     #[test]
