@@ -39,13 +39,9 @@ run: .venv/installed ## Run the whole login on this machine, WeChat included; AR
 # The function of the stack, or the same function of `make run`.
 PORT ?= 9000
 .PHONY: doctor
-doctor: $(if $(STACK),.venv-lint/installed,.venv/installed) ## Say what is wrong with a stack, or with the login of `make run`; STACK=wechat-login ARGS=--json
-	@answer=$$($(if $(STACK), \
-	  .venv-lint/bin/sam remote invoke DoctorFunction --stack-name "$(STACK)" --event '{}' --output text, \
-	  .venv/bin/cargo-lambda lambda invoke doctor --invoke-address 127.0.0.1 --invoke-port $(PORT) --data-ascii '{}')) || { \
-	  printf '\n%s\n' "doctor 没有响应。检查堆栈名和区域，或先运行 make run。" \
-	    "The doctor did not answer. Look at the stack's name and region, or start \`make run\` first." >&2; exit 2; }; \
-	printf '%s' "$$answer" | $(PYTHON) functions/doctor/report.py $(ARGS)
+doctor: $(if $(STACK),$(if $(shell command -v aws),,.venv-aws/installed),.venv/installed) ## Say what is wrong with a stack, or with the login of `make run`; STACK=wechat-login ARGS="--region …"
+	@PATH="$$PATH:$(CURDIR)/.venv-aws/bin" ./doctor.sh $(if $(STACK),--stack-name "$(STACK)") $(ARGS) $(if $(STACK),, \
+	  --invoker .venv/bin/cargo-lambda lambda invoke doctor --invoke-address 127.0.0.1 --invoke-port $(PORT) --data-ascii)
 
 .PHONY: client
 client: ## Make a client of the OpenID Provider; NAME=web REDIRECT=https://app.example.org/callback ARGS=--public

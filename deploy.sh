@@ -172,12 +172,12 @@ while [ $# -gt 0 ]; do
         --check) check_only=1 ;;
         -y | --yes) yes=1 ;;
         -h | --help) usage; exit 0 ;;
-        -*) fail "没有选项 $option，见 --help。" "There is no option $option; see --help." ;;
+        -*) fail "没有选项 ${option}，见 --help。" "There is no option $option; see --help." ;;
         [A-Za-z]*=*)
             given_names[${#given_names[@]}]=${option%%=*}
             given_values[${#given_values[@]}]=${option#*=}
             ;;
-        *) fail "看不懂 $option：参数写作“参数名=值”，见 --help。" \
+        *) fail "看不懂 ${option}：参数写作“参数名=值”，见 --help。" \
             "What is $option? A parameter is Name=value; see --help." ;;
     esac
 done
@@ -282,7 +282,7 @@ check_build() {
             "$name 没有编译好的程序（${path:-$file}）。只编译了一部分？请重新运行 make deploy，或 make sam-build。" \
             "$name has no executable (${path:-$file}). Is this the build of one function? Run make deploy, or make sam-build."
         [ "$found" = "$architecture" ] || fail \
-            "$name 是为 $found 编译的，而要部署的是 $architecture。请用 Architecture=$found，或重新编译。" \
+            "$name 是为 $found 编译的，而要部署的是 ${architecture}。请用 Architecture=${found}，或重新编译。" \
             "$name is built for $found, but $architecture is to be deployed. Say Architecture=$found, or build again."
     done < <(template_functions "$file")
     [ "$count" -gt 0 ] || fail "$file 里没有函数。" "There is no function in $file."
@@ -324,7 +324,7 @@ case "$region" in
 esac
 [ -n "$bucket" ] || bucket=wechat-login-deploy-$account-$region
 
-step "堆栈 $stack，区域 $region，AWS 账户 $account" "Stack $stack in $region, AWS account $account"
+step "堆栈 ${stack}，区域 ${region}，AWS 账户 $account" "Stack $stack in $region, AWS account $account"
 
 # ---------------------------------------------------------------- what is known already
 
@@ -402,14 +402,14 @@ status=$(stack_status)
 case "$status" in
     REVIEW_IN_PROGRESS) status=NONE ;;
     *_IN_PROGRESS)
-        step "堆栈正在变更（$status），先等它完成" "The stack is being changed ($status); waiting for that first"
+        step "堆栈正在变更（${status}），先等它完成" "The stack is being changed ($status); waiting for that first"
         follow "$stack" '?'
         status=$(stack_status)
         ;;
 esac
 case "$status" in
     ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | DELETE_FAILED)
-        say "上一次创建失败了，堆栈停在 $status；AWS 要求先删除它，才能再次创建。" \
+        say "上一次创建失败了，堆栈停在 ${status}；AWS 要求先删除它，才能再次创建。" \
             "Its creation failed before and left it in $status; AWS wants it deleted before it can be made again."
         call cloudformation describe-stack-events --stack-name "$stack" --max-items 200 \
             --query "StackEvents[?ends_with(ResourceStatus,'_FAILED')].[LogicalResourceId,ResourceStatusReason]" |
@@ -425,7 +425,7 @@ case "$status" in
             seen=$(newest_event "$id")
             must cloudformation delete-stack --stack-name "$id"
             follow "$id" '?'
-            [ "$STATUS" = DELETE_COMPLETE ] || fail "删除没有成功（$STATUS）：请在 CloudFormation 控制台查看。" \
+            [ "$STATUS" = DELETE_COMPLETE ] || fail "删除没有成功（${STATUS}）：请在 CloudFormation 控制台查看。" \
                 "It was not deleted ($STATUS): look at it in CloudFormation's console."
             say "已删除。" "Deleted."
         fi
@@ -474,12 +474,12 @@ esac
 keep Architecture "$architecture"
 
 asked_template=$(plain_template)
-[ -f "$asked_template" ] || fail "没有文件 $asked_template。" "There is no file $asked_template."
+[ -f "$asked_template" ] || fail "没有文件 ${asked_template}。" "There is no file $asked_template."
 known=" $(template_parameters "$asked_template" | tr '\n' ' ') "
 for name in "${given_names[@]+"${given_names[@]}"}"; do
     case "$known" in
         *" $name "*) ;;
-        *) fail "模板没有参数 $name。全部参数：$known" "The template has no parameter $name. It has:$known" ;;
+        *) fail "模板没有参数 ${name}。全部参数：$known" "The template has no parameter $name. It has:$known" ;;
     esac
 done
 
@@ -613,7 +613,7 @@ has_apps || fail "$(shape WebsiteAppId)" "$(shape WebsiteAppId)"
 verify() {
     local file=$1 name content pair
     name=$(basename "$file")
-    [ -f "$file" ] || fail "没有文件 $file。" "There is no file $file."
+    [ -f "$file" ] || fail "没有文件 ${file}。" "There is no file $file."
     content=$(tr -d ' \r\n' <"$file")
     pair=$name=$content
     well_formed SiteVerification "$pair" || fail "$file 不是微信的校验文件。" "$file is not WeChat's file. $REPLY"
@@ -706,9 +706,9 @@ else
         taken=$(call route53 list-resource-record-sets --hosted-zone-id "$zone" \
             --query "ResourceRecordSets[?Name=='$domain.' && (Type=='A' || Type=='AAAA' || Type=='CNAME')].Type" || true)
         taken=$(printf '%s' "$taken" | tr '\t\n' '  ' | sed -e 's/None//g' -e 's/ *$//')
-        [ -z "$taken" ] || fail "托管区域 $zone 里已有 $domain 的记录（$taken）。请先删除它，再运行一次；或者加上参数 HostedZoneId=，由你自己修改 DNS。" \
+        [ -z "$taken" ] || fail "托管区域 $zone 里已有 $domain 的记录（${taken}）。请先删除它，再运行一次；或者加上参数 HostedZoneId=，由你自己修改 DNS。" \
             "$domain has a record ($taken) in the hosted zone $zone. Delete it and run this again; or give HostedZoneId= and point the domain yourself."
-        say "托管区域：$zone（DNS 记录由堆栈建立）" "Hosted zone: $zone (the stack makes the DNS records)"
+        say "托管区域：${zone}（DNS 记录由堆栈建立）" "Hosted zone: $zone (the stack makes the DNS records)"
     else
         say "AWS 账户里没有 $domain 的公有托管区域：DNS 记录由你在域名服务商处添加。" \
             "This account has no public hosted zone for $domain: you add the DNS records where the domain is kept."
@@ -946,11 +946,11 @@ if [ "$certificate_state" != ISSUED ]; then
         case "$certificate_state" in
             ISSUED) break ;;
             PENDING_VALIDATION) ;;
-            *) fail "证书没有签发（$certificate_state）。请在 ACM 控制台查看原因，删除它之后再运行一次：$certificate" \
+            *) fail "证书没有签发（${certificate_state}）。请在 ACM 控制台查看原因，删除它之后再运行一次：$certificate" \
                 "The certificate was not issued ($certificate_state). ACM's console says why; delete it and run this again: $certificate" ;;
         esac
         [ "$SECONDS" -lt "$deadline" ] || fail "
-证书半小时仍未签发。请检查域名是否真的使用托管区域 $zone（域名服务商处的 NS 记录），然后再运行一次，会从这里继续。" "
+证书半小时仍未签发。请检查域名是否真的使用托管区域 ${zone}（域名服务商处的 NS 记录），然后再运行一次，会从这里继续。" "
 The certificate is not issued after half an hour. Does the domain really use the hosted zone $zone (NS records where the domain was bought)? Then run this again: it goes on from here."
         printf '.'
         sleep "$pause"
@@ -1035,13 +1035,13 @@ if [ "$state" = CREATE_COMPLETE ]; then
     trap 'exit 130' INT TERM
     case "$STATUS" in
         CREATE_COMPLETE | UPDATE_COMPLETE) ;;
-        *) fail "部署没有成功，AWS 已退回（$STATUS）。原因：
+        *) fail "部署没有成功，AWS 已退回（${STATUS}）。原因：
   $first_failure
 改正之后再运行一次。" "The deployment failed and AWS rolled it back ($STATUS). The reason:
   $first_failure
 Mend that and run this again." ;;
     esac
-    say "已部署（$STATUS）。" "Deployed ($STATUS)."
+    say "已部署（${STATUS}）。" "Deployed ($STATUS)."
 else
     call cloudformation delete-change-set --stack-name "$stack" --change-set-name "$change_set" >/dev/null || true
     case "$reason" in
@@ -1063,10 +1063,10 @@ put_secrets
 # ---------------------------------------------------------------- what only a person can do
 
 again=./deploy.sh
-doctor=''
+doctor="./doctor.sh --region $region --stack-name $stack"
 if [ -f "$here/Makefile" ]; then
     again='make deploy'
-    if grep -q '^doctor:' "$here/Makefile"; then doctor="make doctor STACK=$stack"; fi
+    doctor="make doctor STACK=$stack ARGS=\"--region $region\""
 fi
 official=$(value OfficialAccountAppId)
 website=$(value WebsiteAppId)
@@ -1077,7 +1077,7 @@ address=$(output EgressAddress)
 step "还要做的事" "What is left"
 if [ -n "$missing" ]; then
     say "
-AppSecret：还缺$missing 的。在终端里运行 $again，会提示输入。" "
+AppSecret：还缺$missing 的。在终端里运行 ${again}，会提示输入。" "
 App secrets: those of$missing are missing. Run $again at a terminal; it asks for them."
 fi
 if [ -n "$target" ]; then
@@ -1091,23 +1091,23 @@ DNS: add a CNAME record where the domain is kept
 fi
 if [ -n "$official" ]; then
     say "
-服务号 $official：登录微信公众平台 mp.weixin.qq.com
+服务号 ${official}：登录微信公众平台 mp.weixin.qq.com
   设置与开发 → 账号设置 → 功能设置 → 网页授权域名" "
 Official Account $official: WeChat Official Accounts Platform, 微信公众平台, mp.weixin.qq.com
   设置与开发 → 账号设置 → 功能设置 → 网页授权域名"
     if [ -n "$file" ]; then
-        say "  先打开 $file，看到文件内容之后，
+        say "  先打开 ${file}，看到文件内容之后，
   再填写：$domain" "  Open $file first; when it shows the file,
   enter: $domain"
     else
-        say "  页面会先提供文件 MP_verify_….txt：下载到当前目录，再运行一次 $again（会自动带上它），
+        say "  页面会先提供文件 MP_verify_….txt：下载到当前目录，再运行一次 ${again}（会自动带上它），
   然后填写：$domain" "  It offers a file, MP_verify_….txt: download it into this directory and run $again once more, which takes it along.
   Then enter: $domain"
     fi
 fi
 if [ -n "$website" ]; then
     say "
-网站应用 $website：登录微信开放平台 open.weixin.qq.com
+网站应用 ${website}：登录微信开放平台 open.weixin.qq.com
   管理中心 → 网站应用 → 详情 → 授权回调域
   填写：$domain" "
 Website app $website: WeChat Open Platform, 微信开放平台, open.weixin.qq.com
@@ -1128,11 +1128,11 @@ say "
   https://$domain/authorize" "
 First login: send yourself this link in WeChat and open it there; then open it in a desktop browser
   https://$domain/authorize"
-if [ -n "$doctor" ]; then
-    say "
-有不对的地方？运行 $doctor，它会检查并说明怎么办。" "
-Something wrong? $doctor looks at all of it and says what mends it."
-fi
+say "
+有不对的地方？运行下面的命令，它会检查并说明怎么办。
+  $doctor" "
+Something wrong? This looks at all of it and says what mends it.
+  $doctor"
 
 exit 0
 }

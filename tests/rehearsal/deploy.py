@@ -143,11 +143,11 @@ class Rehearsal:
         child.close()
         return text + child.before, child.exitstatus
 
-    def deploy(self, *arguments, standard_input="", template=None):
+    def deploy(self, *arguments, standard_input="", template=None, language="en_US.UTF-8"):
         """deploy.sh in a script; what it said, and its exit status."""
         template = template or self.build / "template.yaml"
         done = subprocess.run([str(ROOT / "deploy.sh"), "--template", str(template), "--yes", *arguments], cwd=self.work,
-                              env={**self.environment, **self.deployer}, input=standard_input, text=True,
+                              env={**self.environment, **self.deployer, "LANG": language}, input=standard_input, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
         return done.stdout, done.returncode
 
@@ -223,6 +223,10 @@ def refuses_what_it_does_not_know(rehearsal):
         done = subprocess.run([str(ROOT / "deploy.sh"), "--help"], env={**rehearsal.environment, "LANG": language},
                               capture_output=True, text=True, check=True)
         assert word in done.stdout and "--site-verification" in done.stdout, done.stdout
+    # The bash of macOS takes the first byte of such a letter for a part of the variable's name.
+    for script in ("deploy.sh", "doctor.sh"):
+        glued = re.findall(r"\$[A-Za-z_][A-Za-z_0-9]*[^\x00-\x7f]", (ROOT / script).read_text())
+        assert not glued, f"{script}: {glued}"
     rehearsal.nothing_was_made()
 
 
@@ -271,6 +275,20 @@ def refuses_what_the_functions_refuse(rehearsal):
     ):
         said, status = rehearsal.deploy(*GOOD, f"{name}={value}")
         assert status == 1 and f"{name} is wrong" in said, f"{name}={value}: {status}: {said}"
+        said, status = rehearsal.deploy(*GOOD, f"{name}={value}", language="zh_CN.UTF-8")
+        assert status == 1 and f"{name} 有误：" in said and "must be" not in said, f"{name}={value}: {status}: {said}"
+    # What CloudFormation alone would refuse, after everything has been built.
+    for pair in ("LoginsPerSecond=77", "EgressAllocationId=eipalloc-12345678"):
+        said, status = rehearsal.deploy(*GOOD, pair)
+        assert status == 1 and pair.split("=")[0] in said, said
+    # Without the functions' parser the template's own patterns are left.
+    checker = rehearsal.environment.pop("CHECK_CONFIG")
+    hidden = {**rehearsal.environment, "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])}
+    done = subprocess.run([str(ROOT / "deploy.sh"), "--template", str(rehearsal.build / "template.yaml"), "--yes", *GOOD,
+                           "AlarmEmail=nobody"], cwd=rehearsal.work, env={**hidden, **rehearsal.deployer}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 1 and "AlarmEmail is wrong: An e-mail address" in done.stdout, done.stdout
+    rehearsal.environment["CHECK_CONFIG"] = checker
     rehearsal.nothing_was_made()
 
 
@@ -386,7 +404,7 @@ def mends_a_creation_that_failed(rehearsal):
 
 
 def a_release_deploys(rehearsal):
-    """The folder that `make dist` leaves, with the executables of this build: its own deploy.sh, and no Rust."""
+    """The folder that `make dist` leaves, with the executables of this build: its own scripts, and no Rust."""
     dist = importlib.machinery.SourceFileLoader("dist", str(ROOT / ".ci" / "dist")).load_module()
     release = rehearsal.directory / "release"
     release.mkdir()
@@ -396,16 +414,20 @@ def a_release_deploys(rehearsal):
     (release / f"template-{architecture}.yaml").write_text(dist.released_template(source, architecture))
     for binary, logical_id in dist.functions(source).items():
         dist.write_zip(release / f"{binary}-{architecture}.zip", rehearsal.build / logical_id / "bootstrap")
-    shutil.copy(ROOT / "deploy.sh", release)
+    for name in dist.SCRIPTS:
+        shutil.copy(ROOT / name, release)
     shutil.copy(ROOT / "SERVERLESS-REPO.md", release / "README.md")
     shutil.copy(ROOT / "LICENSE-MIT", release)
     (release / "SHA256SUMS").write_text(dist.sums({path.name: path for path in release.iterdir()}))
 
-    def deploy(*arguments):
-        done = subprocess.run([str(release / "deploy.sh"), "--yes", "--stack-name", "wechat-login-release", *arguments],
-                              cwd=release, env={**rehearsal.environment, **rehearsal.deployer}, text=True,
+    def run(script, *arguments, language="en_US.UTF-8"):
+        done = subprocess.run([str(release / script), "--stack-name", "wechat-login-release", *arguments], cwd=release,
+                              env={**rehearsal.environment, **rehearsal.deployer, "LANG": language}, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         return done.stdout, done.returncode
+
+    def deploy(*arguments):
+        return run("deploy.sh", "--yes", *arguments)
 
     arguments = (f"Architecture={architecture}", "DomainName=release.example.com", f"AllowedOrigins={PAGES}",
                  f"OfficialAccountAppId={OFFICIAL_ACCOUNT}")
@@ -419,6 +441,19 @@ def a_release_deploys(rehearsal):
     assert status == 0 and "CREATE_COMPLETE" in said and "make deploy" not in said, said
     status, _, text = rehearsal.get(f"http://127.0.0.1:{rehearsal.aws_port}/", host="release.example.com")
     assert status == 200, text
+
+    # Its doctor, with the AWS CLI alone: nobody has put a secret, and there is no HTTPS here.
+    assert "./doctor.sh --region us-east-1 --stack-name wechat-login-release" in deploy()[0]
+    said, status = run("doctor.sh")
+    assert status == 1 and f"✗ wrong   {OFFICIAL_ACCOUNT}   secret_missing" in said, said
+    assert "There is no secret for this appid" in said and "\\" not in said, said
+    said, status = run("doctor.sh", language="zh_CN.UTF-8")
+    assert status == 1 and "没有这个 AppID 的 AppSecret" in said and "There is" not in said, said
+    said, status = run("doctor.sh", "--json")
+    assert status == 1 and json.loads(said)["worst"] == "wrong", said
+    for arguments in (("--stack-name", "wechat-login-nowhere"), ("--frobnicate",), ("--region",)):
+        said, status = run("doctor.sh", *arguments)
+        assert status == 2 and len(said) > 20, said
 
 
 GOOD = (f"DomainName={DOMAIN}", f"OfficialAccountAppId={OFFICIAL_ACCOUNT}", f"WebsiteAppId={WEBSITE}", f"AllowedOrigins={PAGES}")

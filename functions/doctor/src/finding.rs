@@ -20,6 +20,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, the worst last.
+    const ALL: [Self; 3] = [Self::Ok, Self::Note, Self::Wrong];
+
     /// Its name in an answer.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -27,6 +30,24 @@ impl Severity {
             Self::Ok => "ok",
             Self::Note => "note",
             Self::Wrong => "wrong",
+        }
+    }
+
+    /// How a person is told of it, in English and in Chinese.
+    const fn words(self) -> [&'static str; 2] {
+        match self {
+            Self::Ok => ["ok", "正常"],
+            Self::Note => ["note", "提示"],
+            Self::Wrong => ["wrong", "有误"],
+        }
+    }
+
+    /// What a line begins with.
+    const fn mark(self) -> char {
+        match self {
+            Self::Ok => '✓',
+            Self::Note => '•',
+            Self::Wrong => '✗',
         }
     }
 }
@@ -316,18 +337,51 @@ impl Found {
             ("severity".to_owned(), row.severity.as_str().into()),
             ("subject".to_owned(), self.subject.as_str().into()),
         ]);
-        for language in languages {
-            // The functions say what is wrong with a setting in English; everything else is a name or a number.
-            let detail = match language {
-                Language::Chinese => settings::words::in_chinese(&self.detail),
-                Language::English => self.detail.clone(),
-            };
-            let [saw, remedy] =
-                [row.saw, row.remedy].map(|texts| language.of(texts).replace("{detail}", &detail));
+        for &language in languages {
+            let [saw, remedy] = self.said(language);
             found.insert(language.tag().to_owned(), json!({ "saw": saw, "remedy": remedy }));
         }
         found.into()
     }
+
+    /// What was seen, and what puts it right.
+    fn said(&self, language: Language) -> [String; 2] {
+        let row = self.finding.row();
+        // The functions say what is wrong with a setting in English; everything else is a name or a number.
+        let detail = match language {
+            Language::Chinese => settings::words::in_chinese(&self.detail),
+            Language::English => self.detail.clone(),
+        };
+        [row.saw, row.remedy].map(|texts| language.of(texts).replace("{detail}", &detail))
+    }
+}
+
+/// All that was found, as a person reads it at a terminal, in these languages: what is wrong comes last.
+#[must_use]
+pub fn page(found: &[Found], languages: &[Language]) -> String {
+    let mut page = String::new();
+    let words = |severity: Severity| {
+        let words: Vec<_> = languages.iter().map(|language| language.of(severity.words())).collect();
+        words.join(" · ")
+    };
+    for severity in Severity::ALL {
+        for found in found.iter().filter(|found| found.severity() == severity) {
+            let (mark, name) = (severity.mark(), found.finding.row().name);
+            page += &format!("{mark} {}   {}   {name}\n", words(severity), found.subject);
+            for [saw, remedy] in languages.iter().map(|language| found.said(*language)) {
+                page += &format!("    {saw}\n");
+                if !remedy.is_empty() {
+                    page += &format!("    → {remedy}\n");
+                }
+            }
+            page.push('\n');
+        }
+    }
+    let counts = Severity::ALL.map(|severity| {
+        let count = found.iter().filter(|found| found.severity() == severity).count();
+        format!("{} {count}", words(severity))
+    });
+    page + &format!("{}: {}\n", env!("CARGO_PKG_VERSION"), counts.join(", "))
 }
 
 /// A language of an answer.
@@ -402,5 +456,18 @@ mod tests {
         assert_eq!(both["en"]["saw"], "A setting is missing or wrong: A is wrong; it must be true or false");
         let one = found.to_json(&[Language::English]);
         assert!(one["zh-CN"].is_null() && one["en"]["remedy"].is_string(), "{one}");
+    }
+
+    #[test]
+    fn a_page_ends_with_what_is_wrong() {
+        let found = [Finding::SecretWrong.of("wx1").with(40125), Finding::ClockRight.of("wechat")];
+        let chinese = page(&found, &[Language::Chinese]);
+        let lines: Vec<_> = chinese.lines().collect();
+        assert_eq!(lines[0], "✓ 正常   wechat   clock_right");
+        assert_eq!(lines[3], "✗ 有误   wx1   secret_wrong");
+        assert!(lines[4].contains("40125") && lines[5].starts_with("    → "), "{chinese}");
+        assert!(chinese.ends_with(": 正常 1, 提示 0, 有误 1\n"), "{chinese}");
+        let both = page(&found, &Language::ALL);
+        assert!(both.contains("✗ 有误 · wrong   wx1") && both.lines().count() > lines.len(), "{both}");
     }
 }

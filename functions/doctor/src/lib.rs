@@ -11,7 +11,8 @@
 //! * domain, certificate, verification files, the origins of the pages (`domain.rs`);
 //! * tables (`tables.rs`), and who hears the alarms (`alarms.rs`).
 //!
-//! An event is `{}` or `{"language":"zh-CN"}`; the answer is
+//! An event is `{}` or `{"language":"zh-CN"}`; with `"as":"text"` too, the answer is `{"text":…,"worst":…}`, the page that
+//! a person reads at a terminal (`doctor.sh`), else it is
 //! `{"version":…,"worst":"ok"|"note"|"wrong","findings":[{"finding":…,"severity":…,"subject":…,"zh-CN":{"saw":…,"remedy":…},"en":{…}}]}`.
 
 mod alarms;
@@ -178,9 +179,12 @@ impl Invoked for Doctor {
         let worst = found.iter().map(Found::severity).max().unwrap_or(Severity::Ok);
         let count = |severity| found.iter().filter(|found| found.severity() == severity).count();
         let [ok, note, wrong] = [Severity::Ok, Severity::Note, Severity::Wrong].map(count);
-        let findings: Vec<_> = found.iter().map(|found| found.to_json(languages)).collect();
-        let answer =
-            json!({ "version": env!("CARGO_PKG_VERSION"), "worst": worst.as_str(), "findings": findings });
+        let answer = if event.get("as").and_then(Value::as_str) == Some("text") {
+            json!({ "text": finding::page(&found, languages), "worst": worst.as_str() })
+        } else {
+            let findings: Vec<_> = found.iter().map(|found| found.to_json(languages)).collect();
+            json!({ "version": env!("CARGO_PKG_VERSION"), "worst": worst.as_str(), "findings": findings })
+        };
         (answer, EXAMINED.because(format_args!("{ok} ok, {note} note, {wrong} wrong")))
     }
 }

@@ -88,6 +88,13 @@ async fn who_is_well_is_told_so_in_the_language_that_was_asked_for() {
     let english = doctor(json!({ "language": "en" })).await;
     let found = &english["findings"][0];
     assert!(found["en"].is_object() && found["zh-CN"].is_null(), "{found}");
+    let page = doctor(json!({ "as": "text", "language": "zh-CN" })).await;
+    assert_eq!((&page["worst"], &page["findings"]), (&json!("ok"), &Value::Null));
+    let page = page["text"].as_str().unwrap();
+    assert!(page.contains("✓ 正常") && !page.contains(" · ok"), "{page}");
+    for found in answer["findings"].as_array().unwrap() {
+        assert!(page.contains(found["zh-CN"]["saw"].as_str().unwrap()), "{found}: {page}");
+    }
     // Whatever else comes in is as good as nothing.
     for event in [Value::Null, json!("en"), json!({ "language": "tlh" }), json!({ "language": 1 })] {
         assert_eq!(names(&doctor(event).await), names(&answer));
