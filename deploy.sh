@@ -1062,8 +1062,8 @@ put_secrets
 
 # ---------------------------------------------------------------- what only a person can do
 
-again=./deploy.sh
-doctor="./doctor.sh --region $region --stack-name $stack"
+again='bash deploy.sh'
+doctor="bash doctor.sh --region $region --stack-name $stack"
 if [ -f "$here/Makefile" ]; then
     again='make deploy'
     doctor="make doctor STACK=$stack ARGS=\"--region $region\""

@@ -443,7 +443,7 @@ def a_release_deploys(rehearsal):
     assert status == 200, text
 
     # Its doctor, with the AWS CLI alone: nobody has put a secret, and there is no HTTPS here.
-    assert "./doctor.sh --region us-east-1 --stack-name wechat-login-release" in deploy()[0]
+    assert "bash doctor.sh --region us-east-1 --stack-name wechat-login-release" in deploy()[0]
     said, status = run("doctor.sh")
     assert status == 1 and f"✗ wrong   {OFFICIAL_ACCOUNT}   secret_missing" in said, said
     assert "There is no secret for this appid" in said and "\\" not in said, said

@@ -292,6 +292,16 @@ fn of_lambdas_own_lines_only_those_of_a_failure_are_kept() {
     }
 }
 
+/// IAM takes [6,144 characters](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html) of a policy that
+/// can be attached, white space aside; in China each ARN has three more, and a stack may have a longer name.
+#[test]
+fn the_deployers_policy_is_one_that_iam_takes() {
+    let policy = std::fs::read_to_string(workspace().join("tests/rehearsal/deployer.json")).unwrap();
+    let policy = policy.replace("arn:aws:", "arn:aws-cn:").replace("wechat-login", "wechat-login-of-a-shop");
+    let length = policy.chars().filter(|letter| !letter.is_whitespace()).count();
+    assert!(length <= 6144, "{length}");
+}
+
 /// Visitors who are turned away by API Gateway meet no function, and so no line of ours.
 #[test]
 fn a_request_that_is_turned_away_is_counted() {
