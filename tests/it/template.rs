@@ -11,6 +11,7 @@
     reason = "the helpers of these tests fail as the tests do; what is missing in JSON reads as null"
 )]
 
+mod cost;
 mod operation;
 pub mod outcomes;
 

@@ -359,29 +359,24 @@ impl Found {
 /// All that was found, as a person reads it at a terminal, in these languages: what is wrong comes last.
 #[must_use]
 pub fn page(found: &[Found], languages: &[Language]) -> String {
-    let mut page = String::new();
     let words = |severity: Severity| {
         let words: Vec<_> = languages.iter().map(|language| language.of(severity.words())).collect();
         words.join(" · ")
     };
-    for severity in Severity::ALL {
-        for found in found.iter().filter(|found| found.severity() == severity) {
-            let (mark, name) = (severity.mark(), found.finding.row().name);
-            page += &format!("{mark} {}   {}   {name}\n", words(severity), found.subject);
-            for [saw, remedy] in languages.iter().map(|language| found.said(*language)) {
-                page += &format!("    {saw}\n");
-                if !remedy.is_empty() {
-                    page += &format!("    → {remedy}\n");
-                }
-            }
-            page.push('\n');
+    let of = |severity| found.iter().filter(move |found| found.severity() == severity);
+    let block = |found: &Found| {
+        let (severity, name) = (found.severity(), found.finding.row().name);
+        let mut lines = vec![format!("{} {}   {}   {name}", severity.mark(), words(severity), found.subject)];
+        for [saw, remedy] in languages.iter().map(|language| found.said(*language)) {
+            lines.push(format!("    {saw}"));
+            lines.extend((!remedy.is_empty()).then(|| format!("    → {remedy}")));
         }
-    }
-    let counts = Severity::ALL.map(|severity| {
-        let count = found.iter().filter(|found| found.severity() == severity).count();
-        format!("{} {count}", words(severity))
-    });
-    page + &format!("{}: {}\n", env!("CARGO_PKG_VERSION"), counts.join(", "))
+        lines.join("\n")
+    };
+    let counts = Severity::ALL.map(|severity| format!("{} {}", words(severity), of(severity).count()));
+    let mut blocks: Vec<_> = Severity::ALL.into_iter().flat_map(of).map(block).collect();
+    blocks.push(format!("{}: {}\n", env!("CARGO_PKG_VERSION"), counts.join(", ")));
+    blocks.join("\n\n")
 }
 
 /// A language of an answer.
