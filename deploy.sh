@@ -187,7 +187,8 @@ if [ -t 0 ] && [ -z "$yes" ] && [ -z "$secrets_from_stdin" ]; then is_terminal=1
 
 temporary=$(mktemp -d "${TMPDIR:-/tmp}/deploy.XXXXXX")
 # A hidden line that is broken off must not leave the terminal silent.
-trap 'rm -rf "$temporary"; if [ -n "$is_terminal" ]; then stty echo; fi' EXIT
+trap 'if [ -n "${checker_build:-}" ]; then kill "$checker_build" 2>/dev/null || true; fi
+    rm -rf "$temporary"; if [ -n "$is_terminal" ]; then stty echo; fi' EXIT
 trap 'printf "\n"; exit 130' INT TERM
 
 # ---------------------------------------------------------------- what is deployed
@@ -490,12 +491,14 @@ done
 
 # Says what the functions would refuse, a line for each problem: the parameter, a tab, what it must be.
 checker=()
+checker_build=''
 machine=$(uname -s)-$(uname -m)
 if [ -n "${CHECK_CONFIG:-}" ]; then
     checker=("$CHECK_CONFIG")
 elif [ -f "$here/Cargo.toml" ] && command -v cargo >/dev/null; then
-    step "编译检查程序（首次需要一两分钟）" "Building what checks the parameters; the first time takes a minute or two"
-    (cd "$here" && cargo build --quiet --bin check-config)
+    # It takes minutes the first time, in which the questions can be answered.
+    (cd "$here" && exec cargo build --quiet --bin check-config) </dev/null >"$temporary/checker" 2>&1 &
+    checker_build=$!
     checker=("${CARGO_TARGET_DIR:-$here/target}/debug/check-config")
 elif [ "$machine" = Linux-x86_64 ] && [ -f "$here/check-config-x86_64" ]; then
     checker=("$here/check-config-x86_64")
@@ -506,6 +509,15 @@ fi
 parsed() {
     local index arguments=()
     [ ${#checker[@]} -gt 0 ] || return 0
+    if [ -n "$checker_build" ]; then
+        if kill -0 "$checker_build" 2>/dev/null; then
+            step "编译检查程序（首次需要几分钟）" "Building what checks the parameters; the first time takes some minutes"
+        fi
+        wait "$checker_build" || fail "检查程序编译失败：
+$(cat "$temporary/checker")" "What checks the parameters could not be built:
+$(cat "$temporary/checker")"
+        checker_build=''
+    fi
     for ((index = 0; index < ${#names[@]}; index++)); do
         # An older stack may have parameters that this template has no more.
         case "$known" in *" ${names[index]} "*) arguments[${#arguments[@]}]=${names[index]}=${values[index]} ;; esac
