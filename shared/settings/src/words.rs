@@ -2,7 +2,8 @@
 //!
 //! The functions say it in English, for it stands in their log. Who deploys is told by `check-config` and by the
 //! doctor, and in Chinese if they read that. A row is a sentence or a part of one; `{}` is whatever stands there, which
-//! is looked up in turn. What no row fits is said in English: a test of `check-config` sees to it that nothing is.
+//! is looked up in turn. What no row fits is said in English: where in the JSON of `OPENID_CONNECT` a fault is. A test of
+//! `check-config` sees to it that nothing else is.
 
 /// In English and in Chinese. What begins with Latin letters or digits brings the blank that sets it apart from Han.
 const ROWS: &[[&str; 2]] = &[
@@ -22,6 +23,13 @@ const ROWS: &[[&str; 2]] = &[
     ["{} is an address for {}, which is false.", "{} 只用于 {}，而后者是 false。"],
     ["{} is missing: {}", "缺少 {}：{}"],
     ["{} is wrong: {}", "{} 有误：{}"],
+    ["{} is wrong; {}", "{} 有误：{}"],
+    ["{} is missing; an OpenID Provider signs what it says", "缺少 {}：提供 OpenID 服务必须有签名的密钥"],
+    ["A JSON object; or nothing.", "应为 JSON 对象，或不填。"],
+    [
+        "One to three ARNs of KMS keys separated by commas, the whole ARN of a secret, or nothing.",
+        "应为 1 至 3 个 KMS 密钥的 ARN，用逗号分隔，或一个 Secrets Manager 密钥完整的 ARN；也可以不填。",
+    ],
     ["A JSON object of accounts by name; or nothing.", "应为以名称为键的 JSON 对象，或不填。"],
     [
         "A URL that starts with https:// and a host in lower case, or nothing.",
@@ -60,6 +68,15 @@ const ROWS: &[[&str; 2]] = &[
         "应为 Secrets Manager 密钥完整的 ARN，包括末尾 6 个随机字符；也可以不填。",
     ],
     // What a value must be.
+    [
+        "ARNs of KMS keys separated by commas, the ARN of a Secrets Manager secret, or RSA private keys in PEM; at most \
+         three keys",
+        " KMS 密钥的 ARN（逗号分隔）、Secrets Manager 密钥的 ARN，或 PEM 格式的 RSA 私钥，最多 3 个",
+    ],
+    [
+        "a JSON object, see the OpenID Provider's page of the documentation",
+        " JSON 对象，见文档中 OpenID 服务一页",
+    ],
     ["a JSON object of accounts by name, such as {}", "以名称为键的 JSON 对象，例如 {}"],
     ["a JSON object of secrets by appid", "以 AppID 为键的 JSON 对象，例如 {\"wx0123456789abcdef\":\"…\"}"],
     [
