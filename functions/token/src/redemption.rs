@@ -73,6 +73,7 @@ pub async fn redeem(asked: &Asked<'_>) -> Result<Response, Refused> {
             let refresh_token = refresh_token.map(|token| token.expose());
             Ok(issued.answer(&REDEEMED, &granted.scope, refresh_token.as_deref()))
         }
+        Redeemed::Over => Err(Refused::grant("the code ended, or was revoked, in between")),
         Redeemed::Before => {
             Err(asked.end(&CODE_REUSED, "the code was redeemed at the same time", &key, &grant).await)
         }

@@ -38,8 +38,10 @@ use super::{Error, Sessions, unavailable};
 pub enum Redeemed {
     /// It is redeemed, by this attempt and no other.
     Now,
-    /// It was redeemed before, or revoked, or is over; nothing was changed.
+    /// Somebody else redeemed it; nothing was changed.
     Before,
+    /// It is over, or was revoked; nothing was changed.
+    Over,
 }
 
 impl Sessions {
@@ -132,8 +134,11 @@ impl Sessions {
         };
         let redeemed_by = failed.item().and_then(|item| item.get("redeemed_by")?.as_s().ok());
         // Our own write, whose answer was lost.
-        let is_ours = redeemed_by.is_some_and(|attempt| attempt == redemption.id.as_str());
-        Ok(if is_ours { Redeemed::Now } else { Redeemed::Before })
+        Ok(match redeemed_by {
+            Some(attempt) if attempt == redemption.id.as_str() => Redeemed::Now,
+            Some(_) => Redeemed::Before,
+            None => Redeemed::Over,
+        })
     }
 
     /// Stores renewed tokens over the version that they were made from; whether it did. If not, somebody else renewed

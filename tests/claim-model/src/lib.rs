@@ -57,6 +57,7 @@
 )]
 
 mod calm;
+pub mod grant;
 mod mutant;
 mod property;
 mod protocol;
