@@ -15,7 +15,7 @@
 //! Left out: what is sealed (it decides nothing that the condition does not), refresh tokens, and reads that are old, for
 //! every read here is a consistent one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
 /// How many requests there are.
 const REQUESTS: usize = 3;
@@ -205,8 +205,8 @@ pub fn explore(faults: u8, deaths: u8, mutant: Option<Mutant>, alone: Option<Pro
     while let Some(state) = frontier.pop_front() {
         for (step, after) in steps(state, mutant) {
             let broken = promises.iter().find(|promise| !is_kept(**promise, &state, &after));
-            if !reached.contains_key(&after) {
-                reached.insert(after, Some((state, step.clone())));
+            if let Entry::Vacant(place) = reached.entry(after) {
+                place.insert(Some((state, step.clone())));
                 frontier.push_back(after);
             }
             if let Some(promise) = broken {
@@ -301,27 +301,12 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
             Phase::Signed if is(Mutant::ClaimFirst) => step("signs", to(Phase::Tokens)),
             Phase::Signed => step("sends the write", to(Phase::Waiting { copies: 1 })),
             Phase::Waiting { copies } => {
-                let (mut after, verdict) = apply(state, number, mutant);
-                after.requests[number].phase = Phase::Answered { verdict };
-                after.strays[number] += copies - 1;
-                step("the write is applied", after);
-                if state.faults > 0 {
-                    let mut lost = apply(state, number, mutant).0;
-                    lost.faults -= 1;
-                    step("it is applied, the answer is lost, and it is sent again", lost);
-                    if copies == 1 {
-                        let mut again = to(Phase::Waiting { copies: 2 });
-                        again.faults -= 1;
-                        step("it is sent again", again);
-                    }
-                    let mut gone = to(Phase::Gone);
-                    gone.faults -= 1;
-                    gone.strays[number] += copies;
-                    step("gives up", gone);
+                for (what, after) in while_waiting(state, number, copies, mutant) {
+                    step(what, after);
                 }
             }
             Phase::Answered { verdict: Verdict::Mine } if is(Mutant::ClaimFirst) => {
-                step("goes on", to(Phase::Signed))
+                step("goes on", to(Phase::Signed));
             }
             Phase::Answered { verdict: Verdict::Mine } if request.kind == Kind::Unproved => {
                 step("finds that it proves nothing", to(Phase::Refused));
@@ -331,12 +316,40 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
                 step("finds it over", to(Phase::Refused));
             }
             Phase::Answered { .. } if is(Mutant::SecondUseIsNothing) => {
-                step("is refused", to(Phase::Refused))
+                step("is refused", to(Phase::Refused));
             }
             Phase::Answered { .. } => step("finds it redeemed", to(Phase::Revoking)),
             Phase::Revoking => step("revokes", State { is_revoked: true, ..to(Phase::Refused) }),
             Phase::Tokens | Phase::Refused | Phase::Gone => {}
         }
+    }
+    found
+}
+
+/// What may become of a write that is on its way.
+fn while_waiting(
+    state: State,
+    number: usize,
+    copies: u8,
+    mutant: Option<Mutant>,
+) -> Vec<(&'static str, State)> {
+    let (applied, verdict) = apply(state, number, mutant);
+    let mut answered = applied;
+    answered.requests[number].phase = Phase::Answered { verdict };
+    answered.strays[number] += copies - 1;
+    let mut found = vec![("the write is applied", answered)];
+    if state.faults > 0 {
+        let faults = state.faults - 1;
+        found.push(("it is applied, the answer is lost, and it is sent again", State { faults, ..applied }));
+        if copies == 1 {
+            let mut again = State { faults, ..state };
+            again.requests[number].phase = Phase::Waiting { copies: 2 };
+            found.push(("it is sent again", again));
+        }
+        let mut gone = State { faults, ..state };
+        gone.requests[number].phase = Phase::Gone;
+        gone.strays[number] += copies;
+        found.push(("gives up", gone));
     }
     found
 }
