@@ -40,7 +40,7 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
     };
     let mut public_url = None;
     let mut of_functions = Vec::new();
-    for function in deployed.functions() {
+    for function in deployed.functions().into_iter().filter(|function| deployed.makes(&function.logical_id)) {
         let environment: BTreeMap<_, _> =
             function.environment.into_iter().map(|(name, value)| made_up(name, value)).collect();
         public_url = public_url.or_else(|| environment.get("PUBLIC_URL").cloned());
@@ -181,7 +181,8 @@ fn in_parameters(
     for variable in variables {
         if let Some(mut parameter) = template.parameter_of(variable) {
             // Nobody made a mistake in accounts that were not given: the two appids are the same.
-            if parameter == "Accounts" && parameters.get("Accounts").is_none_or(String::is_empty) {
+            let is_not_given = || parameters.get("Accounts").is_none_or(String::is_empty);
+            if parameter == "Accounts" && first.is_none() && is_not_given() {
                 "WebsiteAppId".clone_into(&mut parameter);
             }
             text = text.map(|text| text.replace(&**variable, &parameter));
@@ -322,6 +323,41 @@ mod tests {
             let english = format!("{} is wrong; it must be {}", setting.name, setting.shape);
             let chinese = in_chinese(&english);
             assert!(!has_english(&chinese) && chinese.contains("应为"), "{english}: {chinese}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_judged_by_its_parameter() {
+        let right = r#"{"subject":"unionid","clients":{"web":{"redirect_uris":["https://app.example.org/callback"]}},"apis":{"https://api.example.com":{"clients":["web"],"origins":["https://www.example.com"]}}}"#;
+        assert_eq!(judged(&[("OpenidConnect", right)]), Vec::new());
+        let key = "arn:aws:kms:us-east-1:123456789012:key/1b2c3d4e-0000-4000-8000-000000000000";
+        assert_eq!(judged(&[("OpenidConnect", right), ("SigningKeys", key)]), Vec::new());
+        for wrong in [
+            "{}",
+            "{canary}",
+            r#"{"subject":"unionid"}"#,
+            &right.replace(r#""subject":"unionid","#, ""),
+            &right.replace("https://www.example.com", "https://www.example.org"),
+            &right.replace(r#"["web"]"#, r#"["canary"]"#),
+            // The text of this one names another setting.
+            &right.replace(r#""web":{"#, r#""web":{"account":"canary","#),
+        ] {
+            let parameters = BTreeMap::from(
+                [
+                    ("DomainName", "auth.example.com"),
+                    ("OfficialAccountAppId", "wx0123456789abcdef"),
+                    ("AllowedOrigins", "https://www.example.com"),
+                    ("OpenidConnect", wrong),
+                ]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            );
+            let found = problems(&Template::of_the_project().unwrap(), &parameters);
+            assert!(!found.is_empty(), "{wrong}");
+            for Problem { parameter, text: [text, _] } in found {
+                assert_eq!(parameter, "OpenidConnect", "{wrong}: {text}");
+                assert!(text.starts_with("OpenidConnect is wrong; "), "{text}");
+                assert!(!text.contains("canary") && !text.contains("WebsiteAppId"), "{text}");
+            }
         }
     }
 

@@ -6,15 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use harness::{
     Options, Stack,
     binaries::workspace,
+    browser::Visit,
     places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, REFRESH, STABLE_TOKEN},
     proxy::{Call, Item, Kind},
-    stack::{OFFICIAL_ACCOUNT, errcode},
+    signing_key,
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, errcode},
     template::Template,
 };
+use http::Method;
 use serde_json::{Value, json};
 use simulator::Action;
 
 use super::counted;
+
+/// Where a page's script gets a token.
+const ACCESS_TOKEN: &str = "https://login.example.com/access-token";
 
 /// An action, and the table it is about.
 type Permission = (String, String);
@@ -105,6 +111,10 @@ async fn every_path(stack: &Stack) {
     visitor.open(&callback).await.unwrap();
     assert_eq!(visitor.userinfo().await.unwrap().status, 200);
 
+    // A token for an API.
+    let asked = Visit::fetch(Method::POST, ACCESS_TOKEN, PAGE_ORIGIN);
+    assert_eq!(visitor.send(asked).await.unwrap().status, 200);
+
     // A code that WeChat refuses; an owner, a foreigner with cookie and one without; a denial.
     stack.script(EXCHANGE, errcode(40029), 1);
     visitor.log_in().await.unwrap();
@@ -141,7 +151,13 @@ async fn every_path(stack: &Stack) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_function_may_do_what_it_does_and_nothing_else() {
-    let options = Options::default().with("SILENT_UNIONID", "true").with("PROFILE_LIFETIME_SECONDS", "0");
+    let provider =
+        json!({"subject": "openid", "apis": {"https://api.example.com": {"origins": [PAGE_ORIGIN]}}});
+    let options = Options::default()
+        .with("SILENT_UNIONID", "true")
+        .with("PROFILE_LIFETIME_SECONDS", "0")
+        .with("OPENID_CONNECT", &provider.to_string())
+        .with("SIGNING_KEYS", signing_key::of_this_process().unwrap());
     let stack = counted(options).await;
     every_path(&stack).await;
 
@@ -219,6 +235,7 @@ fn differences(template: &str, calls: &[Call]) -> Vec<String> {
 fn who_shows_or_ends_a_session_touches_nothing_else() {
     let template = Template::of_the_project().unwrap();
     assert_eq!(denied(&template, "userinfo", "SessionsTable"), ["app-token#"]);
+    assert_eq!(denied(&template, "token", "SessionsTable"), ["app-token#"]);
     assert_eq!(denied(&template, "logout", "SessionsTable"), ["app-token#", "grant#"]);
     assert!(denied(&template, "callback", "SessionsTable").is_empty());
     // The way out of the callback's network leads to the two tables alone.
@@ -228,7 +245,40 @@ fn who_shows_or_ends_a_session_touches_nothing_else() {
     assert_eq!(tables, ["LoginsTable", "SessionsTable"]);
 }
 
-/// Whatever the doctor may do, it may only look.
+/// Nobody signs but the token function, and the doctor to try the keys; and only as a token is signed.
+#[test]
+fn who_signs_signs_tokens() {
+    let template = Template::of_the_project().unwrap();
+    let mut signing = BTreeSet::new();
+    for function in template.functions() {
+        for statement in statements(&template, &function.binary) {
+            let actions = list(&statement["Action"]);
+            let Some(action) = actions.iter().find(|action| action.as_str().unwrap().starts_with("kms:"))
+            else {
+                continue;
+            };
+            assert_eq!(actions.len(), 1, "{statement}");
+            let signs = *action == "kms:Sign";
+            assert!(signs || *action == "kms:GetPublicKey", "{statement}");
+            let only = json!({"kms:SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256", "kms:MessageType": "RAW"});
+            let condition = if signs { json!({ "StringEquals": only }) } else { Value::Null };
+            assert_eq!(statement["Condition"], condition, "{statement}");
+            let keys = json!(["HasSigningKeys", {"Fn::Split": [",", {"Ref": "SigningKeys"}]}, {"Fn::GetAtt": "SigningKey.Arn"}]);
+            assert_eq!(statement["Resource"]["Fn::If"], keys, "{statement}");
+            signing.insert((function.binary.clone(), signs));
+        }
+    }
+    let expected = ["doctor", "token"].map(|name| [false, true].map(|signs| (name.to_owned(), signs)));
+    assert_eq!(signing, expected.into_iter().flatten().collect());
+    // The key itself lets nobody sign; it leaves that to the roles.
+    let key = resource(&template, "AWS::KMS::Key", "SigningKey");
+    let policy = key["KeyPolicy"]["Statement"].as_array().unwrap();
+    let account = json!({"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}});
+    assert_eq!((policy.len(), &policy[0]["Principal"]), (1, &account));
+    assert_eq!((&key["KeySpec"], &key["KeyUsage"]), (&json!("RSA_2048"), &json!("SIGN_VERIFY")));
+}
+
+/// Whatever the doctor may do, it may only look; a signature changes nothing.
 #[test]
 fn who_looks_after_it_all_only_reads() {
     let template = Template::of_the_project().unwrap();
@@ -245,6 +295,8 @@ fn who_looks_after_it_all_only_reads() {
         [
             "dynamodb:DescribeTable",
             "dynamodb:DescribeTimeToLive",
+            "kms:GetPublicKey",
+            "kms:Sign",
             "logs:CreateLogStream",
             "logs:PutLogEvents",
             "secretsmanager:GetSecretValue",

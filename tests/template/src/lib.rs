@@ -2,7 +2,7 @@
 //!
 //! The file is the only description of tables, routes and environments. It is turned into
 //! CloudFormation's JSON form first (`!Ref X` becomes `{"Ref": "X"}`), so that no tag can break
-//! the parse, and then asked three questions: which tables, which functions, which routes.
+//! the parse, and then asked: which tables, which functions, which routes, and what of them a deployment makes.
 
 #![expect(
     clippy::missing_errors_doc,
@@ -141,6 +141,21 @@ impl Template {
         self.functions().into_iter().filter(has_route).collect()
     }
 
+    /// A resource or an output.
+    fn part(&self, logical_id: &str) -> Option<&Value> {
+        ["Resources", "Outputs"].iter().find_map(|section| self.0[section].get(logical_id))
+    }
+
+    /// The condition under which a resource is made, or an output given, if there is one.
+    pub fn condition(&self, logical_id: &str) -> Option<&str> {
+        self.part(logical_id)?["Condition"].as_str()
+    }
+
+    /// Whether a deployment with the default parameters makes this resource, or gives this output.
+    pub fn makes(&self, logical_id: &str) -> bool {
+        self.part(logical_id).is_some() && self.condition(logical_id).is_none_or(|name| self.is_so(name))
+    }
+
     /// The names of the binaries of all functions.
     pub fn function_names(&self) -> Vec<String> {
         self.functions().into_iter().map(|function| function.binary).collect()
@@ -235,9 +250,18 @@ impl Template {
             .collect()
     }
 
-    /// Whether a condition holds, if this file alone tells.
+    /// Whether a condition holds that has a name. What only a deployment knows equals nothing.
+    fn is_so(&self, name: &str) -> bool {
+        self.holds(&self.0["Conditions"][name]) == Some(true)
+    }
+
+    /// Whether [a condition](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html)
+    /// holds, if this file alone tells.
     fn holds(&self, condition: &Value) -> Option<bool> {
         let (function, of) = condition.as_object()?.iter().next()?;
+        if function == "Condition" {
+            return self.holds(&self.0["Conditions"][of.as_str()?]);
+        }
         let of = of.as_array()?;
         let mut each = of.iter().map(|condition| self.holds(condition));
         match &**function {
@@ -268,6 +292,10 @@ impl Template {
                     let [mapping, row, column] =
                         [0, 1, 2].map(|place| keys.get(place).and_then(|key| self.resolve(key)));
                     self.resolve(&self.0["Mappings"][mapping?][row?][column?])
+                }
+                (name, branches) if name == "Fn::If" => {
+                    let is_so = self.is_so(branches[0].as_str()?);
+                    self.resolve(&branches[if is_so { 1 } else { 2 }])
                 }
                 _ => None,
             },
@@ -396,6 +424,42 @@ Resources:
             template.routes(),
             [Route { method: "GET".to_owned(), path: "/{file}".to_owned(), binary: "site".to_owned() }]
         );
+    }
+
+    #[test]
+    fn knows_what_a_deployment_makes() {
+        let template = Template::parse(
+            r#"
+Parameters: { Provider: { Type: String, Default: "" }, Keys: { Type: String, Default: "" } }
+Conditions:
+  HasProvider: !Not [!Equals [!Ref Provider, ""]]
+  MakesKey: !And [!Condition HasProvider, !Equals [!Ref Keys, ""]]
+  HasEither: !Or [!Condition HasProvider, !Not [!Equals [!Ref Keys, ""]]]
+  HasRegion: !Equals [!Ref "AWS::Region", ""]
+Resources:
+  Api: { Type: A }
+  Key: { Type: B, Condition: MakesKey }
+  Both: { Type: B, Condition: HasEither }
+  Here: { Type: B, Condition: HasRegion }
+Outputs:
+  Issuer: { Condition: HasProvider, Value: !If [MakesKey, !GetAtt Key.Arn, !Ref Keys] }
+"#,
+        )
+        .unwrap();
+        let made = |template: &Template| {
+            ["Api", "Key", "Both", "Here", "Issuer", "Nothing"].map(|id| template.makes(id))
+        };
+        assert_eq!(made(&template), [true, false, false, false, false, false]);
+        let provider = template.with("Provider", "{}");
+        assert_eq!(made(&provider), [true, true, true, false, true, false]);
+        let value = |template: &Template| {
+            let (_, output) = template.outputs().next().unwrap();
+            template.resolve(&output["Value"])
+        };
+        assert_eq!(value(&provider), None, "the ARN of a key that the stack makes");
+        let given = provider.with("Keys", "arn:aws:kms:us-east-1:123456789012:key/1");
+        assert_eq!(made(&given), [true, false, true, false, true, false]);
+        assert_eq!(value(&given).as_deref(), Some("arn:aws:kms:us-east-1:123456789012:key/1"));
     }
 
     #[test]
