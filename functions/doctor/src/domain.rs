@@ -64,7 +64,7 @@ pub(crate) async fn domain(expected: &Expected<'_>) -> Vec<Found> {
 }
 
 /// One that follows no redirect, keeps no connection and tells of the certificate.
-fn client() -> Option<Client> {
+pub(crate) fn client() -> Option<Client> {
     // The provider is the process's; a second installation is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()

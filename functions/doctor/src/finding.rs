@@ -204,8 +204,8 @@ findings! {
         ["The front page answers with HTTP status {detail}", "Look into the log of `site`: `wrong_configuration` names the setting"]
         ["首页返回 HTTP 状态码 {detail}", "查看 `site` 的日志：`wrong_configuration` 会指出有误的设置"];
     DomainNotAsked = Note "domain_not_asked"
-        ["Could not tell whether verification files and other origins are served, since the domain doesn't answer as it should", "Repair the domain first, then ask again"]
-        ["域名没有正常响应，无法判断校验文件和其他源是否可用", "先解决域名的问题，再检查一次"];
+        ["Could not tell what else is served (verification files, other origins, a provider's keys), since the domain doesn't answer as it should", "Repair the domain first, then ask again"]
+        ["域名没有正常响应，无法判断校验文件、其他源和公布的签名密钥是否可用", "先解决域名的问题，再检查一次"];
 
     CertificateGood = Ok "certificate_good"
         ["The certificate is good for another {detail} days"]
@@ -248,6 +248,37 @@ findings! {
     OriginForeign = Wrong "origin_foreign"
         ["This origin is of another site than the login by the Public Suffix List, so browsers send no cookie from there", "Give the login a domain below the same registrable domain, such as `auth.example.com` for `www.example.com`"]
         ["按公共后缀列表，这个源与登录服务不属于同一个网站，浏览器不会带上 Cookie", "让登录服务使用同一个可注册域名下的子域名，例如 `www.example.com` 对应 `auth.example.com`"];
+
+    DiscoveryRight = Ok "discovery_right"
+        ["Discovery is served as gateways and libraries compare it"]
+        ["OpenID Connect 发现文档符合网关和库的检查"];
+    DiscoveryWrong = Wrong "discovery_wrong"
+        ["Discovery isn't as gateways and libraries want it: {detail}", "A number is the HTTP status, `Timeout` more than 1.5 seconds, everything else what differs. Deploy again; nothing else may answer on this domain, or change what it answers"]
+        ["OpenID Connect 发现文档不符合网关和库的要求：{detail}", "数字是 HTTP 状态码，`Timeout` 是超过 1.5 秒，其他是不一致的内容。重新部署；这个域名上不能有别的服务，也不能改动它的响应"];
+    KeysUnreadable = Wrong "keys_unreadable"
+        ["The keys that verify tokens can't be read: {detail}", "503: look into the log of `token`, `signing_unavailable` says why. `Timeout`: they took more than 1.5 seconds, ask again. Otherwise deploy again"]
+        ["无法读取用于验证的公开签名密钥：{detail}", "503：查看 `token` 的日志，`signing_unavailable` 会说明原因；`Timeout`：超过 1.5 秒，再检查一次；其他情况重新部署"];
+    KeyUnpublished = Wrong "key_unpublished"
+        ["The key that signs isn't among the published ones, so every token is refused", "After a change of `SigningKeys`, functions that run may know the old keys for 15 minutes: ask again then. If it stays so, deploy again"]
+        ["正在使用的签名密钥没有公布，签发的 JWT 都会被拒绝", "更换 `SigningKeys` 后，运行中的函数最多 15 分钟仍使用旧的，届时再检查；如果一直如此，重新部署"];
+    SignatureVerifies = Ok "signature_verifies"
+        ["A signature made now verifies with the published key"]
+        ["现在生成的签名可以用公布的签名密钥验证"];
+    SignatureForeign = Wrong "signature_foreign"
+        ["A signature doesn't verify with the published key of that name", "Something else answers at `/.well-known/jwks.json`: take it away, and look who made it"]
+        ["签名无法用公布的同名签名密钥验证", "`/.well-known/jwks.json` 上是别的服务：去掉它，并查明是谁放的"];
+    SigningFails = Wrong "signing_fails"
+        ["No token can be signed: {detail}", "`AccessDeniedException`: the key's policy has to leave it to the account's roles, and the key has to be in this region. `DisabledException`, `KMSInvalidStateException`: enable the key. `NotFoundException`: check `SigningKeys`. `Timeout` or `DispatchFailure`: the network has no way out"]
+        ["无法签发 JWT：{detail}", "`AccessDeniedException`：签名密钥的策略须交由本账户的角色决定，且须在本区域；`DisabledException`、`KMSInvalidStateException`：启用它；`NotFoundException`：检查 `SigningKeys`；`Timeout`、`DispatchFailure`：网络没有出口"];
+    RedirectUnproven = Note "redirect_unproven"
+        ["This client's redirect URI proves nobody, for any app on the device can take it: {detail}. People are asked each time", "Where the app can claim an `https` link (Universal Link, App Link), register that instead"]
+        ["这个客户端的重定向网址不能证明身份，设备上的任何应用都可以占有：{detail}。因此每次都会询问用户", "应用如能认领 `https` 链接（Universal Link、App Link），改为登记那个链接"];
+    SubjectAsks = Note "subject_asks"
+        ["`sub` is the unionid, which a silent login inside WeChat doesn't bring: who has never agreed gets no token until they do", "With `SilentUnionid` followers need not be asked; for the others the answer's `upgrade_url` asks. Both take one Open Platform account for all apps"]
+        ["`sub` 是 unionid，而微信内静默授权不提供 unionid：从未允许授权的用户，要先允许才能获得 JWT", "启用 `SilentUnionid` 后，关注者不必询问；其他用户由响应里的 `upgrade_url` 询问。两者都要求各应用绑定同一个微信开放平台账号"];
+    SubjectDiffers = Note "subject_differs"
+        ["`sub` is the openid, and there are {detail} apps: one person is another `sub` in each", "If a person is to be the same everywhere, bind the apps to one Open Platform account and let `subject` be `unionid`, before anybody stores a `sub`: it changes for all"]
+        ["`sub` 是 openid，而这里有 {detail} 个应用：同一个人在各应用的 `sub` 不同", "如需跨应用识别同一个人，把各应用绑定到同一个微信开放平台账号，`subject` 改为 `unionid`；要在有人保存 `sub` 之前改，因为所有人的 `sub` 都会变"];
 
     TableRight = Ok "table_right"
         ["The table is there, has the right key, and forgets what is over"]

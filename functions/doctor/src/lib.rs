@@ -8,6 +8,7 @@
 //!
 //! * settings, by the functions' own readers (here);
 //! * secrets, global token, WeChat's pages and clock (`apps.rs`);
+//! * the OpenID Provider: discovery, keys, a signature (`provider.rs`);
 //! * domain, certificate, verification files, the origins of the pages (`domain.rs`);
 //! * tables (`tables.rs`), and who hears the alarms (`alarms.rs`).
 //!
@@ -19,6 +20,7 @@ mod alarms;
 mod apps;
 mod domain;
 pub mod finding;
+mod provider;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -30,9 +32,11 @@ use futures_util::future::join_all;
 use lambda::Function;
 use lambda::invoked::Invoked;
 use login::deployment::Deployment;
+use openid_connect::Provider;
 use secrets::{Secrets, SecretsSource};
 use serde_json::{Value, json};
 use settings::{Setting, Settings, Wrong};
+use signer::{KeySource, SIGNING_KEYS, Signer};
 use site::VerificationFile;
 use store::{LOGINS_TABLE, SESSIONS_TABLE};
 use tokio::time::timeout;
@@ -71,6 +75,9 @@ struct Parts {
     /// What is wrong with the settings, and for whom.
     problems: BTreeMap<String, Vec<&'static str>>,
     deployment: Option<Deployment>,
+    /// `None` where there is no provider too.
+    provider: Option<Provider>,
+    signing_keys: Option<KeySource>,
     files: Option<Vec<VerificationFile>>,
     logins_table: Option<String>,
     sessions_table: Option<String>,
@@ -90,13 +97,17 @@ impl Parts {
         note::<userinfo::Userinfo>(variable, &mut problems);
         note::<logout::Logout>(variable, &mut problems);
         note::<site::Site>(variable, &mut problems);
+        note::<token::Token>(variable, &mut problems);
         let mut own = Settings::new(variable);
         let topics = configure(&mut own);
         let alarm_topics = noted(Doctor::NAME, own, topics, &mut problems).unwrap_or_default();
         // What is wrong of these is wrong for one of the functions, who has said so.
         let settings = &mut Settings::new(variable);
+        let deployment = Deployment::read(settings);
         Self {
-            deployment: Deployment::read(settings).ok(),
+            provider: Provider::read(settings, &deployment).ok().flatten(),
+            signing_keys: optional(settings, &SIGNING_KEYS, KeySource::parse),
+            deployment: deployment.ok(),
             files: optional(settings, &site::SITE_VERIFICATION, site::verification_files),
             logins_table: optional(settings, &LOGINS_TABLE, store::table_name),
             sessions_table: optional(settings, &SESSIONS_TABLE, store::table_name),
@@ -207,6 +218,8 @@ impl Doctor {
         let files = parts.files.clone().unwrap_or_default();
         let now = (self.clock)().into();
 
+        let signer = parts.signing_keys.clone().map(|source| Signer::new(source, &self.aws));
+
         let mut checks: Vec<Check<'_>> = Vec::new();
         if let (Some(secrets), Some(wechat)) = (&secrets, &wechat) {
             let asks = parts.silent_unionid;
@@ -229,6 +242,9 @@ impl Doctor {
             };
             checks.push(("PUBLIC_URL", Box::pin(async move { domain::domain(&expected).await })));
         }
+        if let (Some(provider), Some(signer)) = (&parts.provider, &signer) {
+            checks.push(("OpenidConnect", Box::pin(provider::published(provider, signer, now))));
+        }
         for (setting, name) in
             [(&LOGINS_TABLE, &parts.logins_table), (&SESSIONS_TABLE, &parts.sessions_table)]
         {
@@ -242,6 +258,9 @@ impl Doctor {
             timeout(LIMIT, check).await.unwrap_or_else(|_| vec![Finding::OutOfTime.of(subject)])
         });
         let mut found = self.configuration();
+        if let (Some(provider), Some(deployment)) = (&parts.provider, &parts.deployment) {
+            found.extend(provider::settings(provider, &deployment.accounts, parts.silent_unionid));
+        }
         found.extend(join_all(bounded).await.into_iter().flatten());
         found
     }
@@ -249,7 +268,9 @@ impl Doctor {
     fn configuration(&self) -> Vec<Found> {
         let problems = &self.parts.problems;
         if problems.is_empty() {
-            return vec![Finding::ConfigurationRight.of("authorize, callback, userinfo, logout, site")];
+            let token = if self.parts.provider.is_some() { ", token" } else { "" };
+            let all = format!("authorize, callback, userinfo, logout, site{token}");
+            return vec![Finding::ConfigurationRight.of(all)];
         }
         let found = |(problem, functions): (&String, &Vec<&str>)| {
             Finding::ConfigurationWrong.of(functions.join(", ")).with(problem)

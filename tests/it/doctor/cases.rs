@@ -1,12 +1,20 @@
 //! What is broken, and what the doctor has to say of it.
 
 use ::doctor::finding::Finding as F;
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    Json, Router,
+    http::{HeaderMap, StatusCode, header::HOST},
+    routing::get,
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use harness::{
     places::{CONSENT_PAGE, EXCHANGE, QR_PAGE, STABLE_TOKEN},
+    signing_key,
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, errcode, raw},
 };
-use serde_json::json;
+use ring::digest::{SHA256, digest};
+use rsa::{PrivateKey, pkcs8::DecodePrivateKey as _, traits::PublicKeyParts as _};
+use serde_json::{Value, json};
 use simulator::{App, Component, Simulator};
 
 use super::patient::{CONFIRMED, Certificate, Front, Patient, Topic, Vault};
@@ -22,7 +30,18 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// All of them.
 pub fn all() -> Vec<Case> {
-    let rooms = [settings(), secrets(), components(), pages(), domain(), certificates(), tables(), alarms()];
+    let rooms = [
+        settings(),
+        secrets(),
+        components(),
+        pages(),
+        domain(),
+        certificates(),
+        provider_settings(),
+        provider(),
+        tables(),
+        alarms(),
+    ];
     rooms.into_iter().flatten().collect()
 }
 
@@ -263,6 +282,109 @@ fn certificates() -> Vec<Case> {
             "a certificate of nobody's",
             with(Certificate::Untrusted),
             vec![F::CertificateUntrusted, F::DomainNotAsked],
+        ),
+    ]
+}
+
+/// An OpenID Provider, with what `change` makes of its settings.
+fn provides(change: impl FnOnce(&mut Value)) -> Patient {
+    let mut settings = json!({
+        "subject": "unionid",
+        "clients": { "web": { "redirect_uris": ["https://app.example.org/callback"] } },
+        "apis": { "https://api.example.com": { "origins": ["https://localhost:9300"], "clients": ["web"] } },
+    });
+    change(&mut settings);
+    well()
+        .with("SILENT_UNIONID", "true")
+        .with("OPENID_CONNECT", &settings.to_string())
+        .with("SIGNING_KEYS", signing_key::of_this_process().unwrap())
+}
+
+fn provider_settings() -> Vec<Case> {
+    let redirects = |uri: &'static str| {
+        provides(move |settings| settings["clients"]["web"]["redirect_uris"] = json!([uri]))
+    };
+    let openid = |settings: &mut Value| settings["subject"] = "openid".into();
+    vec![
+        ("a provider", provides(|_| {}), vec![]),
+        (
+            "a provider without a subject",
+            provides(|settings| settings["subject"] = Value::Null),
+            vec![F::ConfigurationWrong],
+        ),
+        ("a provider without a key", provides(|_| {}).with("SIGNING_KEYS", ""), vec![F::ConfigurationWrong]),
+        ("an app's own scheme", redirects("com.example.app:/callback"), vec![F::RedirectUnproven]),
+        ("an app's loopback address", redirects("http://127.0.0.1/callback"), vec![F::RedirectUnproven]),
+        (
+            "unionids that are not asked for",
+            provides(|_| {}).with("SILENT_UNIONID", "false"),
+            vec![F::SubjectAsks],
+        ),
+        (
+            "unionids of the QR code alone",
+            provides(|_| {}).with("SILENT_UNIONID", "false").with("OFFICIAL_ACCOUNT_APP_ID", ""),
+            vec![],
+        ),
+        ("openids of two apps", provides(openid), vec![F::SubjectDiffers]),
+        ("openids of one app", provides(openid).with("WEBSITE_APP_ID", ""), vec![]),
+    ]
+}
+
+/// Somebody else in front of a provider, who serves this as discovery and as keys; the former with the host's name in it.
+fn impostor(discovery: Value, keys: Value) -> Router {
+    let discovery = move |headers: HeaderMap| async move {
+        let issuer = format!("https://{}", headers[HOST].to_str().unwrap());
+        Json(serde_json::from_str::<Value>(&discovery.to_string().replace("{issuer}", &issuer)).unwrap())
+    };
+    front_page(env!("CARGO_PKG_VERSION"))
+        .route("/.well-known/openid-configuration", get(discovery))
+        .route("/.well-known/jwks.json", get(|| async move { Json(keys) }))
+}
+
+/// The public half of a private key in PEM, as a [JWK](https://www.rfc-editor.org/rfc/rfc7517) with its
+/// [thumbprint](https://www.rfc-editor.org/rfc/rfc7638) as its name.
+fn public_half(pem: &str) -> Value {
+    let key = PrivateKey::from_pkcs8_pem(pem).unwrap();
+    let [e, n] = [key.e().to_be_bytes_trimmed_vartime(), key.n().to_be_bytes_trimmed_vartime()]
+        .map(|number| URL_SAFE_NO_PAD.encode(number));
+    let thumbprint = digest(&SHA256, format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#).as_bytes());
+    json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": URL_SAFE_NO_PAD.encode(thumbprint), "n": n, "e": e })
+}
+
+fn provider() -> Vec<Case> {
+    let mine = public_half(signing_key::of_this_process().unwrap());
+    let other = public_half(&signing_key::generate().unwrap());
+    // Another key that goes by the name of the one that signs.
+    let mut false_name = other.clone();
+    false_name["kid"].clone_from(&mine["kid"]);
+    let keys = |key: &Value| json!({ "keys": [key] });
+    let right = json!({ "issuer": "{issuer}", "jwks_uri": "{issuer}/.well-known/jwks.json" });
+    let of_another = json!({ "issuer": "{issuer}/", "jwks_uri": "{issuer}/.well-known/jwks.json" });
+    let elsewhere = json!({ "issuer": "{issuer}", "jwks_uri": "{issuer}/keys" });
+    let behind =
+        |discovery: &Value, keys| provides(|_| {}).front(Front::Other(impostor(discovery.clone(), keys)));
+    // What such a front does not serve.
+    let with = |findings: &[F]| [findings, &[F::VerificationWrong, F::OriginRefused]].concat();
+    let kms = "arn:aws:kms:us-east-1:123456789012:key/1b2c3d4e-0000-4000-8000-000000000000";
+    vec![
+        (
+            "a front that serves no discovery",
+            provides(|_| {}).front(Front::Other(front_page(env!("CARGO_PKG_VERSION")))),
+            with(&[F::DiscoveryWrong, F::KeysUnreadable]),
+        ),
+        ("another issuer", behind(&of_another, keys(&mine)), with(&[F::DiscoveryWrong])),
+        ("keys elsewhere", behind(&elsewhere, keys(&mine)), with(&[F::DiscoveryWrong])),
+        ("the key before the change", behind(&right, keys(&other)), with(&[F::KeyUnpublished])),
+        ("a key by a false name", behind(&right, keys(&false_name)), with(&[F::SignatureForeign])),
+        (
+            "KMS is away",
+            provides(|_| {}).with("SIGNING_KEYS", kms).with("AWS_ENDPOINT_URL_KMS", NOWHERE),
+            vec![F::SigningFails, F::KeysUnreadable],
+        ),
+        (
+            "a provider that nobody reaches",
+            provides(|_| {}).front(Front::Nothing),
+            vec![F::DomainUnreachable, F::DomainNotAsked],
         ),
     ]
 }

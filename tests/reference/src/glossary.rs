@@ -29,8 +29,8 @@ const NEVER: &[Never] = &[
     ("应用密钥", "AppSecret", &[]),
     (
         "密钥",
-        "AppSecret, Secrets Manager 密钥, 加密密钥",
-        &["Secrets Manager 密钥", "加密密钥", "浏览器密钥值"],
+        "AppSecret, Secrets Manager 密钥, 加密密钥, 签名密钥",
+        &["Secrets Manager 密钥", "加密密钥", "签名密钥", "浏览器密钥值"],
     ),
     ("钥匙", "加密密钥", &[]),
     ("密值", "浏览器密钥值", &[]),
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn a_wrong_name_is_found_where_it_stands_alone() {
         assert_eq!(found("请写入 Secrets Manager 密钥", NEVER), Vec::<String>::new());
-        assert_eq!(found("请写入密钥", NEVER), ["密钥 (say AppSecret, Secrets Manager 密钥, 加密密钥)"]);
+        assert_eq!(found("请写入密钥", NEVER), ["密钥 (say AppSecret, Secrets Manager 密钥, 加密密钥, 签名密钥)"]);
         assert_eq!(found("堆栈里有一个栈", NEVER), ["栈 (say 堆栈)"]);
     }
 
