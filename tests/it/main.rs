@@ -15,6 +15,7 @@ mod guards;
 mod leaving;
 mod life;
 mod marks;
+mod openid;
 mod privacy;
 mod routing;
 mod secrets;

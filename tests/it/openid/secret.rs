@@ -1,0 +1,132 @@
+//! Keys in a secret, over the real SDK; and what is a key at all.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::Credentials;
+use harness::{
+    Options,
+    secrets_manager::{ARN, SecretsManager},
+    signing_key,
+};
+use login::time::Timestamp;
+use signer::{KeySource, LocalKeys, Signer};
+
+use crate::support::{alarm, assert_problem};
+
+use super::{JWKS, ask, one_api, provider, published, start, token};
+
+/// A provider whose keys are here.
+fn held(secrets: &SecretsManager) -> Options {
+    let options = provider(&one_api()).with("SIGNING_KEYS", ARN);
+    options.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets.url())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_are_read_once_and_kept() {
+    let secrets = SecretsManager::start().await.unwrap();
+    secrets.put(signing_key::of_this_process().unwrap());
+    let stack = start(held(&secrets)).await;
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
+    assert_eq!(secrets.reads(), 0, "nobody is asked at start");
+    for _ in 0..3 {
+        token(&stack, &visitor, "").await;
+    }
+    assert_eq!(secrets.reads(), 1);
+    secrets.go_away();
+    token(&stack, &visitor, "").await;
+    let inline = super::stack().await;
+    assert_eq!(published(&stack).await, published(&inline).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_keys_there_is_no_token_and_the_next_request_asks_again() {
+    let secrets = SecretsManager::start().await.unwrap();
+    let stack = start(held(&secrets)).await;
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
+    assert_problem(&ask(&visitor, "").await, 503, "service_unavailable");
+    assert_problem(&visitor.open(JWKS).await.unwrap(), 503, "service_unavailable");
+    let line = alarm(&stack, "signing_unavailable").await.unwrap();
+    assert!(line.text.contains("signing keys: the secret could not be read: "), "{}", line.text);
+    for text in ["", "{}", "canary", "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"] {
+        secrets.put(text);
+        assert_problem(&ask(&visitor, "").await, 503, "service_unavailable");
+    }
+    secrets.put(signing_key::of_this_process().unwrap());
+    token(&stack, &visitor, "").await;
+    secrets.deny();
+    token(&stack, &visitor, "").await;
+    let log = stack.stop().await.text();
+    assert!(!log.contains("canary") && !log.contains("PRIVATE"), "{log}");
+}
+
+/// By the clock that the signer is given: a quarter of an hour is not waited for.
+#[tokio::test]
+async fn keys_are_read_again_after_their_time_and_used_on_while_they_cannot_be() {
+    let service = SecretsManager::start().await.unwrap();
+    let aws = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .endpoint_url(service.url())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .load()
+        .await;
+    let at = |minute: u64| Timestamp::from_epoch_seconds(1_800_000_000 + 60 * minute);
+    let signer = Signer::new(KeySource::parse(ARN).unwrap(), &aws);
+    let count = async |minute| {
+        let keys = serde_json::to_value(signer.keys(at(minute)).await.unwrap()).unwrap();
+        keys["keys"].as_array().map(Vec::len)
+    };
+    let [one, two] = [signing_key::of_this_process().unwrap().to_owned(), signing_key::generate().unwrap()];
+    service.put(one.clone());
+    assert_eq!(count(0).await, Some(1));
+    service.put(format!("{one}{two}"));
+    assert_eq!(count(14).await, Some(1));
+    service.go_away();
+    assert_eq!(count(16).await, Some(1));
+    service.put(format!("{one}{two}"));
+    assert_eq!(count(17).await, Some(2));
+}
+
+/// Consoles and files of variables lose the line breaks.
+#[test]
+fn a_key_is_read_however_its_lines_end() {
+    let [one, two] = [signing_key::of_this_process().unwrap().to_owned(), signing_key::generate().unwrap()];
+    let both = format!("{one}{two}");
+    for text in [
+        both.clone(),
+        both.replace('\n', "\r\n"),
+        both.replace('\n', " "),
+        both.replace('\n', "\\n"),
+        both.replace('\n', ""),
+        format!("\n\n  {both}\n\n"),
+        format!("{one}\n\n{two}"),
+    ] {
+        assert!(LocalKeys::parse(&text).is_some(), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_rsa_key_is_refused() {
+    let key = signing_key::of_this_process().unwrap();
+    let elliptic = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let four = key.repeat(4);
+    for (text, what) in [
+        ("", "nothing"),
+        (" ", "a blank"),
+        ("key", "a word"),
+        (&*elliptic, "an elliptic curve's"),
+        (&four, "four keys"),
+        (&key.replace("PRIVATE", "PUBLIC"), "what calls itself public"),
+        (&key.replace("BEGIN", "begin"), "another label"),
+        (&key.replacen("END PRIVATE", "END RSA PRIVATE", 1), "another end than its beginning"),
+        (&format!("{key}{elliptic}"), "a good one and another"),
+        (&format!("{key}and more"), "a good one and words"),
+        (&format!("# key\n{key}"), "words before it"),
+        (key.trim_end().trim_end_matches('-'), "one without its end"),
+    ] {
+        assert!(LocalKeys::parse(text).is_none(), "{what}");
+    }
+    assert!(LocalKeys::parse(&key.repeat(3)).is_some());
+    let shown = format!("{:?}", LocalKeys::parse(key).unwrap());
+    let body: String = key.lines().nth(1).unwrap().to_owned();
+    assert!(!shown.contains(&body) && shown.contains("LocalKey("), "{shown}");
+}
