@@ -18,9 +18,12 @@ use harness::{
 use serde_json::Value;
 use web::{language::Language, reason::Reason, words::Labels};
 
-use crate::support::{LABELS, assert_secured, read, text, title};
+use crate::{
+    openid,
+    support::{LABELS, assert_secured_but, read, text, title},
+};
 
-use Answer::{Empty, Fresh, Json, Page, QrCode, Redirect, Text, Wechat};
+use Answer::{Document, Empty, Fresh, Json, Page, QrCode, Redirect, Text, Wechat};
 
 /// What the file `site-verification-file.json` asks for.
 const SITE_VERIFICATION: &str = "MP_verify_0123456789abcdef.txt=0123456789abcdef";
@@ -44,6 +47,8 @@ enum Answer {
     Json(u16, &'static str),
     /// A plain text.
     Text(&'static str),
+    /// A public document in JSON that holds this.
+    Document(&'static str),
     /// Nothing but this status.
     Empty(u16),
 }
@@ -54,7 +59,7 @@ const INVALID: &str = "https://login.example.com/error?reason=invalid_request&id
 const DENIED: &str = "https://login.example.com/error?reason=access_denied&id=";
 const NOT_A_PAGE: &str = "https://login.example.com/error?reason=not_a_page&id=";
 
-const ROWS: [(&str, Answer); 135] = [
+const ROWS: [(&str, Answer); 156] = [
     ("authorize-app-hostile", Page(400, title(Reason::InvalidRequest))),
     ("authorize-app-official-account", Wechat(ME)),
     ("authorize-app-unknown", Page(400, title(Reason::InvalidRequest))),
@@ -143,6 +148,9 @@ const ROWS: [(&str, Answer); 135] = [
     ("logout-script", Empty(204)),
     ("logout-script-no-cookie", Empty(204)),
     ("logout-with-a-body", Empty(204)),
+    ("site-discovery", Document("\"issuer\":\"https://login.example.com\"")),
+    ("site-discovery-foreign-host", Document("\"issuer\":\"https://login.example.com\"")),
+    ("site-discovery-oauth", Document("\"issuer\":\"https://login.example.com\"")),
     ("site-error-access-denied", Page(200, title(Reason::AccessDenied))),
     ("site-error-cookie-missing", Page(200, title(Reason::CookieMissing))),
     ("site-error-hostile-id", Page(200, title(Reason::LoginExpired))),
@@ -168,6 +176,24 @@ const ROWS: [(&str, Answer); 135] = [
     ("site-verification-file", Text("0123456789abcdef")),
     ("site-verification-file-in-other-case", Page(404, title(Reason::NotFound))),
     ("site-verification-file-of-another-site", Page(404, title(Reason::NotFound))),
+    ("token-broken-encoding", Json(400, "invalid_request")),
+    ("token-foreign-origin", Json(403, "origin_refused")),
+    ("token-keys", Document("\"kty\":\"RSA\"")),
+    ("token-keys-foreign-host", Document("\"kty\":\"RSA\"")),
+    ("token-malformed-session", Json(401, "not_logged_in")),
+    ("token-no-cookie", Json(401, "not_logged_in")),
+    ("token-no-origin", Json(403, "origin_refused")),
+    ("token-null-origin", Json(403, "origin_refused")),
+    ("token-of-an-api", Json(401, "not_logged_in")),
+    ("token-of-an-unknown-api", Json(400, "invalid_target")),
+    ("token-preflight", Empty(204)),
+    ("token-preflight-foreign-origin", Json(403, "origin_refused")),
+    ("token-raw-quote", Page(400, title(Reason::InvalidRequest))),
+    ("token-two-origins", Json(403, "origin_refused")),
+    ("token-two-resources", Json(400, "invalid_request")),
+    ("token-two-sessions", Json(401, "not_logged_in")),
+    ("token-unknown-session", Json(401, "not_logged_in")),
+    ("token-with-a-body", Json(401, "not_logged_in")),
     ("userinfo-delete", Empty(204)),
     ("userinfo-delete-foreign-origin", Json(403, "origin_refused")),
     ("userinfo-delete-malformed-session", Empty(204)),
@@ -196,14 +222,17 @@ const ROWS: [(&str, Answer); 135] = [
 ];
 
 async fn stack() -> Result<Stack> {
-    Stack::start(Options::default().with("SITE_VERIFICATION", SITE_VERIFICATION)).await
+    let provider = openid::provider(&openid::one_api());
+    Stack::start(provider.with("SITE_VERIFICATION", SITE_VERIFICATION)).await
 }
 
 /// Holds an answer against its row.
 fn assert_answered(name: &str, answer: &Value, expected: &Answer) -> Result<()> {
     let response = to_response(answer)?;
     let headers = response.headers();
-    assert_secured(headers, name);
+    let is_public = matches!(expected, Document(_));
+    let freed: &[&str] = if is_public { &["cache-control", "cross-origin-resource-policy"] } else { &[] };
+    assert_secured_but(headers, freed, name);
     let status = response.status().as_u16();
     let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
     let (location, kind) = (text(headers, "location"), text(headers, "content-type"));
@@ -250,6 +279,11 @@ fn assert_answered(name: &str, answer: &Value, expected: &Answer) -> Result<()> 
         }
         Text(expected) => {
             assert_eq!((status, kind, body), (200, Some("text/plain; charset=utf-8"), expected), "{told}");
+        }
+        Document(fragment) => {
+            assert_eq!((status, kind), (200, Some("application/json; charset=utf-8")), "{told}");
+            assert_eq!(text(headers, "cache-control"), Some("public, max-age=3600"), "{told}");
+            assert!(body.contains(fragment) && !body.contains("evil"), "{told}");
         }
         Empty(expected) => {
             assert_eq!((status, location, kind, body), (expected, None, None, ""), "{told}");
@@ -365,7 +399,7 @@ async fn an_event_that_is_none_is_answered_all_the_same() {
             let answer =
                 answer.map_err(|error| Failure::new(format!("{function} {event}: {error}"))).unwrap();
             assert_eq!(answer["statusCode"], 400, "{function} {event}: {answer}");
-            assert_secured(to_response(&answer).unwrap().headers(), function);
+            crate::support::assert_secured(to_response(&answer).unwrap().headers(), function);
             // Whose page it is, even this one says.
             assert!(answer["body"].as_str().unwrap().contains("青禾书店"), "{function}: {answer}");
         }

@@ -2,18 +2,22 @@
 
 use std::sync::OnceLock;
 
+use getrandom::SysRng;
 use rsa::{
-    Generate as _, PrivateKey,
+    PrivateKey,
     pkcs8::{EncodePrivateKey as _, LineEnding},
 };
 
 use crate::{Failure, Result};
 
+/// The length of a key, in bits: that of the key which the template has KMS make.
+const BITS: usize = 2048;
+
 /// A new private key, in PEM. Takes part of a second.
 pub fn generate() -> Result<String> {
     let failed =
         |error: &dyn std::fmt::Display| Failure::new(format!("no signing key could be made: {error}"));
-    let key = PrivateKey::try_generate().map_err(|error| failed(&error))?;
+    let key = PrivateKey::new(&mut SysRng, BITS).map_err(|error| failed(&error))?;
     let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| failed(&error))?;
     Ok(pem.as_str().to_owned())
 }

@@ -19,7 +19,7 @@ use harness::{
 };
 use http::Method;
 
-use crate::support::allow;
+use crate::{openid, support::allow};
 
 /// A stack whose calls are counted, and whose people agree without being asked.
 async fn counted(options: Options) -> Stack {
@@ -100,6 +100,27 @@ async fn a_login_takes_one_call_to_begin_and_two_in_sequence_to_finish() {
         visitor.log_out().await.unwrap();
         assert_eq!(kinds(&stack), [Kind::DeleteSession]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_takes_one_call() {
+    let stack = counted(openid::provider(&openid::one_api())).await;
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
+    kinds(&stack);
+    assert_eq!(openid::ask(&visitor, "").await.status, 200);
+    assert_eq!(kinds(&stack), [Kind::Session]);
+    // What is refused at the door, or public, takes none.
+    for visit in [
+        openid::request("", "https://evil.example"),
+        openid::request("?resource=x", PAGE_ORIGIN),
+        openid::request("", PAGE_ORIGIN).header("cookie", "__Host-session=x"),
+        Visit::fetch(Method::OPTIONS, openid::ACCESS_TOKEN, PAGE_ORIGIN),
+        Visit::open(openid::JWKS),
+    ] {
+        visitor.send(visit).await.unwrap();
+    }
+    assert_eq!(kinds(&stack), []);
+    assert!(stack.requests(PROFILE).is_empty() && stack.requests(EXCHANGE).len() == 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

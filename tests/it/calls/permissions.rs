@@ -4,23 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::{
-    Options, Stack,
+    Stack,
     binaries::workspace,
-    browser::Visit,
     places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, REFRESH, STABLE_TOKEN},
     proxy::{Call, Item, Kind},
-    signing_key,
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, errcode},
+    stack::{OFFICIAL_ACCOUNT, errcode},
     template::Template,
 };
-use http::Method;
 use serde_json::{Value, json};
 use simulator::Action;
 
 use super::counted;
-
-/// Where a page's script gets a token.
-const ACCESS_TOKEN: &str = "https://login.example.com/access-token";
+use crate::openid;
 
 /// An action, and the table it is about.
 type Permission = (String, String);
@@ -110,10 +105,7 @@ async fn every_path(stack: &Stack) {
     visitor.open(&callback).await.unwrap();
     visitor.open(&callback).await.unwrap();
     assert_eq!(visitor.userinfo().await.unwrap().status, 200);
-
-    // A token for an API.
-    let asked = Visit::fetch(Method::POST, ACCESS_TOKEN, PAGE_ORIGIN);
-    assert_eq!(visitor.send(asked).await.unwrap().status, 200);
+    assert_eq!(openid::ask(&visitor, "").await.status, 200);
 
     // A code that WeChat refuses; an owner, a foreigner with cookie and one without; a denial.
     stack.script(EXCHANGE, errcode(40029), 1);
@@ -151,14 +143,8 @@ async fn every_path(stack: &Stack) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_function_may_do_what_it_does_and_nothing_else() {
-    let provider =
-        json!({"subject": "openid", "apis": {"https://api.example.com": {"origins": [PAGE_ORIGIN]}}});
-    let options = Options::default()
-        .with("SILENT_UNIONID", "true")
-        .with("PROFILE_LIFETIME_SECONDS", "0")
-        .with("OPENID_CONNECT", &provider.to_string())
-        .with("SIGNING_KEYS", signing_key::of_this_process().unwrap());
-    let stack = counted(options).await;
+    let provider = openid::provider(&openid::one_api());
+    let stack = counted(provider.with("SILENT_UNIONID", "true").with("PROFILE_LIFETIME_SECONDS", "0")).await;
     every_path(&stack).await;
 
     let calls = stack.proxy().unwrap().calls();

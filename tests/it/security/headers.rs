@@ -11,7 +11,10 @@ use harness::{
 };
 use http::Method;
 
-use crate::support::{visited, without_tables};
+use crate::{
+    openid,
+    support::{visited, without_tables},
+};
 
 const HOME: &str = "https://login.example.com/";
 /// What the connection or the gateway adds.
@@ -116,6 +119,35 @@ async fn the_login_answers_with_these_headers() {
     assert_visit(&stranger, open(&callback), 303, refused).await.unwrap();
     let framed = open(&callback).header("sec-fetch-dest", "iframe");
     assert_visit(&visitor, framed, 303, refused).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_provider_answers_with_these_headers() {
+    let stack = openid::stack().await;
+    let (visitor, stranger) = (stack.visitor("lin").logged_in().await.unwrap(), stack.visitor("lin"));
+    let ours: Extra<'_> = &[JSON, VARY, CREDENTIALS, ORIGIN, EXPOSED];
+    let problem: Extra<'_> = &[PROBLEM, VARY, CREDENTIALS, ORIGIN, EXPOSED];
+    let ask = |query: &str| openid::request(query, PAGE_ORIGIN);
+    assert_visit(&visitor, ask(""), 200, ours).await.unwrap();
+    assert_visit(&visitor, ask("?resource=x"), 400, problem).await.unwrap();
+    assert_visit(&visitor, ask("?resource=x&resource=x"), 400, problem).await.unwrap();
+    assert_visit(&stranger, ask(""), 401, problem).await.unwrap();
+    let foreign = openid::request("", "https://evil.example");
+    assert_visit(&visitor, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
+    let preflight = fetch(Method::OPTIONS, openid::ACCESS_TOKEN, PAGE_ORIGIN);
+    let methods = ("access-control-allow-methods", "POST");
+    let granted: Extra<'_> = &[VARY, CREDENTIALS, ORIGIN, EXPOSED, ALLOWED_HEADERS, MAX_AGE, methods];
+    assert_visit(&visitor, preflight, 204, granted).await.unwrap();
+    let public: Extra<'_> = &[
+        JSON,
+        ("access-control-allow-origin", "*"),
+        ("cache-control", "public, max-age=3600"),
+        ("cross-origin-resource-policy", "cross-origin"),
+    ];
+    for path in ["jwks.json", "openid-configuration", "oauth-authorization-server"] {
+        let visit = open(&format!("{HOME}.well-known/{path}"));
+        assert_visit(&stranger, visit, 200, public).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,9 +77,13 @@ async fn a_wrong_configuration_is_one_line_that_names_all_that_is_wrong_and_read
         let cause = line["cause"].as_str().unwrap();
         let read = read_by(function);
         for name in all() {
-            // Whether it is a target is judged only against origins that are right.
+            // Whether it is a target is judged only against origins that are right, and so is the provider.
             let named = cause.contains(&format!("\n  {name} is wrong; it must be "));
-            let is_judged = name != "DEFAULT_RETURN_TO" && name != "ACCOUNTS" || function == "logout";
+            let is_judged = match name {
+                "DEFAULT_RETURN_TO" | "ACCOUNTS" => function == "logout",
+                "OPENID_CONNECT" => false,
+                _ => true,
+            };
             assert_eq!(named, read.contains_key(name) && is_judged, "{function}, {name}: {cause}");
         }
     }
@@ -151,10 +155,11 @@ async fn a_process_begins_with_its_version() {
 fn a_function_is_set_to_nothing_that_it_may_not_touch() {
     let reads = |function: &str, part: &str| read_by(function).keys().any(|name| name.contains(part));
     for (function, parts) in [
-        ("site", &["TABLE", "SECRET", "TOKENS", "WECHAT"][..]),
-        ("logout", &["LOGINS", "SECRET", "TOKENS", "WECHAT", "APP_ID"]),
-        ("authorize", &["SESSIONS", "SECRET", "TOKENS", "WECHAT_API"]),
-        ("userinfo", &["LOGINS", "SECRET", "WECHAT_OPEN"]),
+        ("site", &["TABLE", "SECRET", "TOKENS", "WECHAT", "SIGNING"][..]),
+        ("token", &["LOGINS", "SECRET", "TOKENS", "WECHAT"]),
+        ("logout", &["LOGINS", "SECRET", "TOKENS", "WECHAT", "APP_ID", "SIGNING"]),
+        ("authorize", &["SESSIONS", "SECRET", "TOKENS", "WECHAT_API", "SIGNING"]),
+        ("userinfo", &["LOGINS", "SECRET", "WECHAT_OPEN", "SIGNING"]),
     ] {
         for part in parts {
             assert!(!reads(function, part), "{function} reads {part}");
