@@ -10,11 +10,14 @@ use std::{cell::RefCell, collections::BTreeMap};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use harness::{
     Failure, Options, Result, Stack,
+    browser::Visit,
     canaries::{Found, Kind, Watch},
     logs::Line,
     places::{BROWSER_COOKIE, PEOPLE, SESSION_COOKIE},
-    stack::{OFFICIAL_ACCOUNT, WECHAT_OPEN_URL},
+    signing_key,
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WECHAT_OPEN_URL},
 };
+use http::Method;
 use serde_json::{Value, json};
 use simulator::Action;
 
@@ -45,7 +48,13 @@ impl Scans {
 /// L1.
 pub async fn everywhere(run: &Run) -> Result<String> {
     // Every kind of value, in whichever rows were chosen.
-    let options = Options::default().with("PROFILE_LIFETIME_SECONDS", "0").with("SILENT_UNIONID", "true");
+    let provider =
+        json!({ "subject": "openid", "apis": { "https://api.example.com": { "origins": [PAGE_ORIGIN] } } });
+    let options = Options::default()
+        .with("PROFILE_LIFETIME_SECONDS", "0")
+        .with("SILENT_UNIONID", "true")
+        .with("OPENID_CONNECT", &provider.to_string())
+        .with("SIGNING_KEYS", signing_key::of_this_process()?);
     let stack = run.stack(options).await?;
     let values = visit(&stack).await?;
     run.end(&stack).await?;
@@ -92,9 +101,15 @@ async fn visit(stack: &Stack) -> Result<BTreeMap<Kind, String>> {
             let value = visitor.browser.cookie(name)?;
             Some((kind, value.rsplit('.').next().unwrap_or_default().to_owned()))
         }));
+        let asked = Visit::fetch(Method::POST, "https://login.example.com/access-token", PAGE_ORIGIN);
+        let answer = visitor.send(asked).await?.json()?;
+        let token = answer.get("access_token").and_then(Value::as_str).unwrap_or_default();
+        values.extend(token.rsplit('.').next().map(|signature| (Kind::SignedToken, signature.to_owned())));
         let unionid = simulator.unionid(person, OFFICIAL_ACCOUNT);
         values.extend(unionid.map(|unionid| (Kind::UnionId, unionid)));
     }
+    let line = signing_key::of_this_process()?.lines().nth(10).map(str::to_owned);
+    values.extend(line.map(|line| (Kind::SigningKey, line)));
     for entry in simulator.ledger() {
         let is_global = entry.path.starts_with("/cgi-bin/");
         let token = if is_global { Kind::GlobalToken } else { Kind::AccessToken };
@@ -155,6 +170,9 @@ fn see(run: &Run, stack: &Stack, kind: Kind, value: &str) {
                 watch.token(kind, value);
             }
         };
+        if matches!(kind, Kind::SignedToken | Kind::SigningKey) {
+            watch.plant(kind, value);
+        }
         match ground {
             // What is written before its token is known has to be found as well; a dump comes last.
             Log(text) => watch.line(&Line { function: "callback".to_owned(), worker: 1, text }),

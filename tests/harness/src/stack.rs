@@ -188,6 +188,9 @@ impl Stack {
             specifications.insert(function.binary, specification);
         }
         let watch = options.is_watched.then(|| Watch::new(simulator.clone(), &places.wechat_open_url));
+        if let (Some(watch), Some(keys)) = (&watch, deployment.value("SIGNING_KEYS")) {
+            watch.signing_keys(keys);
+        }
         let functions = Functions::watched(specifications, watch.clone()).await?;
         let gateway = Gateway::serve(listener, template.routes(), functions.clone())?;
         let mut browser = Browser::new()?

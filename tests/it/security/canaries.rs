@@ -3,7 +3,7 @@
 //! the few places where a value may stand, are the harness's ([`harness::canaries`]).
 
 use harness::{
-    Answer, Options, Result, Stack,
+    Answer, Result, Stack,
     browser::Visit,
     canaries::{Kind, Watch},
     events::Event,
@@ -13,6 +13,8 @@ use harness::{
 use serde_json::Value;
 use simulator::{Action, Consent, Denial, Fault};
 
+use crate::openid;
+
 /// What WeChat is made to say in its messages and bodies, which are not ours to repeat either.
 const TALE: &str = "CanaryInWechatsWords";
 /// What a visitor puts where it makes the conversion of the event panic.
@@ -21,7 +23,7 @@ const RAW: &str = "CanaryInTheQuery";
 /// A stack whose functions are asked to log all they can.
 async fn stack() -> Result<Stack> {
     Stack::start(
-        Options::default()
+        openid::provider(&openid::one_api())
             .with("RUST_LOG", "trace")
             .with("AWS_LAMBDA_LOG_LEVEL", "TRACE")
             .with("RUST_BACKTRACE", "full")
@@ -58,6 +60,8 @@ async fn succeed(stack: &Stack) -> Result<Vec<Answer>> {
         answers.extend(visitor.log_in_with_profile().await?);
         answers.push(visitor.userinfo().await?);
         answers.push(visitor.userinfo_page().await?);
+        answers.push(openid::ask(&visitor, "").await);
+        answers.push(visitor.open(openid::JWKS).await?);
         stack.simulator().act(&Action::ExpireAccessTokens);
         answers.push(visitor.browser.fetch(&format!("{USERINFO}?lang=en&verify=true"), PAGE_ORIGIN).await?);
         answers.push(visitor.open("https://login.example.com/").await?);
@@ -129,6 +133,11 @@ async fn fail(stack: &Stack) -> Result<Vec<Answer>> {
     }
     answers.push(visitor.userinfo().await?);
     answers.push(visitor.userinfo().await?);
+    // Nobody's token, for one reason after another.
+    answers.push(openid::ask(&visitor, "").await);
+    answers.push(openid::ask(&stranger, &format!("?resource={RAW}")).await);
+    answers.push(openid::ask(&stranger, "?resource=a&resource=b").await);
+    answers.push(visitor.send(openid::request("", "https://evil.example")).await?);
     Ok(answers)
 }
 
@@ -172,6 +181,7 @@ async fn nothing_that_is_to_be_kept_is_written_down() {
     answers.extend(fail(&stack).await.unwrap());
     confuse(&stack).await.unwrap();
     let lines = stack.stop().await.lines();
+    watch.catch_up(&lines);
     look_into_the_tables(&stack, &watch).unwrap();
 
     let found = watch.found();
@@ -189,6 +199,8 @@ async fn nothing_that_is_to_be_kept_is_written_down() {
         (Kind::UnionId, 3),
         (Kind::Nickname, 3),
         (Kind::Avatar, 3),
+        (Kind::SignedToken, 3),
+        (Kind::SigningKey, 1),
     ] {
         let count = found.canaries.get(&kind).copied().unwrap_or_default();
         assert!(count >= least, "{count} times {kind:?}");

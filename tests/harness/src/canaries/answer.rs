@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, sync::Arc, sync::atomic::Ordering};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::Value;
 
 use super::{Kind, Shown, Watch};
@@ -50,6 +53,12 @@ impl Watch {
                     } else {
                         Arc::default()
                     };
+                    if let Some(token) = signed_token(function, status, body) {
+                        self.signed(&token, event, &|| place("the token"));
+                        let rest = String::from_utf8_lossy(body).replace(&token, "");
+                        self.search(rest.as_bytes(), &|| place("the body"));
+                        continue;
+                    }
                     self.known_but(body, &|| place("the body"), &shown);
                     self.remember(body, &|| place("the body"));
                 }
@@ -128,6 +137,20 @@ impl Watch {
         }
     }
 
+    /// A token for an API may name whom its session shows, and nobody may find its signature again.
+    fn signed(&self, token: &str, event: &[u8], place: &dyn Fn() -> String) {
+        let mut parts = token.split('.');
+        let decoded =
+            |part: Option<&str>| URL_SAFE_NO_PAD.decode(part.unwrap_or_default()).unwrap_or_default();
+        self.search(&decoded(parts.next()), place);
+        let claims = decoded(parts.next());
+        self.known_but(&claims, place, &self.whose(event));
+        self.remember(&claims, place);
+        if let Some(signature) = parts.next() {
+            self.signature(signature);
+        }
+    }
+
     /// What may be shown to the session that an event brings.
     fn whose(&self, event: &[u8]) -> Arc<Shown> {
         let event: Value = serde_json::from_slice(event).unwrap_or_default();
@@ -164,6 +187,13 @@ impl Watch {
         });
         Shown { ids: openids.chain(unionids).collect(), texts: texts.collect() }
     }
+}
+
+/// The token in an answer that gives one.
+fn signed_token(function: &str, status: &Value, body: &[u8]) -> Option<String> {
+    let answer: Value =
+        serde_json::from_slice(body).ok().filter(|_| function == "token" && *status == 200)?;
+    answer["access_token"].as_str().map(str::to_owned)
 }
 
 fn query_of(event: &[u8]) -> Option<String> {

@@ -29,13 +29,17 @@ pub enum Kind {
     BrowserSecret,
     /// What opens a session.
     SessionToken,
+    /// A token for an API.
+    SignedToken,
+    /// The private key that signs such tokens.
+    SigningKey,
     /// Something that a test planted, or of WeChat's that does not tell what it is.
     Planted,
 }
 
 impl Kind {
     /// Every kind that a battery of logins meets.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::AppSecret,
         Self::Code,
         Self::AccessToken,
@@ -48,6 +52,8 @@ impl Kind {
         Self::State,
         Self::BrowserSecret,
         Self::SessionToken,
+        Self::SignedToken,
+        Self::SigningKey,
     ];
 
     /// What the letter after the simulator's marker says.
