@@ -5,7 +5,6 @@ mod authorize;
 mod auto;
 mod callback;
 mod calls;
-mod code_flow;
 mod component;
 mod desktop;
 mod doctor;

@@ -10,6 +10,8 @@
 )]
 
 mod access_token;
+pub mod code_flow;
+mod conformance;
 mod discovery;
 mod kms;
 mod rotation;

@@ -212,7 +212,10 @@ mod tests {
     #[test]
     fn a_wrong_name_is_found_where_it_stands_alone() {
         assert_eq!(found("请写入 Secrets Manager 密钥", NEVER), Vec::<String>::new());
-        assert_eq!(found("请写入密钥", NEVER), ["密钥 (say AppSecret, Secrets Manager 密钥, 加密密钥, 签名密钥)"]);
+        assert_eq!(
+            found("请写入密钥", NEVER),
+            ["密钥 (say AppSecret, Secrets Manager 密钥, 加密密钥, 签名密钥)"]
+        );
         assert_eq!(found("堆栈里有一个栈", NEVER), ["栈 (say 堆栈)"]);
     }
 

@@ -8,26 +8,27 @@ use harness::{
     signing_key,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
 };
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 use simulator::Denial;
 use url::Url;
 
+use super::{Token, published, verify};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
 
-const APP: &str = "https://app.example.org";
-const REDIRECT_URI: &str = "https://app.example.org/callback?tenant=1";
+pub const APP: &str = "https://app.example.org";
+pub const REDIRECT_URI: &str = "https://app.example.org/callback?tenant=1";
 /// RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const SECRET: &str = "canary secret: of + admin%";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub const SECRET: &str = "canary secret: of + admin%";
 
 /// A stack that is a provider; `sub` is the openid, which every login knows.
 pub async fn provider() -> Result<Stack> {
     Stack::start(options("openid")?).await
 }
 
-fn options(subject: &str) -> Result<Options> {
+pub fn options(subject: &str) -> Result<Options> {
     let digest = ring::digest::digest(&ring::digest::SHA256, SECRET.as_bytes());
     let digest = digest.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let openid_connect = json!({
@@ -46,14 +47,14 @@ fn options(subject: &str) -> Result<Options> {
 }
 
 /// A visitor whose browser knows that the relying party is somewhere else.
-fn visitor(stack: &Stack, person: &str) -> Visitor {
+pub fn visitor(stack: &Stack, person: &str) -> Visitor {
     let mut visitor = stack.visitor(person);
     visitor.browser = visitor.browser.with_elsewhere(APP);
     visitor
 }
 
 /// The address that a client sends a browser to.
-fn asked(changes: &[(&str, &str)]) -> String {
+pub fn asked(changes: &[(&str, &str)]) -> String {
     let mut parameters = vec![
         ("response_type", "code"),
         ("client_id", "web"),
@@ -73,12 +74,12 @@ fn asked(changes: &[(&str, &str)]) -> String {
     format!("{PUBLIC_URL}/oauth2/authorize?{}", form(&parameters))
 }
 
-fn form(parameters: &[(&str, &str)]) -> String {
+pub fn form(parameters: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
 }
 
 /// What an answer brings to the client, at the end of a walk.
-fn brought(hops: &[Answer]) -> Result<Url> {
+pub fn brought(hops: &[Answer]) -> Result<Url> {
     let last = hops.last().ok_or_else(|| Failure::new("nobody went anywhere"))?;
     let target = if last.url.as_str().starts_with(APP) { Some(last.url.clone()) } else { last.redirect()? };
     let target = target.filter(|url| url.as_str().starts_with(APP));
@@ -87,18 +88,18 @@ fn brought(hops: &[Answer]) -> Result<Url> {
     })
 }
 
-fn parameter(url: &Url, name: &str) -> Option<String> {
+pub fn parameter(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
 /// Goes to the end, and the code that the client gets there.
-async fn code(visitor: &Visitor, changes: &[(&str, &str)]) -> Result<String> {
+pub async fn code(visitor: &Visitor, changes: &[(&str, &str)]) -> Result<String> {
     let answer = brought(&visitor.follow(&asked(changes)).await?)?;
     parameter(&answer, "code").ok_or_else(|| Failure::new(format!("no code: {answer}")))
 }
 
 /// Redeems a code as the public client does; what is empty is left out.
-async fn redeem(stack: &Stack, code: &str, changes: &[(&str, &str)]) -> Result<Answer> {
+pub async fn redeem(stack: &Stack, code: &str, changes: &[(&str, &str)]) -> Result<Answer> {
     let mut parameters = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -115,7 +116,7 @@ async fn redeem(stack: &Stack, code: &str, changes: &[(&str, &str)]) -> Result<A
     post(stack, &form(&parameters), None).await
 }
 
-async fn post(stack: &Stack, body: &str, authorization: Option<&str>) -> Result<Answer> {
+pub async fn post(stack: &Stack, body: &str, authorization: Option<&str>) -> Result<Answer> {
     let mut visit = Visit::posted(&format!("{PUBLIC_URL}/oauth2/token"), body);
     if let Some(authorization) = authorization {
         visit = visit.header("authorization", authorization);
@@ -123,34 +124,22 @@ async fn post(stack: &Stack, body: &str, authorization: Option<&str>) -> Result<
     stack.browser().send(visit).await
 }
 
-async fn userinfo(stack: &Stack, token: &str) -> Result<Answer> {
+pub async fn userinfo(stack: &Stack, token: &str) -> Result<Answer> {
     let visit = Visit::open(&format!("{PUBLIC_URL}/oauth2/userinfo"));
     stack.browser().send(visit.header("authorization", &format!("Bearer {token}"))).await
 }
 
 /// Header and claims of a token whose signature is right by the published keys.
-async fn verified(stack: &Stack, token: &str) -> Result<(Value, Value)> {
-    let keys = stack.browser().get(&format!("{PUBLIC_URL}/.well-known/jwks.json")).await?.json()?;
-    let parts: Vec<&str> = token.split('.').collect();
-    let [header, claims, signature] = parts[..] else { return Err(Failure::new("a token has three parts")) };
-    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|error| Failure::new(error.to_string()));
-    let json = |text: &str| Ok::<Value, Failure>(serde_json::from_slice(&decode(text)?)?);
-    let (header_json, claims_json) = (json(header)?, json(claims)?);
-    let key = keys["keys"].as_array().into_iter().flatten().find(|key| key["kid"] == header_json["kid"]);
-    let key = key.ok_or_else(|| Failure::new("no key of that name"))?;
-    let number = |name: &str| decode(key[name].as_str().unwrap_or_default());
-    let key = RsaPublicKeyComponents { n: number("n")?, e: number("e")? };
-    let message = format!("{header}.{claims}");
-    key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &decode(signature)?)
-        .map_err(|_| Failure::new("the signature is wrong"))?;
-    Ok((header_json, claims_json))
+pub async fn verified(stack: &Stack, token: &str) -> Result<(Value, Value)> {
+    let Token { header, claims } = verify(&published(stack).await, token).map_err(Failure::new)?;
+    Ok((header, claims))
 }
 
-fn text(value: &Value, name: &str) -> String {
+pub fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
 }
 
-fn error_of(answer: &Answer) -> Result<(u16, String)> {
+pub fn error_of(answer: &Answer) -> Result<(u16, String)> {
     Ok((answer.status, text(&answer.json()?, "error")))
 }
 
@@ -496,7 +485,7 @@ async fn a_person_without_a_unionid_is_asked_once_and_never_somebody_else() -> R
 }
 
 /// Renews the tokens of the public client.
-async fn refresh(stack: &Stack, token: &str) -> Result<Answer> {
+pub async fn refresh(stack: &Stack, token: &str) -> Result<Answer> {
     post(
         stack,
         &form(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "web")]),
