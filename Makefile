@@ -88,6 +88,12 @@ foreign-rust:
 	$(call say,Building the clients in Rust; the first time takes some minutes)
 	@cargo build --quiet --locked --manifest-path tests/foreign-clients/rust/Cargo.toml --target-dir target/foreign-clients
 
+.PHONY: relying-parties
+relying-parties: .venv-relying-parties/installed tests/relying-parties/node_modules/installed ## Show our tokens to libraries of npm and PyPI, unmodified; ARGS="--only jose"
+	@cargo build --quiet --bin relying-parties
+	$(call say,Showing tokens to relying parties that others wrote)
+	@target/debug/relying-parties $(ARGS)
+
 # On the stable toolchain, which has libFuzzer's instrumentation but no sanitizer; there is no unsafe code that one
 # could find anything in. What was found to get far is kept in CORPUS. The functions' own log is not of interest.
 CORPUS ?= target/fuzz/corpus/$(TARGET)
@@ -243,8 +249,8 @@ dist-check: .venv/installed ## Build a part of the release in two folders with t
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data
-	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint .venv-rehearsal dist \
-	  tests/foreign-clients/node_modules
+	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint .venv-rehearsal \
+	  .venv-relying-parties dist tests/foreign-clients/node_modules tests/relying-parties/node_modules
 	@cargo clean --quiet
 
 # ---------------------------------------------------------------- tools
@@ -295,6 +301,16 @@ tests/foreign-clients/node_modules/installed: tests/foreign-clients/package-lock
 	@command -v npm >/dev/null || { \
 	  echo "The clients in JavaScript need Node and npm. Without them: make foreign-clients LANGUAGES=python" >&2; exit 1; }
 	@npm --prefix tests/foreign-clients ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.venv-relying-parties/installed: tests/relying-parties/requirements.txt
+	$(call say,Installing the relying parties in Python into .venv-relying-parties)
+	$(install)
+
+tests/relying-parties/node_modules/installed: tests/relying-parties/package-lock.json
+	$(call say,Installing the relying parties in JavaScript into tests/relying-parties/node_modules)
+	@command -v npm >/dev/null || { echo "The relying parties in JavaScript need Node and npm." >&2; exit 1; }
+	@npm --prefix tests/relying-parties ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .venv-checkov/installed: .ci/requirements-checkov.txt

@@ -1,6 +1,6 @@
 //! Other pages' scripts, under a browser's own rules.
 
-use harness::{Options, Result, Stack, stack::OFFICIAL_ACCOUNT};
+use harness::{Options, Result, Stack, signing_key, stack::OFFICIAL_ACCOUNT};
 use serde_json::{Value, json};
 
 use crate::{
@@ -20,6 +20,14 @@ const ASK: &str = r#"
 const ERASE: &str = r#"
     const erased = fetch(arguments[0], { method: "DELETE", credentials: "include" });
     return erased.then((answer) => answer.status, () => null);
+"#;
+
+/// Asks for a token, the way a page's script does, with a header that an HTTP client adds to everything; an answer that the
+/// browser keeps from the script is `null`.
+const GET_TOKEN: &str = r#"
+    const headers = arguments[1] ? { "x-requested-with": "XMLHttpRequest" } : {};
+    const asked = fetch(arguments[0], { method: "POST", credentials: "include", headers });
+    return asked.then(async (answer) => [answer.status, await answer.json()], () => null);
 "#;
 
 const PAGE: &str = "<!doctype html><title>A team's page</title><h1>Ours</h1>";
@@ -49,6 +57,43 @@ async fn only_an_allowed_page_learns_who_is_logged_in() -> Result<()> {
     assert_eq!(ask(&chromium, &theirs.same_site(), &stack).await?, json!(null));
     assert_eq!(ask(&chromium, &theirs.cross_site(), &stack).await?, json!(null));
     chromium.leave(&["blocked by CORS policy", "/userinfo - Failed to load resource: net::ERR_FAILED"]).await
+}
+
+#[tokio::test]
+async fn only_an_allowed_page_gets_a_token() -> Result<()> {
+    let (ours, theirs) = (TeamPage::serve(PAGE).await?, TeamPage::serve(PAGE).await?);
+    let apis = json!({ "https://api.example.com": { "origins": [ours.same_site()] } });
+    let options = Options::default()
+        .on_this_machine()
+        .with("ALLOWED_ORIGINS", &ours.same_site())
+        .with("OPENID_CONNECT", &json!({ "subject": "openid", "apis": apis }).to_string())
+        .with("SIGNING_KEYS", signing_key::of_this_process()?);
+    let stack = Stack::start(options).await?;
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    let return_to = ours.same_site();
+    chromium.open(&format!("{}/authorize?return_to={return_to}/", stack.public_url())).await?;
+    chromium.arrive("Ours").await?;
+
+    let url = format!("{}/access-token", stack.public_url());
+    for (page, is_allowed) in [
+        (ours.same_site(), true),
+        (ours.cross_site(), false),
+        (theirs.same_site(), false),
+        (theirs.cross_site(), false),
+    ] {
+        for has_header in [false, true] {
+            chromium.open(&page).await?;
+            let answer = chromium.run(GET_TOKEN, vec![url.clone().into(), has_header.into()]).await?;
+            let token = answer[1]["access_token"].as_str().unwrap_or_default();
+            let expected = if is_allowed { json!(200) } else { json!(null) };
+            assert_eq!((&answer[0], token.split('.').count() == 3), (&expected, is_allowed), "{page}");
+        }
+    }
+    let log = stack.stop().await.text();
+    assert_eq!(log.matches(r#""outcome":"page_token""#).count(), 2, "{log}");
+    chromium
+        .leave(&["blocked by CORS policy", "/access-token - Failed to load resource: net::ERR_FAILED"])
+        .await
 }
 
 #[tokio::test]

@@ -21,13 +21,15 @@ use logout::Logout;
 use serde_json::Value;
 use settings::Settings;
 use site::Site;
+use token::Token;
 use tokio::runtime::Runtime;
 use userinfo::Userinfo;
 
 /// The name that Lambda gives the request.
 const REQUEST_ID: &str = "8f5e6a0c-0000-4000-8000-000000000000";
 /// The paths of the functions that have one of their own.
-const ROUTES: [&str; 4] = ["/authorize", "/callback", "/userinfo", "/logout"];
+const ROUTES: [&str; 6] =
+    ["/authorize", "/callback", "/userinfo", "/logout", "/access-token", "/.well-known/jwks.json"];
 /// When the request arrives.
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 /// How long before a deadline the outer layer answers by itself; this is when it is at once.
@@ -64,11 +66,12 @@ pub fn run(input: &[u8]) {
     let Ok(event) = serde_json::from_slice::<Value>(input) else { return };
     let functions = &*FUNCTIONS;
     let path = event.get("rawPath").and_then(Value::as_str).unwrap_or_default();
-    match ROUTES.iter().position(|route| *route == path).unwrap_or_else(|| sum(input) % 5) {
+    match ROUTES.iter().position(|route| *route == path).unwrap_or_else(|| sum(input) % 7) {
         0 => functions.ask(&functions.authorize, event),
         1 => functions.ask(&functions.callback, event),
         2 => functions.ask(&functions.userinfo, event),
         3 => functions.ask(&functions.logout, event),
+        4 | 5 => functions.ask(&functions.token, event),
         _ => functions.ask(&functions.site, event),
     }
 }
@@ -94,7 +97,7 @@ fn watch_panics() {
     });
 }
 
-/// The five functions, started.
+/// The functions that answer, started.
 struct Functions {
     runtime: Runtime,
     authorize: Authorize,
@@ -102,6 +105,7 @@ struct Functions {
     userinfo: Userinfo,
     logout: Logout,
     site: Site,
+    token: Token,
 }
 
 impl Functions {
@@ -119,6 +123,7 @@ impl Functions {
             userinfo: start(&runtime),
             logout: start(&runtime),
             site: start(&runtime),
+            token: start(&runtime),
             runtime,
         }
     }
@@ -142,7 +147,14 @@ fn check(function: &str, answer: &Value) {
     assert!(matches!(status, 200 | 204 | 302 | 303 | 400 | 401 | 403 | 404 | 500 | 503), "{told}");
     let header =
         |name: &str| answer.get("headers").and_then(|headers| headers.get(name)).and_then(Value::as_str);
+    // A document that says nothing of anybody is for everybody.
+    let is_public = status == 200 && header("access-control-allow-origin") == Some("*");
     for (name, value) in HEADERS {
+        let value = match name {
+            "cache-control" if is_public => "public, max-age=3600",
+            "cross-origin-resource-policy" if is_public => "cross-origin",
+            _ => value,
+        };
         assert_eq!(header(name), Some(value), "{name}: {told}");
     }
     for name in ["content-security-policy", "referrer-policy"] {
@@ -194,6 +206,10 @@ fn start<F: Function>(runtime: &Runtime) -> F {
             "APP_SECRETS" => {
                 r#"{"wx0000000000000aaa":"a","wx0000000000000bbb":"b","wx0000000000000ccc":"c"}"#
             }
+            "OPENID_CONNECT" => {
+                r#"{"subject":"openid","apis":{"https://api.example.com":{"origins":["https://www.example.com"]}}}"#
+            }
+            "SIGNING_KEYS" => "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-4000-8000-000000000000",
             "SITE_VERIFICATION" => "MP_verify_0123456789abcdef.txt=0123456789abcdef",
             // Nobody listens there either.
             "WECHAT_API_URL" => "http://127.0.0.1:9",

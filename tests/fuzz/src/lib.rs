@@ -1,4 +1,4 @@
-//! Hostile input: five targets for a fuzzer, each held against something that shares no code with it.
+//! Hostile input: six targets for a fuzzer, each held against something that shares no code with it.
 //!
 //! A target is a function that takes any bytes and panics if a promise is broken. It runs in two ways:
 //!
@@ -14,6 +14,7 @@ pub mod bodies;
 pub mod cookies;
 pub mod events;
 pub mod mutate;
+pub mod openid_connect;
 pub mod query;
 pub mod return_to;
 
@@ -34,12 +35,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "return_to", run: return_to::run, words: return_to::WORDS },
     Target { name: "cookies", run: cookies::run, words: cookies::WORDS },
     Target { name: "events", run: events::run, words: &[] },
     Target { name: "bodies", run: bodies::run, words: bodies::WORDS },
     Target { name: "query", run: query::run, words: query::WORDS },
+    Target { name: "openid_connect", run: openid_connect::run, words: openid_connect::WORDS },
 ];
 
 impl Target {

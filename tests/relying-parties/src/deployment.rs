@@ -1,0 +1,102 @@
+//! The login as relying parties find it: over HTTPS, with a certificate of an authority that was made on the spot.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use harness::{Failure, Options, Result, Stack, Visitor, signing_key};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::tokens::{API, OTHER_API, PLAIN_API};
+
+/// A running login; it stops when it is dropped.
+pub struct Deployment {
+    stack: Stack,
+    issuer: String,
+    authority: PathBuf,
+    _directory: TempDir,
+    _serving: JoinSet<()>,
+}
+
+impl Deployment {
+    /// Starts it. Its own pages may ask for tokens for three APIs.
+    pub async fn start() -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let authority = directory.path().join("authority.pem");
+        let acceptor = acceptor(&authority)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let issuer = format!("https://localhost:{}", listener.local_addr()?.port());
+        let own = [issuer.as_str()];
+        let provider = json!({ "subject": "openid", "apis": {
+            API: { "origins": own },
+            OTHER_API: { "origins": own },
+            PLAIN_API: { "origins": own, "typ": "JWT" },
+        }});
+        let options = Options::default()
+            .with("PUBLIC_URL", &issuer)
+            .with("OPENID_CONNECT", &provider.to_string())
+            .with("SIGNING_KEYS", signing_key::of_this_process()?);
+        let stack = Stack::start(options).await?;
+        let gateway = stack.gateway().address();
+        let serving = JoinSet::from_iter([take_off_tls(listener, acceptor, gateway)]);
+        Ok(Self { stack, issuer, authority, _directory: directory, _serving: serving })
+    }
+
+    /// The origin of the login, which is the issuer.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Whom relying parties have to trust, a file in PEM.
+    pub fn authority(&self) -> &Path {
+        &self.authority
+    }
+
+    /// Somebody who is logged in.
+    pub async fn visitor(&self) -> Result<Visitor> {
+        let visitor = self.stack.visitor("lin");
+        visitor.log_in_at(&format!("{}/authorize", self.issuer)).await?;
+        Ok(visitor)
+    }
+}
+
+/// What speaks TLS as `localhost`, by an authority whose certificate goes into this file and whose key goes nowhere.
+fn acceptor(authority: &Path) -> Result<TlsAcceptor> {
+    let failed = |error: rcgen::Error| Failure::new(format!("no certificate could be made: {error}"));
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(failed)?).map_err(failed)?;
+    std::fs::write(authority, issuer.pem())?;
+    let key = KeyPair::generate().map_err(failed)?;
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).map_err(failed)?;
+    let certificate = params.signed_by(&key, &issuer).map_err(failed)?;
+    let config = simulator::tls_config(certificate.pem().as_bytes(), key.serialize_pem().as_bytes());
+    Ok(TlsAcceptor::from(config.map_err(Failure::new)?))
+}
+
+/// Takes the TLS off every connection, and passes on what is in it.
+async fn take_off_tls(listener: TcpListener, acceptor: TlsAcceptor, gateway: SocketAddr) {
+    let acceptor = Arc::new(acceptor);
+    let mut connections = JoinSet::new();
+    while let Ok((connection, _)) = listener.accept().await {
+        let acceptor = Arc::clone(&acceptor);
+        connections.spawn(async move {
+            // Who does not trust the certificate says so on its own side.
+            if let Ok(mut outside) = acceptor.accept(connection).await
+                && let Ok(mut inside) = TcpStream::connect(gateway).await
+            {
+                let _ = copy_bidirectional(&mut outside, &mut inside).await;
+            }
+        });
+    }
+}

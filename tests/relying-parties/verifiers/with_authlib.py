@@ -1,0 +1,27 @@
+"""Authlib, as a resource server that takes what RFC 9068 calls an access token."""
+
+import requests
+from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
+
+from verifier import verify_all
+
+
+def authlib(provider, audience):
+    class Validator(JWTBearerTokenValidator):
+        keys = None
+
+        def get_jwks(self):
+            self.keys = self.keys or requests.get(provider["jwks_uri"], timeout=10).json()
+            return self.keys
+
+    validator = Validator(issuer=provider["issuer"], resource_server=audience)
+
+    def verify(token):
+        claims = validator.authenticate_token(token)
+        validator.validate_token(claims, [], None)
+        return claims["sub"]
+
+    return verify
+
+
+verify_all(authlib)
