@@ -52,7 +52,7 @@ def main():
   scope           openid profile
 """)
     if secret:
-        print("密钥只显示这一次。\nThe secret is shown this once.")
+        print("密码只显示这一次。\nThe secret is shown this once.")
     return 0
 
 

@@ -23,7 +23,7 @@ use crate::{
     support::{LABELS, assert_secured_but, read, text, title},
 };
 
-use Answer::{Document, Empty, Fresh, Json, Page, QrCode, Redirect, Text, Wechat};
+use Answer::{Client, Document, Empty, Fresh, Json, Page, QrCode, Redirect, Text, Wechat};
 
 /// What the file `site-verification-file.json` asks for.
 const SITE_VERIFICATION: &str = "MP_verify_0123456789abcdef.txt=0123456789abcdef";
@@ -47,6 +47,8 @@ enum Answer {
     Json(u16, &'static str),
     /// A plain text.
     Text(&'static str),
+    /// What a client is told, with this status and error.
+    Client(u16, &'static str),
     /// A public document in JSON that holds this.
     Document(&'static str),
     /// Nothing but this status.
@@ -59,7 +61,7 @@ const INVALID: &str = "https://login.example.com/error?reason=invalid_request&id
 const DENIED: &str = "https://login.example.com/error?reason=access_denied&id=";
 const NOT_A_PAGE: &str = "https://login.example.com/error?reason=not_a_page&id=";
 
-const ROWS: [(&str, Answer); 156] = [
+const ROWS: [(&str, Answer); 173] = [
     ("authorize-app-hostile", Page(400, title(Reason::InvalidRequest))),
     ("authorize-app-official-account", Wechat(ME)),
     ("authorize-app-unknown", Page(400, title(Reason::InvalidRequest))),
@@ -148,6 +150,19 @@ const ROWS: [(&str, Answer); 156] = [
     ("logout-script", Empty(204)),
     ("logout-script-no-cookie", Empty(204)),
     ("logout-with-a-body", Empty(204)),
+    (
+        "openid-authorize-form",
+        Redirect("https://login.example.com/oauth2/authorize?response_type=code&client_id=web&"),
+    ),
+    ("openid-authorize-form-hostile", Page(400, title(Reason::InvalidRequest))),
+    ("openid-authorize-iframe", Page(403, title(Reason::NotAPage))),
+    ("openid-authorize-no-client", Page(400, title(Reason::InvalidRequest))),
+    ("openid-authorize-two-clients", Page(400, title(Reason::InvalidRequest))),
+    ("openid-authorize-unknown-client", Page(400, title(Reason::InvalidRequest))),
+    ("openid-continue-no-request", Page(400, title(Reason::LoginExpired))),
+    ("openid-continue-unknown", Page(400, title(Reason::LoginExpired))),
+    ("openid-logout", Page(200, LABELS.log_out)),
+    ("openid-logout-two-hints", Page(400, title(Reason::InvalidRequest))),
     ("site-discovery", Document("\"issuer\":\"https://login.example.com\"")),
     ("site-discovery-foreign-host", Document("\"issuer\":\"https://login.example.com\"")),
     ("site-discovery-oauth", Document("\"issuer\":\"https://login.example.com\"")),
@@ -177,6 +192,10 @@ const ROWS: [(&str, Answer); 156] = [
     ("site-verification-file-in-other-case", Page(404, title(Reason::NotFound))),
     ("site-verification-file-of-another-site", Page(404, title(Reason::NotFound))),
     ("token-broken-encoding", Json(400, "invalid_request")),
+    ("token-code-basic", Client(401, "invalid_client")),
+    ("token-code-json", Client(400, "invalid_request")),
+    ("token-code-no-client", Client(401, "invalid_client")),
+    ("token-code-unknown-client", Client(401, "invalid_client")),
     ("token-foreign-origin", Json(403, "origin_refused")),
     ("token-keys", Document("\"kty\":\"RSA\"")),
     ("token-keys-foreign-host", Document("\"kty\":\"RSA\"")),
@@ -189,11 +208,14 @@ const ROWS: [(&str, Answer); 156] = [
     ("token-preflight", Empty(204)),
     ("token-preflight-foreign-origin", Json(403, "origin_refused")),
     ("token-raw-quote", Page(400, title(Reason::InvalidRequest))),
+    ("token-revoke-unknown-client", Client(401, "invalid_client")),
     ("token-two-origins", Json(403, "origin_refused")),
     ("token-two-resources", Json(400, "invalid_request")),
     ("token-two-sessions", Json(401, "not_logged_in")),
     ("token-unknown-session", Json(401, "not_logged_in")),
     ("token-with-a-body", Json(401, "not_logged_in")),
+    ("userinfo-bearer-none", Empty(401)),
+    ("userinfo-bearer-unknown", Empty(401)),
     ("userinfo-delete", Empty(204)),
     ("userinfo-delete-foreign-origin", Json(403, "origin_refused")),
     ("userinfo-delete-malformed-session", Empty(204)),
@@ -279,6 +301,11 @@ fn assert_answered(name: &str, answer: &Value, expected: &Answer) -> Result<()> 
         }
         Text(expected) => {
             assert_eq!((status, kind, body), (200, Some("text/plain; charset=utf-8"), expected), "{told}");
+        }
+        Client(expected, error) => {
+            assert_eq!((status, kind), (expected, Some("application/json; charset=utf-8")), "{told}");
+            let told_client: Value = serde_json::from_str(body)?;
+            assert_eq!(told_client.get("error").and_then(Value::as_str), Some(error), "{told}");
         }
         Document(fragment) => {
             assert_eq!((status, kind), (200, Some("application/json; charset=utf-8")), "{told}");

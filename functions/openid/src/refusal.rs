@@ -54,7 +54,7 @@ web::outcomes! {
     REQUEST_GONE = Info "request_gone" ["the way back from a login to a request that is over, or another browser's"] ["登录返回时，请求已过期，或属于另一个浏览器"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开"];
     INVALID_REQUEST = Info "invalid_request" ["a form that is malformed or too long, or a parameter there twice", "`cause`"] ["表单有误或过长，或参数重复", "查看 `cause`"];
-    NO_PROVIDER = Info "no_provider" ["this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["本部署不提供 OpenID 服务", "需要时请设置 `OpenidConnect`"];
+    NO_PROVIDER = Info "no_provider" ["this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["本部署不是 OpenID Provider", "需要时请设置 `OpenidConnect`"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
     UNSEALABLE = Error "unsealable" ["the grant could not be sealed: a defect", "report it"] ["授权无法加密：程序错误", "请反馈"];
 }

@@ -59,7 +59,7 @@ pub struct VerificationFile {
 web::outcomes! {
     HOME = Info "home" ["the home page was shown"] ["显示了首页"];
     ERROR_PAGE = Info "error_page" ["the page of a reason was shown"] ["显示了说明原因的页面"];
-    DISCOVERY = Info "discovery" ["the OpenID Provider's document was given"] ["返回了 OpenID 服务的发现文档"];
+    DISCOVERY = Info "discovery" ["the OpenID Provider's document was given"] ["返回了 OpenID Provider 的发现文档"];
     VERIFIED = Info "site_verification" ["a file for WeChat was given"] ["返回了微信的校验文件"];
     NOT_FOUND = Info "not_found" ["there is no such page or file", "for a file of WeChat's: set `SiteVerification`"] ["没有这个页面或文件", "如果是微信的校验文件：设置 `SiteVerification`"];
 }

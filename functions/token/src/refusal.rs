@@ -43,22 +43,22 @@ pub(crate) struct Verdict {
 
 web::outcomes! {
     PAGE_TOKEN = Info "page_token" ["a page got a token for an API"] ["网页得到了一个 API 令牌"];
-    REDEEMED = Info "redeemed" ["a client got tokens for a code"] ["客户端用 code 换到了令牌"];
-    REFRESHED = Info "refreshed" ["a client renewed its tokens"] ["客户端更新了令牌"];
-    REVOKED = Info "revoked" ["a client gave a token back, and its grant ended; or the token was worth nothing before"] ["客户端归还了令牌，该授权结束；或令牌原本就无效"];
-    REFRESH_REUSED = Info "refresh_reused" ["a refresh token was brought that had given way to another one: the grant is revoked", "often: look for who sends the old token"] ["出现了已被替换的 refresh_token：该授权已撤销", "频繁出现时，查找是谁还在发送旧令牌"];
-    CLIENT_REFUSED = Info "client_refused" ["a client is unknown, or its secret is wrong", "its name and secret, in `OpenidConnect` and at the client"] ["客户端不存在，或密钥错误", "核对 `OpenidConnect` 和客户端中的名称与密钥"];
+    REDEEMED = Info "redeemed" ["a client got tokens for a code"] ["客户端用 code 换取了 access_token"];
+    REFRESHED = Info "refreshed" ["a client renewed its tokens"] ["客户端刷新了 access_token"];
+    REVOKED = Info "revoked" ["a client gave a token back, and its grant ended; or the token was worth nothing before"] ["客户端交回了 access_token 或 refresh_token，该授权结束；或它原本就无效"];
+    REFRESH_REUSED = Info "refresh_reused" ["a refresh token was brought that had given way to another one: the grant is revoked", "often: look for who sends the old token"] ["出现了已被替换的 refresh_token：该授权已撤销", "频繁出现时，查找是谁还在发送旧的 refresh_token"];
+    CLIENT_REFUSED = Info "client_refused" ["a client is unknown, or its secret is wrong", "its name and secret, in `OpenidConnect` and at the client"] ["客户端不存在，或密码错误", "核对 `OpenidConnect` 和客户端中的名称与密码"];
     GRANT_REFUSED = Info "grant_refused" ["a client brought a code that is worth nothing; `cause` says why", "`cause`; if it is `redirect_uri` or the verifier, the client's library is set up wrongly"] ["客户端带来的 code 无效；原因见 `cause`", "查看 `cause`；如为 `redirect_uri` 或 verifier，是客户端的库配置有误"];
-    CODE_REUSED = Info "code_reused" ["a code was brought twice, or by another client: its grant and the tokens of it are revoked", "often: look for who sends the code again"] ["同一个 code 出现了两次，或由另一个客户端带来：该授权和它的令牌都已撤销", "频繁出现时，查找是谁重复发送了 code"];
+    CODE_REUSED = Info "code_reused" ["a code was brought twice, or by another client: its grant and the tokens of it are revoked", "often: look for who sends the code again"] ["同一个 code 出现了两次，或由另一个客户端带来：该授权和由它取得的一切都已撤销", "频繁出现时，查找是谁重复发送了 code"];
     KEYS_SHOWN = Info "keys_shown" ["the public keys were given"] ["返回了公钥"];
-    NO_PROVIDER = Info "no_provider" ["this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["本部署不提供 OpenID 服务", "需要时请设置 `OpenidConnect`"];
+    NO_PROVIDER = Info "no_provider" ["this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["本部署不是 OpenID Provider", "需要时请设置 `OpenidConnect`"];
     INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed or given twice", "`cause`"] ["参数有误或重复", "查看 `cause`"];
-    AUDIENCE_REFUSED = Info "audience_refused" ["the page asked for no API, or one that gives it no tokens", "in `OpenidConnect`, add the page's origin to the API's `origins`"] ["网页没有指明 API，或该 API 不给它令牌", "在 `OpenidConnect` 中把网页的源加入该 API 的 `origins`"];
+    AUDIENCE_REFUSED = Info "audience_refused" ["the page asked for no API, or one that gives it no tokens", "in `OpenidConnect`, add the page's origin to the API's `origins`"] ["网页没有指明 API，或该 API 不给它 API 令牌", "在 `OpenidConnect` 中把网页的源（origin）加入该 API 的 `origins`"];
     NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
     NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];
     FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
-    NO_SUBJECT = Info "no_subject" ["`sub` is the unionid, and the session does not know it. If nobody's does: the apps are not bound to one Open Platform account", "see [unionid](accounts.md#unionid)"] ["`sub` 是 unionid，而会话中没有。如果所有人都没有：应用没有绑定到同一个开放平台账号", "见 [unionid](accounts.md#unionid)"];
-    SIGNING_UNAVAILABLE = Error "signing_unavailable" ["the key could not sign, or not be read", "`cause` has KMS's or Secrets Manager's error"] ["密钥无法签名或无法读取", "`cause` 中有 KMS 或 Secrets Manager 的错误"];
+    NO_SUBJECT = Info "no_subject" ["`sub` is the unionid, and the session does not know it. If nobody's does: the apps are not bound to one Open Platform account", "see [unionid](accounts.md#unionid)"] ["`sub` 是 unionid，而会话中没有。如果所有人都没有：应用没有绑定到同一个微信开放平台账号", "见 [unionid](accounts.md#unionid)"];
+    SIGNING_UNAVAILABLE = Error "signing_unavailable" ["the key could not sign, or not be read", "`cause` has KMS's or Secrets Manager's error"] ["签名密钥无法签名或无法读取", "`cause` 中有 KMS 或 Secrets Manager 的错误"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
 }
 

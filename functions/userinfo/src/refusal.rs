@@ -58,8 +58,8 @@ web::outcomes! {
     SHOWN_UNSAVED = Error "shown_unsaved" ["what was just read from WeChat, though it could not be saved", "`cause` has DynamoDB's error"] ["返回刚从微信读取的资料，但没有保存成功", "`cause` 中有 DynamoDB 的错误"];
     UNVERIFIED = ByErrcode "unverified" ["with `verify=true`: WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["使用 `verify=true` 时：微信暂时无响应。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
     BEARER_SHOWN = Info "shown_to_client" ["`/oauth2/userinfo`: what a client was granted"] ["`/oauth2/userinfo`：返回客户端获准的内容"];
-    BEARER_REFUSED = Info "bearer_refused" ["`/oauth2/userinfo`: no access token that is good; `cause`"] ["`/oauth2/userinfo`：没有有效的访问令牌；见 `cause`"];
-    NO_PROVIDER = Info "no_provider" ["`/oauth2/userinfo`: this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["`/oauth2/userinfo`：本部署不提供 OpenID 服务", "需要时请设置 `OpenidConnect`"];
+    BEARER_REFUSED = Info "bearer_refused" ["`/oauth2/userinfo`: no access token that is good; `cause`"] ["`/oauth2/userinfo`：没有有效的 access_token；见 `cause`"];
+    NO_PROVIDER = Info "no_provider" ["`/oauth2/userinfo`: this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["`/oauth2/userinfo`：本部署不是 OpenID Provider", "需要时请设置 `OpenidConnect`"];
     ERASED = Info "erased" ["`DELETE /userinfo`: the session is deleted"] ["`DELETE /userinfo`：会话已删除"];
     NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
     NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];

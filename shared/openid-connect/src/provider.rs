@@ -18,7 +18,7 @@ use crate::client::{Client, RawClient};
 use crate::subject::SubjectKind;
 
 settings::declare! {
-    OPENID_CONNECT, "a JSON object, see the OpenID Provider's page of the documentation", "`{\"subject\":\"unionid\",\"apis\":{\"https://api.example.com\":{\"origins\":[\"https://www.example.com\"]}}}`", ["none: no OpenID Provider", "无：不提供 OpenID"], ["The [OpenID Provider](openid.md): what `sub` is, the clients and the APIs, as JSON", "[OpenID 服务](openid.md)：`sub` 的含义、客户端和 API，JSON 格式"];
+    OPENID_CONNECT, "a JSON object, see the OpenID Provider's page of the documentation", "`{\"subject\":\"unionid\",\"apis\":{\"https://api.example.com\":{\"origins\":[\"https://www.example.com\"]}}}`", ["none: no OpenID Provider", "无：不是 OpenID Provider"], ["The [OpenID Provider](openid.md): what `sub` is, the clients and the APIs, as JSON", "[OpenID Provider](openid.md)：`sub` 的含义、客户端和 API，JSON 格式"];
 }
 
 /// What this stack says of people, and to whom.

@@ -24,7 +24,7 @@ const ROWS: &[[&str; 2]] = &[
     ["{} is missing: {}", "缺少 {}：{}"],
     ["{} is wrong: {}", "{} 有误：{}"],
     ["{} is wrong; {}", "{} 有误：{}"],
-    ["{} is missing; an OpenID Provider signs what it says", "缺少 {}：提供 OpenID 服务必须有签名的密钥"],
+    ["{} is missing; an OpenID Provider signs what it says", "缺少 {}：OpenID Provider 必须有签名密钥"],
     ["A JSON object; or nothing.", "应为 JSON 对象，或不填。"],
     [
         "One to three ARNs of KMS keys separated by commas, the whole ARN of a secret, or nothing.",
@@ -75,7 +75,7 @@ const ROWS: &[[&str; 2]] = &[
     ],
     [
         "a JSON object, see the OpenID Provider's page of the documentation",
-        " JSON 对象，见文档中 OpenID 服务一页",
+        " JSON 对象，见文档中 OpenID Provider 一页",
     ],
     ["a JSON object of accounts by name, such as {}", "以名称为键的 JSON 对象，例如 {}"],
     ["a JSON object of secrets by appid", "以 AppID 为键的 JSON 对象，例如 {\"wx0123456789abcdef\":\"…\"}"],

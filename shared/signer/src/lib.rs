@@ -42,7 +42,7 @@ const KEYS_KEPT: Duration = Duration::from_mins(15);
 const MOST_KEYS: usize = 3;
 
 settings::declare! {
-    SIGNING_KEYS, "ARNs of KMS keys separated by commas, the ARN of a Secrets Manager secret, or RSA private keys in PEM; at most three keys", "`arn:aws:kms:…:key/…`", ["", ""], ["The RSA keys that sign tokens: all are published, the first one signs. See [changing the key](openid.md#changing-the-key)", "签发令牌的 RSA 密钥：全部公布，由第一个签名。见[更换密钥](openid.md#更换密钥)"];
+    SIGNING_KEYS, "ARNs of KMS keys separated by commas, the ARN of a Secrets Manager secret, or RSA private keys in PEM; at most three keys", "`arn:aws:kms:…:key/…`", ["", ""], ["The RSA keys that sign tokens: all are published, the first one signs. See [changing the key](openid.md#changing-the-key)", "签发 API 令牌的 RSA 签名密钥：全部公布，由第一个签名。见[更换签名密钥](openid.md#更换签名密钥)"];
 }
 
 /// Where the signing keys are.

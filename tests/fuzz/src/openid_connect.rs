@@ -192,7 +192,8 @@ fn may_be_answered_at(uri: &str) -> bool {
     let is_plain = uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.contains(['#', '\\']);
     let authority = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?']).next());
     let host = authority.unwrap_or_default();
-    let is_device = scheme == "http" && ["127.", "localhost", "[::1]"].iter().any(|known| host.starts_with(known));
+    let is_device =
+        scheme == "http" && ["127.", "localhost", "[::1]"].iter().any(|known| host.starts_with(known));
     let is_canonical = !host.contains('@') && !host.contains(|letter: char| letter.is_ascii_uppercase());
     let climbs = rest.split(['/', '?']).any(|segment| segment == "..");
     let is_known = scheme == "https" && !host.is_empty() || is_device || scheme.contains('.');

@@ -314,7 +314,7 @@ async fn only_a_post_is_answered() {
         let visit = forged(&visitor, Visit::fetch(method.clone(), ACCESS_TOKEN, PAGE_ORIGIN), PAGE_ORIGIN);
         assert_eq!(visitor.send(visit).await.unwrap().status, 404, "{method}");
     }
-    for path in ["/access-token/", "/oauth2/token", "/.well-known/jwks.json/", "/"] {
+    for path in ["/access-token/", "/oauth2/tokens", "/.well-known/jwks.json/", "/"] {
         let event = event_without_origin(&visitor.browser, "POST", path);
         let answer = stack.gateway().invoke("token", &event).await.unwrap();
         assert_eq!(answer["statusCode"], 404, "{path}: {answer}");

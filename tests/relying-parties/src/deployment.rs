@@ -75,7 +75,8 @@ fn acceptor(authority: &Path) -> Result<TlsAcceptor> {
     let failed = |error: rcgen::Error| Failure::new(format!("no certificate could be made: {error}"));
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(failed)?).map_err(failed)?;
+    let issuer =
+        CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(failed)?).map_err(failed)?;
     std::fs::write(authority, issuer.pem())?;
     let key = KeyPair::generate().map_err(failed)?;
     let params = CertificateParams::new(vec!["localhost".to_owned()]).map_err(failed)?;

@@ -88,7 +88,8 @@ fn arguments() -> std::result::Result<Option<Vec<String>>, lexopt::Error> {
 
 /// What was otherwise than it should be.
 async fn run(only: &[String]) -> Result<Vec<String>> {
-    let is_wanted = |party: &&Party| only.is_empty() || only.iter().any(|name| party.name.contains(name.as_str()));
+    let is_wanted =
+        |party: &&Party| only.is_empty() || only.iter().any(|name| party.name.contains(name.as_str()));
     let wanted: Vec<_> = VERIFIERS.iter().filter(is_wanted).collect();
     if wanted.is_empty() {
         return Err(Failure::new(format!("nobody is called {}", only.join(" or "))));
@@ -122,7 +123,10 @@ fn fault(party: &Party, given: &Given, subject: &str, told: &Value) -> Option<St
     match (told.get("sub"), told.get("refused")) {
         (Some(sub), _) if is_good && sub == subject => None,
         (None, Some(refused)) if !is_good && refused.is_string() => None,
-        _ => Some(format!("it should be {}, and the answer was {told}", if is_good { "believed" } else { "refused" })),
+        _ => Some(format!(
+            "it should be {}, and the answer was {told}",
+            if is_good { "believed" } else { "refused" }
+        )),
     }
 }
 
@@ -158,5 +162,9 @@ async fn ask(deployment: &Deployment, party: &Party, tokens: &Tokens) -> Result<
 /// The Python that `make` installed the libraries for.
 fn python() -> Result<PathBuf> {
     let python = workspace().join(".venv-relying-parties/bin/python");
-    if python.exists() { Ok(python) } else { Err(Failure::new("`make relying-parties` installs what is missing")) }
+    if python.exists() {
+        Ok(python)
+    } else {
+        Err(Failure::new("`make relying-parties` installs what is missing"))
+    }
 }

@@ -90,7 +90,9 @@ pub async fn gather(deployment: &Deployment) -> Result<Tokens> {
 impl Parts {
     fn read(token: &str) -> Result<Self> {
         let mut parts = token.split('.').map(|part| -> Result<Value> {
-            Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).map_err(|error| Failure::new(error.to_string()))?)?)
+            Ok(serde_json::from_slice(
+                &URL_SAFE_NO_PAD.decode(part).map_err(|error| Failure::new(error.to_string()))?,
+            )?)
         });
         match (parts.next(), parts.next()) {
             (Some(header), Some(claims)) => Ok(Self { header: header?, claims: claims? }),
