@@ -9,9 +9,13 @@ import contextvars
 import inspect
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
 
 import permissions
 
@@ -100,7 +104,11 @@ def ask_for_permission(evaluator, provisioners):
                 action=action,
                 resource_arn=resource,
                 region=region,
-                service_context={"iam:passedtoservice": passed_to} if passed_to else {},
+                service_context={
+                    # Whoever deploys does so by CloudFormation, which calls in their name.
+                    "aws:calledvia": ["cloudformation.amazonaws.com"],
+                    **({"iam:passedtoservice": passed_to} if passed_to else {}),
+                },
                 principal_keys=principal.keys,
             )
             if evaluator.evaluate(context, principal.policies, *principal.limits).decision != "Allow":
@@ -139,8 +147,48 @@ def count_as_tls(evaluator):
     evaluator.pin_request_origin = lambda address, _is_tls: pin(address, True)
 
 
-def import_body(provisioners, gateway):
-    """An API with a `Body` gets the integrations and routes that the OpenAPI document names."""
+def know_signing(actions):
+    """What a request to KMS says of how it signs, by the names that conditions have for it."""
+    context = actions.request_tag_context
+
+    def with_signing(service, action, body, parameters):
+        found = context(service, action, body, parameters)
+        if service == "kms":
+            asked = json.loads(body or b"{}")
+            if "SigningAlgorithm" in asked:
+                found = {
+                    **found,
+                    "kms:SigningAlgorithm": asked["SigningAlgorithm"],
+                    "kms:MessageType": asked.get("MessageType", "RAW"),
+                }
+        return found
+
+    actions.request_tag_context = with_signing
+
+
+def resolve_own_domains(gateway, domains):
+    """A custom domain of the account leads here; of no other does anything answer, as there is no internet here."""
+    ask = gateway._urlopen_sync
+
+    def asked(request, seconds):
+        url = request if isinstance(request, str) else request.full_url
+        host = urlsplit(url).hostname
+        if host == "127.0.0.1":
+            return ask(request, seconds)
+        if host not in domains:
+            raise urllib.error.URLError(f"{host} is not known")
+        _, _, path = url.partition(host)
+        here = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}{path}"
+        return ask(urllib.request.Request(here, headers={"Host": host}), seconds)
+
+    gateway._urlopen_sync = asked
+
+
+def import_body(provisioners, gateway, stacks):
+    """An API with a `Body` gets the integrations, authorizers and routes that the OpenAPI document names."""
+    # Discovery of an issuer is read meanwhile, which may be served here.
+    on_a_thread = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda kind: kind == "AWS::ApiGatewayV2::Api" or on_a_thread(kind)
     handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
     create, update = handlers["create"], handlers["update"]
 
@@ -151,6 +199,29 @@ def import_body(provisioners, gateway):
             server.get("x-amazon-apigateway-endpoint-configuration", {}).get("disableExecuteApiEndpoint") is True
             for server in body.get("servers", [])
         )
+        gateway._authorizers[api] = {}
+        if "x-amazon-apigateway-cors" in body:
+            gateway._apis[api]["corsConfiguration"] = body["x-amazon-apigateway-cors"]
+        authorizers, warnings = {}, []
+        for name, scheme in body.get("components", {}).get("securitySchemes", {}).items():
+            asked = scheme["x-amazon-apigateway-authorizer"]
+            issuer = asked["jwtConfiguration"]["issuer"]
+            try:
+                gateway._urlopen_sync(f"{issuer}/.well-known/openid-configuration", 1.5)
+            except (OSError, ValueError):
+                # At AWS a warning, and neither the authorizer nor its routes are made.
+                warnings.append(f"Invalid issuer: {issuer}. Issuer must have a valid discovery endpoint")
+                authorizers[name] = None
+                continue
+            made = gateway._create_authorizer(api, {
+                "authorizerType": "JWT",
+                "name": name,
+                "identitySource": [asked["identitySource"]],
+                "jwtConfiguration": asked["jwtConfiguration"],
+            })
+            authorizers[name] = json.loads(made[2])["authorizerId"]
+        if warnings and properties.get("FailOnWarnings") in (True, "true"):
+            raise ValueError("Warnings found during import: " + "; ".join(warnings))
         integrations = {}
         for path, operations in body.get("paths", {}).items():
             for method, operation in operations.items():
@@ -163,10 +234,12 @@ def import_body(provisioners, gateway):
                         "payloadFormatVersion": asked["payloadFormatVersion"],
                     })
                     integrations[uri] = json.loads(made[2])["integrationId"]
-                gateway._create_route(api, {
-                    "routeKey": f"{method.upper()} {path}",
-                    "target": f"integrations/{integrations[uri]}",
-                })
+                route = {"routeKey": f"{method.upper()} {path}", "target": f"integrations/{integrations[uri]}"}
+                for requirement in operation.get("security", []):
+                    for name, scopes in requirement.items():
+                        route.update(authorizationType="JWT", authorizerId=authorizers[name], authorizationScopes=scopes)
+                if route.get("authorizerId", "") is not None:
+                    gateway._create_route(api, route)
 
     def created(logical_id, properties, stack):
         api, attributes = create(logical_id, properties, stack)
@@ -177,6 +250,35 @@ def import_body(provisioners, gateway):
         api, attributes = update(physical_id, old, new, stack, logical_id)
         add_routes(api, new)
         return api, attributes
+
+    handlers.update(create=created, update=updated)
+
+
+def know_api_addresses(app):
+    """An API without a domain is reached by the name that AWS gives it."""
+    app._EXECUTE_API_RE = re.compile(r"^([a-f0-9]{8})\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?$")
+
+
+def require_routes(provisioners, gateway):
+    """A stage with settings of a route that is not there is refused; also of one that was there before the update
+    (https://github.com/aws/serverless-application-model/issues/1939)."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Stage"]
+    create, update = handlers["create"], handlers["update"]
+
+    def check(*all_properties):
+        for properties in all_properties:
+            keys = {route["routeKey"] for route in gateway._routes.get(properties["ApiId"], {}).values()}
+            for key in properties.get("RouteSettings") or {}:
+                if key not in keys:
+                    raise ValueError(f"Unable to find Route by key {key} within the provided RouteSettings")
+
+    def created(logical_id, properties, stack):
+        check(properties)
+        return create(logical_id, properties, stack)
+
+    def updated(physical_id, old, new, *rest, **options):
+        check(old, new)
+        return update(physical_id, old, new, *rest, **options)
 
     handlers.update(create=created, update=updated)
 
@@ -244,23 +346,27 @@ def add_resources(provisioners):
 
 def main():
     subprocess.Popen = Popen
-    from ministack.core import iam_evaluator
+    from ministack.core import iam_actions, iam_evaluator
 
     # Before anything else imports the functions by their names.
     watch_calls(iam_evaluator)
     count_as_tls(iam_evaluator)
-    from ministack.services import apigateway
-    from ministack.services.cloudformation import engine, provisioners
+    know_signing(iam_actions)
+    from ministack.services import apigateway, apigateway_v1
+    from ministack.services.cloudformation import engine, provisioners, stacks
 
     know_partitions(engine)
     route_preflights(apigateway)
-    import_body(provisioners, apigateway)
+    resolve_own_domains(apigateway, apigateway_v1._domain_names)
+    import_body(provisioners, apigateway, stacks)
+    require_routes(provisioners, apigateway)
     take_metric_math(provisioners)
     add_resources(provisioners)
     ask_for_permission(iam_evaluator, provisioners)
-    from ministack.app import main as serve
+    from ministack import app
 
-    serve()
+    know_api_addresses(app)
+    app.main()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 At AWS each resource is made by calls that carry the deployer's own permissions; the emulator makes it without asking. So
 what a type needs is written here, as its schema in CloudFormation's registry lists it (`handlers`, `permissions`:
 https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/resource-types.html), without what only properties need that
-the stack does not set: keys of KMS, tags of one's own, imports, replicas, layers, file systems.
+the stack does not set: keys of one's own, tags of one's own, imports, replicas, layers, file systems.
 
 A type: the ARN that the calls are about, and what its creation, its update and its deletion need.
 """
@@ -114,6 +114,16 @@ TYPES = {
             "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:GetRole",
             "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
         ],
+    ),
+    "AWS::KMS::Key": (
+        "*",
+        ["kms:CreateKey", "kms:DescribeKey", "kms:EnableKeyRotation", "kms:DisableKey", "kms:TagResource"],
+        [
+            "kms:DescribeKey", "kms:DisableKey", "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation",
+            "kms:GetKeyRotationStatus", "kms:PutKeyPolicy", "kms:TagResource", "kms:UntagResource",
+            "kms:UpdateKeyDescription",
+        ],
+        ["kms:DescribeKey", "kms:ScheduleKeyDeletion"],
     ),
     "AWS::Lambda::Function": (
         "arn:aws:lambda:{region}:{account}:function:{name}",

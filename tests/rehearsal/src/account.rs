@@ -51,13 +51,18 @@ impl<'a> Account<'a> {
         if let (Some(action), Some(statements)) = (without, policy["Statement"].as_array_mut()) {
             statements.push(json!({ "Effect": "Deny", "Action": action, "Resource": "*" }));
         }
+        Self::user(aws, region, name, &policy).await
+    }
+
+    /// A user with this one policy.
+    pub async fn user(aws: &EmulatedAws, region: &str, name: &str, policy: &Value) -> Result<Credentials> {
         let policy = policy.to_string();
         let user = ["--user-name", name];
         let iam = async |action: &str, rest: &[&str]| {
             aws.cli(&root(), region, &[&["iam", action], &user[..], rest].concat()).await
         };
         iam("create-user", &[]).await?;
-        iam("put-user-policy", &["--policy-name", "deploy", "--policy-document", &policy]).await?;
+        iam("put-user-policy", &["--policy-name", "all", "--policy-document", &policy]).await?;
         let made = iam("create-access-key", &[]).await?;
         let text = |name: &str| made["AccessKey"][name].as_str().unwrap_or_default().to_owned();
         Ok(Credentials { access_key_id: text("AccessKeyId"), secret_access_key: text("SecretAccessKey") })
@@ -90,14 +95,24 @@ impl<'a> Account<'a> {
         name: &str,
         parameters: &BTreeMap<&str, String>,
     ) -> Result<Stack> {
-        let template = build.join("template.yaml");
+        self.deploy_template(&build.join("template.yaml"), name, parameters).await
+    }
+
+    /// `sam deploy` of a template that needs no build.
+    pub async fn deploy_template(
+        &self,
+        template: &Path,
+        name: &str,
+        parameters: &BTreeMap<&str, String>,
+    ) -> Result<Stack> {
         let template = template.to_string_lossy();
         let mut arguments = vec!["deploy", "--template-file", &template, "--stack-name", name];
         arguments.extend(["--region", self.region, "--capabilities", "CAPABILITY_IAM", "--resolve-s3"]);
         arguments.extend(["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"]);
         let parameters: Vec<_> = parameters
             .iter()
-            .map(|(key, value)| format!("ParameterKey={key},ParameterValue={value}"))
+            // As the docs spell it for JSON.
+            .map(|(key, value)| format!("{key}=\"{}\"", value.replace('"', "\\\"")))
             .collect();
         arguments.extend(parameters.iter().map(String::as_str));
         if let Err(failure) = self.sam(&arguments).await {
@@ -175,7 +190,7 @@ impl<'a> Account<'a> {
             .collect())
     }
 
-    /// What costs money or has to be tidied up by hand, whoever made it: tables, secrets, addresses, log groups.
+    /// What costs money or has to be tidied up by hand, whoever made it: tables, secrets, log groups, keys.
     pub async fn left(&self) -> Result<Vec<String>> {
         let mut left = Vec::new();
         for (call, list, name) in [
@@ -186,6 +201,14 @@ impl<'a> Account<'a> {
             let listed = self.look(&call).await?;
             let items = listed[list].as_array().into_iter().flatten();
             left.extend(items.map(|item| name.map_or(item, |name| &item[name]).to_string()));
+        }
+        let keys = self.look(&["kms", "list-keys"]).await?;
+        for key in keys["Keys"].as_array().into_iter().flatten().filter_map(|key| key["KeyArn"].as_str()) {
+            let described = self.look(&["kms", "describe-key", "--key-id", key]).await?;
+            // One that is to be deleted waits for a month.
+            if described["KeyMetadata"]["KeyState"] != "PendingDeletion" {
+                left.push(key.to_owned());
+            }
         }
         Ok(left)
     }

@@ -24,7 +24,7 @@ pub struct Check {
 }
 
 /// Every check.
-pub const CHECKS: [Check; 6] = [
+pub const CHECKS: [Check; 7] = [
     Check {
         name: "no API fails on the warnings that SAM's own document causes",
         judge: fails_on_warnings,
@@ -58,6 +58,15 @@ pub const CHECKS: [Check; 6] = [
                 if let Some(network) = function["Properties"].get_mut("VpcConfig") {
                     *network = json!({ "SubnetIds": [{ "Ref": "PrivateSubnet" }] });
                 }
+            });
+        },
+    },
+    Check {
+        name: "a stage has settings only of routes that no parameter takes away",
+        judge: settings_of_what_goes,
+        put_back: |document| {
+            for_each(document, "AWS::ApiGatewayV2::Stage", |stage| {
+                stage["Properties"]["RouteSettings"]["POST /access-token"] = json!({ "ThrottlingRateLimit": 1 });
             });
         },
     },
@@ -256,6 +265,23 @@ fn in_a_network_without_a_way_out(document: &Value) -> Vec<String> {
         }
     }
     missing
+}
+
+/// The route goes before its settings do, and then the stage cannot be updated
+/// ([serverless-application-model#1939](https://github.com/aws/serverless-application-model/issues/1939)).
+fn settings_of_what_goes(document: &Value) -> Vec<String> {
+    let mut staying = BTreeSet::new();
+    for (_, api) in resources(document, "AWS::ApiGatewayV2::Api") {
+        for (path, operations) in api["Properties"]["Body"]["paths"].as_object().into_iter().flatten() {
+            // SAM puts what is conditional into `Fn::If`, the path as well as each method.
+            let methods = operations.as_object().into_iter().flatten();
+            let methods = methods.filter(|(method, operation)| *method != "Fn::If" && operation.get("Fn::If").is_none());
+            staying.extend(methods.map(|(method, _)| format!("{} {path}", method.to_uppercase())));
+        }
+    }
+    let stages = resources(document, "AWS::ApiGatewayV2::Stage");
+    let settings = stages.flat_map(|(_, stage)| stage["Properties"]["RouteSettings"].as_object()).flatten();
+    settings.map(|(key, _)| key).filter(|key| !staying.contains(*key)).cloned().collect()
 }
 
 /// [CloudFormation gives back question marks](https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220).

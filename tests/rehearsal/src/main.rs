@@ -14,6 +14,7 @@ mod document;
 mod logs;
 mod plan;
 mod progress;
+mod provider;
 mod visits;
 mod wechat;
 

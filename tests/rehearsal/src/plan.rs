@@ -8,7 +8,7 @@ use std::{
 
 use harness::{
     Failure, Result,
-    emulated_aws::EmulatedAws,
+    emulated_aws::{EmulatedAws, root},
     stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
 };
 use serde_json::Value;
@@ -18,7 +18,7 @@ use crate::{
     built::Architecture,
     logs::Logs,
     progress::Progress,
-    visits,
+    provider, visits,
     wechat::{Visitors, Wechat},
 };
 
@@ -74,6 +74,8 @@ impl Plan<'_> {
         let updated = account.deploy(self.build, STACK, &changed);
         progress.step("sam deploy, with one parameter changed", updated).await?;
         progress.step("The session is still there", visits::still_there(&lasting)).await?;
+        self.as_a_provider(&account, &changed, visitors, progress).await?;
+        progress.step("The session is there after all of that", visits::still_there(&lasting)).await?;
         progress.step("What goes wrong on the way", visits::misfortunes(visitors)).await?;
         progress.step("A region that hangs", visits::while_aws_hangs(visitors, self.aws)).await?;
         let logs = progress.step("Every line of the log is JSON", Logs::read(&account, STACK)).await?;
@@ -86,13 +88,41 @@ impl Plan<'_> {
         Ok(())
     }
 
+    /// A stack that becomes an OpenID Provider, an API in another stack that believes its tokens, and the way back.
+    async fn as_a_provider(
+        &self,
+        account: &Account<'_>,
+        parameters: &Parameters,
+        visitors: &Visitors,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        progress.step("It is no OpenID Provider", provider::is_none(visitors)).await?;
+        let mut provides = parameters.clone();
+        provides.insert("OpenidConnect", provider::parameter());
+        let updated = account.deploy(self.build, STACK, &provides);
+        let stack = progress.step("sam deploy, as an OpenID Provider", updated).await?;
+        progress.step("Discovery, keys and a token", provider::serves(visitors)).await?;
+        progress.step("The doctor of a provider", self.doctor(account, &stack)).await?;
+        let key = provider::signing_key(account, STACK).await?;
+        progress.step("Who signs", provider::who_signs(account, STACK, &key)).await?;
+        let other_team = Account::new(self.aws, FIRST_REGION, root(), self.sam.clone())?;
+        let recipe = provider::recipe(&other_team, &stack, visitors, &key);
+        progress.step("An API behind API Gateway, in a stack of its own", recipe).await?;
+        let updated = account.deploy(self.build, STACK, parameters);
+        progress.step("sam deploy, as none again", updated).await?;
+        progress.step("It is no OpenID Provider any more", provider::is_none(visitors)).await?;
+        progress.step("Its key is kept", provider::is_kept(account, &key)).await
+    }
+
     /// A rollback, a deployment whose values the functions refuse, and one with everything switched on.
     async fn in_the_second_region(&self, visitors: &Visitors, progress: &mut Progress) -> Result<()> {
         let (name, action) = HINDERED;
         let hindered = Account::deployer(self.aws, SECOND_REGION, name, Some(action)).await?;
         let hindered = Account::new(self.aws, SECOND_REGION, hindered, self.sam.clone())?;
         let parameters = self.parameters(&hindered).await?;
-        progress.step("A rollback", self.rollback(&hindered, &parameters)).await?;
+        let mut everything = parameters.clone();
+        everything.insert("OpenidConnect", provider::parameter());
+        progress.step("A rollback", self.rollback(&hindered, &everything)).await?;
         progress.step("sam delete, of what was rolled back", hindered.delete(STACK)).await?;
 
         let deployer = Account::deployer(self.aws, SECOND_REGION, "deployer-in-china", None).await?;
@@ -104,7 +134,6 @@ impl Plan<'_> {
         let page = visits::only_the_page(visitors, "misconfigured");
         progress.step("Every route answers with the page", page).await?;
 
-        let mut everything = parameters.clone();
         everything.insert("FixedAddress", "true".to_owned());
         everything.insert("HostedZoneId", self.hosted_zone(&account).await?);
         everything.insert("AlarmEmail", "operator@example.com".to_owned());
@@ -114,6 +143,7 @@ impl Plan<'_> {
         let secrets = self.wechat.app_secrets();
         account.paste(stack.output("PutAppSecrets")?, ("app-secrets.json", &secrets)).await?;
         progress.step("People, in China", visits::everything(visitors)).await?;
+        progress.step("Discovery, keys and a token, in China", provider::serves(visitors)).await?;
         progress.step("The doctor, in China", self.doctor(&account, &stack)).await?;
         let logs =
             progress.step("Every line of the log in China is JSON", Logs::read(&account, STACK)).await?;
@@ -201,19 +231,25 @@ impl Plan<'_> {
     /// Nobody was refused a call but the one who was to be.
     fn no_denials(&self) -> Result<()> {
         let denials = self.aws.denials()?;
-        let mut expected = 0;
+        let (mut expected, mut signatures) = (0, 0);
         let mut strange = Vec::new();
         for denial in denials {
             let denied: Value = serde_json::from_str(&denial)?;
             let principal = denied["principal"].as_str().unwrap_or_default();
-            if principal.ends_with(&format!("user/{}", HINDERED.0)) && denied["action"] == HINDERED.1 {
+            let is_hindered =
+                principal.ends_with(&format!("user/{}", HINDERED.0)) && denied["action"] == HINDERED.1;
+            if is_hindered {
                 expected += 1;
+            } else if principal.contains(&format!("user/{}", provider::STAND_INS))
+                && denied["action"] == "kms:Sign"
+            {
+                signatures += 1;
             } else {
                 strange.push(denial);
             }
         }
-        if expected == 0 {
-            return Err(Failure::new("not even the call was denied that was to be"));
+        if expected == 0 || signatures == 0 {
+            return Err(Failure::new("not even the calls were denied that were to be"));
         }
         if strange.is_empty() {
             Ok(())

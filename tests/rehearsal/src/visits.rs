@@ -22,11 +22,11 @@ pub const VERIFICATION: (&str, &str) = ("MP_verify_0a1B2c3D.txt", "0a1B2c3D");
 /// what hands out the events hangs with everything else, and must take the answer.
 const TOO_LONG: Duration = Duration::from_millis(8800);
 
-fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
+pub fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(Failure::new(otherwise())) }
 }
 
-fn told(answer: &Answer) -> String {
+pub fn told(answer: &Answer) -> String {
     format!("{} {} {}", answer.url, answer.status, answer.text())
 }
 
