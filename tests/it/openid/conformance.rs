@@ -1,7 +1,7 @@
 //! The modules of the OpenID Foundation's certification by name, and what each checks
 //! ([conformance suite](https://gitlab.com/openid/conformance-suite)): Basic OP, Config OP, RP-initiated logout. The suite
 //! itself needs a public address and a server of its own; these are its checks, so that the lists can be laid side by side.
-//! Which are skipped, or would only be warned about, stands in `docs/en/development/openid.md`.
+//! Which are skipped, or would only be warned about, stands in `docs/development/openid.md`.
 
 use harness::{
     Failure, Result, Stack, Visitor,
