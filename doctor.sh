@@ -88,9 +88,7 @@ complaint() { awk 'NF' "$temporary/error" | tail -n 3; }
 
 if [ ${#invoker[@]} -gt 0 ]; then
     "${invoker[@]}" "$event" >"$temporary/answer" 2>"$temporary/error" ||
-        fail "doctor 没有响应；请先运行 make run。
-$(complaint)" "The doctor did not answer. Start \`make run\` first.
-$(complaint)"
+        fail "doctor 没有响应；请先运行 make run。" "The doctor did not answer. Start \`make run\` first."
 else
     command -v aws >/dev/null || fail \
         "找不到 AWS CLI（aws）。安装方法：https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html" \
