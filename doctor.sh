@@ -118,12 +118,16 @@ $(complaint)"
 fi
 
 answer=$(cat "$temporary/answer")
+# With blanks or without, as whoever passes it on writes JSON.
+blank='[[:space:]]*'
+worst_of_json="\"worst\"$blank:$blank\"(ok|note|wrong)\""
+page_of_json="^$blank\{$blank\"text\"$blank:$blank\"(.*)\"$blank,$blank$worst_of_json$blank\}$blank\$"
 if [ -n "$json" ]; then
-    [[ $answer =~ \"worst\":\"(ok|note|wrong)\" ]] || fail "这不是 doctor 的结果：$answer" "This is no answer of the doctor's: $answer"
+    [[ $answer =~ $worst_of_json ]] || fail "这不是 doctor 的结果：$answer" "This is no answer of the doctor's: $answer"
     worst=${BASH_REMATCH[1]}
     printf '%s\n' "$answer"
 else
-    [[ $answer =~ ^\{\"text\":\"(.*)\",\"worst\":\"(ok|note|wrong)\"\}[[:space:]]*$ ]] ||
+    [[ $answer =~ $page_of_json ]] ||
         fail "这不是 doctor 的结果；堆栈的版本可能较旧，请先升级它：$answer" \
             "This is no answer of the doctor's. If the stack is of an older version, update it first: $answer"
     worst=${BASH_REMATCH[2]}
