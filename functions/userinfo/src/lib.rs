@@ -102,7 +102,8 @@ impl Function for Userinfo {
         let profile_lifetime =
             settings.optional(&PROFILE_LIFETIME_SECONDS, |text| settings::seconds(text, 0));
         let wechat_api = Hosts::read(settings);
-        let provider = Provider::read(settings, &deployment);
+        // A fault of it, which `openid` and `token` name, leaves the pages what they have.
+        let provider = Provider::read_if_right(settings, &deployment);
         Ok(Config {
             deployment: deployment?,
             sessions_table: sessions_table?,

@@ -66,7 +66,8 @@ pub const CHECKS: [Check; 7] = [
         judge: settings_of_what_goes,
         put_back: |document| {
             for_each(document, "AWS::ApiGatewayV2::Stage", |stage| {
-                stage["Properties"]["RouteSettings"]["POST /access-token"] = json!({ "ThrottlingRateLimit": 1 });
+                stage["Properties"]["RouteSettings"]["POST /access-token"] =
+                    json!({ "ThrottlingRateLimit": 1 });
             });
         },
     },
@@ -275,7 +276,8 @@ fn settings_of_what_goes(document: &Value) -> Vec<String> {
         for (path, operations) in api["Properties"]["Body"]["paths"].as_object().into_iter().flatten() {
             // SAM puts what is conditional into `Fn::If`, the path as well as each method.
             let methods = operations.as_object().into_iter().flatten();
-            let methods = methods.filter(|(method, operation)| *method != "Fn::If" && operation.get("Fn::If").is_none());
+            let methods = methods
+                .filter(|(method, operation)| *method != "Fn::If" && operation.get("Fn::If").is_none());
             staying.extend(methods.map(|(method, _)| format!("{} {path}", method.to_uppercase())));
         }
     }
