@@ -22,6 +22,7 @@ use serde_json::Value;
 use simulator::Action;
 
 use crate::desktop::desktop;
+use crate::openid::code_flow;
 use crate::support::only_session;
 
 /// How an attribute's value reads.
@@ -41,12 +42,16 @@ enum Kind {
     Number,
     /// There, or not.
     Switch,
+    /// What a grant remembers of its tokens: lists of digests, sealed bytes and numbers, and nothing else.
+    Tokens,
+    /// A random name, in base64.
+    Name,
 }
 
-use Kind::{App, Digest, Number, Sealed, Switch, Target, Word};
+use Kind::{App, Digest, Name, Number, Sealed, Switch, Target, Tokens, Word};
 
 /// Every attribute of every item, by how the item's key begins. The page on privacy says the same.
-const STORED: [(&str, &[(&str, Kind)]); 4] = [
+const STORED: [(&str, &[(&str, Kind)]); 6] = [
     (
         "login#",
         &[
@@ -89,9 +94,32 @@ const STORED: [(&str, &[(&str, Kind)]); 4] = [
         ],
     ),
     (
+        "grant#",
+        &[
+            ("id", Digest),
+            ("client", Word),
+            ("session", Digest),
+            ("claims", Sealed),
+            ("code", Digest),
+            ("code_key", Sealed),
+            ("access", Tokens),
+            ("id_tokens", Tokens),
+            ("refresh", Tokens),
+            ("redeemed_by", Name),
+            ("redeemed_at", Number),
+            ("revoked_at", Number),
+            ("created_at", Number),
+            ("version", Number),
+            ("expires_at", Number),
+        ],
+    ),
+    ("request#", &[("id", Digest), ("sealed", Sealed), ("sent_on", Number), ("expires_at", Number)]),
+    (
         "",
         &[
             ("id", Digest),
+            // Random bytes, which open nothing by themselves.
+            ("pepper", Sealed),
             ("sealed", Sealed),
             ("login", Digest),
             ("created_at", Number),
@@ -104,7 +132,7 @@ const STORED: [(&str, &[(&str, Kind)]); 4] = [
 ];
 
 /// The words there are.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "snsapi_base",
     "snsapi_userinfo",
     "snsapi_login",
@@ -118,6 +146,7 @@ const WORDS: [&str; 13] = [
     "official_account",
     "website",
     "shop",
+    "web",
 ];
 
 /// The kind of an item, as its key begins.
@@ -146,10 +175,27 @@ fn assert_nothing_personal(item: &Value) {
             App => [OFFICIAL_ACCOUNT, WEBSITE_APP].contains(&bare),
             Target => [DEFAULT_RETURN_TO, "https://www.example.com/orders"].contains(&value),
             Switch => item.get(name).is_some_and(|value| value.get("BOOL") == Some(&Value::Bool(true))),
+            Tokens => are_tokens(&item[name]),
+            Name => {
+                value.len() == 22
+                    && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            }
             Number => item[name].get("N").is_some() && value.parse::<u64>().is_ok(),
         };
         assert!(is_right, "{name} reads {value}: {item}");
     }
+}
+
+/// Whether a value is made of digests, sealed bytes and numbers alone.
+fn are_tokens(value: &Value) -> bool {
+    value.as_object().into_iter().flatten().all(|(kind, value)| match kind.as_str() {
+        "L" => value.as_array().into_iter().flatten().all(are_tokens),
+        "M" => value.as_object().into_iter().flatten().all(|(_, value)| are_tokens(value)),
+        "S" => value
+            .as_str()
+            .is_some_and(|text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())),
+        kind => ["B", "N"].contains(&kind),
+    })
 }
 
 /// When an item ends, in seconds from now; fails if it does not, or if these are not seconds.
@@ -193,6 +239,15 @@ async fn live(stack: &Stack) -> Result<BTreeSet<&'static str>> {
     stack.simulator().act(&Action::ExpireAccessTokens);
     visitor.userinfo().await?;
     look()?;
+    // A client logs somebody in, renews its tokens, and somebody else begins to.
+    let client = code_flow::visitor(stack, "zhou");
+    let code = code_flow::code(&client, &[("prompt", "consent")]).await?;
+    look()?;
+    let tokens = code_flow::redeem(stack, &code, &[]).await?.json()?;
+    look()?;
+    code_flow::refresh(stack, &code_flow::text(&tokens, "refresh_token")).await?;
+    code_flow::visitor(stack, "mallory").open(&code_flow::asked(&[])).await?;
+    look()?;
     let visitor = desktop(stack);
     visitor.log_in_at(&format!("{AUTHORIZE}?app=website")).await?;
     look()?;
@@ -201,10 +256,11 @@ async fn live(stack: &Stack) -> Result<BTreeSet<&'static str>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_is_stored_is_sealed_or_says_nothing_of_a_person_and_ends_by_itself() {
-    let options = Options::default().with("SILENT_UNIONID", "true").with("PROFILE_LIFETIME_SECONDS", "0");
+    let options = code_flow::options("openid").unwrap();
+    let options = options.with("SILENT_UNIONID", "true").with("PROFILE_LIFETIME_SECONDS", "0");
     let stack = Stack::start(options).await.unwrap();
     let kinds = live(&stack).await.unwrap();
-    assert_eq!(kinds, BTreeSet::from(["", "app-token#", "code#", "login#"]));
+    assert_eq!(kinds, BTreeSet::from(["", "app-token#", "code#", "grant#", "login#", "request#"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
