@@ -55,17 +55,11 @@ pub async fn answer(
     let is_its = session
         .as_ref()
         .is_none_or(|session| hinted.as_ref().is_some_and(|grant| grant.session == session.session_id()));
-    let target = match (client, uri.as_deref()) {
-        (Some(_), None) => None,
-        (Some(client), Some(uri)) => {
-            Some(target(client, uri, state.as_deref()).ok_or(Refusal::LogoutTarget)?)
-        }
-        (None, Some(_)) => return Ok(ask(request)),
-        (None, None) => None,
+    let (Some(client), true) = (client, is_its) else { return Ok(ask(request)) };
+    let target = match &uri {
+        Some(uri) => Some(target(client, uri, state.as_deref()).ok_or(Refusal::LogoutTarget)?),
+        None => None,
     };
-    if client.is_none() || !is_its {
-        return Ok(ask(request));
-    }
     let home = format!("{}/", openid.deployment.public_url.as_str());
     let response = response::redirect(StatusCode::SEE_OTHER, target.as_deref().unwrap_or(&home));
     let deleted = openid.store.sessions.end_session(session.as_ref()).await;

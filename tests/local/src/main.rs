@@ -197,6 +197,10 @@ fn announce(login_url: &str, surroundings: &Surroundings) {
     任何浏览器都可以；加上 &scope=snsapi_userinfo 可取得昵称和头像
     As if inside WeChat, in any browser; add &scope=snsapi_userinfo for name and photo
 
+    OpenID Provider   {login_url}
+    客户端 local（无密码，PKCE），返回 http://localhost:3000/callback
+    Its client local has no secret, uses PKCE, and is at http://localhost:3000/callback
+
     微信模拟器        {simulator_url}/_simulator/
     测试人物、故障开关、收到的请求
     The simulated WeChat: people, faults, requests

@@ -81,10 +81,21 @@ impl Surroundings {
     }
 }
 
-/// An OpenID Provider for trying it out.
+/// Where a site that is developed on this machine takes the answers: the first is anybody's, the second Auth.js's.
+const REDIRECT_URIS: [&str; 2] =
+    ["http://localhost:3000/callback", "http://localhost:3000/api/auth/callback/wechat-login"];
+
+/// An OpenID Provider for trying it out: an API, and a client without a secret.
 fn openid_connect(public_url: &str) -> String {
-    let api = json!({"origins": [public_url]});
-    json!({"subject": "openid", "apis": {"https://api.example.com": api}}).to_string()
+    let api = json!({"origins": [public_url], "clients": ["local"]});
+    let client = json!({
+        "redirect_uris": REDIRECT_URIS,
+        "origins": ["http://localhost:3000"],
+        "post_logout_redirect_uris": ["http://localhost:3000/"],
+        "refresh": true,
+    });
+    json!({"subject": "openid", "clients": {"local": client}, "apis": {"https://api.example.com": api}})
+        .to_string()
 }
 
 /// The key that signs tokens on this machine, made at the first start: in one line, as a file of variables can hold it.
