@@ -7,7 +7,7 @@ use std::{
 };
 
 use harness::{Failure, Options, Result, Stack, Visitor, signing_key};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
@@ -44,6 +44,8 @@ impl Deployment {
         }});
         let options = Options::default()
             .with("PUBLIC_URL", &issuer)
+            .with("ALLOWED_ORIGINS", "")
+            .with("DEFAULT_RETURN_TO", "/")
             .with("OPENID_CONNECT", &provider.to_string())
             .with("SIGNING_KEYS", signing_key::of_this_process()?);
         let stack = Stack::start(options).await?;
@@ -65,7 +67,11 @@ impl Deployment {
     /// Somebody who is logged in.
     pub async fn visitor(&self) -> Result<Visitor> {
         let visitor = self.stack.visitor("lin");
-        visitor.log_in_at(&format!("{}/authorize", self.issuer)).await?;
+        let hops = visitor.follow(&format!("{}/authorize", self.issuer)).await?;
+        if visitor.session().is_none() {
+            let places: Vec<_> = hops.iter().map(|hop| format!("{} {}", hop.status, hop.url)).collect();
+            return Err(Failure::new(format!("nobody is logged in:\n{}", places.join("\n"))));
+        }
         Ok(visitor)
     }
 }
@@ -75,11 +81,15 @@ fn acceptor(authority: &Path) -> Result<TlsAcceptor> {
     let failed = |error: rcgen::Error| Failure::new(format!("no certificate could be made: {error}"));
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    // What it signs is not signed by itself: another name says so.
+    params.distinguished_name.push(DnType::CommonName, "Authority of the relying parties' tests");
     let issuer =
         CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(failed)?).map_err(failed)?;
     std::fs::write(authority, issuer.pem())?;
     let key = KeyPair::generate().map_err(failed)?;
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).map_err(failed)?;
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).map_err(failed)?;
+    params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &issuer).map_err(failed)?;
     let config = simulator::tls_config(certificate.pem().as_bytes(), key.serialize_pem().as_bytes());
     Ok(TlsAcceptor::from(config.map_err(Failure::new)?))

@@ -41,7 +41,7 @@ const VERIFIERS: [Party; 6] = [
     Party { name: "oauth4webapi", script: "with-oauth4webapi.mjs", wants_access_tokens: true },
     Party { name: "PyJWT", script: "with_pyjwt.py", wants_access_tokens: false },
     Party { name: "joserfc", script: "with_joserfc.py", wants_access_tokens: false },
-    Party { name: "Authlib", script: "with_authlib.py", wants_access_tokens: false },
+    Party { name: "Authlib", script: "with_authlib.py", wants_access_tokens: true },
 ];
 
 #[tokio::main]

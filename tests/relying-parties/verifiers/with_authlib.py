@@ -2,6 +2,7 @@
 
 import requests
 from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
+from joserfc.jwk import KeySet
 
 from verifier import verify_all
 
@@ -11,7 +12,8 @@ def authlib(provider, audience):
         keys = None
 
         def get_jwks(self):
-            self.keys = self.keys or requests.get(provider["jwks_uri"], timeout=10).json()
+            if self.keys is None:
+                self.keys = KeySet.import_key_set(requests.get(provider["jwks_uri"], timeout=10).json())
             return self.keys
 
     validator = Validator(issuer=provider["issuer"], resource_server=audience)
