@@ -96,7 +96,8 @@ async fn run(only: &[String]) -> Result<Vec<String>> {
     }
     let deployment = Deployment::start().await?;
     let tokens = tokens::gather(&deployment).await?;
-    let columns: Vec<_> = tokens.all.iter().map(|given| (given.name, given.name.len().max(4) + 2)).collect();
+    let columns: Vec<_> =
+        tokens.all.iter().map(|given| (given.name, given.name.len().max("believed".len()) + 2)).collect();
     print!("{:18}", "");
     for (name, width) in &columns {
         print!("{name:width$}");
@@ -109,7 +110,8 @@ async fn run(only: &[String]) -> Result<Vec<String>> {
         for (given, (_, width)) in tokens.all.iter().zip(&columns) {
             let told = answer.get(given.name).cloned().unwrap_or_default();
             let fault = fault(party, given, &tokens.subject, &told);
-            print!("{:width$}", if fault.is_some() { "FAILS" } else { "ok" });
+            let word = if told.get("sub").is_some() { "believed" } else { "refused" };
+            print!("{:width$}", if fault.is_some() { "FAILS" } else { word });
             wrong.extend(fault.map(|fault| format!("{}, {}: {fault}", party.name, given.name)));
         }
         println!();
