@@ -194,7 +194,7 @@ const ROWS: [(&str, Answer); 173] = [
     ("token-broken-encoding", Json(400, "invalid_request")),
     ("token-code-basic", Client(401, "invalid_client")),
     ("token-code-json", Client(400, "invalid_request")),
-    ("token-code-no-client", Client(401, "invalid_client")),
+    ("token-code-no-client", Client(400, "invalid_request")),
     ("token-code-unknown-client", Client(401, "invalid_client")),
     ("token-foreign-origin", Json(403, "origin_refused")),
     ("token-keys", Document("\"kty\":\"RSA\"")),

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use harness::{
     Options, Result, Stack,
     browser::Visit,
@@ -32,6 +33,8 @@ enum Kind {
     Digest,
     /// Bytes that only the right key opens.
     Sealed,
+    /// 32 random bytes, which open nothing by themselves.
+    Random,
     /// One of a few words of ours or of WeChat's protocol.
     Word,
     /// An appid.
@@ -48,7 +51,7 @@ enum Kind {
     Name,
 }
 
-use Kind::{App, Digest, Name, Number, Sealed, Switch, Target, Tokens, Word};
+use Kind::{App, Digest, Name, Number, Random, Sealed, Switch, Target, Tokens, Word};
 
 /// Every attribute of every item, by how the item's key begins. The page on privacy says the same.
 const STORED: [(&str, &[(&str, Kind)]); 6] = [
@@ -118,14 +121,13 @@ const STORED: [(&str, &[(&str, Kind)]); 6] = [
         "",
         &[
             ("id", Digest),
-            // Random bytes, which open nothing by themselves.
-            ("pepper", Sealed),
             ("sealed", Sealed),
             ("login", Digest),
             ("created_at", Number),
             ("refreshed_at", Number),
             ("version", Number),
             ("refused_at", Number),
+            ("pepper", Random),
             ("expires_at", Number),
         ],
     ),
@@ -171,6 +173,7 @@ fn assert_nothing_personal(item: &Value) {
                     && bare.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
             }
             Sealed => item[name].get("B").is_some(),
+            Random => STANDARD.decode(value_of_bytes(item, name)).is_ok_and(|bytes| bytes.len() == 32),
             Word => WORDS.contains(&value),
             App => [OFFICIAL_ACCOUNT, WEBSITE_APP].contains(&bare),
             Target => [DEFAULT_RETURN_TO, "https://www.example.com/orders"].contains(&value),
@@ -196,6 +199,11 @@ fn are_tokens(value: &Value) -> bool {
             .is_some_and(|text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())),
         kind => ["B", "N"].contains(&kind),
     })
+}
+
+/// The text of a binary attribute.
+fn value_of_bytes<'a>(item: &'a Value, name: &str) -> &'a str {
+    item[name]["B"].as_str().unwrap_or_default()
 }
 
 /// When an item ends, in seconds from now; fails if it does not, or if these are not seconds.
