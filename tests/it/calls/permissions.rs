@@ -8,7 +8,7 @@ use harness::{
     binaries::workspace,
     places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, REFRESH, STABLE_TOKEN},
     proxy::{Call, Item, Kind},
-    stack::{OFFICIAL_ACCOUNT, errcode},
+    stack::{OFFICIAL_ACCOUNT, PUBLIC_URL, errcode},
     template::Template,
 };
 use serde_json::{Value, json};
@@ -130,6 +130,8 @@ async fn every_path(stack: &Stack) {
     }
     assert_eq!(visitor.userinfo().await.unwrap().status, 401);
 
+    logs_in_at_a_client(stack).await;
+
     // Both ends of a session.
     visitor.log_out().await.unwrap();
     visitor.log_in_with_profile().await.unwrap();
@@ -154,6 +156,27 @@ async fn every_path(stack: &Stack) {
 
     // Whoever looks after it all.
     stack.functions().invoke("doctor", &json!({})).await.unwrap();
+}
+
+/// Everything that a client does.
+async fn logs_in_at_a_client(stack: &Stack) {
+    let visitor = code_flow::visitor(stack, "lin");
+    // By a login, and with the session that is there then.
+    for times in [1, 2] {
+        let code = code_flow::code(&visitor, &[]).await.unwrap();
+        let tokens = code_flow::redeem(stack, &code, &[]).await.unwrap().json().unwrap();
+        let token = |name: &str| code_flow::text(&tokens, name);
+        assert_eq!(code_flow::userinfo(stack, &token("access_token")).await.unwrap().status, 200);
+        assert_eq!(code_flow::refresh(stack, &token("refresh_token")).await.unwrap().status, 200);
+        if times == 1 {
+            // A second time.
+            assert_eq!(code_flow::redeem(stack, &code, &[]).await.unwrap().status, 400);
+            continue;
+        }
+        let hint = token("id_token");
+        let logout = format!("{PUBLIC_URL}/oauth2/logout?{}", code_flow::form(&[("id_token_hint", &hint)]));
+        assert_eq!(visitor.open(&logout).await.unwrap().status, 303);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,7 +64,7 @@ macro_rules! kinds {
 
         impl Kind {
             /// Every kind that the product's store has a function for.
-            pub const ALL: [Self; 18] = [$(Self::$kind),+];
+            pub const ALL: [Self; 26] = [$(Self::$kind),+];
 
             /// The name of the store's function.
             pub const fn as_str(self) -> &'static str {
@@ -110,6 +110,22 @@ kinds! {
     FailAppToken = "fail_app_token",
     /// Stores an app's token.
     PutAppToken = "put_app_token",
+    /// Stores a client's request while somebody logs in.
+    PutRequest = "put_request",
+    /// Reads a client's request.
+    Request = "request",
+    /// Marks a client's request as sent on to a login.
+    SendOnOnce = "send_on_once",
+    /// Stores a grant with its code.
+    PutGrant = "put_grant",
+    /// Reads a grant.
+    Grant = "grant",
+    /// Redeems a grant's code.
+    Redeem = "redeem",
+    /// Saves a grant's new tokens.
+    Renew = "renew",
+    /// Ends a grant.
+    RevokeGrant = "revoke_grant",
     /// Describes a table.
     DescribeTable = "describe_table",
     /// Describes what a table forgets.
@@ -175,7 +191,13 @@ impl Kind {
     fn of(operation: &str, items: &[Item], request: &Value) -> Self {
         let kind_of = |item: &Item| {
             let id = item.id.as_deref().unwrap_or_default();
-            let kinds = [("login#", "login"), ("code#", "code"), ("app-token#", "app token")];
+            let kinds = [
+                ("login#", "login"),
+                ("code#", "code"),
+                ("app-token#", "app token"),
+                ("request#", "request"),
+                ("grant#", "grant"),
+            ];
             let kind = kinds.into_iter().find(|(prefix, _)| id.starts_with(prefix));
             kind.map_or("session", |(_, kind)| kind)
         };
@@ -189,6 +211,14 @@ impl Kind {
         match operation {
             "PutItem" if has("PutItem", "login") => Self::PutLogin,
             "PutItem" if has("PutItem", "app token") => Self::PutAppToken,
+            "PutItem" if has("PutItem", "request") => Self::PutRequest,
+            "PutItem" if has("PutItem", "grant") => Self::PutGrant,
+            "GetItem" if has("GetItem", "request") => Self::Request,
+            "GetItem" if has("GetItem", "grant") => Self::Grant,
+            "UpdateItem" if has("UpdateItem", "request") => Self::SendOnOnce,
+            "UpdateItem" if has("UpdateItem", "grant") && changes(request, "revoked_at") => Self::RevokeGrant,
+            "UpdateItem" if has("UpdateItem", "grant") && changes(request, "redeemed_at") => Self::Redeem,
+            "UpdateItem" if has("UpdateItem", "grant") => Self::Renew,
             "GetItem" if has("GetItem", "login") => Self::Login,
             "GetItem" if has("GetItem", "code") => Self::CodeOutcome,
             "GetItem" if has("GetItem", "app token") => Self::AppToken,
