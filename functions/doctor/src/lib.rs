@@ -97,6 +97,7 @@ impl Parts {
         note::<userinfo::Userinfo>(variable, &mut problems);
         note::<logout::Logout>(variable, &mut problems);
         note::<site::Site>(variable, &mut problems);
+        note::<openid::Openid>(variable, &mut problems);
         note::<token::Token>(variable, &mut problems);
         let mut own = Settings::new(variable);
         let topics = configure(&mut own);
@@ -268,8 +269,8 @@ impl Doctor {
     fn configuration(&self) -> Vec<Found> {
         let problems = &self.parts.problems;
         if problems.is_empty() {
-            let token = if self.parts.provider.is_some() { ", token" } else { "" };
-            let all = format!("authorize, callback, userinfo, logout, site{token}");
+            let provider = if self.parts.provider.is_some() { ", openid, token" } else { "" };
+            let all = format!("authorize, callback, userinfo, logout, site{provider}");
             return vec![Finding::ConfigurationRight.of(all)];
         }
         let found = |(problem, functions): (&String, &Vec<&str>)| {
