@@ -277,6 +277,14 @@ def refuses_what_the_functions_refuse(rehearsal):
         assert status == 1 and f"{name} is wrong" in said, f"{name}={value}: {status}: {said}"
     said, status = rehearsal.deploy(*GOOD, "Accounts={\"shop\":{}}", "AlarmEmail=nobody", language="zh_CN.UTF-8")
     assert status == 1 and "Accounts 有误：" in said and "AlarmEmail 有误：" in said and "must be" not in said, said
+    # Where in the JSON it is wrong is said in English.
+    for value in (
+        '{"apis":{"https://api.example.com":{"origins":["https://www.example.com"]}}}',
+        '{"subject":"openid","apis":{"https://api.example.com":{"origins":["https://www.example.org"]}}}',
+    ):
+        for language, words in (("en_US.UTF-8", "OpenidConnect is wrong"), ("zh_CN.UTF-8", "OpenidConnect 有误：")):
+            said, status = rehearsal.deploy(*GOOD, f"OpenidConnect={value}", language=language)
+            assert status == 1 and words in said, f"{value}: {status}: {said}"
     # What CloudFormation alone would refuse, after everything has been built.
     for pair in ("LoginsPerSecond=77", "EgressAllocationId=eipalloc-12345678"):
         said, status = rehearsal.deploy(*GOOD, pair)
@@ -373,6 +381,20 @@ def again_it_asks_nothing(rehearsal):
     parameters = rehearsal.parameters()
     assert parameters["SiteName"] == "Example" and parameters["SiteVerification"] == "MP_verify_a1B2.txt=a1B2", parameters
     assert parameters["DomainName"] == DOMAIN
+    # Whoever deploys may make the key, and what they typed arrives as it was.
+    provider = '{"subject":"openid","apis":{"https://api.example.com":{"origins":["%s"],"scopes":["a","b"]}}}' % PAGES
+    said, status = rehearsal.deploy(f"OpenidConnect={provider}")
+    assert status == 0 and "UPDATE_COMPLETE" in said and "SigningKey" in said, said
+    assert rehearsal.parameters()["OpenidConnect"] == provider, rehearsal.parameters()
+    status, _, text = rehearsal.visit("/.well-known/jwks.json")
+    assert status == 200 and json.loads(text)["keys"][0]["alg"] == "RS256", (status, text)
+    # And that they do not say it again changes nothing; that they say it is to be none does.
+    said, status = rehearsal.deploy("SiteName=Example")
+    assert status == 0 and rehearsal.parameters()["OpenidConnect"] == provider, said
+    said, status = rehearsal.deploy("OpenidConnect=")
+    assert status == 0 and "- TokenFunction" in said, said
+    status, _, _ = rehearsal.visit("/.well-known/jwks.json")
+    assert status == 404, status
 
 
 def rotates_a_secret_and_keeps_the_others(rehearsal):

@@ -108,7 +108,9 @@ impl Plan<'_> {
         let other_team = Account::new(self.aws, FIRST_REGION, root(), self.sam.clone())?;
         let recipe = provider::recipe(&other_team, &stack, visitors, &key);
         progress.step("An API behind API Gateway, in a stack of its own", recipe).await?;
-        let updated = account.deploy(self.build, STACK, parameters);
+        // What is not said stays as it is.
+        provides.insert("OpenidConnect", String::new());
+        let updated = account.deploy(self.build, STACK, &provides);
         progress.step("sam deploy, as none again", updated).await?;
         progress.step("It is no OpenID Provider any more", provider::is_none(visitors)).await?;
         progress.step("Its key is kept", provider::is_kept(account, &key)).await

@@ -216,6 +216,7 @@ pub async fn recipe(account: &Account<'_>, login: &Stack, visitors: &Visitors, k
         ("an expired token", Some(made(key, json!({ "iat": past, "exp": past + 600 })).await?)),
         ("a token of the future", Some(made(key, json!({ "iat": future, "exp": future + 600 })).await?)),
         ("another issuer's token", Some(made(key, json!({ "iss": NOBODY })).await?)),
+        ("an ID token of a client", Some(made(key, json!({ "aud": "web", "nonce": "n-0S6_WzA2Mj" })).await?)),
         ("another key's token", Some(made(&other, json!({})).await?)),
         (
             "another person in a signed token",
