@@ -139,21 +139,6 @@ async fn every_path(stack: &Stack) {
     assert_eq!(erased.status, 204);
     visitor.browser.follow("https://login.example.com/").await.unwrap();
 
-    // A client: a request that waits for a login, a code that is redeemed, renewed and used twice, a logout; and a way back
-    // without a login, which is sent on once.
-    let relying = code_flow::visitor(stack, "zhou");
-    let code = code_flow::code(&relying, &[]).await.unwrap();
-    let tokens = code_flow::redeem(stack, &code, &[]).await.unwrap().json().unwrap();
-    let part = |name| code_flow::text(&tokens, name);
-    assert_eq!(code_flow::userinfo(stack, &part("access_token")).await.unwrap().status, 200);
-    assert_eq!(code_flow::refresh(stack, &part("refresh_token")).await.unwrap().status, 200);
-    assert_eq!(code_flow::redeem(stack, &code, &[]).await.unwrap().status, 400);
-    let hint = format!("https://login.example.com/oauth2/logout?id_token_hint={}", part("id_token"));
-    assert_eq!(relying.open(&hint).await.unwrap().status, 303);
-    let to_login = relying.open(&code_flow::asked(&[])).await.unwrap().redirect().unwrap().unwrap();
-    let back = code_flow::parameter(&to_login, "return_to").unwrap();
-    assert_eq!(relying.open(&back).await.unwrap().status, 302);
-
     // Whoever looks after it all.
     stack.functions().invoke("doctor", &json!({})).await.unwrap();
 }
@@ -177,6 +162,10 @@ async fn logs_in_at_a_client(stack: &Stack) {
         let logout = format!("{PUBLIC_URL}/oauth2/logout?{}", code_flow::form(&[("id_token_hint", &hint)]));
         assert_eq!(visitor.open(&logout).await.unwrap().status, 303);
     }
+    // A way back without a login, which is sent on once.
+    let to_login = visitor.open(&code_flow::asked(&[])).await.unwrap().redirect().unwrap().unwrap();
+    let back = code_flow::parameter(&to_login, "return_to").unwrap();
+    assert_eq!(visitor.open(&back).await.unwrap().status, 302);
 }
 
 #[tokio::test(flavor = "multi_thread")]
