@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use harness::{
     Visitor,
     browser::WECHAT_USER_AGENT,
-    database::number,
+    database::with,
     places::{AUTHORIZE_PROFILE, PROFILE},
     proxy::{Fault, Kind, Rule},
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP},
@@ -31,6 +31,10 @@ fn is_random(text: &str) -> bool {
 async fn a_token_says_this_and_no_more() {
     let (stack, visitor) = logged_in().await;
     let before = time::now_seconds();
+    // A while ago, so that the login and the token are of different times.
+    let authenticated = json!({ "N": (before - 1000).to_string() });
+    let session = with(only_session(&stack).unwrap(), "created_at", authenticated);
+    stack.database().put(stack.table("SessionsTable").unwrap(), &session).unwrap();
     let token = token(&stack, &visitor, "").await;
     let after = time::now_seconds();
     let keys = published(&stack).await;
@@ -49,7 +53,7 @@ async fn a_token_says_this_and_no_more() {
             "jti": claims["jti"],
             "iat": issued,
             "exp": issued + 600,
-            "auth_time": number(&only_session(&stack).unwrap(), "created_at").unwrap(),
+            "auth_time": before - 1000,
             "acr": "urn:wechat-login:snsapi_base",
         })
     );
