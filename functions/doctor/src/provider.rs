@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use login::account::Accounts;
 use login::time::Timestamp;
-use openid_connect::client::RedirectKind;
+use openid_connect::client::{RedirectKind, RedirectUri};
 use openid_connect::jws::{Token, Type};
 use openid_connect::subject::SubjectKind;
 use openid_connect::{Provider, discovery};
@@ -33,7 +33,7 @@ pub(crate) fn settings(provider: &Provider, accounts: &Accounts, silent_unionid:
     let mut found = Vec::new();
     for client in &provider.clients {
         let unproven = client.redirect_uris.iter().filter(|uri| uri.kind() != RedirectKind::Web);
-        let unproven: Vec<_> = unproven.map(|uri| uri.as_str()).collect();
+        let unproven: Vec<_> = unproven.map(RedirectUri::as_str).collect();
         if !unproven.is_empty() {
             found.push(Finding::RedirectUnproven.of(client.name.as_str()).with(unproven.join(", ")));
         }
@@ -42,7 +42,7 @@ pub(crate) fn settings(provider: &Provider, accounts: &Accounts, silent_unionid:
     let apps = crate::apps::all(accounts).len();
     match provider.subject {
         SubjectKind::UnionId if has_accounts && !silent_unionid => {
-            found.push(Finding::SubjectAsks.of("subject"))
+            found.push(Finding::SubjectAsks.of("subject"));
         }
         SubjectKind::OpenId if apps > 1 => found.push(Finding::SubjectDiffers.of("subject").with(apps)),
         _ => {}
@@ -53,7 +53,7 @@ pub(crate) fn settings(provider: &Provider, accounts: &Accounts, silent_unionid:
 /// What is signed and what is published, and whether the two agree.
 pub(crate) async fn published(provider: &Provider, signer: &Signer, now: Timestamp) -> Vec<Found> {
     let mut found = Vec::new();
-    let signed = match sign(signer, now).await {
+    let tried = match sign(signer, now).await {
         Ok((kid, token)) => Some((kid, token)),
         Err(error) => {
             found.push(Finding::SigningFails.of("SigningKeys").with(error));
@@ -78,7 +78,7 @@ pub(crate) async fn published(provider: &Provider, signer: &Signer, now: Timesta
         });
     }
     if let Some(keys) = at_keys {
-        found.push(match (keys, &signed) {
+        found.push(match (keys, &tried) {
             (Err(what), _) => Finding::KeysUnreadable.of(format!("{issuer}{}", discovery::JWKS)).with(what),
             // Why nothing could be signed is said.
             (Ok(_), None) => return found,
@@ -98,7 +98,8 @@ async fn sign(signer: &Signer, now: Timestamp) -> Result<(String, Token), signer
     // The header is our own.
     let header = token.expose().split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
     let header: Value = header.and_then(|header| serde_json::from_slice(&header).ok()).unwrap_or_default();
-    Ok((header["kid"].as_str().unwrap_or_default().to_owned(), token))
+    let kid = header.get("kid").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok((kid, token))
 }
 
 /// A public document in JSON, or what is wrong with it; `None` if nobody answers at all.

@@ -172,10 +172,10 @@ fn believe(text: &str, provider: &Provider) {
         assert_eq!(part(api, "lifetime").as_u64().unwrap_or(600), lifetime, "{text:?}");
         assert_eq!(part(api, "typ").as_str().unwrap_or("at+jwt"), kind, "{text:?}");
         assert!(name.contains(':') && !name.contains(['#', ' ']) && *name != ORIGINS[0], "{text:?}");
-        let (origins, named) = (texts(&part(api, "origins")), texts(&part(api, "clients")));
-        assert!(!origins.is_empty() || !named.is_empty(), "{text:?}");
+        let (origins, allowed) = (texts(&part(api, "origins")), texts(&part(api, "clients")));
+        assert!(!origins.is_empty() || !allowed.is_empty(), "{text:?}");
         assert!(origins.iter().all(|origin| ORIGINS.contains(&origin.as_str())), "{text:?}");
-        assert!(named.iter().all(|name| clients.iter().any(|(client, _)| *client == name)), "{text:?}");
+        assert!(allowed.iter().all(|name| clients.iter().any(|(client, _)| *client == name)), "{text:?}");
         for scope in texts(&part(api, "scopes")) {
             let is_plain = !scope.is_empty() && scope.bytes().all(|byte| byte > b' ' && byte < 0x7f);
             assert!(is_plain && scope != "openid" && scope != "profile", "{text:?}");

@@ -1,5 +1,7 @@
 //! What is broken, and what the doctor has to say of it.
 
+#![expect(clippy::indexing_slicing, reason = "JSON of our own, and a header that every request has")]
+
 use ::doctor::finding::Finding as F;
 use axum::{
     Json, Router,
