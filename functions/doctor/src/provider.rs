@@ -53,7 +53,7 @@ pub(crate) fn settings(provider: &Provider, accounts: &Accounts, silent_unionid:
 /// What is signed and what is published, and whether the two agree.
 pub(crate) async fn published(provider: &Provider, signer: &Signer, now: Timestamp) -> Vec<Found> {
     let mut found = Vec::new();
-    let tried = match sign(signer, now).await {
+    let made = match sign(signer, now).await {
         Ok((kid, token)) => Some((kid, token)),
         Err(error) => {
             found.push(Finding::SigningFails.of("SigningKeys").with(error));
@@ -78,7 +78,7 @@ pub(crate) async fn published(provider: &Provider, signer: &Signer, now: Timesta
         });
     }
     if let Some(keys) = at_keys {
-        found.push(match (keys, &tried) {
+        found.push(match (keys, &made) {
             (Err(what), _) => Finding::KeysUnreadable.of(format!("{issuer}{}", discovery::JWKS)).with(what),
             // Why nothing could be signed is said.
             (Ok(_), None) => return found,
@@ -98,8 +98,8 @@ async fn sign(signer: &Signer, now: Timestamp) -> Result<(String, Token), signer
     // The header is our own.
     let header = token.expose().split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
     let header: Value = header.and_then(|header| serde_json::from_slice(&header).ok()).unwrap_or_default();
-    let kid = header.get("kid").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok((kid, token))
+    let kid = header.get("kid").and_then(Value::as_str).unwrap_or_default();
+    Ok((kid.to_owned(), token))
 }
 
 /// A public document in JSON, or what is wrong with it; `None` if nobody answers at all.

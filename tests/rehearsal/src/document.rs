@@ -282,7 +282,7 @@ fn settings_of_what_goes(document: &Value) -> Vec<String> {
         }
     }
     let stages = resources(document, "AWS::ApiGatewayV2::Stage");
-    let settings = stages.flat_map(|(_, stage)| stage["Properties"]["RouteSettings"].as_object()).flatten();
+    let settings = stages.filter_map(|(_, stage)| stage["Properties"]["RouteSettings"].as_object()).flatten();
     settings.map(|(key, _)| key).filter(|key| !staying.contains(*key)).cloned().collect()
 }
 

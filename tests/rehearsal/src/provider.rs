@@ -4,10 +4,7 @@
 //! of API Gateway's own. What it must keep out is made with the right key where there is no other way to make it: whoever
 //! administers the account can sign what no function would.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::collections::BTreeMap;
 
 use base64::{
     Engine as _,
@@ -19,6 +16,7 @@ use harness::{
     browser::Visit,
     emulated_aws::{Credentials, EmulatedAws, root},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
+    time::now_seconds,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -198,8 +196,8 @@ pub async fn recipe(account: &Account<'_>, login: &Stack, visitors: &Visitors, k
 
     let (signed, signature) = good.rsplit_once('.').ok_or_else(|| Failure::new("no token"))?;
     let of_another = json!({ "sub": "somebody-else" });
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let (past, future) = (now.saturating_sub(Duration::from_hours(1)).as_secs(), now.as_secs() + 3600);
+    let now = now_seconds();
+    let (past, future) = (now - 3600, now + 3600);
     let other = another_key(account).await?;
     let made = async |key: &str, changes: Value| {
         let claims = merged(&claims, &changes);
