@@ -32,6 +32,7 @@ use simulator::{Consent, Denial, Fault};
 use tokio::net::TcpListener;
 use wechat::errcode::{KNOWN, Reaction};
 
+use crate::openid::code_flow;
 use crate::support::{allow, stack};
 use outcomes::{Level, functions};
 
@@ -225,7 +226,8 @@ async fn every_errcode_that_is_a_matter_of_configuration_sets_off_the_alarm() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_logged_is_listed_at_its_level() {
-    let usual = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await.unwrap();
+    let options = code_flow::options("openid").unwrap().with("PROFILE_LIFETIME_SECONDS", "0");
+    let usual = Stack::start(options).await.unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let without_tables =
         Stack::start(Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", &format!("http://{closed}")))
@@ -258,6 +260,12 @@ async fn what_is_logged_is_listed_at_its_level() {
     visitor.erase().await.unwrap();
     visitor.call_back(&callback).await.unwrap();
     usual.visitor("lin").log_out().await.unwrap();
+    usual.simulator().knobs(|knobs| knobs.userinfo_answers_other_openid = false);
+    let client = code_flow::visitor(&usual, "zhou");
+    let code = code_flow::code(&client, &[]).await.unwrap();
+    for _ in 0..2 {
+        code_flow::redeem(&usual, &code, &[]).await.unwrap();
+    }
 
     let mut seen = BTreeSet::new();
     for stack in [&usual, &without_tables, &without_secret] {

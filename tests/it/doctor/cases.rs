@@ -312,8 +312,8 @@ fn provider_settings() -> Vec<Case> {
         (
             "a provider without a subject",
             provides(|settings| settings["subject"] = Value::Null),
-            // `/userinfo` cannot work either, and no page may read that.
-            vec![F::ConfigurationWrong, F::OriginRefused],
+            // What the pages read stays what it is.
+            vec![F::ConfigurationWrong],
         ),
         ("a provider without a key", provides(|_| {}).with("SIGNING_KEYS", ""), vec![F::ConfigurationWrong]),
         ("an app's own scheme", redirects("com.example.app:/callback"), vec![F::RedirectUnproven]),
