@@ -89,10 +89,10 @@ foreign-rust:
 	@cargo build --quiet --locked --manifest-path tests/foreign-clients/rust/Cargo.toml --target-dir target/foreign-clients
 
 .PHONY: relying-parties
-relying-parties: .venv-relying-parties/installed tests/relying-parties/node_modules/installed ## Show our tokens to libraries of npm and PyPI, unmodified; ARGS="--only jose"
+relying-parties: .venv-relying-parties/installed tests/relying-parties/node_modules/installed ## Log in and show our tokens with libraries of npm and PyPI, unmodified; ONLY=openid-client
 	@cargo build --quiet --bin relying-parties
-	$(call say,Showing tokens to relying parties that others wrote)
-	@target/debug/relying-parties $(ARGS)
+	$(call say,Logging in and showing tokens with relying parties that others wrote)
+	@target/debug/relying-parties $(addprefix --only ,$(ONLY)) $(ARGS)
 
 # On the stable toolchain, which has libFuzzer's instrumentation but no sanitizer; there is no unsafe code that one
 # could find anything in. What was found to get far is kept in CORPUS. The functions' own log is not of interest.
@@ -241,11 +241,10 @@ dist: .venv/installed ## Leave a release in dist/: zips for both processors, tem
 	@$(PYTHON) .ci/dist $(ARGS)
 
 # One function, for one processor: what makes builds differ makes it differ too. ONLY=all takes all of it.
-ONLY ?= site
 .PHONY: dist-check
 dist-check: .venv/installed ## Build a part of the release in two folders with two CARGO_HOMEs, and compare; ONLY=all ARCHITECTURE=arm64
 	$(call say,Building the release twice)
-	@$(PYTHON) .ci/dist --check $(ONLY) --architecture $(or $(ARCHITECTURE),x86_64)
+	@$(PYTHON) .ci/dist --check $(or $(ONLY),site) --architecture $(or $(ARCHITECTURE),x86_64)
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data

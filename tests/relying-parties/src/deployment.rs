@@ -1,14 +1,16 @@
 //! The login as relying parties find it: over HTTPS, with a certificate of an authority that was made on the spot.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use harness::{Failure, Options, Result, Stack, Visitor, signing_key};
+use harness::{Failure, Options, Result, Stack, Visitor, signing_key, stack::OFFICIAL_ACCOUNT};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::json;
+use simulator::Settings;
 use tempfile::TempDir;
 use tokio::{
     io::copy_bidirectional,
@@ -17,7 +19,15 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::tokens::{API, OTHER_API, PLAIN_API};
+use crate::{
+    sites::{CLIENT_ID, ORIGIN, SITES},
+    tokens::{API, OTHER_API, PLAIN_API},
+};
+
+/// Who logs in, as the simulator calls them.
+const PERSON: &str = "lin";
+/// The secret of the client that every site is; one that `make client` could have made.
+pub const SECRET: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// A running login; it stops when it is dropped.
 pub struct Deployment {
@@ -29,7 +39,7 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Starts it. Its own pages may ask for tokens for three APIs.
+    /// Starts it. Its own pages may ask for tokens for three APIs, and a client's sites log people in.
     pub async fn start() -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let authority = directory.path().join("authority.pem");
@@ -41,7 +51,13 @@ impl Deployment {
             API: { "origins": own },
             OTHER_API: { "origins": own },
             PLAIN_API: { "origins": own, "typ": "JWT" },
-        }});
+        }, "clients": { CLIENT_ID: {
+            "secrets": [digest(SECRET)],
+            "redirect_uris": SITES.iter().map(|site| format!("{ORIGIN}{}", site.callback)).collect::<BTreeSet<_>>(),
+            "post_logout_redirect_uris": [format!("{ORIGIN}/bye")],
+            "refresh": true,
+            "profile": "ask",
+        }}});
         let options = Options::default()
             .with("PUBLIC_URL", &issuer)
             .with("ALLOWED_ORIGINS", "")
@@ -64,9 +80,27 @@ impl Deployment {
         &self.authority
     }
 
-    /// Somebody who is logged in.
+    /// Somebody who is not logged in.
+    pub fn person(&self) -> Visitor {
+        self.stack.visitor(PERSON)
+    }
+
+    /// Who that is, in every token.
+    pub fn subject(&self) -> String {
+        format!("{OFFICIAL_ACCOUNT}.{}", self.person().openid())
+    }
+
+    /// Their nickname, which a client gets to know by `profile`.
+    pub fn nickname(&self) -> String {
+        let nickname = |settings: &mut Settings| {
+            settings.people.iter().find(|person| person.id == PERSON).map(|person| person.nickname.clone())
+        };
+        self.stack.simulator().settings(nickname).unwrap_or_default()
+    }
+
+    /// The same, logged in.
     pub async fn visitor(&self) -> Result<Visitor> {
-        let visitor = self.stack.visitor("lin");
+        let visitor = self.person();
         let hops = visitor.follow(&format!("{}/authorize", self.issuer)).await?;
         if visitor.session().is_none() {
             let places: Vec<_> = hops.iter().map(|hop| format!("{} {}", hop.status, hop.url)).collect();
@@ -74,6 +108,12 @@ impl Deployment {
         }
         Ok(visitor)
     }
+}
+
+/// How the configuration knows a secret.
+fn digest(secret: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, secret.as_bytes());
+    digest.as_ref().iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// What speaks TLS as `localhost`, by an authority whose certificate goes into this file and whose key goes nowhere.

@@ -1,48 +1,29 @@
 //! `make relying-parties`: libraries that others wrote, unmodified, against the running login over HTTPS.
 //!
-//! A relying party is a script in `verifiers/` that uses a library as its own documentation says. It is told the issuer and
-//! finds the rest by itself. What came of it is printed as relying party × token; the run fails if anybody believes what is
-//! forged, or does not believe what is not.
+//! A relying party is a script that uses a library as its own documentation says. It is told the issuer and finds the rest by
+//! itself. Those in `verifiers/` are shown tokens; the run fails if one believes what is forged, or does not believe what is
+//! not. Those in `sites/` log a person in, and do what else the library can; the run fails if that is somebody else, or if a
+//! step fails.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person who started it")]
 
 mod deployment;
+mod script;
+mod sites;
 mod tokens;
+mod verifiers;
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::{ExitCode, Stdio},
-};
+use std::{io::Write as _, process::ExitCode};
 
-use harness::{Failure, Result, binaries::workspace};
-use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt as _, process::Command};
+use harness::{Failure, Result};
 
 use deployment::Deployment;
-use tokens::{Given, Tokens};
+use sites::{SITES, STEPS, Site};
+use verifiers::{Party, VERIFIERS};
 
 const HELP: &str = "Usage: relying-parties [--only NAME]...
-Shows our tokens, and forged ones, to libraries that others wrote.
+Shows our tokens, and forged ones, to libraries that others wrote, and logs people in with them.
   --only NAME  relying parties whose name contains this; may be repeated";
-
-/// A library, and the script that uses it.
-struct Party {
-    name: &'static str,
-    script: &'static str,
-    /// Whether it takes nothing but what RFC 9068 calls an access token: no `typ` of `JWT`.
-    wants_access_tokens: bool,
-}
-
-/// Who verifies tokens.
-const VERIFIERS: [Party; 6] = [
-    Party { name: "jose", script: "with-jose.mjs", wants_access_tokens: false },
-    Party { name: "aws-jwt-verify", script: "with-aws-jwt-verify.mjs", wants_access_tokens: false },
-    Party { name: "oauth4webapi", script: "with-oauth4webapi.mjs", wants_access_tokens: true },
-    Party { name: "PyJWT", script: "with_pyjwt.py", wants_access_tokens: false },
-    Party { name: "joserfc", script: "with_joserfc.py", wants_access_tokens: false },
-    Party { name: "Authlib", script: "with_authlib.py", wants_access_tokens: true },
-];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -88,89 +69,99 @@ fn arguments() -> std::result::Result<Option<Vec<String>>, lexopt::Error> {
 
 /// What was otherwise than it should be.
 async fn run(only: &[String]) -> Result<Vec<String>> {
-    let is_wanted =
-        |party: &&Party| only.is_empty() || only.iter().any(|name| party.name.contains(name.as_str()));
-    let wanted: Vec<_> = VERIFIERS.iter().filter(is_wanted).collect();
-    if wanted.is_empty() {
+    let is_wanted = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part.as_str()));
+    let verifiers: Vec<_> = VERIFIERS.iter().filter(|party| is_wanted(party.name)).collect();
+    let sites: Vec<_> = SITES.iter().filter(|site| is_wanted(site.name)).collect();
+    if verifiers.is_empty() && sites.is_empty() {
         return Err(Failure::new(format!("nobody is called {}", only.join(" or "))));
     }
     let deployment = Deployment::start().await?;
-    let tokens = tokens::gather(&deployment).await?;
-    let columns: Vec<_> =
-        tokens.all.iter().map(|given| (given.name, given.name.len().max("believed".len()) + 2)).collect();
-    print!("{:18}", "");
-    for (name, width) in &columns {
-        print!("{name:width$}");
-    }
-    println!();
     let mut wrong = Vec::new();
-    for party in wanted {
-        let answer = ask(&deployment, party, &tokens).await?;
-        print!("{:18}", party.name);
-        for (given, (_, width)) in tokens.all.iter().zip(&columns) {
-            let told = answer.get(given.name).cloned().unwrap_or_default();
-            let fault = fault(party, given, &tokens.subject, &told);
-            let word = if told.get("sub").is_some() { "believed" } else { "refused" };
-            print!("{:width$}", if fault.is_some() { "FAILS" } else { word });
-            wrong.extend(fault.map(|fault| format!("{}, {}: {fault}", party.name, given.name)));
-        }
-        println!();
+    if !verifiers.is_empty() {
+        wrong.extend(show_tokens(&deployment, &verifiers).await?);
+    }
+    if !sites.is_empty() {
+        wrong.extend(log_in(&deployment, &sites).await?);
     }
     Ok(wrong)
 }
 
-/// What is wrong with what a relying party made of a token, if anything is.
-fn fault(party: &Party, given: &Given, subject: &str, told: &Value) -> Option<String> {
-    let is_good = given.is_good && (given.is_access_token || !party.wants_access_tokens);
-    match (told.get("sub"), told.get("refused")) {
-        (Some(sub), _) if is_good && sub == subject => None,
-        (None, Some(refused)) if !is_good && refused.is_string() => None,
-        _ => Some(format!(
-            "it should be {}, and the answer was {told}",
-            if is_good { "believed" } else { "refused" }
-        )),
+/// Verifier × token.
+async fn show_tokens(deployment: &Deployment, verifiers: &[&Party]) -> Result<Vec<String>> {
+    let tokens = tokens::gather(deployment).await?;
+    let mut table = Table::new(tokens.all.iter().map(|given| given.name));
+    let mut wrong = Vec::new();
+    for party in verifiers {
+        table.begin(party.name, &script::version(party.name, party.script)?);
+        let answer = verifiers::ask(deployment, party, &tokens).await?;
+        for given in &tokens.all {
+            let told = answer.get(given.name).cloned().unwrap_or_default();
+            let fault = verifiers::fault(party, given, &tokens.subject, &told);
+            table.cell(match (&fault, told.get("sub")) {
+                (Some(_), _) => "FAILS",
+                (None, Some(_)) => "believed",
+                (None, None) => "refused",
+            });
+            wrong.extend(fault.map(|fault| format!("{}, {}: {fault}", party.name, given.name)));
+        }
     }
+    table.end();
+    Ok(wrong)
 }
 
-/// What a relying party makes of the tokens, by their names.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a program of others runs in this one's environment, but for its proxies"
-)]
-async fn ask(deployment: &Deployment, party: &Party, tokens: &Tokens) -> Result<Value> {
-    let directory = workspace().join("tests/relying-parties/verifiers");
-    let mut command = if Path::new(party.script).extension().is_some_and(|kind| kind == "py") {
-        Command::new(python()?)
-    } else {
-        Command::new("node")
-    };
-    let proxies = env::vars_os().filter(|(name, _)| !name.to_string_lossy().to_lowercase().contains("proxy"));
-    command.env_clear().envs(proxies).env("NODE_NO_WARNINGS", "1");
-    for name in ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
-        command.env(name, deployment.authority());
+/// Site × step.
+async fn log_in(deployment: &Deployment, sites: &[&Site]) -> Result<Vec<String>> {
+    let mut table = Table::new(STEPS.into_iter());
+    let mut wrong = Vec::new();
+    for site in sites {
+        table.begin(site.name, &script::version(site.name, site.script)?);
+        for (step, outcome) in STEPS.iter().zip(sites::go_through(deployment, site).await?) {
+            table.cell(match &outcome {
+                None => "-",
+                Some(Ok(())) => "ok",
+                Some(Err(_)) => "FAILS",
+            });
+            if let Some(Err(failure)) = outcome {
+                wrong.push(format!("{}, {step}: {failure}", site.name));
+            }
+        }
     }
-    command.arg(directory.join(party.script)).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-    let started = command.spawn().map_err(|error| Failure::from(error).during(party.script));
-    let mut child = started?;
-    let named = tokens.all.iter().map(|given| (given.name.to_owned(), given.token.clone().into()));
-    let asked = json!({
-        "issuer": deployment.issuer(),
-        "audience": tokens::API,
-        "tokens": named.collect::<serde_json::Map<_, _>>(),
-    });
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(asked.to_string().as_bytes()).await?;
-    }
-    let output = child.wait_with_output().await?;
-    serde_json::from_slice(&output.stdout).map_err(|error| Failure::from(error).during(party.script))
+    table.end();
+    Ok(wrong)
 }
 
-/// The Python that `make` installed the libraries for.
-fn python() -> Result<PathBuf> {
-    let python = workspace().join(".venv-relying-parties/bin/python");
-    if python.exists() {
-        Ok(python)
-    } else {
-        Err(Failure::new("`make relying-parties` installs what is missing"))
+/// A table that is printed while it is made.
+struct Table {
+    widths: Vec<usize>,
+    column: usize,
+}
+
+impl Table {
+    fn new(columns: impl Iterator<Item = &'static str>) -> Self {
+        let mut table = Self { widths: Vec::new(), column: 0 };
+        print!("{:36}", "");
+        for name in columns {
+            let width = name.len().max(8) + 2;
+            print!("{name:width$}");
+            table.widths.push(width);
+        }
+        table
+    }
+
+    fn begin(&mut self, name: &str, version: &str) {
+        self.column = 0;
+        print!("\n{name:24}{version:12}");
+    }
+
+    fn cell(&mut self, text: &str) {
+        let width = self.widths.get(self.column).copied().unwrap_or_default();
+        self.column += 1;
+        print!("{text:width$}");
+        // A row takes seconds; whoever waits sees where it is.
+        let _ = std::io::stdout().flush();
+    }
+
+    fn end(&self) {
+        println!("\n");
     }
 }
