@@ -6,7 +6,13 @@
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 
-export const { ISSUER: issuer, CLIENT_ID: clientId, CLIENT_SECRET: clientSecret, ORIGIN: origin } = process.env;
+export const {
+  ISSUER: issuer,
+  CLIENT_ID: clientId,
+  CLIENT_SECRET: clientSecret,
+  PUBLIC_CLIENT_ID: publicClientId,
+  ORIGIN: origin,
+} = process.env;
 
 // Tells the driver where the site is, once it is there.
 export function announce(server) {

@@ -3,9 +3,16 @@
 import os
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
+import requests
+
 ISSUER, CLIENT_ID, CLIENT_SECRET, ORIGIN = (
     os.environ[name] for name in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "ORIGIN")
 )
+
+
+def discovered():
+    """The provider's document, for libraries that want each address by itself."""
+    return requests.get(f"{ISSUER}/.well-known/openid-configuration", timeout=10).json()
 
 
 class Quiet(WSGIRequestHandler):

@@ -9,7 +9,7 @@ use std::{
 
 use harness::{Failure, Options, Result, Stack, Visitor, signing_key, stack::OFFICIAL_ACCOUNT};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use serde_json::json;
+use serde_json::{Value, json};
 use simulator::Settings;
 use tempfile::TempDir;
 use tokio::{
@@ -20,7 +20,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    sites::{CLIENT_ID, ORIGIN, SITES},
+    sites::{CLIENT_ID, ORIGIN, PUBLIC_CLIENT_ID, SITES},
     tokens::{API, OTHER_API, PLAIN_API},
 };
 
@@ -51,13 +51,7 @@ impl Deployment {
             API: { "origins": own },
             OTHER_API: { "origins": own },
             PLAIN_API: { "origins": own, "typ": "JWT" },
-        }, "clients": { CLIENT_ID: {
-            "secrets": [digest(SECRET)],
-            "redirect_uris": SITES.iter().map(|site| format!("{ORIGIN}{}", site.callback)).collect::<BTreeSet<_>>(),
-            "post_logout_redirect_uris": [format!("{ORIGIN}/bye")],
-            "refresh": true,
-            "profile": "ask",
-        }}});
+        }, "clients": { CLIENT_ID: client(json!([digest(SECRET)])), PUBLIC_CLIENT_ID: client(json!([])) }});
         let options = Options::default()
             .with("PUBLIC_URL", &issuer)
             .with("ALLOWED_ORIGINS", "")
@@ -108,6 +102,18 @@ impl Deployment {
         }
         Ok(visitor)
     }
+}
+
+/// What the configuration says of a client.
+fn client(secrets: Value) -> Value {
+    let callbacks: BTreeSet<_> = SITES.iter().map(|site| format!("{ORIGIN}{}", site.callback)).collect();
+    json!({
+        "secrets": secrets,
+        "redirect_uris": callbacks,
+        "post_logout_redirect_uris": [format!("{ORIGIN}/bye")],
+        "refresh": true,
+        "profile": "ask",
+    })
 }
 
 /// How the configuration knows a secret.

@@ -17,8 +17,9 @@ use crate::{
 
 /// Where every site is, as far as browsers know; only one is there at a time.
 pub const ORIGIN: &str = "https://app.example.org";
-/// The client that every site is.
+/// The client that sites are, and the one without a secret, which is a page.
 pub const CLIENT_ID: &str = "site";
+pub const PUBLIC_CLIENT_ID: &str = "page";
 /// What is done with a site, in order. A login is fresh through WeChat, and then again by the session alone.
 pub const STEPS: [&str; 6] = ["fresh login", "session", "refresh", "userinfo", "revoke", "logout"];
 
@@ -36,7 +37,7 @@ pub struct Site {
 }
 
 /// Who logs people in.
-pub const SITES: [Site; 5] = [
+pub const SITES: [Site; 9] = [
     Site { name: "openid-client", script: "with-openid-client.mjs", callback: "/callback", lacks: &[] },
     Site { name: "oauth4webapi", script: "with-oauth4webapi.mjs", callback: "/callback", lacks: &[] },
     Site {
@@ -51,7 +52,21 @@ pub const SITES: [Site; 5] = [
         callback: "/callback",
         lacks: &["revoke"],
     },
+    Site { name: "oidc-client-ts", script: "with-oidc-client-ts.mjs", callback: "/callback", lacks: &[] },
     Site { name: "Authlib", script: "with_authlib.py", callback: "/callback", lacks: &["revoke"] },
+    Site {
+        name: "mozilla-django-oidc",
+        script: "with_mozilla_django_oidc.py",
+        callback: "/callback",
+        lacks: &["revoke"],
+    },
+    Site {
+        name: "social-auth-core",
+        script: "with_social_auth_core.py",
+        callback: "/complete/oidc/",
+        lacks: &["revoke", "logout"],
+    },
+    Site { name: "idpyoidc", script: "with_idpyoidc.py", callback: "/callback", lacks: &["revoke"] },
 ];
 
 /// What came of one step: nothing to say, or what is wrong. `None` if the library has nothing for it.
@@ -84,6 +99,7 @@ async fn start(deployment: &Deployment, site: &Site) -> Result<(Child, SocketAdd
     let mut command = script::command(deployment, "sites", site.script)?;
     command.env("ISSUER", deployment.issuer()).env("ORIGIN", ORIGIN);
     command.env("CLIENT_ID", CLIENT_ID).env("CLIENT_SECRET", SECRET);
+    command.env("PUBLIC_CLIENT_ID", PUBLIC_CLIENT_ID);
     let mut child = command.spawn().map_err(|error| Failure::from(error).during(site.script))?;
     let output = child.stdout.take().ok_or_else(|| Failure::new("the site says nothing"))?;
     let mut lines = BufReader::new(output).lines();
