@@ -2,6 +2,8 @@
 
 import logging
 
+import urllib3
+from cryptojwt import KeyJar
 from flask import Flask, redirect, request
 from idpyoidc.client.defaults import DEFAULT_OIDC_SERVICES
 from idpyoidc.client.rp_handler import RPHandler
@@ -10,10 +12,14 @@ from website import CLIENT_ID, CLIENT_SECRET, ISSUER, ORIGIN, serve
 
 # It warns that `application/json` is not `json`.
 logging.disable(logging.WARNING)
+# For `localhost`, and for the keys alone, it looks at no certificate.
+urllib3.disable_warnings()
 app = Flask(__name__)
 app.config["PROPAGATE_EXCEPTIONS"] = True
 handler = RPHandler(
     base_url=ORIGIN,
+    # By default it makes keys of its own, and writes them into the directory that it is started in.
+    keyjar=KeyJar(),
     services={**DEFAULT_OIDC_SERVICES, "end_session": {"class": "idpyoidc.client.oidc.end_session.EndSession"}},
     client_configs={
         "wechat": {
@@ -22,7 +28,6 @@ handler = RPHandler(
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "client_authn_methods": ["client_secret_basic"],
-            "httpc_params": {"verify": True},
             "redirect_uris": [f"{ORIGIN}/callback"],
             "post_logout_redirect_uris": [f"{ORIGIN}/bye"],
             "response_types_supported": ["code"],

@@ -51,7 +51,7 @@ impl Deployment {
             API: { "origins": own },
             OTHER_API: { "origins": own },
             PLAIN_API: { "origins": own, "typ": "JWT" },
-        }, "clients": { CLIENT_ID: client(json!([digest(SECRET)])), PUBLIC_CLIENT_ID: client(json!([])) }});
+        }, "clients": { CLIENT_ID: client(&[digest(SECRET)]), PUBLIC_CLIENT_ID: client(&[]) }});
         let options = Options::default()
             .with("PUBLIC_URL", &issuer)
             .with("ALLOWED_ORIGINS", "")
@@ -105,7 +105,7 @@ impl Deployment {
 }
 
 /// What the configuration says of a client.
-fn client(secrets: Value) -> Value {
+fn client(secrets: &[String]) -> Value {
     let callbacks: BTreeSet<_> = SITES.iter().map(|site| format!("{ORIGIN}{}", site.callback)).collect();
     json!({
         "secrets": secrets,

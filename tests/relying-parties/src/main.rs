@@ -71,7 +71,16 @@ fn arguments() -> std::result::Result<Option<Vec<String>>, lexopt::Error> {
 async fn run(only: &[String]) -> Result<Vec<String>> {
     let is_wanted = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part.as_str()));
     let verifiers: Vec<_> = VERIFIERS.iter().filter(|party| is_wanted(party.name)).collect();
-    let sites: Vec<_> = SITES.iter().filter(|site| is_wanted(site.name)).collect();
+    let mut sites: Vec<_> = SITES.iter().filter(|site| is_wanted(site.name)).collect();
+    for (site, missing) in
+        sites.clone().into_iter().filter_map(|site| Some((site, script::missing(site.name)?)))
+    {
+        if only.iter().any(|part| part == site.name) {
+            return Err(Failure::new(format!("{} is not here. {missing}", site.name)));
+        }
+        println!("SKIPPED: {}. {missing}\n", site.name);
+        sites.retain(|wanted| wanted.name != site.name);
+    }
     if verifiers.is_empty() && sites.is_empty() {
         return Err(Failure::new(format!("nobody is called {}", only.join(" or "))));
     }
@@ -105,7 +114,7 @@ async fn show_tokens(deployment: &Deployment, verifiers: &[&Party]) -> Result<Ve
             wrong.extend(fault.map(|fault| format!("{}, {}: {fault}", party.name, given.name)));
         }
     }
-    table.end();
+    println!("\n");
     Ok(wrong)
 }
 
@@ -126,7 +135,7 @@ async fn log_in(deployment: &Deployment, sites: &[&Site]) -> Result<Vec<String>>
             }
         }
     }
-    table.end();
+    println!("\n");
     Ok(wrong)
 }
 
@@ -139,7 +148,7 @@ struct Table {
 impl Table {
     fn new(columns: impl Iterator<Item = &'static str>) -> Self {
         let mut table = Self { widths: Vec::new(), column: 0 };
-        print!("{:36}", "");
+        print!("{:45}", "");
         for name in columns {
             let width = name.len().max(8) + 2;
             print!("{name:width$}");
@@ -150,7 +159,7 @@ impl Table {
 
     fn begin(&mut self, name: &str, version: &str) {
         self.column = 0;
-        print!("\n{name:24}{version:12}");
+        print!("\n{name:24}{version:21}");
     }
 
     fn cell(&mut self, text: &str) {
@@ -159,9 +168,5 @@ impl Table {
         print!("{text:width$}");
         // A row takes seconds; whoever waits sees where it is.
         let _ = std::io::stdout().flush();
-    }
-
-    fn end(&self) {
-        println!("\n");
     }
 }
