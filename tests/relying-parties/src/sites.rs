@@ -79,8 +79,11 @@ pub const SITES: [Site; 10] = [
 pub type Outcome = Option<Result<()>>;
 
 /// Goes through a site, as far as it holds.
-pub async fn go_through(deployment: &Deployment, site: &Site) -> Result<Vec<Outcome>> {
-    let (_child, address) = start(deployment, site).await?;
+pub async fn go_through(deployment: &Deployment, site: &Site) -> Vec<Outcome> {
+    let (_child, address) = match start(deployment, site).await {
+        Ok(started) => started,
+        Err(failure) => return vec![Some(Err(failure))],
+    };
     let mut visitor = deployment.person();
     visitor.browser = visitor.browser.with_origin(ORIGIN, address);
     let mut guest = Guest { visitor, subject: deployment.subject(), nickname: deployment.nickname() };
@@ -97,7 +100,7 @@ pub async fn go_through(deployment: &Deployment, site: &Site) -> Result<Vec<Outc
             break;
         }
     }
-    Ok(outcomes)
+    outcomes
 }
 
 /// A site that is there, until the process is dropped.
