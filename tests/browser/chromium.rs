@@ -276,6 +276,14 @@ impl Chromium {
         .await
     }
 
+    /// Waits until the address begins so, whatever its query is.
+    pub async fn until_left(&self, address: &str) -> Result<()> {
+        self.until(address, async || {
+            Ok(self.current_url().await?.as_str().starts_with(address).then_some(()))
+        })
+        .await
+    }
+
     /// Waits for another tab than this, goes there, and returns the way back.
     pub async fn other_tab(&self) -> Result<WindowHandle> {
         let here = self.window().await?;

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod chromium;
+mod code_flow;
 mod console;
 mod embedded;
 mod frames;

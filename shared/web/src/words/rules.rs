@@ -8,7 +8,8 @@ use super::*;
 const BOTH: [Language; 2] = [Language::Chinese, Language::English];
 
 /// The labels that stand in a heading, and those that stand on a button.
-const TITLES: [&str; 4] = ["log_in", "log_in_on_phone", "open_in_wechat", "profile"];
+const TITLES: [&str; 6] =
+    ["log_in", "log_in_on_phone", "open_in_wechat", "profile", "back_to_app", "ask_log_out"];
 const BUTTONS: [&str; 9] = [
     "log_in",
     "log_in_again",

@@ -1,0 +1,68 @@
+//! Logging in at an app on the same device, and out again by a link: the two pages that only a client leads to.
+
+use harness::{Options, Result, Stack, signing_key};
+use serde_json::json;
+use web::{language::Language, words::Labels};
+
+use crate::chromium::{Chromium, Reader};
+
+/// RFC 7636, appendix B.
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// A stack whose client is an app on the device, which takes the answer at a loopback address.
+async fn stack() -> Result<Stack> {
+    let phone = json!({"redirect_uris": ["http://127.0.0.1/cb"]});
+    let provider = json!({"subject": "openid", "clients": {"phone": phone}});
+    let options = Options::default().on_this_machine().with("OPENID_CONNECT", &provider.to_string());
+    Stack::start(options.with("SIGNING_KEYS", signing_key::of_this_process()?)).await
+}
+
+async fn goes_there_and_back(reader: Reader, language: Language) -> Result<()> {
+    let stack = stack().await?;
+    let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+    let (labels, tag) = (Labels::of(language), language.tag());
+    // Whatever answers there: it is the address that counts.
+    let app = format!("{}/cb", stack.simulator_url());
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("response_type", "code"),
+            ("client_id", "phone"),
+            ("redirect_uri", &*app),
+            ("scope", "openid"),
+            ("state", "of the app"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ])
+        .finish();
+    chromium.open(&format!("{}/oauth2/authorize?{query}", stack.public_url())).await?;
+    chromium.arrive(labels.back_to_app).await?;
+    assert_eq!(chromium.text("p.id").await?, "phone");
+    chromium.look(&format!("app-asks-{tag}")).await?;
+    // The policy of the page lets its form lead there.
+    chromium.press(labels.go_on).await?;
+    chromium.until_left(&app).await?;
+    let here = chromium.current_url().await?;
+    let answer: Vec<_> = here.query_pairs().into_owned().collect();
+    let names: Vec<_> = answer.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["code", "state", "iss"]);
+
+    // A link alone logs nobody out.
+    chromium.open(&format!("{}/oauth2/logout", stack.public_url())).await?;
+    chromium.arrive(labels.ask_log_out).await?;
+    chromium.look(&format!("log-out-asked-{tag}")).await?;
+    assert_eq!(chromium.cookie_names().await?, ["browser", "session"]);
+    chromium.press(labels.log_out).await?;
+    chromium.arrive(labels.log_in).await?;
+    assert_eq!(chromium.cookie_names().await?, ["browser"]);
+    chromium.leave(&["status of 404"]).await
+}
+
+#[tokio::test]
+async fn an_app_is_named_and_a_logout_is_asked_for_in_chinese() -> Result<()> {
+    goes_there_and_back(Reader::IN_WECHAT, Language::Chinese).await
+}
+
+#[tokio::test]
+async fn an_app_is_named_and_a_logout_is_asked_for_in_english() -> Result<()> {
+    goes_there_and_back(Reader::IN_WECHAT.reading("en-US,en"), Language::English).await
+}
