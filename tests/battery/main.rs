@@ -25,6 +25,7 @@ mod fuzz;
 mod kills;
 mod model;
 mod oracle;
+mod provider;
 mod row;
 mod wechat;
 
@@ -36,7 +37,7 @@ use harness::Result;
 use row::{Row, Run};
 
 /// Every row, in the order in which they run.
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 13] = [
     ("B1", "duplicates at once, each in a process of its own"),
     ("B4", "codes and states that cross, in one browser and in two, in every order"),
     ("B5", "kill -9 at every await point, once and twice, then the visitor tries again"),
@@ -47,6 +48,9 @@ const ROWS: [Row; 10] = [
         "sequences of steps, duplicates and foreign browsers among them, a model against the implementation",
     ),
     ("F1", "hostile input: return_to, cookies, events, WeChat's bodies, queries"),
+    ("O1", "one code of the OpenID Provider, redeemed by many processes at once"),
+    ("O3", "each fault of DynamoDB at each call that a relying party's login makes"),
+    ("O5", "duplicate callbacks of WeChat, through a relying party"),
     ("M1", "every state of the claim, as a model; and every mutant of it"),
     ("A1", "a flood of logins that nobody finishes, and of forged callbacks"),
     // The last one, whichever others are chosen: it is about all of them.
@@ -63,6 +67,9 @@ async fn work(name: &str, run: &Run) -> Result<String> {
         "B7" => wechat::scripts(run).await,
         "B8" => model::equal(run).await,
         "F1" => fuzz::hostile_input(run).await,
+        "O1" => provider::one_code(run).await,
+        "O3" => provider::faults(run).await,
+        "O5" => provider::duplicates(run).await,
         "M1" => claim::every_state(run).await,
         "A1" => flood::of_requests(run).await,
         _ => canaries::everywhere(run).await,

@@ -45,6 +45,7 @@ pub mod logs;
 pub mod pattern;
 pub mod places;
 pub mod proxy;
+pub mod relying_party;
 pub mod runtime_api;
 pub mod secrets_manager;
 pub mod signing_key;

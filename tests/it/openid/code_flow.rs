@@ -1,146 +1,26 @@
 //! The code flow, as a relying party has it.
 
 use harness::{
-    Answer, Failure, Options, Result, Stack, Visitor,
+    Failure, Result, Stack,
     binaries::workspace,
     browser::Visit,
     places::CALLBACK,
-    signing_key,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
 };
 use serde_json::{Value, json};
 use simulator::Denial;
 use url::Url;
 
+pub use harness::relying_party::*;
+
 use super::{Token, published, verify};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
-
-pub const APP: &str = "https://app.example.org";
-pub const REDIRECT_URI: &str = "https://app.example.org/callback?tenant=1";
-/// RFC 7636, appendix B.
-pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-pub const SECRET: &str = "canary secret: of + admin%";
-
-/// A stack that is a provider; `sub` is the openid, which every login knows.
-pub async fn provider() -> Result<Stack> {
-    Stack::start(options("openid")?).await
-}
-
-pub fn options(subject: &str) -> Result<Options> {
-    let digest = ring::digest::digest(&ring::digest::SHA256, SECRET.as_bytes());
-    let digest = digest.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let openid_connect = json!({
-        "subject": subject,
-        "clients": {
-            "web": {"redirect_uris": [REDIRECT_URI], "origins": [APP], "refresh": true,
-                "post_logout_redirect_uris": ["https://app.example.org/bye"]},
-            "admin": {"redirect_uris": [REDIRECT_URI], "secrets": [format!("sha256:{digest}")], "refresh": true},
-            "phone": {"redirect_uris": ["com.example.app:/cb", "http://127.0.0.1/cb"]},
-        },
-        "apis": {"https://api.example.com": {"clients": ["web"], "origins": [PAGE_ORIGIN], "scopes": ["orders"]}},
-    });
-    Ok(Options::default()
-        .with("OPENID_CONNECT", &openid_connect.to_string())
-        .with("SIGNING_KEYS", signing_key::of_this_process()?))
-}
-
-/// A visitor whose browser knows that the relying party is somewhere else.
-pub fn visitor(stack: &Stack, person: &str) -> Visitor {
-    let mut visitor = stack.visitor(person);
-    visitor.browser = visitor.browser.with_elsewhere(APP);
-    visitor
-}
-
-/// The address that a client sends a browser to.
-pub fn asked(changes: &[(&str, &str)]) -> String {
-    let mut parameters = vec![
-        ("response_type", "code"),
-        ("client_id", "web"),
-        ("redirect_uri", REDIRECT_URI),
-        ("scope", "openid profile"),
-        ("state", "a b&c=\u{5b57}"),
-        ("nonce", "n-0S6"),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-    ];
-    for (name, value) in changes {
-        parameters.retain(|(known, _)| known != name);
-        if !value.is_empty() {
-            parameters.push((name, value));
-        }
-    }
-    format!("{PUBLIC_URL}/oauth2/authorize?{}", form(&parameters))
-}
-
-pub fn form(parameters: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
-}
-
-/// What an answer brings to the client, at the end of a walk.
-pub fn brought(hops: &[Answer]) -> Result<Url> {
-    let last = hops.last().ok_or_else(|| Failure::new("nobody went anywhere"))?;
-    let target = if last.url.as_str().starts_with(APP) { Some(last.url.clone()) } else { last.redirect()? };
-    let target = target.filter(|url| url.as_str().starts_with(APP));
-    target.ok_or_else(|| {
-        Failure::new(format!("no answer for the client: {} {} {}", last.status, last.url, last.text()))
-    })
-}
-
-pub fn parameter(url: &Url, name: &str) -> Option<String> {
-    url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
-}
-
-/// Goes to the end, and the code that the client gets there.
-pub async fn code(visitor: &Visitor, changes: &[(&str, &str)]) -> Result<String> {
-    let answer = brought(&visitor.follow(&asked(changes)).await?)?;
-    parameter(&answer, "code").ok_or_else(|| Failure::new(format!("no code: {answer}")))
-}
-
-/// Redeems a code as the public client does; what is empty is left out.
-pub async fn redeem(stack: &Stack, code: &str, changes: &[(&str, &str)]) -> Result<Answer> {
-    let mut parameters = vec![
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", REDIRECT_URI),
-        ("client_id", "web"),
-        ("code_verifier", VERIFIER),
-    ];
-    for (name, value) in changes {
-        parameters.retain(|(known, _)| known != name);
-        if !value.is_empty() {
-            parameters.push((name, value));
-        }
-    }
-    post(stack, &form(&parameters), None).await
-}
-
-pub async fn post(stack: &Stack, body: &str, authorization: Option<&str>) -> Result<Answer> {
-    let mut visit = Visit::posted(&format!("{PUBLIC_URL}/oauth2/token"), body);
-    if let Some(authorization) = authorization {
-        visit = visit.header("authorization", authorization);
-    }
-    stack.browser().send(visit).await
-}
-
-pub async fn userinfo(stack: &Stack, token: &str) -> Result<Answer> {
-    let visit = Visit::open(&format!("{PUBLIC_URL}/oauth2/userinfo"));
-    stack.browser().send(visit.header("authorization", &format!("Bearer {token}"))).await
-}
 
 /// Header and claims of a token whose signature is right by the published keys.
 pub async fn verified(stack: &Stack, token: &str) -> Result<(Value, Value)> {
     let Token { header, claims } = verify(&published(stack).await, token).map_err(Failure::new)?;
     Ok((header, claims))
-}
-
-pub fn text(value: &Value, name: &str) -> String {
-    value[name].as_str().unwrap_or_default().to_owned()
-}
-
-pub fn error_of(answer: &Answer) -> Result<(u16, String)> {
-    Ok((answer.status, text(&answer.json()?, "error")))
 }
 
 #[tokio::test]
@@ -482,16 +362,6 @@ async fn a_person_without_a_unionid_is_asked_once_and_never_somebody_else() -> R
     assert_eq!(claims["sub"], claims["wechat_unionid"]);
     assert!(!text(&claims, "nickname").is_empty(), "{claims}");
     Ok(())
-}
-
-/// Renews the tokens of the public client.
-pub async fn refresh(stack: &Stack, token: &str) -> Result<Answer> {
-    post(
-        stack,
-        &form(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "web")]),
-        None,
-    )
-    .await
 }
 
 #[tokio::test]

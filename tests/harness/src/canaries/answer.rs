@@ -34,6 +34,10 @@ impl Watch {
                             Some(location) if function == "authorize" && name == "location" => {
                                 self.location(location, &place);
                             }
+                            Some(location) if function == "openid" && name == "location" => {
+                                self.to_client(location, event);
+                                self.texts(value, &place);
+                            }
                             _ => self.texts(value, &place),
                         }
                     }
@@ -53,9 +57,16 @@ impl Watch {
                     } else {
                         Arc::default()
                     };
-                    if let Some(token) = signed_token(function, status, body) {
-                        self.signed(&token, event, &|| place("the token"));
-                        let rest = String::from_utf8_lossy(body).replace(&token, "");
+                    let tokens = tokens(function, status, body);
+                    if !tokens.is_empty() {
+                        let mut rest = String::from_utf8_lossy(body).into_owned();
+                        for token in tokens {
+                            self.may_show(&token, event);
+                            rest = rest.replace(&token, "");
+                            if token.split('.').count() == 3 {
+                                self.signed(&token, event, &|| place("the token"));
+                            }
+                        }
                         self.search(rest.as_bytes(), &|| place("the body"));
                         continue;
                     }
@@ -112,7 +123,7 @@ impl Watch {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (kind, owner) = match name.strip_prefix("__Host-").unwrap_or(name) {
             // Whoever ends a session gives the browser a new secret.
-            "browser" => (Kind::BrowserSecret, &["authorize", "logout", "userinfo"][..]),
+            "browser" => (Kind::BrowserSecret, &["authorize", "logout", "openid", "userinfo"][..]),
             "session" => (Kind::SessionToken, &["callback"][..]),
             _ => (Kind::Planted, &[][..]),
         };
@@ -151,17 +162,28 @@ impl Watch {
         }
     }
 
-    /// What may be shown to the session that an event brings.
-    fn whose(&self, event: &[u8]) -> Arc<Shown> {
-        let event: Value = serde_json::from_slice(event).unwrap_or_default();
-        let cookies = event["cookies"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let pairs = cookies.filter_map(|cookie| cookie.split_once('='));
-        let session = pairs
-            .filter(|(name, _)| name.strip_prefix("__Host-").unwrap_or(name) == "session")
-            .map(|(_, token)| token);
+    /// A code of ours leads to tokens that name whom its session shows.
+    fn to_client(&self, location: &str, event: &[u8]) {
+        let query = location.split_once('?').map_or("", |(_, query)| query);
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        if let Some((_, code)) = pairs.find(|(name, _)| name == "code") {
+            self.may_show(&code, event);
+        }
+    }
+
+    /// Whoever brings this may be shown what the event that it came from may.
+    fn may_show(&self, token: &str, event: &[u8]) {
         let mut own = lock(&self.0.own);
         let people: HashSet<String> =
-            session.filter_map(|token| own.sessions.get(token)).flatten().cloned().collect();
+            brought(event).iter().filter_map(|token| own.sessions.get(token)).flatten().cloned().collect();
+        own.sessions.entry(token.to_owned()).or_default().extend(people);
+    }
+
+    /// What may be shown to the session, the code or the token that an event brings.
+    fn whose(&self, event: &[u8]) -> Arc<Shown> {
+        let mut own = lock(&self.0.own);
+        let people: HashSet<String> =
+            brought(event).iter().filter_map(|token| own.sessions.get(token)).flatten().cloned().collect();
         // Mostly one; two when two codes came for one state.
         let mut all = Shown::default();
         for person in people {
@@ -189,11 +211,31 @@ impl Watch {
     }
 }
 
-/// The token in an answer that gives one.
-fn signed_token(function: &str, status: &Value, body: &[u8]) -> Option<String> {
-    let answer: Value =
-        serde_json::from_slice(body).ok().filter(|_| function == "token" && *status == 200)?;
-    answer["access_token"].as_str().map(str::to_owned)
+/// The tokens in an answer that gives some.
+fn tokens(function: &str, status: &Value, body: &[u8]) -> Vec<String> {
+    let gives = function == "token" && *status == 200;
+    let answer: Value = if gives { serde_json::from_slice(body).unwrap_or_default() } else { Value::Null };
+    let token = |name: &&str| answer[*name].as_str().map(str::to_owned);
+    ["access_token", "id_token", "refresh_token"].iter().filter_map(token).collect()
+}
+
+/// What an event brings by which somebody is known: a session, an access token, a code or a refresh token.
+fn brought(event: &[u8]) -> Vec<String> {
+    let event: Value = serde_json::from_slice(event).unwrap_or_default();
+    let cookies = event["cookies"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let pairs = cookies.filter_map(|cookie| cookie.split_once('='));
+    let is_session = |name: &str| name.strip_prefix("__Host-").unwrap_or(name) == "session";
+    let sessions = pairs.filter(|(name, _)| is_session(name)).map(|(_, token)| token.to_owned());
+    let bearer = event["headers"]["authorization"].as_str().and_then(|text| text.strip_prefix("Bearer "));
+    let body = event["body"].as_str().unwrap_or_default();
+    let body = if event["isBase64Encoded"] == true {
+        STANDARD.decode(body).unwrap_or_default()
+    } else {
+        body.as_bytes().to_vec()
+    };
+    let fields = form_urlencoded::parse(&body);
+    let fields = fields.filter(|(name, _)| name == "code" || name == "refresh_token");
+    sessions.chain(bearer.map(str::to_owned)).chain(fields.map(|(_, value)| value.into_owned())).collect()
 }
 
 fn query_of(event: &[u8]) -> Option<String> {

@@ -94,16 +94,29 @@ fn encodings(text: &str) -> Vec<(&'static str, Vec<u8>)> {
             encodings.push(("in base64", within_base64(engine, before, bytes)));
         }
     }
+    let percent: String = form_urlencoded::byte_serialize(bytes).collect();
+    if percent != text {
+        // Of letters only those of an encoding change their case.
+        let lower = if text.is_ascii() { with_lower_encodings(&percent) } else { percent.to_lowercase() };
+        encodings
+            .extend([("percent-encoded", lower.into_bytes()), ("percent-encoded", percent.into_bytes())]);
+    }
     if !text.is_ascii() {
         let escape = |unit: u16| format!("\\u{unit:04x}");
-        let percent: String = form_urlencoded::byte_serialize(bytes).collect();
-        encodings.extend([
-            ("percent-encoded", percent.to_lowercase().into_bytes()),
-            ("percent-encoded", percent.into_bytes()),
-            ("in JSON's escapes", text.encode_utf16().map(escape).collect::<String>().into_bytes()),
-        ]);
+        let escaped = text.encode_utf16().map(escape).collect::<String>();
+        encodings.push(("in JSON's escapes", escaped.into_bytes()));
     }
     encodings
+}
+
+/// The same text, with the digits of each encoding in lower case.
+fn with_lower_encodings(percent: &str) -> String {
+    let mut parts = percent.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        format!("{text}%{}{rest}", digits.to_lowercase())
+    })
 }
 
 /// What base64 surely holds of these bytes when so many others, modulo three, stand before them.
@@ -130,6 +143,7 @@ mod tests {
         let mut search = Search::new();
         search.add("Canary", Kind::Code);
         search.add("小满🌾", Kind::Nickname);
+        search.add("a+b/c", Kind::SigningKey);
         for (text, encoding) in [
             ("a Canary", "as it is"),
             ("43616e617279", "in hexadecimal"),
@@ -139,6 +153,8 @@ mod tests {
             ("%e5%b0%8f%e6%bb%a1%f0%9f%8c%be", "percent-encoded"),
             (r#"{"nickname":"\u5c0f\u6ee1\ud83c\udf3e"}"#, "in JSON's escapes"),
             ("[小满🌾]", "as it is"),
+            ("?a=a%2Bb%2Fc", "percent-encoded"),
+            ("?a=a%2bb%2fc", "percent-encoded"),
         ] {
             let found: Vec<_> = finds(&search, text).into_iter().map(|(_, encoding)| encoding).collect();
             assert_eq!(found, [encoding], "{text}");
