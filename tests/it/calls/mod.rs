@@ -15,7 +15,7 @@ use harness::{
     browser::Visit,
     places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, LOGOUT, PROFILE, USERINFO},
     proxy::{Call, Fault, Kind, Rule},
-    stack::PAGE_ORIGIN,
+    stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
 use http::Method;
 
@@ -121,6 +121,43 @@ async fn a_token_takes_one_call() {
     }
     assert_eq!(kinds(&stack), []);
     assert!(stack.requests(PROFILE).is_empty() && stack.requests(EXCHANGE).len() == 1);
+}
+
+/// What a client's login costs, call by call, one after the other: nothing here could run side by side.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_at_a_client_takes_few_calls() {
+    use harness::relying_party::{
+        asked, brought, form, options, parameter, redeem, refresh, text, userinfo, visitor,
+    };
+
+    let stack = counted(options("openid").unwrap()).await;
+    let visitor = visitor(&stack, "lin");
+    let to_login = visitor.open(&asked(&[])).await.unwrap().redirect().unwrap().unwrap();
+    assert_eq!(kinds(&stack), [Kind::PutRequest], "without a session");
+    let callback = visitor.come_back(to_login.as_str()).await.unwrap();
+    let back = visitor.call_back(&callback).await.unwrap();
+    kinds(&stack);
+    visitor.go_on(&back).await.unwrap();
+    assert_eq!(in_sequence(&stack.proxy().unwrap().calls()), 3);
+    assert_eq!(kinds(&stack), [Kind::Session, Kind::Request, Kind::PutGrant], "after the login");
+
+    let answer = brought(&visitor.follow(&asked(&[])).await.unwrap()).unwrap();
+    assert_eq!(kinds(&stack), [Kind::Session, Kind::PutGrant], "with a session");
+    let tokens = redeem(&stack, &parameter(&answer, "code").unwrap(), &[]).await.unwrap().json().unwrap();
+    assert_eq!(in_sequence(&stack.proxy().unwrap().calls()), 3);
+    assert_eq!(kinds(&stack), [Kind::Session, Kind::Grant, Kind::Redeem]);
+    userinfo(&stack, &text(&tokens, "access_token")).await.unwrap();
+    assert_eq!(kinds(&stack), [Kind::Session, Kind::Grant]);
+    refresh(&stack, &text(&tokens, "refresh_token")).await.unwrap();
+    assert_eq!(kinds(&stack), [Kind::Session, Kind::Grant, Kind::Renew]);
+    let hint = form(&[("id_token_hint", &text(&tokens, "id_token"))]);
+    visitor.open(&format!("{PUBLIC_URL}/oauth2/logout?{hint}")).await.unwrap();
+    assert_eq!(kinds(&stack), [Kind::DeleteSession, Kind::Grant]);
+
+    // A client that has not shown who it is, and an address that is none of its own, cost nothing.
+    redeem(&stack, "canary", &[("client_id", "admin")]).await.unwrap();
+    visitor.open(&asked(&[("redirect_uri", "https://evil.example/")])).await.unwrap();
+    assert_eq!(kinds(&stack), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
