@@ -45,7 +45,7 @@ use openid_connect::authorization::{
     Answer, AuthorizationError, AuthorizationRequest, Prompt, Refused, Unreadable,
 };
 use openid_connect::client::{Client, RedirectKind};
-use openid_connect::grant;
+use openid_connect::grant::{self, StoredGrant};
 use openid_connect::pending::{PendingRequest, REQUEST_LIFETIME, RequestHandle};
 use settings::{Settings, Wrong};
 use store::{LOGINS_TABLE, SESSIONS_TABLE, Store};
@@ -298,10 +298,15 @@ impl Openid {
 
     /// Whom an ID token is about, if it is one of ours that its grant remembers.
     async fn hint(&self, token: &str, now: Timestamp) -> Result<Hint, Refusal> {
-        let Some(id) = grant::sid_of(token) else { return Ok(Hint::Unknown) };
-        let Some(stored) = self.store.sessions.grant(&id.key(), now).await? else { return Ok(Hint::Unknown) };
-        let is_ours = stored.id_tokens.contains(&Digest::of(token.as_bytes()));
+        let is_ours = self.hinted(token, now).await?.is_some();
         Ok(grant::sub_of(token).filter(|_| is_ours).map_or(Hint::Unknown, Hint::Subject))
+    }
+
+    /// The grant that remembers an ID token, expired or not.
+    async fn hinted(&self, token: &str, now: Timestamp) -> Result<Option<StoredGrant>, Refusal> {
+        let Some(id) = grant::sid_of(token) else { return Ok(None) };
+        let stored = self.store.sessions.grant(&id.key(), now).await?;
+        Ok(stored.filter(|grant| grant.id_tokens.contains(&Digest::of(token.as_bytes()))))
     }
 
     /// Guard 6: whether the answer may leave without a person's tap.

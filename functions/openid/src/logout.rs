@@ -6,12 +6,10 @@
 //! The browser leaves only for an address that is registered for the client of that ID token.
 
 use http::{Method, StatusCode};
-use login::Digest;
 use login::random;
 use login::time::Timestamp;
 use openid_connect::Provider;
 use openid_connect::client::Client;
-use openid_connect::grant::{self, StoredGrant};
 use url::Url;
 use web::end_session;
 use web::page;
@@ -46,7 +44,7 @@ pub async fn answer(
     ];
     let session = openid.cookies.session(request.headers());
     let hinted = match &hint {
-        Some(hint) => hinted(openid, hint, now).await?,
+        Some(hint) => openid.hinted(hint, now).await?,
         None => None,
     };
     let client = hinted.as_ref().and_then(|grant| provider.client(&grant.client));
@@ -64,13 +62,6 @@ pub async fn answer(
     let response = response::redirect(StatusCode::SEE_OTHER, target.as_deref().unwrap_or(&home));
     let deleted = openid.store.sessions.end_session(session.as_ref()).await;
     Ok(end_session::answer(deleted, request, openid.cookies, now, random::bytes(), LOGGED_OUT.of(response)))
-}
-
-/// The grant that remembers an ID token, expired or not.
-async fn hinted(openid: &Openid, hint: &str, now: Timestamp) -> Result<Option<StoredGrant>, Refusal> {
-    let Some(id) = grant::sid_of(hint) else { return Ok(None) };
-    let grant = openid.store.sessions.grant(&id.key(), now).await?;
-    Ok(grant.filter(|grant| grant.id_tokens.contains(&Digest::of(hint.as_bytes()))))
 }
 
 /// The registered address, with the client's `state`.

@@ -101,8 +101,7 @@ const NOT_GOOD: &str = "the code or the token is unknown, over, used, or was iss
 
 /// Answers a client.
 pub async fn answer(token: &Token, issuing: &Issuing, request: &Request, now: Timestamp) -> Response {
-    let origins = || issuing.provider.clients.iter().flat_map(|client| &client.origins);
-    let caller = Caller::of(request.headers(), |origin| origins().any(|known| known.as_str() == origin));
+    let caller = Caller::of(request.headers(), |origin| issuing.provider.trusts(origin));
     let response = match (request.method(), caller) {
         (&Method::OPTIONS, _) => caller.preflight(request, "POST"),
         (_, Caller::Foreign) => caller.refuse(request),

@@ -23,8 +23,7 @@ pub const USER_INFO: &str = "/oauth2/userinfo";
 
 /// Answers whoever asks.
 pub async fn answer(sessions: &Sessions, provider: &Provider, request: &Request, now: Timestamp) -> Response {
-    let origins = || provider.clients.iter().flat_map(|client| &client.origins);
-    let caller = Caller::of(request.headers(), |origin| origins().any(|known| known.as_str() == origin));
+    let caller = Caller::of(request.headers(), |origin| provider.trusts(origin));
     let response = match (request.method(), caller) {
         (&Method::OPTIONS, _) => caller.preflight(request, "GET, POST"),
         (_, Caller::Foreign) => caller.refuse(request),

@@ -102,6 +102,12 @@ impl Provider {
         }
     }
 
+    /// Whether scripts on pages of `origin` may ask what clients ask: it is one of a client's own.
+    #[must_use]
+    pub fn trusts(&self, origin: &str) -> bool {
+        self.clients.iter().flat_map(|client| &client.origins).any(|known| known.as_str() == origin)
+    }
+
     /// The API of this name.
     #[must_use]
     pub fn api(&self, identifier: &str) -> Option<&Api> {
