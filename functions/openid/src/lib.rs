@@ -270,10 +270,10 @@ impl Openid {
                 self.log_in(request, account, &pending, log_in, now).await
             }
             (Decision::AskWechat, _) => {
-                let (link, response) =
+                let (link, cookie) =
                     self.link(request, account, pending, handle, LogIn::consent(), now).await?;
                 let page = page::notice(&Visit::of(request), Reason::NoSubject, &link);
-                Ok(NO_SUBJECT.of(with_cookies_of(page, &response)))
+                Ok(NO_SUBJECT.of(with_cookie_if(page, cookie.as_deref())))
             }
             (Decision::Tell(error), _) => {
                 Ok(LOGIN_REQUIRED.because(error.words()[0]).of(tell(provider, asked, error)))
@@ -329,10 +329,10 @@ impl Openid {
         client: &Client,
         now: Timestamp,
     ) -> Result<Response, Refusal> {
-        let (path, response) = self.stored(request, pending, handle, now).await?;
+        let (path, cookie) = self.stored(request, pending, handle, now).await?;
         let page =
             page::confirm(&Visit::of(request), client.name.as_str(), &path, &pending.request.redirect_uri);
-        Ok(CONFIRMATION_ASKED.of(with_cookies_of(page, &response)))
+        Ok(CONFIRMATION_ASKED.of(with_cookie_if(page, cookie.as_deref())))
     }
 
     /// Sends the browser to log in, and back.
@@ -344,12 +344,12 @@ impl Openid {
         log_in: LogIn,
         now: Timestamp,
     ) -> Result<Response, Refusal> {
-        let (link, response) = self.link(request, account, pending, None, log_in, now).await?;
+        let (link, cookie) = self.link(request, account, pending, None, log_in, now).await?;
         let redirect = response::redirect(StatusCode::FOUND, &link);
-        Ok(LOGIN_BEGUN.of(with_cookies_of(redirect, &response)))
+        Ok(LOGIN_BEGUN.of(with_cookie_if(redirect, cookie.as_deref())))
     }
 
-    /// The login that answers a request, and what sets the cookie that it needs.
+    /// The login that answers a request, and the cookie that it needs, if it is a new one.
     async fn link(
         &self,
         request: &Request,
@@ -358,8 +358,8 @@ impl Openid {
         handle: Option<&RequestHandle>,
         log_in: LogIn,
         now: Timestamp,
-    ) -> Result<(String, Response), Refusal> {
-        let (path, response) = self.stored(request, pending, handle, now).await?;
+    ) -> Result<(String, Option<String>), Refusal> {
+        let (path, cookie) = self.stored(request, pending, handle, now).await?;
         let asks = LoginRequest {
             scope: if log_in.asks_profile { RequestedScope::Profile } else { RequestedScope::Auto },
             app: account.name.clone(),
@@ -369,20 +369,19 @@ impl Openid {
         };
         let link =
             LoginLink { return_to: account.targets.check(&path).ok(), request: asks, turn: Turn::FIRST };
-        Ok((link.on(self.deployment.public_url.as_str()), response))
+        Ok((link.on(self.deployment.public_url.as_str()), cookie))
     }
 
-    /// Where a request goes on that is stored now, or was before; and a response with the cookie that opens it.
+    /// Where a request goes on that is stored now, or was before; and the cookie that opens it, if it is to be set.
     async fn stored(
         &self,
         request: &Request,
         pending: &PendingRequest,
         handle: Option<&RequestHandle>,
         now: Timestamp,
-    ) -> Result<(String, Response), Refusal> {
-        let empty = response::empty(StatusCode::OK);
+    ) -> Result<(String, Option<String>), Refusal> {
         if let Some(handle) = handle {
-            return Ok((format!("{CONTINUE}{}", handle.expose()), empty));
+            return Ok((format!("{CONTINUE}{}", handle.expose()), None));
         }
         let browser =
             self.cookies.browser(request.headers()).filter(|browser| browser.may_begin_a_login(now));
@@ -390,8 +389,8 @@ impl Openid {
         let handle = RequestHandle::new(random::bytes());
         let sealed = pending.seal(&handle, &browser, random::bytes()).ok_or(Refusal::Unsealable)?;
         self.store.logins.put_request(&handle.key(), &sealed, now.plus(REQUEST_LIFETIME)).await?;
-        let response = response::with_cookie(empty, &self.cookies.set_browser(&browser, now));
-        Ok((format!("{CONTINUE}{}", handle.expose()), response))
+        let cookie = self.cookies.set_browser(&browser, now);
+        Ok((format!("{CONTINUE}{}", handle.expose()), Some(cookie)))
     }
 }
 
@@ -400,10 +399,10 @@ fn tell(provider: &Provider, asked: &AuthorizationRequest, error: AuthorizationE
     response::redirect(StatusCode::SEE_OTHER, &asked.answer(provider, Answer::Error(error)))
 }
 
-/// `response`, with the cookies that another one sets.
-fn with_cookies_of(mut response: Response, other: &Response) -> Response {
-    for cookie in other.headers().get_all(http::header::SET_COOKIE) {
-        response.headers_mut().append(http::header::SET_COOKIE, cookie.clone());
+/// `response`, and a cookie if there is one to set.
+fn with_cookie_if(response: Response, cookie: Option<&str>) -> Response {
+    match cookie {
+        Some(cookie) => response::with_cookie(response, cookie),
+        None => response,
     }
-    response
 }
