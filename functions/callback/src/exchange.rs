@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use login::pending::{ClaimId, CodeId, PendingLogin, RequestedScope};
 use login::random;
-use login::session::{Pepper, Profile, Session, SessionToken, StoredSession, Subscription};
+use login::session::{Pepper, Profile, Refusals, Session, SessionToken, StoredSession, Subscription};
 use login::time::Timestamp;
 use secrets::{AppSecrets, SecretsError};
 use store::{Finished, Replaced};
@@ -95,6 +95,7 @@ impl Callback {
             wants_profile: login.request.scope == RequestedScope::Auto,
             subscription: subscribe.map(|subscribe| Subscription { subscribe, read_at: now }),
             confirmed_at: None,
+            refusals: Refusals::default(),
         };
         let response = self.finish(claim, session, previous).await?;
         let report = no_profile.into_iter().fold(LOGGED_IN.report(), |report, missed| match missed {

@@ -14,12 +14,12 @@
 use std::time::Duration;
 
 use login::random;
-use login::session::{Profile, Session, SessionToken, StoredSession};
+use login::session::{Profile, RefusedBefore, Session, SessionToken, StoredSession};
 use login::time::Timestamp;
 use secrets::SecretsError;
 use store::{Saved, Sessions};
 use web::request::Request;
-use wechat::body::{Refresh, UserInfo};
+use wechat::body::{ErrorAnswer, Refresh, UserInfo};
 use wechat::errcode::{Errcode, Reaction};
 use wechat::error::{Doubt, Error, Unsent};
 use wechat::{AppId, ComponentAccessToken, Lang};
@@ -66,6 +66,12 @@ pub struct LiveSession<'a> {
     unsaved: Option<store::Error>,
     /// What the seal holds.
     pub session: Session,
+}
+
+/// Whether `/sns/auth` says that a token is dead: it is documented to say [`Errcode::INVALID_OPENID`] of one, and seen to
+/// say what the other interfaces say.
+fn is_dead(error: Option<&Error>) -> bool {
+    error.and_then(Error::errcode) == Some(Errcode::INVALID_OPENID)
 }
 
 /// Why a session could not be brought up to date.
@@ -140,8 +146,8 @@ impl<'a> LiveSession<'a> {
         Err(Refusal::GrantGoneBefore)
     }
 
-    /// Remembers a failure that will not pass: that the grant is gone. Every other one is given back.
-    pub async fn remember(&self, failure: Failure) -> Result<Failure, Refusal> {
+    /// Remembers a failure: that the grant is gone, and what else is to be stored. Every failure but the first is given back.
+    pub async fn remember(&mut self, failure: Failure) -> Result<Failure, Refusal> {
         match failure {
             Failure::Wechat(error) if error.reaction() == Some(Reaction::LoginAgain) => {
                 let id = self.token.session_id();
@@ -149,14 +155,51 @@ impl<'a> LiveSession<'a> {
                 // A mark that could not be written costs one more question, by the next request.
                 Err(Refusal::GrantGone { error, unmarked: marked.err() })
             }
-            failure => Ok(failure),
+            failure => match self.settle().await {
+                Err(Failure::Refusal(refusal)) => Err(refusal),
+                Ok(()) | Err(Failure::Wechat(_) | Failure::Platform(_)) => Ok(failure),
+            },
         }
+    }
+
+    /// Whether this was a moment ago, so that WeChat is not asked again.
+    fn was_just_now(&self, then: Timestamp) -> bool {
+        self.now < then.plus(SHORTEST_INTERVAL.min(self.function.profile_lifetime))
     }
 
     /// Whether WeChat answered for this session a moment ago.
     fn was_just_confirmed(&self) -> bool {
-        let interval = SHORTEST_INTERVAL.min(self.function.profile_lifetime);
-        self.session.confirmed_at.is_some_and(|confirmed_at| self.now < confirmed_at.plus(interval))
+        self.session.confirmed_at.is_some_and(|confirmed_at| self.was_just_now(confirmed_at))
+    }
+
+    /// What WeChat refused a moment ago, and would refuse again.
+    fn just_refused(&self, refused: Option<RefusedBefore>) -> Result<(), Failure> {
+        match refused.filter(|refused| self.was_just_now(refused.at)) {
+            None => Ok(()),
+            Some(RefusedBefore { errcode, is_the_platforms, .. }) => {
+                let answer = ErrorAnswer { errcode: Errcode::new(errcode), rid: None, address: None };
+                let error = Error::Refused(answer);
+                Err(if is_the_platforms { Failure::Platform(error) } else { Failure::Wechat(error) })
+            }
+        }
+    }
+
+    /// What there is to remember of what asking WeChat came to. A refusal that passes is asked about again by the next request,
+    /// and that the grant is gone has a mark of its own ([`Self::remember`]).
+    fn refusal(&mut self, asked: Result<(), &Failure>) -> Option<RefusedBefore> {
+        let (error, is_the_platforms) = match asked.err()? {
+            Failure::Wechat(error) => (error, false),
+            Failure::Platform(error) => (error, true),
+            Failure::Refusal(_) => return None,
+        };
+        let errcode = error.errcode()?;
+        let is_lasting = !error.is_passing() || errcode.is_too_often();
+        let is_gone = !is_the_platforms && error.reaction() == Some(Reaction::LoginAgain);
+        if !is_lasting || is_gone {
+            return None;
+        }
+        self.is_changed = true;
+        Some(RefusedBefore { errcode: errcode.get(), is_the_platforms, at: self.now })
     }
 
     /// Waits for a call of WeChat's, if there is time left for it and WeChat is not known to be silent.
@@ -183,15 +226,29 @@ impl<'a> LiveSession<'a> {
         self.within(self.function.wechat.user_info(access_token, openid, lang)).await
     }
 
-    /// Asks WeChat whether the grant still stands, unless it said so a moment ago.
-    ///
-    /// Of a dead token `/sns/auth` is documented to say [`Errcode::INVALID_OPENID`], and seen to say what
-    /// the other interfaces say.
+    /// Asks WeChat whether the grant still stands, unless it said so a moment ago, or refused to say.
     pub async fn verify(&mut self) -> Result<(), Failure> {
         if self.was_just_confirmed() {
             return Ok(());
         }
-        let is_dead = |error: Option<&Error>| error.and_then(Error::errcode) == Some(Errcode::INVALID_OPENID);
+        let mut answer = self.just_refused(self.session.refusals.grant);
+        if answer.is_ok() {
+            answer = self.ask_whether_granted().await;
+            self.session.refusals.grant = self.refusal(answer.as_ref().copied());
+            if answer.is_ok() {
+                self.session.confirmed_at = Some(self.now);
+                self.is_changed = true;
+            }
+        }
+        answer.map_err(|failure| match failure {
+            Failure::Wechat(error) if is_dead(Some(&error)) => {
+                Failure::Refusal(Refusal::GrantGone { error, unmarked: None })
+            }
+            failure => failure,
+        })
+    }
+
+    async fn ask_whether_granted(&mut self) -> Result<(), Failure> {
         let budget = VERIFICATION_BUDGET.min(lambda::time_left(self.request));
         let reserve = self.reserve;
         self.reserve = lambda::time_left(self.request).saturating_sub(budget);
@@ -204,17 +261,7 @@ impl<'a> LiveSession<'a> {
             answer = self.ask_auth().await;
         }
         self.reserve = reserve;
-        match answer {
-            Err(error) if is_dead(Some(&error)) => {
-                Err(Failure::Refusal(Refusal::GrantGone { error, unmarked: None }))
-            }
-            Err(error) => Err(error.into()),
-            Ok(()) => {
-                self.session.confirmed_at = Some(self.now);
-                self.is_changed = true;
-                Ok(())
-            }
-        }
+        Ok(answer?)
     }
 
     /// Reads the profile again, if one was granted and the one at hand is stale or in another language.
@@ -228,12 +275,10 @@ impl<'a> LiveSession<'a> {
         if is_good || !self.session.scope.includes_profile() {
             return Ok(());
         }
-        let mut answer = self.ask_profile(lang).await;
-        if self.needs_renewal(answer.as_ref().err()) {
-            self.renew().await?;
-            answer = self.ask_profile(lang).await;
-        }
-        let user_info = answer?;
+        self.just_refused(self.session.refusals.profile)?;
+        let read = self.ask_for_profile(lang).await;
+        self.session.refusals.profile = self.refusal(read.as_ref().map(|_| ()));
+        let user_info = read?;
         if user_info.openid.expose() != self.session.openid.expose() {
             return Err(Failure::Refusal(Refusal::ForeignProfile));
         }
@@ -243,6 +288,15 @@ impl<'a> LiveSession<'a> {
         self.session.profile = Some(Profile { user_info, lang, read_at: self.now });
         self.session.confirmed_at = Some(self.now);
         self.save().await
+    }
+
+    async fn ask_for_profile(&mut self, lang: Option<Lang>) -> Result<UserInfo, Failure> {
+        let mut answer = self.ask_profile(lang).await;
+        if self.needs_renewal(answer.as_ref().err()) {
+            self.renew().await?;
+            answer = self.ask_profile(lang).await;
+        }
+        Ok(answer?)
     }
 
     /// Whether new tokens may help. Without a refresh token there are none to be had.

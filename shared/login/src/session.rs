@@ -136,6 +136,28 @@ pub struct Session {
     pub subscription: Option<Subscription>,
     /// When WeChat last answered for this session since the login, so that it is not asked all the time.
     pub confirmed_at: Option<Timestamp>,
+    /// What WeChat last refused since then, for the same reason.
+    pub refusals: Refusals,
+}
+
+/// What WeChat refused to say of a session, by what it was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusals {
+    /// The profile.
+    pub profile: Option<RefusedBefore>,
+    /// Whether the grant stands.
+    pub grant: Option<RefusedBefore>,
+}
+
+/// One refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedBefore {
+    /// WeChat's `errcode`.
+    pub errcode: i64,
+    /// Whether it was the third-party platform that was refused, and not the session.
+    pub is_the_platforms: bool,
+    /// When WeChat said so.
+    pub at: Timestamp,
 }
 
 /// Whether a person follows the Official Account, as WeChat last said.
@@ -176,6 +198,8 @@ struct Unsealed {
     subscription: Option<Subscription>,
     #[serde(default)]
     confirmed_at: Option<Timestamp>,
+    #[serde(default)]
+    refusals: Refusals,
 }
 
 impl Session {
@@ -198,6 +222,7 @@ impl Session {
             wants_profile: self.wants_profile,
             subscription: self.subscription,
             confirmed_at: self.confirmed_at,
+            refusals: self.refusals,
         };
         let text = serde_json::to_vec(&unsealed).ok()?;
         seal::seal(&token.0, INFO, token.session_id().as_str(), nonce, &text)
@@ -221,6 +246,7 @@ impl Session {
             wants_profile: unsealed.wants_profile,
             subscription: unsealed.subscription,
             confirmed_at: unsealed.confirmed_at,
+            refusals: unsealed.refusals,
         })
     }
 }
@@ -241,6 +267,7 @@ mod tests {
             wants_profile: false,
             subscription: None,
             confirmed_at: None,
+            refusals: Refusals::default(),
         }
     }
 

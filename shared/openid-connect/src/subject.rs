@@ -61,6 +61,7 @@ impl fmt::Debug for Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use login::session::Refusals;
     use wechat::{AccessToken, AppId, GrantedScope, OpenId, UnionId};
 
     #[test]
@@ -76,6 +77,7 @@ mod tests {
             wants_profile: false,
             subscription: None,
             confirmed_at: None,
+            refusals: Refusals::default(),
         };
         let of = |kind: SubjectKind, session: &Session| {
             kind.of(session).map(|subject| subject.expose().to_owned())

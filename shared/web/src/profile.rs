@@ -98,7 +98,7 @@ fn region(language: Language, user_info: &UserInfo) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use login::session::Profile;
+    use login::session::{Profile, Refusals};
     use wechat::{AccessToken, AppId, GrantedScope, OpenId};
 
     use super::*;
@@ -121,6 +121,7 @@ mod tests {
             wants_profile: false,
             subscription: None,
             confirmed_at: None,
+            refusals: Refusals::default(),
         }
     }
 

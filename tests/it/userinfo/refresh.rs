@@ -33,7 +33,11 @@ async fn stale() -> Result<(Stack, Visitor)> {
 
 /// Somebody who has logged in silently where WeChat may be asked as often as one likes.
 async fn silent() -> Result<(Stack, Visitor)> {
-    let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", "0")).await?;
+    silent_for("0").await
+}
+
+async fn silent_for(lifetime: &str) -> Result<(Stack, Visitor)> {
+    let stack = Stack::start(Options::default().with("PROFILE_LIFETIME_SECONDS", lifetime)).await?;
     let visitor = stack.visitor("lin").logged_in().await?;
     stack.simulator().clear_ledger();
     Ok((stack, visitor))
@@ -130,6 +134,58 @@ async fn wechat_is_asked_once_a_minute_for_a_session() {
         assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
     }
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 0, 1], 2));
+}
+
+/// What WeChat refuses, and will refuse again, is no more asked about than what it answers; each interface by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn wechat_is_asked_once_a_minute_for_what_it_refuses() {
+    // By errcode: the status of a request for the profile and of one with `verify=true`, and how often each asks WeChat.
+    for (number, shown, verified, times) in [
+        (48001, 200, 503, 1),
+        (45009, 200, 503, 1),
+        // Too often: asking again makes it no better.
+        (45011, 200, 503, 3),
+        (50002, 403, 403, 1),
+        (99999, 200, 503, 1),
+    ] {
+        let (stack, visitor) = fresh().await.unwrap();
+        stack.script(PROFILE, errcode(number), 9);
+        stack.script(AUTH, errcode(number), 9);
+        for _ in 0..3 {
+            assert_eq!(ask(&visitor, "lang=zh_TW").await.unwrap().status, shown, "{number}");
+            assert_eq!(ask(&visitor, "lang=en").await.unwrap().status, shown, "{number}");
+            assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, verified, "{number}");
+        }
+        assert_eq!((calls(&stack), version(&stack).unwrap()), ([times, 0, times], 3), "{number}");
+        // The errcode is in the log each time: the alarm tells what is, and not what was asked.
+        let log = stack.stop().await.text();
+        assert_eq!(log.matches(&format!(r#""errcode":{number}"#)).count(), 9, "{number}");
+    }
+}
+
+/// A token that stays dead though it was renewed is not renewed by every request.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_stays_dead_is_renewed_once_a_minute() {
+    let (stack, visitor) = silent_for("600").await.unwrap();
+    stack.script(AUTH, errcode(40003), 9);
+    for _ in 0..3 {
+        assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 401);
+    }
+    assert_eq!(calls(&stack), [0, 1, 2]);
+}
+
+/// What passes by itself is asked about by the next request.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_wechat_is_asked_again() {
+    let (stack, visitor) = silent_for("600").await.unwrap();
+    stack.script(AUTH, errcode(-1), 3);
+    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 503);
+    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
+    // And what was refused is forgotten with the next answer.
+    let (stack, visitor) = silent().await.unwrap();
+    stack.script(AUTH, errcode(48001), 1);
+    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 503);
+    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
