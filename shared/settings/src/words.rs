@@ -2,8 +2,8 @@
 //!
 //! The functions say it in English, for it stands in their log. Who deploys is told by `check-config` and by the
 //! doctor, and in Chinese if they read that. A row is a sentence or a part of one; `{}` is whatever stands there, which
-//! is looked up in turn. What no row fits is said in English: where in the JSON of `OPENID_CONNECT` a fault is. A test of
-//! `check-config` sees to it that nothing else is.
+//! is looked up in turn. What no row fits is said in English. A test of `check-config` sees to it that every sentence of
+//! theirs has its row.
 
 /// In English and in Chinese. What begins with Latin letters or digits brings the blank that sets it apart from Han.
 const ROWS: &[[&str; 2]] = &[
@@ -25,6 +25,64 @@ const ROWS: &[[&str; 2]] = &[
     ["{} is wrong: {}", "{} 有误：{}"],
     ["{} is wrong; {}", "{} 有误：{}"],
     ["{} is missing; an OpenID Provider signs what it says", "缺少 {}：OpenID Provider 必须有签名密钥"],
+    // Where in a JSON object, and what.
+    ["{}: {}", "{}：{}"],
+    ["it cannot be read, at line {} column {}", "无法解析，第 {} 行第 {} 列"],
+    [
+        "unknown field {}, expected one of {} at line {} column {}",
+        "没有 {} 这个名称，可用的有 {}（第 {} 行第 {} 列）",
+    ],
+    ["duplicate field {} at line {} column {}", "{} 出现了两次（第 {} 行第 {} 列）"],
+    ["duplicate name at line {} column {}", "同一个名称出现了两次（第 {} 行第 {} 列）"],
+    ["clients and apis", "clients 与 apis"],
+    ["there is none, so nobody would get a token", "一个也没有，谁也得不到 access_token"],
+    ["there is none, so no answer could go anywhere", "一个也没有，结果无处可发"],
+    ["it stands there twice", "出现了两次"],
+    [
+        "it must be \"unionid\" (a person is the same inside WeChat and by QR code; the apps must be bound to one Open \
+         Platform account) or \"openid\" (right for one app)",
+        "应为 \"unionid\"（微信内与扫码登录是同一个用户；各应用须绑定到同一个微信开放平台账号）或 \"openid\"（只有一个应用时用）",
+    ],
+    [
+        "it must be one of AllowedOrigins, or of an account's, exactly as it stands there",
+        "应为 AllowedOrigins 或某个账号的源（origin）之一，写法完全相同",
+    ],
+    ["it must be an origin, such as {}", "应为源（origin），例如 {}"],
+    [
+        "it must be as a browser writes it and without a fragment: https, or for an app on a device a scheme with a dot \
+         (com.example.app:/callback) or http://127.0.0.1",
+        "写法应与浏览器地址栏一致，不带 # 部分：以 https:// 开头；设备上的应用可用带点的协议（com.example.app:/callback）或 http://127.0.0.1",
+    ],
+    [
+        "it must be sha256: and the 64 lowercase hexadecimal digits of a secret's SHA-256; `make client` makes both",
+        "应为 sha256: 加客户端密码的 SHA-256（64 位小写十六进制）；`make client` 会生成两者",
+    ],
+    ["its name must be 1 to 64 letters, digits, _, . or -", "名称应为 1 至 64 个字母、数字、_、. 或 -"],
+    [
+        "it must be a name of ACCOUNTS; without it, the first account",
+        "应为 ACCOUNTS 中的名称；不写则为第一个账号",
+    ],
+    ["it must be \"ask\", or not there", "应为 \"ask\"，或不写"],
+    [
+        "its name must be an absolute URI without a fragment, such as {}",
+        "名称应为完整的 URI，不带 # 部分，例如 {}",
+    ],
+    ["its name must be another one than this provider's", "名称不能与本服务的 PUBLIC_URL 相同"],
+    [
+        "it has neither clients nor origins, so nobody would get a token for it",
+        "clients 与 origins 都没有，谁也得不到它的 access_token",
+    ],
+    ["it must be \"at+jwt\" or \"JWT\"", "应为 \"at+jwt\" 或 \"JWT\""],
+    ["it must be a number of seconds from {} to {}", "应为 {} 到 {} 之间的秒数"],
+    ["it must be the name of a client", "应为 clients 中的名称"],
+    [
+        "it must be a word of its own, without blanks and quotes",
+        "应为一个词，不含空格和引号，也不能是 openid 或 profile",
+    ],
+    [
+        "it must be wechat_openid, wechat_unionid or wechat_appid",
+        "应为 wechat_openid、wechat_unionid 或 wechat_appid",
+    ],
     ["A JSON object; or nothing.", "应为 JSON 对象，或不填。"],
     [
         "One to three ARNs of KMS keys separated by commas, the whole ARN of a secret, or nothing.",

@@ -282,6 +282,17 @@ mod tests {
         assert_eq!(named(&[("SilentUnionid", "yes")]), ["SilentUnionid"]);
     }
 
+    const NO_CLIENT: &str = r#"{"subject":"unionid"}"#;
+
+    /// Each sentence about the JSON, at least once.
+    const EVERY_FAULT: &str = r#"{"clients":{
+        "a:b":{"redirect_uris":[]},
+        "web":{"account":"x","secrets":["x"],"origins":["x"],"profile":"x",
+            "redirect_uris":["x","https://app.example.org/cb","https://app.example.org/cb"]}},
+      "apis":{
+        "api#a":{"clients":["x"],"origins":["https://x.example.com"],"typ":"x","scopes":["openid"],"claims":["x"],"lifetime":1},
+        "https://login.example.com":{}}}"#;
+
     /// Whether a text has English in it: two words of it in a row.
     fn has_english(text: &str) -> bool {
         let is_word = |word: &str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -303,6 +314,15 @@ mod tests {
             &[("LoginsPerSecond", "77")],
             &[("SessionLifetimeSeconds", "1")],
             &[("ConsentPurpose", &"x".repeat(721))],
+            &[("OpenidConnect", NO_CLIENT)],
+            &[("OpenidConnect", &EVERY_FAULT.replace('\n', ""))],
+            &[("OpenidConnect", r#"{"subject":1}"#)],
+            &[("OpenidConnect", r#"{"subject":"openid","client":{}}"#)],
+            &[("OpenidConnect", r#"{"subject":"openid","subject":"openid"}"#)],
+            &[(
+                "OpenidConnect",
+                r#"{"subject":"openid","clients":{"a":{"redirect_uris":[]},"a":{"redirect_uris":[]}}}"#,
+            )],
         ] {
             let found = judged(changes);
             assert!(!found.is_empty(), "{changes:?}");
