@@ -37,8 +37,9 @@ use crate::support::{allow, stack};
 use outcomes::{Level, functions};
 
 /// Every field of a line.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "cause",
+    "client",
     "correlation_id",
     "duration_ms",
     "errcode",

@@ -52,6 +52,7 @@ use store::{LOGINS_TABLE, SESSIONS_TABLE, Store};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::link::{self, LoginLink};
+use web::outcome::Report;
 use web::page;
 use web::query::Query;
 use web::reason::Reason;
@@ -134,10 +135,7 @@ impl Function for Openid {
     async fn handle(&self, request: &Request, now: Timestamp) -> Response {
         match self.answer(request, now).await {
             Ok(response) => response,
-            Err(refusal) => {
-                let Verdict { outcome, reason } = refusal.judge();
-                outcome.because(&refusal).of(self.interrupted(request, reason))
-            }
+            Err(refusal) => self.refuse(request, &refusal),
         }
     }
 
@@ -147,6 +145,11 @@ impl Function for Openid {
 }
 
 impl Openid {
+    fn refuse(&self, request: &Request, refusal: &Refusal) -> Response {
+        let Verdict { outcome, reason } = refusal.judge();
+        outcome.because(refusal).of(self.interrupted(request, reason))
+    }
+
     async fn answer(&self, request: &Request, now: Timestamp) -> Result<Response, Refusal> {
         let provider = self.provider.as_ref().ok_or(Refusal::NoProvider)?;
         if self.page_loads_only && !is_page_load(request.headers()) {
@@ -191,11 +194,14 @@ impl Openid {
             Err(Refused::Page(unanswerable)) => return Err(Refusal::Unanswerable(unanswerable)),
             Err(Refused::Answer(location, error)) => {
                 let report = REQUEST_REFUSED.because(error.words().join(": "));
-                return Ok(report.of(response::redirect(StatusCode::FOUND, &location)));
+                let response = report.of(response::redirect(StatusCode::FOUND, &location));
+                // It is answered at the client's own address, so the client is known.
+                let client = query.one("client_id")?.unwrap_or_default();
+                return Ok(Report::for_client(response, &client));
             }
         };
         let pending = PendingRequest { request: asked, not_session: None };
-        self.decide(provider, request, &pending, None, now).await
+        self.answer_client(provider, request, &pending, None, now).await
     }
 
     /// Guards 5 and 6.
@@ -215,11 +221,11 @@ impl Openid {
         if query.one("error")?.is_some() {
             return Ok(DENIED.of(tell(provider, &pending.request, AuthorizationError::AccessDenied)));
         }
-        self.decide(provider, request, &pending, Some(&handle), now).await
+        self.answer_client(provider, request, &pending, Some(&handle), now).await
     }
 
-    /// What follows from who is there. `handle` names the request if a login lies behind it.
-    async fn decide(
+    /// Answers a request that is the client's whose name it has. `handle` names the request if a login lies behind it.
+    async fn answer_client(
         &self,
         provider: &Provider,
         request: &Request,
@@ -227,8 +233,23 @@ impl Openid {
         handle: Option<&RequestHandle>,
         now: Timestamp,
     ) -> Result<Response, Refusal> {
+        let asker = pending.request.asker(provider).ok_or(Refusal::RequestGone)?;
+        let answered = self.decide(provider, request, pending, asker, handle, now).await;
+        let response = answered.unwrap_or_else(|refusal| self.refuse(request, &refusal));
+        Ok(Report::for_client(response, asker.0.name.as_str()))
+    }
+
+    /// What follows from who is there.
+    async fn decide(
+        &self,
+        provider: &Provider,
+        request: &Request,
+        pending: &PendingRequest,
+        (client, kind): (&Client, RedirectKind),
+        handle: Option<&RequestHandle>,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
         let asked = &pending.request;
-        let (client, kind) = asked.asker(provider).ok_or(Refusal::RequestGone)?;
         let account = self.account(client).ok_or(Refusal::NoAccount)?;
         let person = self.person(request, now).await?;
         let hint = match &asked.hint {

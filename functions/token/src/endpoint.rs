@@ -56,6 +56,10 @@ pub struct Refused {
 }
 
 impl Refused {
+    fn answer(self) -> Response {
+        self.report.of(self.error.answer())
+    }
+
     /// What was brought is worth nothing.
     pub fn grant(why: &'static str) -> Self {
         Self { error: OauthError::InvalidGrant(NOT_GOOD), report: GRANT_REFUSED.because(why) }
@@ -107,7 +111,7 @@ pub async fn answer(token: &Token, issuing: &Issuing, request: &Request, now: Ti
         (_, Caller::Foreign) => caller.refuse(request),
         (_, Caller::NoOrigin | Caller::Trusted(_)) => {
             let answered = authenticated(token, issuing, request, now).await;
-            caller.allow(answered.unwrap_or_else(|Refused { error, report }| report.of(error.answer())))
+            caller.allow(answered.unwrap_or_else(Refused::answer))
         }
     };
     without_credentials(response)
@@ -123,15 +127,9 @@ async fn authenticated(
     let form = Query::of_form(form);
     let client = client::authenticate(&issuing.provider, request, form)?;
     let asked = Asked { token, issuing, client, now, form };
-    if request.uri().path() == REVOKE {
-        return revocation::revoke(&asked).await;
-    }
-    match asked.text("grant_type")?.as_deref() {
-        Some("authorization_code") => redemption::redeem(&asked).await,
-        Some("refresh_token") => renewal::renew(&asked).await,
-        None => Err(OauthError::InvalidRequest("grant_type is missing").into()),
-        Some(_) => Err(OauthError::UnsupportedGrantType.into()),
-    }
+    let answered =
+        if request.uri().path() == REVOKE { revocation::revoke(&asked).await } else { asked.tokens().await };
+    Ok(Report::for_client(answered.unwrap_or_else(Refused::answer), client.name.as_str()))
 }
 
 /// Tokens that are signed, and not yet stored.
@@ -161,6 +159,15 @@ impl Issued {
 }
 
 impl Asked<'_> {
+    async fn tokens(&self) -> Result<Response, Refused> {
+        match self.text("grant_type")?.as_deref() {
+            Some("authorization_code") => redemption::redeem(self).await,
+            Some("refresh_token") => renewal::renew(self).await,
+            None => Err(OauthError::InvalidRequest("grant_type is missing").into()),
+            Some(_) => Err(OauthError::UnsupportedGrantType.into()),
+        }
+    }
+
     /// A parameter, if it is there.
     pub fn text(&self, name: &'static str) -> Result<Option<String>, OauthError> {
         let unreadable = |_| OauthError::InvalidRequest("a parameter is there twice, or not encoded right");

@@ -12,6 +12,7 @@ use openid_connect::Provider;
 use openid_connect::grant::{DataKey, Wrapper, sid_of};
 use store::Sessions;
 use web::cors::{Caller, without_credentials};
+use web::outcome::Report;
 use web::reason::Reason;
 use web::request::Request;
 use web::response::{self, Response};
@@ -51,6 +52,7 @@ async fn show(
     let Some(id) = sid_of(token) else { return invalid("the token is none of ours") };
     let key = id.key();
     let Some(grant) = sessions.grant(&key, now).await? else { return invalid("its grant is over") };
+    let invalid = |why| invalid(why).map(|refused| Report::for_client(refused, &grant.client));
     let digest = Digest::of(token.as_bytes());
     let access = grant.access.iter().find(|access| access.digest == digest && access.expires_at > now);
     let Some(access) = access.filter(|_| !grant.is_revoked) else {
@@ -63,7 +65,8 @@ async fn show(
     let granted = opened.and_then(|data_key| data_key.open(&key, &grant.claims));
     match granted.zip(provider.client(&grant.client)) {
         Some((granted, client)) => {
-            Ok(BEARER_SHOWN.of(response::json(StatusCode::OK, &granted.user_info(client))))
+            let shown = BEARER_SHOWN.of(response::json(StatusCode::OK, &granted.user_info(client)));
+            Ok(Report::for_client(shown, &grant.client))
         }
         None => invalid("it opens nothing, or its client is not there any more"),
     }

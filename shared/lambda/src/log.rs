@@ -38,6 +38,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<u64>,
@@ -69,6 +71,7 @@ pub(crate) fn request(
         errcode: report.number(),
         rid: report.rid.as_deref(),
         cause: report.cause.as_deref(),
+        client: report.client.as_deref(),
         duration_ms: milliseconds(duration),
         wechat_ms: waited_for_wechat.and_then(milliseconds),
         place: None,

@@ -72,6 +72,8 @@ pub struct Report {
     pub rid: Option<String>,
     /// What failed below, in words that hold no data.
     pub cause: Option<String>,
+    /// The OpenID client that asked, by its configured name, if one did.
+    pub client: Option<Box<str>>,
     is_an_operators: bool,
 }
 
@@ -79,7 +81,7 @@ impl Outcome {
     /// This way to end, of which there is no more to say.
     #[must_use]
     pub const fn report(&'static self) -> Report {
-        Report { outcome: self, errcode: None, rid: None, cause: None, is_an_operators: false }
+        Report { outcome: self, errcode: None, rid: None, cause: None, client: None, is_an_operators: false }
     }
 
     /// This way to end, and what failed below.
@@ -131,6 +133,15 @@ impl Report {
     #[must_use]
     pub fn for_an_operator(self) -> Self {
         Self { is_an_operators: true, ..self }
+    }
+
+    /// Says of a response which client it was for. The name is one of the deployment's own, never what a stranger sent.
+    #[must_use]
+    pub fn for_client(mut response: Response, client: &str) -> Response {
+        if let Some(report) = response.extensions_mut().get_mut::<Self>() {
+            report.client = Some(client.into());
+        }
+        response
     }
 
     /// WeChat's error code as a number, for the log.

@@ -197,6 +197,12 @@ async fn who_is_not_logged_in_is_told_where_to() {
     let answer =
         visitor.send(request("", PAGE_ORIGIN).header("cookie", &format!("__Host-session={token}"))).await;
     assert_eq!(answer.unwrap().status, 200);
+    // A cookie that is there and opens nothing is told apart, for who reads the log.
+    let unknown = format!("__Host-session={}", "f".repeat(64));
+    assert_not_logged_in(&visitor, request("", PAGE_ORIGIN).header("cookie", &unknown)).await;
+    let log = stack.stop().await.text();
+    let times = |outcome: &str| log.matches(&format!(r#""outcome":"{outcome}""#)).count();
+    assert_eq!((times("no_cookie"), times("no_session")), (6, 2));
 }
 
 /// DynamoDB deletes what is over late.

@@ -92,6 +92,45 @@ async fn a_code_is_redeemed_once_and_a_second_time_ends_the_grant() -> Result<()
     Ok(())
 }
 
+/// The log says for which client each request was, by a name of the deployment's own: what a stranger sends as one is not in it.
+#[tokio::test]
+async fn the_log_names_the_client() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let code_ = code(&visitor, &[]).await?;
+    let tokens = redeem(&stack, &code_, &[]).await?.json()?;
+    userinfo(&stack, &text(&tokens, "access_token")).await?;
+    redeem(&stack, &code_, &[]).await?;
+    userinfo(&stack, &text(&tokens, "access_token")).await?;
+    redeem(&stack, "canary", &[("client_id", "canary-client")]).await?;
+    visitor.follow(&asked(&[("scope", "canary-scope")])).await?;
+    visitor.follow(&asked(&[("client_id", "canary-client")])).await?;
+
+    let log = stack.stop().await;
+    assert!(!log.text().contains("canary"), "{}", log.text());
+    let lines = log.lines();
+    let of = |name: &str| -> Vec<Option<String>> {
+        let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(&line.text).ok());
+        let lines = lines.filter(|line| line["outcome"] == name);
+        lines.map(|line| line["client"].as_str().map(str::to_owned)).collect()
+    };
+    let web = || Some("web".to_owned());
+    for (outcome, clients) in [
+        ("login_sent", vec![web()]),
+        ("code_issued", vec![web()]),
+        ("redeemed", vec![web()]),
+        ("shown_to_client", vec![web()]),
+        ("code_reused", vec![web()]),
+        ("bearer_refused", vec![web()]),
+        ("request_refused", vec![web()]),
+        ("client_refused", vec![None]),
+        ("logged_in", vec![None]),
+    ] {
+        assert_eq!(of(outcome), clients, "{outcome}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_does_not_prove_itself_gets_nothing_and_spends_nothing() -> Result<()> {
     let stack = provider().await?;

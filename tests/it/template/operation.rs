@@ -264,7 +264,8 @@ fn a_deployment_without_a_provider_has_nothing_of_it() {
     let given = with.clone().with("SigningKeys", "arn:aws:kms:us-east-1:123456789012:key/1");
     let functions = ["OpenidFunction", "TokenFunction"];
     let outputs = ["Issuer", "AuthorizationEndpoint", "TokenEndpoint", "UserInfoEndpoint", "JwksUri"];
-    let parts = [&functions[..], &["OpenidRole", "TokenRole"], &outputs[..]].concat();
+    let watched = ["TokensReusedMetric", "TokensReusedAlarm"];
+    let parts = [&functions[..], &["OpenidRole", "TokenRole"], &watched, &outputs].concat();
     for id in &parts {
         assert_eq!([&without, &with, &given].map(|template| template.makes(id)), [false, true, true], "{id}");
     }
