@@ -109,7 +109,7 @@ const ROWS: [(&str, Answer); 173] = [
     ("authorize-two-scopes", Page(400, title(Reason::InvalidRequest))),
     ("authorize-unknown-lang", Page(400, title(Reason::InvalidRequest))),
     ("authorize-unknown-scope", Page(400, title(Reason::InvalidRequest))),
-    ("authorize-wecom", Page(200, LABELS.open_in_wechat)),
+    ("authorize-wecom", Redirect("https://login.example.com/handoff/wait")),
     ("callback-broken-encoding", Redirect(INVALID)),
     ("callback-code-too-long", Redirect(INVALID)),
     ("callback-denied-authdeny", Redirect(DENIED)),

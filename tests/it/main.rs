@@ -11,6 +11,7 @@ mod doctor;
 mod events;
 mod golden;
 mod guards;
+mod handoff;
 mod leaving;
 mod life;
 mod marks;

@@ -3,10 +3,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of these tests fail as the tests do")]
 
-use fast_qr::{ECL, QRBuilder, convert::Builder as _, convert::svg::SvgBuilder};
 use harness::{
     Answer, Options, Stack, Visitor,
-    browser::{DESKTOP_USER_AGENT, Visit, WECHAT_USER_AGENT},
+    browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
     database::attribute,
     places::{AUTHORIZE, CONSENT_PAGE, EXCHANGE, QR_PAGE},
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP},
@@ -67,20 +66,20 @@ enum Agent {
 enum Way {
     Account,
     QrCode,
-    OpenInWechat,
+    HandOff,
     OpenOnComputer,
     Refused,
 }
 
-use Way::{Account, OpenInWechat, OpenOnComputer, QrCode, Refused};
+use Way::{Account, HandOff, OpenOnComputer, QrCode, Refused};
 
 fn way(answer: &Answer) -> Way {
     match answer.redirect().unwrap().map(|url| url.path().to_owned()).as_deref() {
         Some(CONSENT_PAGE) => Account,
         Some(QR_PAGE) => QrCode,
+        Some("/handoff/wait") => HandOff,
         Some(path) => panic!("{path}"),
         None if answer.text().contains(LABELS.open_on_computer) => OpenOnComputer,
-        None if answer.status == 200 => OpenInWechat,
         None => {
             assert_eq!(answer.status, 400, "{}", answer.text());
             assert!(
@@ -101,17 +100,25 @@ async fn the_browser_the_apps_and_the_wish_decide_the_way() {
     for (agent, kind) in AGENTS {
         let of_both = || match kind {
             Agent::WechatOnPhone | Agent::WechatOnDesktop => Account,
-            Agent::Phone => OpenInWechat,
+            Agent::Phone => HandOff,
             Agent::Desktop => QrCode,
         };
         for (stack, wish, expected) in [
             (&both, "", of_both()),
             (&both, "?app=official_account", Account),
+            (&both, "?via=handoff", if of_both() == Account { Account } else { HandOff }),
+            (
+                &both,
+                "?via=handoff&app=official_account",
+                if of_both() == Account { Account } else { HandOff },
+            ),
+            (&both, "?via=handoff&app=website", QrCode),
+            (&both, "?via=phone", Refused),
             (&both, "?app=website", QrCode),
             (&both, "?app=unknown", Refused),
             (&both, "?app=", of_both()),
             (&both, "?app=website&app=website", Refused),
-            (&account_only, "", if of_both() == Account { Account } else { OpenInWechat }),
+            (&account_only, "", if of_both() == Account { Account } else { HandOff }),
             (&account_only, "?app=official_account", Account),
             (&account_only, "?app=website", Refused),
             (&account_only, "?app=unknown", Refused),
@@ -131,12 +138,10 @@ async fn the_browser_the_apps_and_the_wish_decide_the_way() {
             assert_secured(&answer.headers, &told);
             // Who has the QR code on another screen can have it.
             let has_code_link = answer.text().contains("href=\"/authorize?app=website\"");
-            let should = expected == OpenOnComputer
-                || expected == OpenInWechat && std::ptr::eq(stack, &raw const both);
-            assert_eq!(has_code_link, should, "{told}");
+            assert_eq!(has_code_link, expected == OpenOnComputer, "{told}");
             assert_eq!(way(&answer), expected, "{told}");
-            // A login is stored, and tied to the browser, only if somebody was sent to WeChat.
-            let begun = usize::from(matches!(expected, Account | QrCode));
+            // A login is stored, and tied to the browser, only if somebody was sent to WeChat, or waits for a phone.
+            let begun = usize::from(matches!(expected, Account | QrCode | HandOff));
             assert_eq!(stack.logins().unwrap().len() - before, begun, "{told}");
             assert_eq!(answer.set_cookies().len(), begun, "{told}");
         }
@@ -174,109 +179,36 @@ async fn whoever_pretends_to_be_wechat_meets_wechats_own_refusal() {
     assert!(stack.requests(EXCHANGE).is_empty());
 }
 
-/// The page's link, which is text: as a link it would lead back to this page.
-fn link_of(page: &str) -> String {
-    let (_, rest) = page.split_once("<p class=\"link\">").unwrap();
-    let (address, _) = rest.split_once("</p>").unwrap();
-    address.replace("&#38;", "&").replace("&amp;", "&")
-}
-
-/// The code that stands for a text, drawn as our pages draw it.
-fn code_of(text: &str) -> String {
-    SvgBuilder::default().margin(1).to_str(&QRBuilder::new(text).ecl(ECL::M).build().unwrap())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_website_app_the_same_link_is_shown_to_a_phone() {
-    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
-    allow(&stack);
-    for (query, expected) in [
-        ("", ""),
-        ("?scope=snsapi_base", ""),
-        ("?attempt=2", ""),
-        ("?scope=snsapi_userinfo&lang=zh_TW", "?scope=snsapi_userinfo&lang=zh_TW"),
-        ("?lang=en&scope=auto", "?scope=auto&lang=en"),
-        (
-            "?scope=auto&lang=en&return_to=https%3A%2F%2Fwww.example.com%2F%3Fa%3D1%26b%3D2%23%2Fc",
-            "?return_to=https%3A%2F%2Fwww.example.com%2F%3Fa%3D1%26b%3D2%23%2Fc&scope=auto&lang=en",
-        ),
-        ("?return_to=%2Fcart", "?return_to=https%3A%2F%2Flogin.example.com%2Fcart"),
-    ] {
-        let answer = desktop(&stack).open(&format!("{AUTHORIZE}{query}")).await.unwrap();
-        let page = answer.text();
-        assert_eq!(answer.status, 200, "{page}");
-        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-        assert!(page.contains(&format!("<h1>{}</h1>", LABELS.log_in_on_phone)), "{page}");
-        let link = link_of(&page);
-        assert_eq!(link, format!("{AUTHORIZE}{expected}"), "{query}");
-        assert!(page.contains("<svg") && page.contains(&code_of(&link)), "{page}");
-        assert!(!page.contains("<script") && !page.contains("<a "), "{page}");
-        assert!(stack.logins().unwrap().is_empty() && stack.simulator().ledger().is_empty());
-
-        // A phone opens what the page shows, and ends where the desktop's visitor wanted to go.
-        let phone = stack.visitor("lin");
-        let hops = phone.browser.follow(&link).await.unwrap();
-        let last = &hops[hops.len() - 1].url;
-        let wanted = if query.contains("%2Fc") { "/" } else { "/me" };
-        let wanted = if query.contains("cart") { "/cart" } else { wanted };
-        assert_eq!(last.path(), wanted, "{query}");
-        let profile = phone.shown().await.unwrap();
-        assert_eq!(profile["nickname"].is_string(), query.contains("snsapi_userinfo"), "{query}");
-        for item in stack.logins().unwrap() {
-            stack.database().delete(stack.table("LoginsTable").unwrap(), attribute(&item, "id")).unwrap();
-        }
-        stack.simulator().clear_ledger();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_page_is_in_the_visitors_language_and_hostile_targets_stay_text() {
-    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
-    let english = desktop(&stack).reading("en-GB,en").open(AUTHORIZE).await.unwrap().text();
-    let title = Labels::of(Language::English).log_in_on_phone;
-    assert!(english.contains(&format!("<h1>{title}</h1>")), "{english}");
-    let target = "return_to=https%3A%2F%2Fwww.example.com%2F%3Fq%3D%2522%253E%253Cscript%253E";
-    let page = desktop(&stack).open(&format!("{AUTHORIZE}?{target}")).await.unwrap().text();
-    assert_eq!(link_of(&page), format!("{AUTHORIZE}?{target}"));
-    assert!(!page.contains("<script"), "{page}");
-    // A foreign target is refused here as anywhere.
-    let foreign = "return_to=https%3A%2F%2Fevil.example%2F";
-    assert_eq!(desktop(&stack).open(&format!("{AUTHORIZE}?{foreign}")).await.unwrap().status, 400);
-}
-
 /// A phone cannot scan what it shows itself, and who is in 企业微信 believes to be in WeChat.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_says_what_to_do_on_the_device_it_is_on() {
     const PHONE: &str = "Mozilla/5.0 (Linux; Android 14) Chrome/142.0.0.0 Mobile Safari/537.36";
     const WECOM: &str = "Mozilla/5.0 (iPhone) Mobile/15E148 wxwork/4.1.30 MicroMessenger/7.0.1";
     const WECOM_DESKTOP: &str = "Mozilla/5.0 (Windows NT 10.0) wxwork/4.1.30 MicroMessenger/7.0.1";
-    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
-    for (agent, title, has_code, is_wecom) in [
-        (PHONE, LABELS.open_in_wechat, false, false),
-        (WECOM, LABELS.open_in_wechat, false, true),
-        (WECOM_DESKTOP, LABELS.log_in_on_phone, true, true),
-    ] {
-        let visit = Visit::open(AUTHORIZE).header("user-agent", agent);
-        let page = desktop(&stack).send(visit).await.unwrap().text();
-        assert!(page.contains(&format!("<h1>{title}</h1>")), "{agent}: {page}");
-        assert_eq!(page.contains("<svg"), has_code, "{agent}: {page}");
-        assert_eq!(page.contains(LABELS.copy), !has_code, "{agent}: {page}");
-        assert_eq!(page.contains(LABELS.wecom), is_wecom, "{agent}: {page}");
-        assert_eq!(link_of(&page), AUTHORIZE, "{agent}");
-    }
-}
-
-/// Phones do not read a QR code off a screen that holds too much.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_is_too_long_for_a_code_is_text_alone() {
-    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
-    let before = "?return_to=https%3A%2F%2Flogin.example.com%2F".len() + AUTHORIZE.len();
-    for (length, has_code) in [(250, true), (251, false), (2000, false)] {
-        let target = "a".repeat(length - before);
-        let page = desktop(&stack).open(&format!("{AUTHORIZE}?return_to=%2F{target}")).await.unwrap().text();
-        assert_eq!(link_of(&page).len(), length);
-        assert_eq!(page.contains("<svg"), has_code, "{length}");
-        assert!(page.len() < 40_000, "{length}: {}", page.len());
+    let both = stack().await.unwrap();
+    let account_only = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
+    for (stack, has_website) in [(&both, true), (&account_only, false)] {
+        for (agent, is_on_phone, is_wecom) in
+            [(PHONE, true, false), (WECOM, true, true), (WECOM_DESKTOP, false, true)]
+        {
+            for language in [Language::Chinese, Language::English] {
+                let labels = Labels::of(language);
+                let title = if is_on_phone { labels.open_in_wechat } else { labels.scan_to_log_in };
+                let visitor = stack.visitor("lin").with_user_agent(agent).reading(language.tag());
+                let link = format!(
+                    "{AUTHORIZE}?via=handoff&return_to=https%3A%2F%2Fwww.example.com%2F%3Fq%3D%2522%253E%253Cscript%253E"
+                );
+                let page = visitor.browser.follow(&link).await.unwrap().pop().unwrap().text();
+                assert!(page.contains(&format!("<h1>{title}</h1>")), "{agent}: {page}");
+                assert!(page.contains("<img src=\"data:image/png;base64,"), "{agent}: {page}");
+                assert_eq!(page.contains(labels.copy), is_on_phone, "{agent}: {page}");
+                assert_eq!(page.contains(labels.wecom), is_wecom, "{agent}: {page}");
+                // Who has WeChat's own QR code on another screen can have it.
+                let code_link = "href=\"/authorize?return_to=https%3A%2F%2Fwww.example.com%2F%3Fq%3D%2522%253E%253Cscript%253E&#38;app=website\"";
+                assert_eq!(page.contains(code_link), has_website, "{agent}: {page}");
+                assert_eq!(page.matches("<script").count(), 1, "{agent}: {page}");
+            }
+        }
     }
 }
 

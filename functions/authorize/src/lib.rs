@@ -5,8 +5,9 @@
 //! 1. The address is opened as a page of its own: no foreign `<img>` starts a login.
 //! 2. `app` names an account of ours, `return_to` is one of its targets, `scope`, `lang` and the
 //!    switches are words we know; nothing is written for a request that is refused.
-//! 3. A browser that no app of the account serves is asked to open the same link in WeChat, or on a computer.
-//! 4. The login is stored, tied to this browser; without a stored login nobody is sent to WeChat.
+//! 3. A browser that no app of the account serves waits for a phone that logs it in ([`login::handoff`]), or is asked to
+//!    open the same link on a computer.
+//! 4. The login is stored, tied to this browser; without a stored login nobody is sent to WeChat, or waits for a phone.
 //!
 //! This function holds no secret and calls nobody but the table of logins.
 
@@ -14,6 +15,7 @@ use http::StatusCode;
 use lambda::Function;
 use login::account::{Account, App, AppChoice, Choice};
 use login::deployment::Deployment;
+use login::handoff::{TICKET_LIFETIME, WAIT};
 use login::pending::{
     BrowserSecret, LoginRequest, PendingLogin, RequestedScope, RequestedSwitches, State, Turn, login_lifetime,
 };
@@ -27,7 +29,7 @@ use url::Url;
 use web::cookie::Cookies;
 use web::link::{self, LoginLink};
 use web::outcome::Outcome;
-use web::page::{self, Elsewhere};
+use web::page;
 use web::query::{Query, QueryError};
 use web::reason::Reason;
 use web::request::{PAGE_LOADS_ONLY, Request, browser, is_page_load};
@@ -97,7 +99,7 @@ struct Verdict {
 
 web::outcomes! {
     LOGIN_BEGUN = Info "login_begun" ["the login is stored; 302 to WeChat"] ["登录已保存；302 到微信"];
-    OPEN_IN_WECHAT = Info "open_in_wechat" ["no app serves this browser, such as an ordinary one on a phone: the page that says to open the link in WeChat", "for logins on desktops, `WebsiteAppId`"] ["没有应用适用于这个浏览器，例如手机上的普通浏览器：显示说明怎样到微信里打开的页面", "如需在电脑上登录，请设置 `WebsiteAppId`"];
+    HANDOFF_BEGUN = Info "handoff_begun" ["the login is stored; on to the page with a QR code of ours, which a phone's WeChat scans"] ["登录已保存；转到显示本服务二维码的页面，由手机微信扫码"];
     OPEN_ON_COMPUTER = Info "open_on_computer" ["only a website app is there, and a phone cannot scan its own QR code: the page that says so", "for logins on phones, `OfficialAccountAppId`"] ["只有网站应用，而手机无法扫自己屏幕上的二维码：显示说明页面", "如需在手机上登录，请设置 `OfficialAccountAppId`"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开登录页"];
     INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed, unknown or given twice", "`cause` names it: correct the link"] ["参数有误、未知或重复", "`cause` 中有参数名：请改正链接"];
@@ -171,23 +173,21 @@ impl Authorize {
             return Err(Refusal::NotAPage);
         }
         let parameters = self.read(Query::of(request))?;
-        let choice = parameters.account.choose_app(&parameters.choice, browser(request.headers()));
+        let via_handoff = parameters.link.request.via_handoff;
+        let choice =
+            parameters.account.choose_app(&parameters.choice, via_handoff, browser(request.headers()));
         let app = match choice {
             AppChoice::App(app) => app,
-            AppChoice::OpenInWechat => {
-                return Ok(OPEN_IN_WECHAT.of(self.elsewhere(request, &parameters, Elsewhere::Wechat)));
+            AppChoice::HandOff(app) => {
+                return self.hand_off(request, &parameters, App::OfficialAccount(app), now).await;
             }
             AppChoice::OpenOnComputer => {
-                return Ok(OPEN_ON_COMPUTER.of(self.elsewhere(request, &parameters, Elsewhere::Computer)));
+                return Ok(OPEN_ON_COMPUTER.of(self.on_computer(request, &parameters)));
             }
             AppChoice::Unknown => return Err(Refusal::Value("app")),
         };
 
-        // One secret a browser, not one a login: tabs that log in side by side must not break each other.
-        let browser =
-            self.cookies.browser(request.headers()).filter(|browser| browser.may_begin_a_login(now));
-        let browser = browser.unwrap_or_else(|| BrowserSecret::new(now, random::bytes()));
-        let state = State::new(random::bytes());
+        let (browser, state) = (self.browser(request, now), State::new(random::bytes()));
         let login = parameters.to_login(&app, &browser, now);
         self.logins.put_login(&state.login_id(), &login).await?;
 
@@ -196,15 +196,39 @@ impl Authorize {
         Ok(LOGIN_BEGUN.of(with_cookie(response, &self.cookies.set_browser(&browser, now))))
     }
 
-    /// The page for a browser that no app serves.
-    fn elsewhere(&self, request: &Request, parameters: &Parameters<'_>, elsewhere: Elsewhere) -> Response {
+    /// One secret a browser, not one a login: tabs that log in side by side must not break each other.
+    fn browser(&self, request: &Request, now: Timestamp) -> BrowserSecret {
+        let browser =
+            self.cookies.browser(request.headers()).filter(|browser| browser.may_begin_a_login(now));
+        browser.unwrap_or_else(|| BrowserSecret::new(now, random::bytes()))
+    }
+
+    /// Sends the browser to wait for a phone. WeChat never hears of this state, and no callback finds the login.
+    async fn hand_off(
+        &self,
+        request: &Request,
+        parameters: &Parameters<'_>,
+        app: App,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
+        let (browser, state) = (self.browser(request, now), State::new(random::bytes()));
+        let login = parameters.to_login(&app, &browser, now);
+        let login = PendingLogin { expires_at: now.plus(TICKET_LIFETIME), ..login };
+        self.logins.put_login(&state.handoff_id(), &login).await?;
+
+        let public_url = self.config.deployment.public_url.as_str();
+        let location = format!("{public_url}{WAIT}?state={}", state.expose());
+        let response = redirect(StatusCode::FOUND, &location);
+        Ok(HANDOFF_BEGUN.of(with_cookie(response, &self.cookies.set_browser(&browser, now))))
+    }
+
+    /// The page for a phone where only a QR code of WeChat's logs people in.
+    fn on_computer(&self, request: &Request, parameters: &Parameters<'_>) -> Response {
         let public_url = self.config.deployment.public_url.as_str();
         let link = LoginLink { turn: Turn::FIRST, ..parameters.link.clone() };
-        let code_link = parameters.account.website.as_ref().map(|_| {
-            let app = Some(parameters.choice.website());
-            LoginLink { request: LoginRequest { app, ..link.request.clone() }, ..link.clone() }.on("")
-        });
-        page::open_elsewhere(request, elsewhere, &link.on(public_url), code_link.as_deref())
+        let app = Some(parameters.choice.website());
+        let code_link = LoginLink { request: LoginRequest { app, ..link.request.clone() }, ..link.clone() };
+        page::open_on_computer(request, &link.on(public_url), &code_link.on(""))
     }
 
     /// Guard 2.
@@ -224,6 +248,7 @@ impl Authorize {
                         force_popup: one_of(query, "forcePopup", settings::boolean)?.unwrap_or(false),
                         force_snap_shot: one_of(query, "forceSnapShot", settings::boolean)?.unwrap_or(false),
                     },
+                    via_handoff: one_of(query, "via", link::via_handoff)?.unwrap_or(false),
                 },
                 turn: Turn {
                     round: one_of(query, "attempt", link::round)?.unwrap_or(1),

@@ -89,7 +89,7 @@ impl Callback {
             openid: exchanged.openid,
             unionid,
             scope: exchanged.scope,
-            access_token: exchanged.access_token,
+            access_token: Some(exchanged.access_token),
             refresh_token: exchanged.refresh_token,
             profile,
             wants_profile: login.request.scope == RequestedScope::Auto,

@@ -32,7 +32,7 @@ use lambda::Function;
 use login::deployment::Deployment;
 use login::pending::{ClaimId, CodeId, PendingLogin};
 use login::random;
-use login::session::SessionToken;
+use login::session::{self, SessionToken};
 use login::time::Timestamp;
 use secrets::{Secrets, SecretsSource};
 use settings::{Settings, Wrong};
@@ -47,10 +47,6 @@ use wechat_api::{Client, Hosts};
 use exchange::Claim;
 pub use refusal::OUTCOMES;
 use refusal::{Refusal, RefusedLogin};
-
-/// The longest session: browsers keep no cookie for more than 400 days
-/// ([RFC 6265bis §5.5](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.5)).
-const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
 
 /// How long before the outer layer would answer this function does, which knows more of the login.
 const ANSWER_RESERVE: Duration = Duration::from_millis(200);
@@ -85,7 +81,6 @@ pub struct Config {
 
 settings::declare! {
     SILENT_UNIONID, "true or false", "`true`", ["`false`", "`false`"], ["Whether a silent login asks for the [unionid](accounts.md#unionid), and whether the person follows the Official Account", "静默授权时是否也查询 [unionid](accounts.md#unionid) 和是否关注服务号"];
-    SESSION_LIFETIME_SECONDS, "a number of seconds from 60 to 34560000", "`86400`", ["`604800`", "`604800`"], ["How long a person stays logged in; from 60 to 34560000, the 400 days after which browsers drop any cookie", "登录保持多久，60 到 34560000（400 天，浏览器保存 Cookie 的上限）"];
 }
 
 impl Function for Callback {
@@ -99,9 +94,7 @@ impl Function for Callback {
         let secrets = SecretsSource::of_apps(settings);
         let component_tokens = SecretsSource::of_components(settings);
         let silent_unionid = settings.optional(&SILENT_UNIONID, settings::boolean);
-        let session_lifetime = settings.optional(&SESSION_LIFETIME_SECONDS, |text| {
-            settings::seconds(text, 60).filter(|lifetime| *lifetime <= LONGEST_SESSION)
-        });
+        let session_lifetime = session::lifetime(settings);
         let wechat_api = Hosts::read(settings);
         let page_loads_only = settings.optional(&PAGE_LOADS_ONLY, settings::boolean);
         if logins_table.is_ok() && logins_table == sessions_table {
@@ -115,7 +108,7 @@ impl Function for Callback {
             secrets: secrets?,
             component_tokens: component_tokens?,
             silent_unionid: silent_unionid?.unwrap_or(false),
-            session_lifetime: session_lifetime?.unwrap_or(Duration::from_hours(7 * 24)),
+            session_lifetime: session_lifetime?,
             wechat_api: wechat_api?,
             page_loads_only: page_loads_only?.unwrap_or(true),
         })

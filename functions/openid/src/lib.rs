@@ -387,6 +387,7 @@ impl Openid {
             lang: pending.request.lang,
             // Inside WeChat a silent login would prove nothing of who holds the phone.
             switches: RequestedSwitches { force_popup: log_in.is_fresh, force_snap_shot: false },
+            via_handoff: false,
         };
         let link =
             LoginLink { return_to: account.targets.check(&path).ok(), request: asks, turn: Turn::FIRST };

@@ -218,11 +218,16 @@ impl<'a> LiveSession<'a> {
     }
 
     async fn ask_auth(&self) -> Result<(), Error> {
-        self.within(self.function.wechat.auth(&self.session.access_token, &self.session.openid)).await
+        let Session { access_token: Some(access_token), openid, .. } = &self.session else {
+            return Err(Error::NotSent(Unsent::NoRequest));
+        };
+        self.within(self.function.wechat.auth(access_token, openid)).await
     }
 
     async fn ask_profile(&self, lang: Option<Lang>) -> Result<UserInfo, Error> {
-        let Session { access_token, openid, .. } = &self.session;
+        let Session { access_token: Some(access_token), openid, .. } = &self.session else {
+            return Err(Error::NotSent(Unsent::NoRequest));
+        };
         self.within(self.function.wechat.user_info(access_token, openid, lang)).await
     }
 
@@ -230,6 +235,9 @@ impl<'a> LiveSession<'a> {
     pub async fn verify(&mut self) -> Result<(), Failure> {
         if self.was_just_confirmed() {
             return Ok(());
+        }
+        if self.session.access_token.is_none() {
+            return Err(Failure::Refusal(Refusal::HandedOver));
         }
         let mut answer = self.just_refused(self.session.refusals.grant);
         if answer.is_ok() {
@@ -272,7 +280,8 @@ impl<'a> LiveSession<'a> {
         let is_fresh =
             known.is_some_and(|profile| profile.lang == lang && self.now < profile.read_at.plus(lifetime));
         let is_good = is_fresh || known.is_some() && self.was_just_confirmed();
-        if is_good || !self.session.scope.includes_profile() {
+        // A session that was handed over shows what it was given.
+        if is_good || !self.session.scope.includes_profile() || self.session.access_token.is_none() {
             return Ok(());
         }
         self.just_refused(self.session.refusals.profile)?;
@@ -328,7 +337,7 @@ impl<'a> LiveSession<'a> {
                 Err(Failure::Refusal(Refusal::ForeignProfile))
             }
             Ok(renewed) => {
-                self.session.access_token = renewed.access_token;
+                self.session.access_token = Some(renewed.access_token);
                 self.session.refresh_token = renewed.refresh_token.or(self.session.refresh_token.take());
                 self.save().await
             }

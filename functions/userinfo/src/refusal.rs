@@ -30,6 +30,8 @@ pub(crate) enum Refusal {
     },
     #[error("WeChat said before that the grant is gone")]
     GrantGoneBefore,
+    #[error("the session was handed over by a phone, and has no grant of its own to ask about")]
+    HandedOver,
     #[error("WeChat restricts this account: {0}")]
     User(wechat::error::Error),
     #[error("WeChat could not be asked: {0}")]
@@ -64,6 +66,7 @@ web::outcomes! {
     NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
     NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];
     GRANT_GONE = Info "grant_gone" ["the person withdrew the grant, or it ran out; log in again"] ["用户取消了授权，或授权已过期；需要重新登录"];
+    HANDED_OVER = Info "handed_over" ["with `verify=true`: a phone handed this session over, and only a new login can confirm it"] ["使用 `verify=true` 时：会话由手机转交，只有重新登录才能确认"];
     USER_REFUSED = Info "user_refused" ["WeChat restricts this person"] ["微信限制了这个用户"];
     FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
     INVALID_REQUEST = Info "invalid_request" ["`lang` or `verify` is malformed or given twice", "`cause`"] ["`lang` 或 `verify` 有误或重复", "查看 `cause`"];
@@ -82,6 +85,7 @@ impl Refusal {
             Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
             // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
             Self::GrantGone { .. } | Self::GrantGoneBefore => (&GRANT_GONE, Reason::NotLoggedIn),
+            Self::HandedOver => (&HANDED_OVER, Reason::NotLoggedIn),
             Self::User(_) => (&USER_REFUSED, Reason::UserRefused),
             Self::Unverified(_) | Self::Platform(_) => (&UNVERIFIED, Reason::WechatUnavailable),
             Self::ForeignProfile => (&FOREIGN_PROFILE, Reason::LoginFailed),

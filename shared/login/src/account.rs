@@ -75,8 +75,8 @@ pub struct Browser {
 pub enum AppChoice {
     /// This app.
     App(App),
-    /// No app for this browser: the same link must be opened in WeChat.
-    OpenInWechat,
+    /// No app for this browser: a phone's WeChat logs it in, with this Official Account ([`handoff`](crate::handoff)).
+    HandOff(AppId),
     /// No app but the one whose QR code this phone cannot scan: the same link must be opened on another screen.
     OpenOnComputer,
     /// The app that was asked for does not exist.
@@ -170,6 +170,13 @@ impl Account {
         self.component.as_ref().filter(|_| self.official_account.as_ref() == Some(app))
     }
 
+    /// Its website app, as `app=` asks for it, if it has one.
+    #[must_use]
+    pub fn website_choice(&self) -> Option<String> {
+        let choice = Choice { name: self.name.clone(), kind: None };
+        self.website.as_ref().map(|_| choice.website())
+    }
+
     /// Whether it has the app that a choice asks for.
     #[must_use]
     pub const fn serves(&self, choice: &Choice) -> bool {
@@ -182,22 +189,23 @@ impl Account {
 
     /// The app for this choice and this browser.
     ///
-    /// Who asks for a kind is sent there. Otherwise nobody is shown a QR code that he cannot scan.
+    /// Who asks for a kind is sent there. Otherwise nobody is shown a QR code of WeChat's that he cannot scan. `via_handoff`
+    /// asks for the Official Account, by a phone where this browser is not WeChat's own.
     #[must_use]
-    pub fn choose_app(&self, choice: &Choice, browser: Browser) -> AppChoice {
-        let official_account = self.official_account.clone().map(App::OfficialAccount);
+    pub fn choose_app(&self, choice: &Choice, via_handoff: bool, browser: Browser) -> AppChoice {
         let website = self.website.clone().map(App::Website);
-        match choice.kind {
-            Some(Kind::OfficialAccount) => official_account.map_or(AppChoice::Unknown, AppChoice::App),
-            Some(Kind::Website) => website.map_or(AppChoice::Unknown, AppChoice::App),
-            None => match (official_account, website) {
-                (Some(official_account), _) if browser.is_wechat => AppChoice::App(official_account),
-                (Some(_), _) if browser.is_phone => AppChoice::OpenInWechat,
-                (None, Some(_)) if browser.is_phone => AppChoice::OpenOnComputer,
-                (_, Some(website)) => AppChoice::App(website),
-                (Some(_), None) => AppChoice::OpenInWechat,
-                (None, None) => AppChoice::Unknown,
-            },
+        match (choice.kind, self.official_account.clone(), website) {
+            (Some(Kind::Website), _, Some(website)) => AppChoice::App(website),
+            (Some(Kind::Website), _, None) | (Some(Kind::OfficialAccount), None, _) | (None, None, None) => {
+                AppChoice::Unknown
+            }
+            (_, Some(app), _) if browser.is_wechat => AppChoice::App(App::OfficialAccount(app)),
+            (_, Some(app), _) if via_handoff => AppChoice::HandOff(app),
+            (Some(Kind::OfficialAccount), Some(app), _) => AppChoice::App(App::OfficialAccount(app)),
+            (None, Some(app), _) if browser.is_phone => AppChoice::HandOff(app),
+            (None, Some(app), None) => AppChoice::HandOff(app),
+            (None, None, Some(_)) if browser.is_phone => AppChoice::OpenOnComputer,
+            (None, _, Some(website)) => AppChoice::App(website),
         }
     }
 }
@@ -219,11 +227,11 @@ mod tests {
         }
     }
 
-    fn chosen(account: &Account, choice: &str, is_wechat: bool, is_phone: bool) -> String {
+    fn chosen(account: &Account, choice: &str, via_handoff: bool, is_wechat: bool, is_phone: bool) -> String {
         let choice = if choice.is_empty() { Choice::default() } else { Choice::parse(choice).unwrap() };
-        match account.choose_app(&choice, Browser { is_wechat, is_phone }) {
+        match account.choose_app(&choice, via_handoff, Browser { is_wechat, is_phone }) {
             AppChoice::App(app) => app.id().as_str().chars().last().unwrap().to_string(),
-            AppChoice::OpenInWechat => "in WeChat".to_owned(),
+            AppChoice::HandOff(_) => "by a phone".to_owned(),
             AppChoice::OpenOnComputer => "on a computer".to_owned(),
             AppChoice::Unknown => "unknown".to_owned(),
         }
@@ -233,19 +241,28 @@ mod tests {
     fn nobody_is_shown_a_code_that_cannot_be_scanned() {
         let (both, account_only, website_only) =
             (account(true, true), account(true, false), account(false, true));
-        for (account, choice, expected) in [
-            // WeChat on a phone and on a desktop, another browser on a phone and on a desktop.
-            (&both, "", ["a", "a", "in WeChat", "b"]),
-            (&account_only, "", ["a", "a", "in WeChat", "in WeChat"]),
-            (&website_only, "", ["on a computer", "b", "on a computer", "b"]),
-            (&both, "website", ["b"; 4]),
-            (&both, "official_account", ["a"; 4]),
-            (&account_only, "website", ["unknown"; 4]),
-            (&website_only, "official_account", ["unknown"; 4]),
+        let by_a_phone = ["a", "a", "by a phone", "by a phone"];
+        for (account, choice, expected, via_handoff) in [
+            // WeChat on a phone and on a desktop, another browser on a phone and on a desktop; then the same with `via=handoff`.
+            (&both, "", ["a", "a", "by a phone", "b"], by_a_phone),
+            (&account_only, "", by_a_phone, by_a_phone),
+            (
+                &website_only,
+                "",
+                ["on a computer", "b", "on a computer", "b"],
+                ["on a computer", "b", "on a computer", "b"],
+            ),
+            (&both, "website", ["b"; 4], ["b"; 4]),
+            (&both, "official_account", ["a"; 4], by_a_phone),
+            (&account_only, "website", ["unknown"; 4], ["unknown"; 4]),
+            (&website_only, "official_account", ["unknown"; 4], ["unknown"; 4]),
         ] {
-            let browsers = [(true, true), (true, false), (false, true), (false, false)];
-            let found = browsers.map(|(is_wechat, is_phone)| chosen(account, choice, is_wechat, is_phone));
-            assert_eq!(found, expected, "{choice}");
+            for (via, expected) in [(false, expected), (true, via_handoff)] {
+                let browsers = [(true, true), (true, false), (false, true), (false, false)];
+                let found =
+                    browsers.map(|(is_wechat, is_phone)| chosen(account, choice, via, is_wechat, is_phone));
+                assert_eq!(found, expected, "{choice} {via}");
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod app_token;
 pub mod deployment;
+pub mod handoff;
 pub mod origin;
 pub mod pending;
 pub mod random;

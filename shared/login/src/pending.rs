@@ -299,6 +299,8 @@ pub struct LoginRequest {
     pub lang: Option<Lang>,
     /// `forcePopup` and `forceSnapShot`, where they are `true`.
     pub switches: RequestedSwitches,
+    /// `via=handoff`: a phone is to log this browser in, whatever else could ([`handoff`](crate::handoff)).
+    pub via_handoff: bool,
 }
 
 /// WeChat's switches that a link may set.

@@ -22,16 +22,31 @@ const LONGEST: usize = 2048;
 
 /// First path segments on our own origin that a login may not end on: a login that ends on a route of
 /// the login would run in circles.
-const ROUTES: [&str; 8] =
-    [".well-known", "access-token", "authorize", "callback", "error", "logout", "oauth2", "userinfo"];
+const ROUTES: [&str; 9] = [
+    ".well-known",
+    "access-token",
+    "authorize",
+    "callback",
+    "error",
+    "handoff",
+    "logout",
+    "oauth2",
+    "userinfo",
+];
 
-/// The one route that a login may end on: there the OpenID Provider goes on, by a handle of 43 characters.
+/// A route that a login may end on: there the OpenID Provider goes on, by a handle of 43 characters.
 pub const CONTINUE: &str = "/oauth2/continue?request=";
 
-/// Whether this is exactly that route, with a handle.
-fn is_continue(text: &str) -> bool {
+/// The other one: there a phone goes on that is to log another browser in, by a ticket of 122 that only its own browser
+/// reads ([`HiddenTicket`](crate::handoff::HiddenTicket)).
+pub const HAND_ON: &str = "/handoff?hidden=";
+
+/// Whether this is exactly one of the two.
+fn goes_on(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    text.strip_prefix(CONTINUE).is_some_and(|handle| handle.len() == 43 && handle.bytes().all(is_plain))
+    [(CONTINUE, 43), (HAND_ON, 122)].into_iter().any(|(route, length)| {
+        text.strip_prefix(route).is_some_and(|handle| handle.len() == length && handle.bytes().all(is_plain))
+    })
 }
 
 /// Which targets are allowed, from the configuration.
@@ -132,7 +147,7 @@ impl Targets {
         }
         let path = rest.split(['?', '#']).next().unwrap_or_default();
         let is_own = origin == self.own_origin.as_str();
-        check_path(path, is_own && !is_continue(rest))?;
+        check_path(path, is_own && !goes_on(rest))?;
         // A bare origin is the one spelling a person writes that a browser completes.
         let candidate = format!("{origin}{}", if rest.is_empty() { "/" } else { rest });
         let url = Url::parse(&candidate).map_err(|_| ReturnToError::NotCanonical)?;

@@ -10,6 +10,7 @@
 use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
+use ring::hmac;
 
 /// Declares a random secret of 32 bytes.
 macro_rules! random_secret {
@@ -75,6 +76,19 @@ impl Digest {
     }
 }
 
+/// HMAC-SHA256 of parts that are joined; the first says for what, and ends with a zero.
+pub(crate) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for part in parts {
+        context.update(part);
+    }
+    let mut tag = [0; 32];
+    for (byte, signed) in tag.iter_mut().zip(context.sign().as_ref()) {
+        *byte = *signed;
+    }
+    tag
+}
+
 /// Writes bytes as lowercase hex.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -84,16 +98,16 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Reads exactly 64 lowercase hex digits. One spelling a value: an upper-case copy of a state would
+/// Reads exactly so many bytes as lowercase hex digits. One spelling a value: an upper-case copy of a state would
 /// otherwise be a second name for the same login.
-pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
+pub(crate) fn from_hex<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
     };
-    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
-    let mut bytes = [0; 32];
+    let digits = Some(text.as_bytes()).filter(|digits| digits.len() == 2 * BYTES)?;
+    let mut bytes = [0; BYTES];
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
         let &[high, low] = pair else { return None };
         *byte = (digit(high)? << 4) | digit(low)?;

@@ -20,17 +20,37 @@
 //! whoever shares B can plant a login of his own in that browser. Neither is ever given a session that was
 //! there before.
 
-use ring::hmac;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use settings::{Settings, Wrong};
 
 use crate::pending::{BrowserSecret, LoginId, State};
 use crate::seal::{self, NonceBytes, Sealed};
-use crate::secret::{Digest, random_secret};
+use crate::secret::{Digest, hmac, random_secret};
 use crate::time::Timestamp;
 use wechat::body::UserInfo;
 use wechat::{AccessToken, AppId, AuthorizationCode, GrantedScope, Lang, OpenId, RefreshToken, UnionId};
 
 const INFO: &str = "seal of a session";
+
+/// The longest session: browsers keep no cookie for more than 400 days
+/// ([RFC 6265bis §5.5](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.5)).
+const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
+
+settings::declare! {
+    SESSION_LIFETIME_SECONDS, "a number of seconds from 60 to 34560000", "`86400`", ["`604800`", "`604800`"], ["How long a person stays logged in; from 60 to 34560000, the 400 days after which browsers drop any cookie", "登录保持多久，60 到 34560000（400 天，浏览器保存 Cookie 的上限）"];
+}
+
+/// Reads how long a session lasts.
+///
+/// # Errors
+///
+/// [`Wrong`] if it is wrong, which is noted.
+pub fn lifetime(settings: &mut Settings<'_>) -> Result<Duration, Wrong> {
+    let read = |text: &str| settings::seconds(text, 60).filter(|lifetime| *lifetime <= LONGEST_SESSION);
+    Ok(settings.optional(&SESSION_LIFETIME_SECONDS, read)?.unwrap_or(Duration::from_hours(7 * 24)))
+}
 
 random_secret! {
     /// What the session cookie holds: it names the session and opens its seal.
@@ -41,16 +61,7 @@ impl SessionToken {
     /// The token of the one session that `state` and `code` can lead to in the browser that holds `browser`.
     #[must_use]
     pub fn derive(browser: &BrowserSecret, state: &State, code: &AuthorizationCode) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, browser.bytes());
-        let mut context = hmac::Context::with_key(&key);
-        context.update(b"session\0");
-        context.update(state.bytes());
-        context.update(code.expose().as_bytes());
-        let mut token = [0; 32];
-        for (byte, tag) in token.iter_mut().zip(context.sign().as_ref()) {
-            *byte = *tag;
-        }
-        Self(token)
+        Self(hmac(browser.bytes(), &[b"session\0", state.bytes(), code.expose().as_bytes()]))
     }
 
     /// The key under which the session is stored.
@@ -124,8 +135,8 @@ pub struct Session {
     pub unionid: Option<UnionId>,
     /// What the person granted.
     pub scope: GrantedScope,
-    /// The person's token.
-    pub access_token: AccessToken,
+    /// The person's token; none of a session that another one [handed over](crate::handoff).
+    pub access_token: Option<AccessToken>,
     /// What renews it, if WeChat gave it.
     pub refresh_token: Option<RefreshToken>,
     /// The profile as it was last read, if it was.
@@ -187,9 +198,9 @@ struct Unsealed {
     openid: String,
     unionid: Option<String>,
     scope: String,
-    access_token: String,
-    /// Empty if there is none: version 0.1.0, which may read this while a deployment is under way, knows no other
+    /// Empty if there is none, as below: version 0.1.0, which may read this while a deployment is under way, knows no other
     /// way to say so.
+    access_token: String,
     refresh_token: String,
     profile: Option<Profile>,
     #[serde(default)]
@@ -208,37 +219,43 @@ impl Session {
     /// `None` only if the session cannot be encoded, which no value of it can cause.
     #[must_use]
     pub fn seal(&self, token: &SessionToken, nonce: NonceBytes) -> Option<Sealed> {
+        seal::seal(&token.0, INFO, token.session_id().as_str(), nonce, &self.to_text()?)
+    }
+
+    /// What is sealed.
+    pub(crate) fn to_text(&self) -> Option<Vec<u8>> {
+        let exposed = |token: Option<&str>| token.unwrap_or_default().to_owned();
         let unsealed = Unsealed {
             app: self.app.as_str().to_owned(),
             openid: self.openid.expose().to_owned(),
             unionid: self.unionid.as_ref().map(|unionid| unionid.expose().to_owned()),
             scope: self.scope.as_str().to_owned(),
-            access_token: self.access_token.expose().to_owned(),
-            refresh_token: self
-                .refresh_token
-                .as_ref()
-                .map_or_else(String::new, |token| token.expose().to_owned()),
+            access_token: exposed(self.access_token.as_ref().map(AccessToken::expose)),
+            refresh_token: exposed(self.refresh_token.as_ref().map(RefreshToken::expose)),
             profile: self.profile.clone(),
             wants_profile: self.wants_profile,
             subscription: self.subscription,
             confirmed_at: self.confirmed_at,
             refusals: self.refusals,
         };
-        let text = serde_json::to_vec(&unsealed).ok()?;
-        seal::seal(&token.0, INFO, token.session_id().as_str(), nonce, &text)
+        serde_json::to_vec(&unsealed).ok()
     }
 
     /// Opens a seal with the token it was made for; `None` if it is another's, altered or unknown.
     #[must_use]
     pub fn unseal(token: &SessionToken, sealed: &Sealed) -> Option<Self> {
-        let text = seal::open(&token.0, INFO, token.session_id().as_str(), sealed)?;
-        let unsealed: Unsealed = serde_json::from_slice(&text).ok()?;
+        Self::from_text(&seal::open(&token.0, INFO, token.session_id().as_str(), sealed)?)
+    }
+
+    /// Reads what was sealed.
+    pub(crate) fn from_text(text: &[u8]) -> Option<Self> {
+        let unsealed: Unsealed = serde_json::from_slice(text).ok()?;
         Some(Self {
             app: AppId::parse(&unsealed.app)?,
             openid: OpenId::new(unsealed.openid),
             unionid: unsealed.unionid.map(UnionId::new),
             scope: GrantedScope::new(&unsealed.scope),
-            access_token: AccessToken::new(unsealed.access_token),
+            access_token: Some(unsealed.access_token).filter(|token| !token.is_empty()).map(AccessToken::new),
             refresh_token: Some(unsealed.refresh_token)
                 .filter(|token| !token.is_empty())
                 .map(RefreshToken::new),
@@ -261,7 +278,7 @@ mod tests {
             openid: OpenId::new("oCanaryOpenId".to_owned()),
             unionid: Some(UnionId::new("oCanaryUnionId".to_owned())),
             scope: GrantedScope::new("snsapi_userinfo"),
-            access_token: AccessToken::new("CanaryAccess".to_owned()),
+            access_token: Some(AccessToken::new("CanaryAccess".to_owned())),
             refresh_token: Some(RefreshToken::new("CanaryRefresh".to_owned())),
             profile: None,
             wants_profile: false,
@@ -336,7 +353,7 @@ mod tests {
         assert_eq!(session.openid.expose(), "oCanaryOpenId");
         assert!(session.unionid.is_none() && !session.wants_profile && session.confirmed_at.is_none());
         assert!(session.scope.includes_profile());
-        assert_eq!(session.access_token.expose(), "CanaryAccess");
+        assert_eq!(session.access_token.unwrap().expose(), "CanaryAccess");
         assert_eq!(session.refresh_token.unwrap().expose(), "CanaryRefresh");
         let profile = session.profile.unwrap();
         assert_eq!(profile.user_info.nickname, "Lin");

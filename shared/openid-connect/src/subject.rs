@@ -62,7 +62,7 @@ impl fmt::Debug for Subject {
 mod tests {
     use super::*;
     use login::session::Refusals;
-    use wechat::{AccessToken, AppId, GrantedScope, OpenId, UnionId};
+    use wechat::{AppId, GrantedScope, OpenId, UnionId};
 
     #[test]
     fn a_subject_never_falls_from_one_to_the_other() {
@@ -71,7 +71,7 @@ mod tests {
             openid: OpenId::new("oLin".to_owned()),
             unionid: None,
             scope: GrantedScope::new("snsapi_base"),
-            access_token: AccessToken::new(String::new()),
+            access_token: None,
             refresh_token: None,
             profile: None,
             wants_profile: false,

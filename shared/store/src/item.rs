@@ -38,6 +38,7 @@ pub(super) fn login_to_item(id: &LoginId, login: &PendingLogin) -> Item {
             .force_snap_shot
             .then(|| ("force_snap_shot".to_owned(), AttributeValue::Bool(true))),
     );
+    item.extend(login.request.via_handoff.then(|| ("via".to_owned(), text("handoff"))));
     item.extend((login.turn.waits > 0).then(|| ("waits".to_owned(), number(login.turn.waits))));
     item
 }
@@ -60,6 +61,7 @@ pub(super) fn login_from_item(item: &Item) -> Result<PendingLogin, Error> {
                 force_popup: item.contains_key("force_popup"),
                 force_snap_shot: item.contains_key("force_snap_shot"),
             },
+            via_handoff: item.contains_key("via"),
         },
         return_to: StoredReturnTo::stored(attribute(item, "return_to")?.to_owned()),
         turn: Turn {

@@ -8,7 +8,8 @@
 //! who shows or ends one, the whole [`Store`] for who turns the one into the other.
 //!
 //! One room for each kind of item: a login and the guard of its code (`claim.rs`, where the
-//! race for a code is decided), a session, the token of an app, a grant of the OpenID Provider and the request before it.
+//! race for a code is decided), a session, the token of an app, a grant of the
+//! OpenID Provider and the request before it, a ticket of the hand-off.
 
 mod app_token;
 mod claim;
@@ -17,6 +18,7 @@ mod grant;
 mod item;
 mod request;
 mod session;
+mod ticket;
 
 pub use self::app_token::Lease;
 pub use self::claim::{Claimed, CodeOutcome, Finished, Replaced};

@@ -1,9 +1,10 @@
-//! The two cookies, read byte by byte and written with every attribute.
+//! The cookies, read byte by byte and written with every attribute.
 //!
 //! * the **browser cookie** holds the [`BrowserSecret`]: it ties a login to the browser that began it;
-//! * the **session cookie** holds the [`SessionToken`]: it is the session.
+//! * the **session cookie** holds the [`SessionToken`]: it is the session;
+//! * the **hand-off cookie** holds the [`PickUpSecret`] of a browser that a phone is about to log in, for some minutes.
 //!
-//! On the deployed domain both carry the `__Host-` prefix ([RFC 6265bis §4.1.3.2]), so that no sibling
+//! On the deployed domain all carry the `__Host-` prefix ([RFC 6265bis §4.1.3.2]), so that no sibling
 //! domain and no plain-HTTP page can plant them. The prefix protects only if it is compared exactly:
 //! a parser that trims Unicode spaces or percent-decodes names accepts look-alikes that the browser
 //! let a sibling set. Therefore names and values are compared as they stand, but for the one
@@ -15,12 +16,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 
+use login::handoff::{PICK_UP_LIFETIME, PickUpSecret, TICKET_LIFETIME};
 use login::origin::Origin;
 use login::pending::BrowserSecret;
 use login::session::SessionToken;
 use login::time::Timestamp;
 
-/// The names and attributes of the two cookies for one deployment.
+/// The names and attributes of the cookies for one deployment.
 #[derive(Debug, Clone, Copy)]
 pub struct Cookies {
     /// Whether the public URL is `https`; only then may a cookie be `Secure` and `__Host-`.
@@ -44,6 +46,18 @@ impl Cookies {
     #[must_use]
     pub fn session(self, headers: &HeaderMap) -> Option<SessionToken> {
         SessionToken::parse(&one(headers, self.session_name())?)
+    }
+
+    /// The pick-up secret the request came with, if exactly one well-formed cookie holds it.
+    #[must_use]
+    pub fn pick_up(self, headers: &HeaderMap) -> Option<PickUpSecret> {
+        PickUpSecret::parse(&one(headers, self.pick_up_name())?)
+    }
+
+    /// `Set-Cookie` for the pick-up secret, for as long as its ticket can last.
+    #[must_use]
+    pub fn set_pick_up(self, secret: &PickUpSecret) -> String {
+        self.set(self.pick_up_name(), &secret.expose(), TICKET_LIFETIME + PICK_UP_LIFETIME)
     }
 
     /// `Set-Cookie` for the browser secret, for what is left of its day.
@@ -70,6 +84,10 @@ impl Cookies {
 
     const fn session_name(self) -> &'static str {
         if self.secure { "__Host-session" } else { "session" }
+    }
+
+    const fn pick_up_name(self) -> &'static str {
+        if self.secure { "__Host-handoff" } else { "handoff" }
     }
 
     fn set(self, name: &str, value: &str, lifetime: Duration) -> String {

@@ -4,6 +4,7 @@ pub mod cookie;
 pub mod cors;
 pub mod date;
 pub mod end_session;
+pub mod handoff;
 pub mod imprint;
 pub mod language;
 pub mod link;

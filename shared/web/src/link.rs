@@ -47,6 +47,7 @@ impl LoginLink {
                     force_popup: text("forcePopup").as_deref() == Some("true"),
                     force_snap_shot: text("forceSnapShot").as_deref() == Some("true"),
                 },
+                via_handoff: text("via").as_deref() == Some("handoff"),
             },
             turn: Turn::FIRST,
         }
@@ -63,7 +64,7 @@ impl LoginLink {
     /// Its query, in which what is usual is not mentioned.
     #[must_use]
     pub fn to_query(&self) -> String {
-        let LoginRequest { scope, app, lang, switches } = &self.request;
+        let LoginRequest { scope, app, lang, switches, via_handoff } = &self.request;
         let Turn { round, waits } = self.turn;
         let mut query = Serializer::new(String::new());
         query.extend_pairs(self.return_to.as_ref().map(|target| ("return_to", target.as_str())));
@@ -72,10 +73,17 @@ impl LoginLink {
         query.extend_pairs(app.as_deref().map(|app| ("app", app)));
         query.extend_pairs(switches.force_popup.then_some(("forcePopup", "true")));
         query.extend_pairs(switches.force_snap_shot.then_some(("forceSnapShot", "true")));
+        query.extend_pairs(via_handoff.then_some(("via", "handoff")));
         query.extend_pairs((round > 1).then(|| ("attempt", round.to_string())));
         query.extend_pairs((waits > 0).then(|| ("waits", waits.to_string())));
         query.finish()
     }
+}
+
+/// Reads `via=`.
+#[must_use]
+pub fn via_handoff(text: &str) -> Option<bool> {
+    (text == "handoff").then_some(true)
 }
 
 /// Reads `attempt=`; set by `/callback`, so that fresh logins do not go on for ever.

@@ -4,9 +4,6 @@
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use fast_qr::convert::Builder as _;
-use fast_qr::convert::svg::SvgBuilder;
-use fast_qr::{ECL, QRBuilder};
 use http::header;
 use ring::digest::{SHA256, digest};
 
@@ -63,60 +60,22 @@ fn notice_of(visit: &Visit, reason: Reason, link: &str, wait_seconds: Option<u64
     if reason == Reason::NotAPage { with_frames(response) } else { response }
 }
 
-/// The longest link that is shown as a QR code, in bytes: beyond it, phones fail to read it off a screen.
-const LONGEST_CODE: usize = 250;
-
-/// Where a browser that no app serves has to take the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Elsewhere {
-    /// Into WeChat.
-    Wechat,
-    /// To a screen that a phone can scan.
-    Computer,
-}
-
-/// The page for a browser that no app serves: the same link, as a QR code and as text. A phone cannot scan itself, and a
-/// link may be too long for a QR code: it is text alone then. It is text and no link, since it leads to this very page
-/// until it is opened elsewhere. `code_link` leads to WeChat's own QR code, for who has it on another screen.
+/// The page for a phone where only a QR code of WeChat's logs people in: the same link, as text, for a computer. It is no
+/// link, since here it leads to this very page. `code_link` leads to WeChat's QR code, for who has it on another screen.
 #[must_use]
-pub fn open_elsewhere(
-    request: &Request,
-    elsewhere: Elsewhere,
-    link: &str,
-    code_link: Option<&str>,
-) -> Response {
+pub fn open_on_computer(request: &Request, link: &str, code_link: &str) -> Response {
     #[derive(Template)]
-    #[template(path = "open_in_wechat.html")]
-    struct OpenInWechat<'a> {
+    #[template(path = "open_on_computer.html")]
+    struct OpenOnComputer<'a> {
         style: &'static str,
         visit: &'a Visit,
         labels: Labels,
-        is_wecom: bool,
-        is_phone: bool,
-        on_computer: bool,
-        code: Option<String>,
         link: &'a str,
-        code_link: Option<&'a str>,
+        code_link: &'a str,
     }
-    let (visit, is_phone) = (&Visit::of(request), request::is_phone(request.headers()));
-    let page = OpenInWechat {
-        style: STYLE,
-        visit,
-        labels: Labels::of(visit.language),
-        is_wecom: request::is_wecom(request.headers()),
-        is_phone,
-        on_computer: elsewhere == Elsewhere::Computer,
-        code: if is_phone || link.len() > LONGEST_CODE { None } else { qr_code(link) },
-        link,
-        code_link,
-    };
-    respond(http::StatusCode::OK, &page, "")
-}
-
-/// A QR code as an SVG element that scales with its surroundings.
-fn qr_code(text: &str) -> Option<String> {
-    let code = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
-    Some(SvgBuilder::default().margin(1).to_str(&code))
+    let visit = &Visit::of(request);
+    let labels = Labels::of(visit.language);
+    respond(http::StatusCode::OK, &OpenOnComputer { style: STYLE, visit, labels, link, code_link }, "")
 }
 
 /// The home page. Only inside WeChat does it offer to share the profile: elsewhere a QR code brings it anyway.
@@ -282,8 +241,7 @@ mod tests {
         let label = Labels::of(Language::English).privacy;
         for page in [
             notice(&visit(imprint), Reason::NotLoggedIn, AUTHORIZE),
-            open_elsewhere(&request, Elsewhere::Wechat, "https://login.example.com/authorize", None),
-            open_elsewhere(&request, Elsewhere::Computer, "https://login.example.com/authorize", Some("/")),
+            open_on_computer(&request, "https://login.example.com/authorize", "/"),
             home(&request, false, false),
             home(&request, true, false),
         ] {

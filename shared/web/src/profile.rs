@@ -99,7 +99,7 @@ fn region(language: Language, user_info: &UserInfo) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use login::session::{Profile, Refusals};
-    use wechat::{AccessToken, AppId, GrantedScope, OpenId};
+    use wechat::{AppId, GrantedScope, OpenId};
 
     use super::*;
     use crate::request::Request;
@@ -115,7 +115,7 @@ mod tests {
             openid: OpenId::new("oLin".to_owned()),
             unionid: None,
             scope: GrantedScope::new("snsapi_userinfo"),
-            access_token: AccessToken::new(String::new()),
+            access_token: None,
             refresh_token: None,
             profile: user_info.map(read),
             wants_profile: false,

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 use login::account::Browser;
+use login::handoff::Device;
 
 /// A request. Its body, which hardly any route reads, is a [`Form`] in its extensions.
 pub type Request = http::Request<()>;
@@ -125,6 +126,16 @@ pub fn is_wecom(headers: &HeaderMap) -> bool {
 #[must_use]
 pub fn is_phone(headers: &HeaderMap) -> bool {
     (names(headers, b"Mobi") || names(headers, b"iPhone")) && !names(headers, b"iPad")
+}
+
+/// What kind of browser it is, for the words of a page.
+#[must_use]
+pub fn device(headers: &HeaderMap) -> Device {
+    let of = |known: &[(&'static str, &'static str)]| {
+        let known = known.iter().find(|(word, _)| names(headers, word.as_bytes()));
+        known.map(|(_, name)| *name).unwrap_or_default()
+    };
+    Device { browser: of(Device::BROWSERS), system: of(Device::SYSTEMS) }
 }
 
 /// Whether the user agent has `word` in it, whatever else is. Android puts the model's name there, and a name need not be

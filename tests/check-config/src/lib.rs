@@ -48,6 +48,7 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
             "authorize" => check(&environment, lambda::configure::<authorize::Authorize>),
             "callback" => check(&environment, lambda::configure::<callback::Callback>),
             Doctor::NAME => check(&environment, doctor::configure),
+            "handoff" => check(&environment, lambda::configure::<handoff::Handoff>),
             "logout" => check(&environment, lambda::configure::<logout::Logout>),
             "openid" => check(&environment, lambda::configure::<openid::Openid>),
             "site" => check(&environment, lambda::configure::<site::Site>),

@@ -50,13 +50,14 @@ impl Language {
 
 /// The outcomes that each function can log, without the ones that any can ([`lambda::OUTCOMES`]).
 #[must_use]
-pub fn outcomes() -> [(&'static str, Vec<&'static Outcome>); 8] {
+pub fn outcomes() -> [(&'static str, Vec<&'static Outcome>); 9] {
     let of = |tables: &[&[&'static Outcome]]| tables.concat();
     [
         (authorize::Authorize::NAME, of(&[authorize::OUTCOMES])),
         (callback::Callback::NAME, of(&[callback::OUTCOMES])),
         (userinfo::Userinfo::NAME, of(&[userinfo::OUTCOMES, web::cors::OUTCOMES])),
         (logout::Logout::NAME, of(&[logout::OUTCOMES, web::cors::OUTCOMES, web::end_session::OUTCOMES])),
+        (handoff::Handoff::NAME, of(&[handoff::OUTCOMES])),
         (site::Site::NAME, of(&[site::OUTCOMES])),
         (openid::Openid::NAME, of(&[openid::OUTCOMES])),
         (token::Token::NAME, of(&[token::OUTCOMES, web::cors::OUTCOMES])),
@@ -65,7 +66,7 @@ pub fn outcomes() -> [(&'static str, Vec<&'static Outcome>); 8] {
 }
 
 /// How many functions answer requests. The doctor answers none, and reads whatever they do.
-pub const ANSWERING: usize = 7;
+pub const ANSWERING: usize = 8;
 
 /// Every setting, in the order it is first asked for, and who asks for it; the doctor only for what nobody else does.
 #[must_use]
@@ -76,6 +77,7 @@ pub fn settings() -> Vec<(&'static Setting, Vec<(&'static str, Need)>)> {
         asked_by::<callback::Callback>(),
         asked_by::<userinfo::Userinfo>(),
         asked_by::<logout::Logout>(),
+        asked_by::<handoff::Handoff>(),
         asked_by::<site::Site>(),
         asked_by::<openid::Openid>(),
         asked_by::<token::Token>(),

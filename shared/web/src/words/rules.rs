@@ -8,9 +8,19 @@ use super::*;
 const BOTH: [Language; 2] = [Language::Chinese, Language::English];
 
 /// The labels that stand in a heading, and those that stand on a button.
-const TITLES: [&str; 6] =
-    ["log_in", "log_in_on_phone", "open_in_wechat", "profile", "back_to_app", "ask_log_out"];
-const BUTTONS: [&str; 9] = [
+const TITLES: [&str; 8] = [
+    "log_in",
+    "open_in_wechat",
+    "scan_to_log_in",
+    "confirm_on_phone",
+    "log_in_other_device",
+    "profile",
+    "back_to_app",
+    "ask_log_out",
+];
+const BUTTONS: [&str; 11] = [
+    "new_code",
+    "refuse",
     "log_in",
     "log_in_again",
     "try_again",

@@ -17,8 +17,17 @@ pub const ALLOWED: [&str; 6] = [
     "https://login.example.com:8443",
 ];
 /// What a login may not end on.
-const ROUTES: [&[u8]; 8] =
-    [b".well-known", b"access-token", b"authorize", b"callback", b"error", b"logout", b"oauth2", b"userinfo"];
+const ROUTES: [&[u8]; 9] = [
+    b".well-known",
+    b"access-token",
+    b"authorize",
+    b"callback",
+    b"error",
+    b"handoff",
+    b"logout",
+    b"oauth2",
+    b"userinfo",
+];
 
 /// What the rule says of a value.
 #[derive(Debug, Eq, PartialEq)]

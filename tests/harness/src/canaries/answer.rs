@@ -123,8 +123,9 @@ impl Watch {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (kind, owner) = match name.strip_prefix("__Host-").unwrap_or(name) {
             // Whoever ends a session gives the browser a new secret.
-            "browser" => (Kind::BrowserSecret, &["authorize", "logout", "openid", "userinfo"][..]),
-            "session" => (Kind::SessionToken, &["callback"][..]),
+            "browser" => (Kind::BrowserSecret, &["authorize", "handoff", "logout", "openid", "userinfo"][..]),
+            "session" => (Kind::SessionToken, &["callback", "handoff"][..]),
+            "handoff" => (Kind::PickUpSecret, &["handoff"][..]),
             _ => (Kind::Planted, &[][..]),
         };
         // A browser's secret stands behind its birth.

@@ -29,6 +29,8 @@ pub enum Kind {
     BrowserSecret,
     /// What opens a session.
     SessionToken,
+    /// What picks up a login that a phone hands over.
+    PickUpSecret,
     /// A token for an API.
     SignedToken,
     /// The private key that signs such tokens.

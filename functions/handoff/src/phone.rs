@@ -1,0 +1,179 @@
+//! The phone: from the QR code to the tap.
+
+use http::StatusCode;
+use login::handoff::{End, HAND_OFF, HiddenTicket, Numbers, Scan, StoredTicket, Ticket};
+use login::pending::{BrowserSecret, RequestedScope};
+use login::random;
+use login::return_to::HAND_ON;
+use login::session::{Session, SessionId};
+use login::time::Timestamp;
+use web::cors::Caller;
+use web::handoff::{Asked, Told};
+use web::link::LoginLink;
+use web::query::Query;
+use web::request::{Form, Request, is_page_load};
+use web::response::{Response, redirect, with_cookie};
+use web::visit::Visit;
+
+use crate::refusal::{APPROVED, ASKED, PHONE_LOGIN, Refusal, STARTED_OVER, TOLD, of_end};
+use crate::{Handoff, MOST_TRIES};
+
+/// Who is logged in on the phone, with the ticket's Official Account.
+struct Person {
+    id: SessionId,
+    session: Session,
+}
+
+/// A phone opens the address that the QR code says, or comes back to it from its own login.
+pub(crate) async fn arrive(
+    function: &Handoff,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Response, Refusal> {
+    if function.page_loads_only && !is_page_load(request.headers()) {
+        return Err(Refusal::NotAPage);
+    }
+    let query = Query::of(request);
+    let hidden = query.one("hidden")?;
+    let ticket = match &hidden {
+        Some(hidden) => opened(function, request, hidden)?,
+        None => query.one("ticket")?.as_deref().and_then(Ticket::parse).ok_or(Refusal::Value("ticket"))?,
+    };
+    // Of the login itself: `/callback` adds it to where it leads back.
+    if query.one("error")?.is_some() {
+        return Err(Refusal::Denied);
+    }
+    let id = ticket.id();
+    for _ in 0..MOST_TRIES {
+        let stored = function.store.logins.ticket(&id).await?.ok_or(Refusal::TicketGone)?;
+        if let Some(end) = stored.ended {
+            return Ok(told(request, Told::Ended(end)));
+        }
+        if stored.is_over(now) && stored.approved.is_none() {
+            return Ok(told(request, Told::Over));
+        }
+        let Some(person) = person(function, request, &stored, now).await? else {
+            return if hidden.is_some() {
+                Err(Refusal::CookieLost)
+            } else {
+                log_in(function, request, &stored, &ticket, stored.scope, now)
+            };
+        };
+        let lacks_profile = stored.scope == RequestedScope::Profile && person.session.profile.is_none();
+        match &stored.scan {
+            Some(scan) if scan.session != person.id => return Ok(told(request, Told::AnotherPhone)),
+            Some(_) if stored.approved.is_some() => return Ok(told(request, Told::Done)),
+            Some(scan) => return Ok(ask(request, &ticket, &stored, scan, now)),
+            None if lacks_profile && hidden.is_none() => {
+                return log_in(function, request, &stored, &ticket, RequestedScope::Profile, now);
+            }
+            None => {
+                let scan = Scan { session: person.id, numbers: Numbers::draw(random::bytes()) };
+                // Whoever was first, the ticket says.
+                function.store.logins.scan(&id, &scan, now).await?;
+            }
+        }
+    }
+    Err(Refusal::TicketGone)
+}
+
+/// The person taps. Every answer leads to the page that says what it came to, so that nothing is posted twice.
+pub(crate) async fn decide(
+    function: &Handoff,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Response, Refusal> {
+    let own = function.deployment.public_url.as_str();
+    let Caller::Trusted(_) = Caller::of(request.headers(), |origin| origin == own) else {
+        return Err(Refusal::ForeignOrigin);
+    };
+    let form = Query::of_form(Form::of(request).ok_or(Refusal::Value("form"))?);
+    let ticket = form.one("ticket")?.as_deref().and_then(Ticket::parse).ok_or(Refusal::Value("ticket"))?;
+    let named = form.one("session")?.ok_or(Refusal::Value("session"))?;
+    let number = form.one("number")?.map(|text| text.parse::<u8>().map_err(|_| Refusal::Value("number")));
+    let number = number.transpose()?;
+
+    let back = redirect(StatusCode::SEE_OTHER, &format!("{own}{HAND_OFF}?ticket={}", ticket.expose()));
+    let (id, logins) = (ticket.id(), &function.store.logins);
+    let stored = logins.ticket(&id).await?.ok_or(Refusal::TicketGone)?;
+    let person = person(function, request, &stored, now).await?;
+    let Some(person) = person.filter(|person| person.id.as_str() == named) else {
+        return Ok(STARTED_OVER.of(back));
+    };
+    let Some(scan) = stored.scan.as_ref().filter(|scan| scan.session == person.id) else {
+        return Ok(STARTED_OVER.of(back));
+    };
+    let end = match number {
+        None => Some(End::Refused),
+        Some(number) if number != scan.numbers.right() => Some(End::WrongNumber),
+        Some(_) => None,
+    };
+    let outcome = match end {
+        Some(end) => logins.end_ticket(&id, end, Some(&person.id), now).await?.then(|| of_end(end)),
+        None => {
+            let sealed = ticket.seal(&person.session, random::bytes()).ok_or(Refusal::Unsealable)?;
+            logins.approve(&id, &person.id, &sealed, now).await?.then_some(&APPROVED)
+        }
+    };
+    Ok(outcome.unwrap_or(&STARTED_OVER).of(back))
+}
+
+/// The ticket that this browser hid on its way through its own login.
+fn opened(function: &Handoff, request: &Request, hidden: &str) -> Result<Ticket, Refusal> {
+    let hidden = HiddenTicket::parse(hidden).ok_or(Refusal::Value("hidden"))?;
+    let browser = function.cookies.browser(request.headers()).ok_or(Refusal::CookieLost)?;
+    hidden.open(&browser).ok_or(Refusal::CookieLost)
+}
+
+/// Who is logged in on this phone with the ticket's app.
+async fn person(
+    function: &Handoff,
+    request: &Request,
+    ticket: &StoredTicket,
+    now: Timestamp,
+) -> Result<Option<Person>, Refusal> {
+    let Some(token) = function.cookies.session(request.headers()) else { return Ok(None) };
+    let id = token.session_id();
+    let Some(stored) = function.store.sessions.session(&id, now).await? else { return Ok(None) };
+    let session = Session::unseal(&token, &stored.sealed).filter(|_| stored.refused_at.is_none());
+    // One that was itself handed over hands nothing on: a chain of tickets would end nowhere that anybody looks at.
+    let session = session.filter(|session| session.app == ticket.app && session.access_token.is_some());
+    Ok(session.map(|session| Person { id, session }))
+}
+
+/// Sends the phone to log in, as always, and back. What the login's item holds of the ticket only this browser reads.
+fn log_in(
+    function: &Handoff,
+    request: &Request,
+    stored: &StoredTicket,
+    ticket: &Ticket,
+    scope: RequestedScope,
+    now: Timestamp,
+) -> Result<Response, Refusal> {
+    let account = function.account(stored).ok_or(Refusal::NoAccount)?;
+    let browser = function.cookies.browser(request.headers());
+    let browser = browser.filter(|browser| browser.may_begin_a_login(now));
+    let browser = browser.unwrap_or_else(|| BrowserSecret::new(now, random::bytes()));
+    let hidden = ticket.hide(&browser, random::bytes()).ok_or(Refusal::Unsealable)?;
+    let mut link = function.link_like(stored);
+    link.request.scope = scope;
+    link.return_to = account.targets.check(&format!("{HAND_ON}{}", hidden.expose())).ok();
+    let location = LoginLink::on(&link, function.deployment.public_url.as_str());
+    let response = redirect(StatusCode::FOUND, &location);
+    Ok(PHONE_LOGIN.of(with_cookie(response, &function.cookies.set_browser(&browser, now))))
+}
+
+fn ask(request: &Request, ticket: &Ticket, stored: &StoredTicket, scan: &Scan, now: Timestamp) -> Response {
+    let asked = Asked {
+        ticket: &ticket.expose(),
+        session: scan.session.as_str(),
+        numbers: scan.numbers.shown(),
+        device: stored.device,
+        minutes: now.since(stored.made_at).as_secs() / 60,
+    };
+    ASKED.of(web::handoff::ask(&Visit::of(request), &asked))
+}
+
+fn told(request: &Request, told: Told) -> Response {
+    TOLD.of(web::handoff::tell(&Visit::of(request), told))
+}

@@ -1,0 +1,213 @@
+//! The browser that waits: from the QR code to the session.
+
+use http::StatusCode;
+use login::account::Account;
+use login::handoff::{Choice, Device, End, PickUpSecret, Step, StoredTicket, Ticket};
+use login::pending::{BrowserSecret, ClaimId, LoginRequest, PendingLogin, RequestedScope, State};
+use login::random;
+use login::session::{Pepper, Session, StoredSession};
+use login::time::Timestamp;
+use login::{Sealed, handoff};
+use serde::Serialize;
+use web::handoff::{Shown, Waiting};
+use web::link::LoginLink;
+use web::query::Query;
+use web::request::{Request, device, is_page_load, is_phone, is_wecom, wants_page};
+use web::response::{self, Response, redirect, with_cookie};
+use web::visit::Visit;
+
+use crate::refusal::{
+    ENDED, GIVEN, OVER, PICKED_UP, PICKED_UP_AGAIN, Refusal, SHOWN_AGAIN, WAITED_FOR_BY_TWO, WAITING,
+};
+use crate::{Handoff, MOST_TRIES};
+
+/// A browser that waits for a login that it began.
+struct Browser<'a> {
+    function: &'a Handoff,
+    request: &'a Request,
+    secret: BrowserSecret,
+    state: State,
+    ticket: Ticket,
+    /// The pick-up secret in its cookie.
+    held: Option<PickUpSecret>,
+    now: Timestamp,
+}
+
+/// Answers it: the page, or its script.
+pub(crate) async fn answer(
+    function: &Handoff,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Response, Refusal> {
+    let query = Query::of(request);
+    let state = query.one("state")?.as_deref().and_then(State::parse).ok_or(Refusal::Value("state"))?;
+    let choice = query.one("choice")?.map(|text| Choice::parse(&text).ok_or(Refusal::Value("choice")));
+    let choice = choice.transpose()?;
+    let headers = request.headers();
+    let secret = function.cookies.browser(headers).ok_or(Refusal::NoBrowser)?;
+    let ticket = Ticket::derive(&secret, &state);
+    let held = function.cookies.pick_up(headers);
+    let browser = Browser { function, request, secret, state, ticket, held, now };
+    if !wants_page(headers) {
+        return browser.tell_script().await;
+    }
+    if function.page_loads_only && !is_page_load(headers) {
+        return Err(Refusal::NotAPage);
+    }
+    browser.show(choice).await
+}
+
+impl Browser<'_> {
+    /// What has happened so far, in a word; it changes nothing.
+    async fn tell_script(&self) -> Result<Response, Refusal> {
+        #[derive(Serialize)]
+        struct Stage {
+            stage: &'static str,
+        }
+        let ticket = self.function.store.logins.ticket(&self.ticket.id()).await?;
+        let stage = ticket.map_or("over", |ticket| ticket.stage(self.now));
+        Ok(WAITING.of(response::json(StatusCode::OK, &Stage { stage })))
+    }
+
+    async fn show(&self, choice: Option<Choice>) -> Result<Response, Refusal> {
+        let logins = &self.function.store.logins;
+        let id = self.ticket.id();
+        let chosen = choice.as_ref().map(|choice| self.secret_for(choice));
+        let mut last_end = None;
+        for _ in 0..MOST_TRIES {
+            let Some(ticket) = logins.ticket(&id).await? else {
+                let login = self.login().await?;
+                let ticket = made(&login, device(self.request.headers()), self.now);
+                logins.put_ticket(&id, &ticket).await?;
+                continue;
+            };
+            match ticket.step(self.held.as_ref(), chosen.as_ref(), self.now) {
+                Step::Wait => return Ok(WAITING.of(self.page(&ticket, Shown::Code(self.code_link())).await)),
+                Step::Give => {
+                    // Without a script there is no choice, and an answer that is lost is lost.
+                    let secret = chosen.clone();
+                    let secret = secret.unwrap_or_else(|| self.secret_for(&Choice::new(random::bytes())));
+                    if logins.give(&id, &secret.digest(), self.now).await? {
+                        let number = ticket.scan.as_ref().map(|scan| scan.numbers.right());
+                        let page = self.page(&ticket, Shown::Number(number.unwrap_or_default())).await;
+                        let cookie = self.function.cookies.set_pick_up(&secret);
+                        return Ok(GIVEN.of(with_cookie(page, &cookie)));
+                    }
+                }
+                Step::Show { number, anew } => {
+                    let page = self.page(&ticket, Shown::Number(number)).await;
+                    let cookie = chosen.as_ref().filter(|_| anew);
+                    let cookie = cookie.map(|secret| self.function.cookies.set_pick_up(secret));
+                    let page = cookie.into_iter().fold(page, |page, cookie| with_cookie(page, &cookie));
+                    return Ok(SHOWN_AGAIN.of(page));
+                }
+                Step::PickUp(sealed) => {
+                    if let Some(response) = self.pick_up(&ticket, &sealed).await? {
+                        return Ok(response);
+                    }
+                }
+                Step::PickUpAgain => {
+                    let held = self.held.as_ref().ok_or(Refusal::LoginGone)?;
+                    return Ok(PICKED_UP_AGAIN.of(self.logged_in(&self.login().await?, held)));
+                }
+                Step::EndForTwo => {
+                    last_end = logins
+                        .end_ticket(&id, End::WaitedForByTwo, None, self.now)
+                        .await?
+                        .then_some(&WAITED_FOR_BY_TWO);
+                }
+                Step::Ended(end) => {
+                    let page = self.page(&ticket, Shown::Ended(end)).await;
+                    return Ok(last_end.unwrap_or(&ENDED).of(page));
+                }
+                Step::Over => return Ok(OVER.of(self.page(&ticket, Shown::Over).await)),
+            }
+        }
+        Err(Refusal::LoginGone)
+    }
+
+    /// Makes a session of what the phone handed over; `None` if somebody came first.
+    async fn pick_up(&self, ticket: &StoredTicket, sealed: &Sealed) -> Result<Option<Response>, Refusal> {
+        let held = self.held.as_ref().ok_or(Refusal::LoginGone)?;
+        let login = self.login().await?;
+        let handed = self.ticket.open(sealed).ok_or(Refusal::Unsealable)?;
+        let session = Session { wants_profile: ticket.scope == RequestedScope::Auto, ..handed };
+        let token = held.session_token(&self.secret, &self.state);
+        let stored = StoredSession {
+            sealed: session.seal(&token, random::bytes()).ok_or(Refusal::Unsealable)?,
+            login: self.state.handoff_id(),
+            created_at: self.now,
+            refreshed_at: self.now,
+            version: 1,
+            refused_at: None,
+            expires_at: self.now.plus(self.function.session_lifetime),
+            pepper: Some(Pepper::new(random::bytes())),
+        };
+        let replaced = self.function.cookies.session(self.request.headers());
+        let replaced = replaced.map(|token| token.session_id());
+        let attempt = ClaimId::new(random::bytes());
+        let (id, pick_up) = (token.session_id(), held.digest());
+        let store = &self.function.store;
+        let is_now = store
+            .pick_up(&self.ticket.id(), &pick_up, (&id, &stored), replaced.as_ref(), &attempt, self.now)
+            .await?;
+        Ok(is_now.then(|| PICKED_UP.of(self.logged_in(&login, held))))
+    }
+
+    /// The session's cookie, and to where the login ends, judged by today's configuration.
+    fn logged_in(&self, login: &PendingLogin, held: &PickUpSecret) -> Response {
+        let accounts = &self.function.deployment.accounts;
+        let account = accounts.of(&login.app).unwrap_or(&accounts.first);
+        let target = account.targets.check_again(&login.return_to);
+        let target = target.as_ref().unwrap_or(&account.default_return_to);
+        let response = redirect(StatusCode::SEE_OTHER, &target.location());
+        let token = held.session_token(&self.secret, &self.state);
+        with_cookie(response, &self.function.cookies.set_session(&token, self.function.session_lifetime))
+    }
+
+    fn secret_for(&self, choice: &Choice) -> PickUpSecret {
+        PickUpSecret::derive(&self.secret, &self.state, choice)
+    }
+
+    /// The login that waits, if this browser began it.
+    async fn login(&self) -> Result<PendingLogin, Refusal> {
+        let login = self.function.store.logins.login(&self.state.handoff_id()).await?;
+        login.filter(|login| login.browser == self.secret.digest()).ok_or(Refusal::LoginGone)
+    }
+
+    /// What the QR code says.
+    fn code_link(&self) -> String {
+        let public_url = self.function.deployment.public_url.as_str();
+        format!("{public_url}{}?ticket={}", handoff::HAND_OFF, self.ticket.expose())
+    }
+
+    /// The page, with the login that its buttons begin anew.
+    async fn page(&self, ticket: &StoredTicket, shown: Shown) -> Response {
+        let like = self.function.link_like(ticket);
+        // Where it ends is told by the login, which may be gone: then it ends where logins end.
+        let login = self.login().await.ok();
+        let account = self.function.account(ticket);
+        let return_to = login.as_ref().zip(account);
+        let return_to =
+            return_to.and_then(|(login, account)| account.targets.check_again(&login.return_to).ok());
+        let request = login.map_or(like.request, |login| login.request);
+        let code_link = account.and_then(Account::website_choice).map(|app| {
+            let request = LoginRequest { app: Some(app), via_handoff: false, ..request.clone() };
+            LoginLink { request, return_to: return_to.clone(), ..LoginLink::default() }.on("")
+        });
+        let link = LoginLink { request, return_to, ..LoginLink::default() }.on("");
+        let waiting = Waiting {
+            shown,
+            stage: ticket.stage(self.now),
+            is_phone: is_phone(self.request.headers()),
+            is_wecom: is_wecom(self.request.headers()),
+            link: &link,
+            code_link: code_link.as_deref(),
+        };
+        web::handoff::wait(&Visit::of(self.request), &waiting)
+    }
+}
+
+fn made(login: &PendingLogin, device: Device, now: Timestamp) -> StoredTicket {
+    StoredTicket::new(login.app.clone(), login.request.scope, device, now, login.expires_at)
+}

@@ -1,0 +1,300 @@
+//! The pages of a hand-off ([`login::handoff`]): of the browser that waits, and of the phone.
+//!
+//! The page that waits goes on by itself: with its script, which is allowed by its hash, or by opening itself anew. It has
+//! no `Cross-Origin-Opener-Policy`, for the login may go on in a window that a page opened.
+
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use fast_qr::{ECL, QRBuilder};
+use http::StatusCode;
+use login::handoff::{Device, End};
+use ring::digest::{SHA256, digest};
+
+use crate::language::Language;
+use crate::page::{STYLE, respond, with_form};
+use crate::response::Response;
+use crate::visit::Visit;
+use crate::words::Labels;
+
+const SCRIPT: &str = include_str!("../templates/handoff_wait.js");
+
+/// What the page of a waiting browser shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// The QR code of this address.
+    Code(String),
+    /// The number to tap on the phone.
+    Number(u8),
+    /// That the ticket ended, and why.
+    Ended(End),
+    /// That its time is over.
+    Over,
+}
+
+/// The page of a waiting browser.
+#[derive(Debug)]
+pub struct Waiting<'a> {
+    /// What it shows.
+    pub shown: Shown,
+    /// What has happened so far, as the script is told.
+    pub stage: &'static str,
+    /// Whether it is on a phone, which cannot scan itself.
+    pub is_phone: bool,
+    /// Whether it is 企业微信's, to whose users it is WeChat as well.
+    pub is_wecom: bool,
+    /// The login that its button begins anew.
+    pub link: &'a str,
+    /// The login by WeChat's own QR code, if there is one.
+    pub code_link: Option<&'a str>,
+}
+
+/// What a phone is asked.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The ticket, for the form.
+    pub ticket: &'a str,
+    /// The session that is asked, likewise.
+    pub session: &'a str,
+    /// The numbers, in their order.
+    pub numbers: [u8; 3],
+    /// What kind of browser waits.
+    pub device: Device,
+    /// How many minutes ago it began to.
+    pub minutes: u64,
+}
+
+/// What a phone is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The other device is logged in.
+    Done,
+    /// Another phone has scanned the code.
+    AnotherPhone,
+    /// The ticket ended.
+    Ended(End),
+    /// Its time is over.
+    Over,
+}
+
+/// The page of a browser that waits.
+#[must_use]
+pub fn wait(visit: &Visit, waiting: &Waiting<'_>) -> Response {
+    #[derive(Template)]
+    #[template(path = "handoff_wait.html")]
+    struct Wait<'a> {
+        style: &'static str,
+        visit: &'a Visit,
+        labels: Labels,
+        title: &'static str,
+        number: Option<u8>,
+        code: Option<&'a str>,
+        picture: String,
+        is_phone: bool,
+        is_wecom: bool,
+        code_link: Option<&'a str>,
+        script: String,
+    }
+    let labels = Labels::of(visit.language);
+    let (number, code) = match &waiting.shown {
+        Shown::Code(code) => (None, Some(code.as_str())),
+        Shown::Number(number) => (Some(*number), None),
+        Shown::Ended(end) => {
+            return told(visit, of_end(visit.language, *end), Some(waiting.link));
+        }
+        Shown::Over => return told(visit, over(visit.language), Some(waiting.link)),
+    };
+    let script = SCRIPT.replace("STAGE", waiting.stage);
+    let title = match (number, waiting.is_phone) {
+        (Some(_), _) => labels.confirm_on_phone,
+        (None, true) => labels.open_in_wechat,
+        (None, false) => labels.scan_to_log_in,
+    };
+    let policy = format!(
+        "script-src 'sha256-{}'; connect-src 'self'; img-src data:; ",
+        BASE64.encode(digest(&SHA256, script.as_bytes()))
+    );
+    let page = Wait {
+        style: STYLE,
+        visit,
+        labels,
+        title,
+        number,
+        code,
+        picture: code.and_then(picture).unwrap_or_default(),
+        is_phone: waiting.is_phone,
+        is_wecom: waiting.is_wecom,
+        code_link: waiting.code_link,
+        script,
+    };
+    respond(StatusCode::OK, &page, &policy)
+}
+
+/// The page that asks a phone for the number. Its form is posted to this stack and nowhere else.
+#[must_use]
+pub fn ask(visit: &Visit, asked: &Asked<'_>) -> Response {
+    #[derive(Template)]
+    #[template(path = "handoff_ask.html")]
+    struct Ask<'a> {
+        style: &'static str,
+        visit: &'a Visit,
+        labels: Labels,
+        asked: &'a Asked<'a>,
+        device: String,
+        since: String,
+    }
+    let language = visit.language;
+    let page = Ask {
+        style: STYLE,
+        visit,
+        labels: Labels::of(language),
+        asked,
+        device: named(language, asked.device),
+        since: since(language, asked.minutes),
+    };
+    with_form(respond(StatusCode::OK, &page, ""))
+}
+
+/// The page that tells a phone how it ended.
+#[must_use]
+pub fn tell(visit: &Visit, what: Told) -> Response {
+    let words = match what {
+        Told::Done => done(visit.language),
+        Told::AnotherPhone => another_phone(visit.language),
+        Told::Ended(end) => of_end(visit.language, end),
+        Told::Over => over(visit.language),
+    };
+    told(visit, words, None)
+}
+
+fn told(visit: &Visit, words: [&'static str; 3], link: Option<&str>) -> Response {
+    #[derive(Template)]
+    #[template(path = "handoff_told.html")]
+    struct Said<'a> {
+        style: &'static str,
+        visit: &'a Visit,
+        labels: Labels,
+        words: [&'static str; 3],
+        link: Option<&'a str>,
+    }
+    let labels = Labels::of(visit.language);
+    respond(StatusCode::OK, &Said { style: STYLE, visit, labels, words, link }, "")
+}
+
+/// A QR code as a picture that a phone can keep: a PNG of one bit a pixel, as an address.
+fn picture(text: &str) -> Option<String> {
+    /// Pixels a module, and modules around the code ([ISO/IEC 18004 §5.3.8](https://www.iso.org/standard/83389.html)).
+    const SCALE: usize = 8;
+    const QUIET: usize = 4;
+    let code = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
+    let modules = code.size + 2 * QUIET;
+    let side = modules * SCALE;
+    let is_dark = |row: usize, column: usize| {
+        let inside = |place: usize| (QUIET..QUIET + code.size).contains(&place).then(|| place - QUIET);
+        inside(row).zip(inside(column)).is_some_and(|(row, column)| code[row][column].value())
+    };
+    let mut pixels = Vec::with_capacity(side * side.div_ceil(8));
+    for row in 0..side {
+        for byte in 0..side.div_ceil(8) {
+            // SCALE is eight: each module is one byte.
+            pixels.push(if is_dark(row / SCALE, byte) { 0 } else { 0xff });
+        }
+    }
+    let mut file = Vec::new();
+    let side = u32::try_from(side).ok()?;
+    let mut encoder = png::Encoder::new(&mut file, side, side);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::One);
+    let mut writer = encoder.write_header().ok()?;
+    writer.write_image_data(&pixels).ok()?;
+    writer.finish().ok()?;
+    Some(format!("data:image/png;base64,{}", BASE64.encode(&file)))
+}
+
+/// A kind of browser, in words.
+fn named(language: Language, Device { browser, system }: Device) -> String {
+    match (language, browser, system) {
+        (Language::Chinese, "", "") => "未知的浏览器".to_owned(),
+        (Language::Chinese, "", system) => format!("{system} 上的浏览器"),
+        (Language::Chinese, browser, "") => format!("{browser} 浏览器"),
+        (Language::Chinese, browser, system) => format!("{system} 上的 {browser} 浏览器"),
+        (Language::English, "", "") => "An unknown browser".to_owned(),
+        (Language::English, "", system) => format!("A browser on {system}"),
+        (Language::English, browser, "") => browser.to_owned(),
+        (Language::English, browser, system) => format!("{browser} on {system}"),
+    }
+}
+
+fn since(language: Language, minutes: u64) -> String {
+    match (language, minutes) {
+        (Language::Chinese, 0) => "不到 1 分钟前打开".to_owned(),
+        (Language::Chinese, minutes) => format!("{minutes} 分钟前打开"),
+        (Language::English, 0) => "Opened less than a minute ago".to_owned(),
+        (Language::English, 1) => "Opened a minute ago".to_owned(),
+        (Language::English, minutes) => format!("Opened {minutes} minutes ago"),
+    }
+}
+
+const fn done(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::Chinese => {
+            ["另一台设备已登录", "可以回到那台设备继续。", "如果那不是你的设备，请马上联系网站客服。"]
+        }
+        Language::English => [
+            "The other device is logged in",
+            "Go on there; you can close this page.",
+            "If it isn't your device, contact the site at once.",
+        ],
+    }
+}
+
+const fn another_phone(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::Chinese => {
+            ["二维码已被扫过", "另一部手机先扫了这个二维码。", "请在要登录的设备上获取新的二维码。"]
+        }
+        Language::English => [
+            "This code was scanned already",
+            "Another phone was faster.",
+            "Get a new code on the device you want to log in.",
+        ],
+    }
+}
+
+const fn over(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::Chinese => ["二维码已过期", "二维码三分钟内有效。", "请在要登录的设备上获取新的二维码。"],
+        Language::English => [
+            "The code has expired",
+            "A code is good for three minutes.",
+            "Get a new one on the device you want to log in.",
+        ],
+    }
+}
+
+const fn of_end(language: Language, end: End) -> [&'static str; 3] {
+    match (language, end) {
+        (Language::Chinese, End::Refused) => {
+            ["没有登录", "手机上拒绝了这次登录。", "如需登录，请获取新的二维码。"]
+        }
+        (Language::Chinese, End::WrongNumber) => {
+            ["数字不对，没有登录", "为了账号安全，点错一次就会结束。", "如需登录，请获取新的二维码。"]
+        }
+        (Language::Chinese, End::WaitedForByTwo) => {
+            ["有两个浏览器在等待", "为了账号安全，这次登录已结束。", "如需登录，请获取新的二维码。"]
+        }
+        (Language::English, End::Refused) => {
+            ["Not logged in", "The login was refused on the phone.", "Get a new code to log in."]
+        }
+        (Language::English, End::WrongNumber) => [
+            "Not logged in: wrong number",
+            "To protect your account, one wrong tap ends it.",
+            "Get a new code to log in.",
+        ],
+        (Language::English, End::WaitedForByTwo) => [
+            "Two browsers were waiting",
+            "To protect your account, this login has ended.",
+            "Get a new code to log in.",
+        ],
+    }
+}

@@ -1,0 +1,366 @@
+//! A browser is logged in by a phone's WeChat. What may pass between the two stands in `shared/login/src/handoff.rs`.
+
+use harness::{
+    Answer, Failure, Options, Result, Stack, Visitor,
+    browser::Visit,
+    places::{AUTHORIZE, parameter},
+    stack::{PAGE_ORIGIN, PUBLIC_URL},
+};
+use serde_json::Value;
+use web::{language::Language, words::Labels};
+
+use crate::support::assert_secured;
+
+const PHONE: &str = "Mozilla/5.0 (Linux; Android 14) Chrome/142.0.0.0 Mobile Safari/537.36";
+const COMPUTER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0 Safari/537.36";
+const LABELS: Labels = Labels::of(Language::Chinese);
+const TARGET: &str = "https://www.example.com/me?a=1#";
+const CHOICE: &str = "4242424242424242424242424242424242424242424242424242424242424242";
+
+/// An Official Account alone, as most teams have it.
+async fn account_only() -> Result<Stack> {
+    Stack::start(Options::default().without("WEBSITE_APP_ID")).await
+}
+
+/// A browser that waits, and what it shows.
+struct Waiting {
+    visitor: Visitor,
+    url: String,
+    /// What the QR code says.
+    code: String,
+}
+
+impl Waiting {
+    async fn begin(visitor: Visitor, query: &str) -> Result<Self> {
+        let visitor = visitor.with_user_agent(COMPUTER);
+        let hops = visitor.browser.follow(&format!("{AUTHORIZE}?{query}")).await?;
+        let page = hops.last().ok_or_else(|| Failure::new("no answer"))?;
+        assert_eq!((page.status, page.url.path()), (200, "/handoff/wait"), "{}", page.text());
+        let url = page.url.to_string();
+        // A phone shows as text what a computer shows as a picture.
+        let text = visitor.send(Visit::open(&url).header("user-agent", PHONE)).await?.text();
+        let code = text.split("<p class=\"link\">").nth(1).and_then(|rest| rest.split('<').next());
+        let code = code.ok_or_else(|| Failure::new("no link"))?.to_owned();
+        Ok(Self { visitor, url, code })
+    }
+
+    async fn at_a_computer(stack: &Stack) -> Result<Self> {
+        Self::begin(
+            stack.visitor("lin").at_a_computer(),
+            "return_to=https%3A%2F%2Fwww.example.com%2Fme%3Fa%3D1",
+        )
+        .await
+    }
+
+    /// What its script is told.
+    async fn stage(&self) -> Result<String> {
+        stage(&self.visitor, &self.url).await
+    }
+
+    /// The page, opened anew as its script does with this choice, or as a page without a script does.
+    async fn open(&self, choice: Option<&str>) -> Result<Answer> {
+        let choice = choice.map(|choice| format!("&choice={choice}")).unwrap_or_default();
+        self.visitor.open(&format!("{}{choice}", self.url)).await
+    }
+
+    async fn number(&self) -> Result<u8> {
+        number(&self.open(Some(CHOICE)).await?)
+    }
+}
+
+async fn stage(visitor: &Visitor, url: &str) -> Result<String> {
+    let visit = Visit::fetch(http::Method::GET, url, PUBLIC_URL).header("accept", "application/json");
+    let answer = visitor.send(visit).await?;
+    Ok(answer.json()?["stage"].as_str().unwrap_or_default().to_owned())
+}
+
+fn number(page: &Answer) -> Result<u8> {
+    let text = page.text();
+    let number = text.split("role=\"status\">").nth(1).and_then(|rest| rest.split('<').next());
+    number.and_then(|number| number.parse().ok()).ok_or_else(|| Failure::new(format!("no number: {text}")))
+}
+
+/// The form of a phone's page.
+#[derive(Clone)]
+struct Form {
+    ticket: String,
+    session: String,
+    numbers: Vec<u8>,
+}
+
+fn form(page: &Answer) -> Result<Form> {
+    let text = page.text();
+    let value = |name: &str| {
+        let value = text.split(&format!("name=\"{name}\" value=\"")).nth(1)?.split('"').next()?;
+        Some(value.to_owned())
+    };
+    let numbers = text.split("name=\"number\" value=\"").skip(1);
+    let numbers = numbers.filter_map(|rest| rest.split('"').next()?.parse().ok()).collect();
+    let (ticket, session) =
+        value("ticket").zip(value("session")).ok_or_else(|| Failure::new(format!("no form: {text}")))?;
+    Ok(Form { ticket, session, numbers })
+}
+
+/// A phone scans the code, logs in if it must, and is asked.
+async fn scan(phone: &Visitor, code: &str) -> Result<Answer> {
+    let hops = phone.follow(code).await?;
+    hops.into_iter().last().ok_or_else(|| Failure::new("no answer"))
+}
+
+async fn tap(phone: &Visitor, form: &Form, number: Option<u8>) -> Result<Answer> {
+    let number = number.map(|number| number.to_string());
+    let mut fields = vec![("ticket", &*form.ticket), ("session", &*form.session)];
+    fields.extend(number.as_deref().map(|number| ("number", number)));
+    let answer = phone.send(Visit::form(&format!("{PUBLIC_URL}/handoff"), PUBLIC_URL, &fields)).await?;
+    if answer.status != 303 {
+        return Ok(answer);
+    }
+    let location = answer.location().unwrap_or_default().to_owned();
+    phone.open(&location).await
+}
+
+fn is_titled(page: &Answer, title: &str) -> bool {
+    page.text().contains(&format!("<h1>{title}</h1>"))
+}
+
+async fn openid_of(visitor: &Visitor) -> Result<Option<String>> {
+    visitor.logged_in_as().await
+}
+
+#[tokio::test]
+async fn a_computer_is_logged_in_by_a_phone() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = Waiting::at_a_computer(&stack).await?;
+    assert_eq!(computer.stage().await?, "waiting");
+    let page = computer.open(None).await?;
+    assert_secured(&page.headers, "the waiting page");
+    assert!(
+        is_titled(&page, LABELS.scan_to_log_in) && page.text().contains("data:image/png"),
+        "{}",
+        page.text()
+    );
+
+    // The phone is not logged in: it logs in as always, and comes back.
+    let phone = stack.visitor("zhou");
+    let asked = scan(&phone, &computer.code).await?;
+    assert_secured(&asked.headers, "the phone's page");
+    assert!(is_titled(&asked, LABELS.log_in_other_device), "{}", asked.text());
+    assert!(asked.text().contains("Windows 上的 Chrome 浏览器"), "{}", asked.text());
+    let form = form(&asked)?;
+    assert_eq!(form.numbers.len(), 3);
+    // Nothing is drawn anew.
+    assert_eq!(self::form(&scan(&phone, &computer.code).await?)?.numbers, form.numbers);
+
+    assert_eq!(computer.stage().await?, "scanned");
+    let number = computer.number().await?;
+    assert!(form.numbers.contains(&number));
+    assert_eq!(computer.stage().await?, "given");
+    assert_eq!(computer.visitor.logged_in_as().await?, None);
+    let done = tap(&phone, &form, Some(number)).await?;
+    assert!(is_titled(&done, "另一台设备已登录"), "{}", done.text());
+
+    assert_eq!(computer.stage().await?, "approved");
+    let arrived = computer.open(None).await?;
+    assert_eq!((arrived.status, arrived.location()), (303, Some(TARGET)), "{}", arrived.text());
+    let shown = computer.visitor.shown().await?;
+    assert_eq!(shown["openid"], Value::from(phone.openid()));
+    // The two are two sessions: each ends by itself.
+    assert_ne!(computer.visitor.session(), phone.session());
+    assert_eq!(phone.log_out().await?.status, 204);
+    assert_eq!(openid_of(&computer.visitor).await?, Some(phone.openid()));
+    // WeChat's tokens stayed on the phone: nothing is asked of WeChat, and what only WeChat can say takes a new login.
+    stack.simulator().clear_ledger();
+    assert_eq!(computer.visitor.verify().await?.status, 401);
+    assert_eq!(computer.visitor.userinfo().await?.status, 200);
+    assert!(stack.simulator().ledger().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_given_again_to_the_same_script_and_to_nobody_else() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = Waiting::at_a_computer(&stack).await?;
+    let phone = stack.visitor("zhou");
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    let number = computer.number().await?;
+    // The cookie did not arrive; the page is opened once more, by what its script chose.
+    computer.visitor.browser.forget_cookie("__Host-handoff");
+    assert_eq!(computer.number().await?, number);
+    assert!(is_titled(&tap(&phone, &form, Some(number)).await?, "另一台设备已登录"));
+    let first = computer.open(None).await?;
+    assert_eq!(first.location(), Some(TARGET));
+    let session = computer.visitor.session();
+    // The session's cookie did not arrive either: the same session again, and one only.
+    computer.visitor.browser.forget_cookie("__Host-session");
+    assert_eq!(computer.open(None).await?.location(), Some(TARGET));
+    assert_eq!(computer.visitor.session(), session);
+    assert_eq!(stack.sessions()?.len(), 2);
+    Ok(())
+}
+
+/// Somebody knows the state and the browser's secret, from a computer that he shared: whoever of the two comes second ends
+/// the ticket, and both pages say so.
+#[tokio::test]
+async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
+    let stack = account_only().await?;
+    for (is_approved, thief_first) in [(false, false), (false, true), (true, false), (true, true)] {
+        let computer = Waiting::at_a_computer(&stack).await?;
+        let thief = computer.visitor.thief().with_user_agent(COMPUTER);
+        let phone = stack.visitor("zhou");
+        let form = form(&scan(&phone, &computer.code).await?)?;
+        let (first, second) =
+            if thief_first { (&thief, &computer.visitor) } else { (&computer.visitor, &thief) };
+        let right = number(&first.open(&format!("{}&choice={CHOICE}", computer.url)).await?)?;
+        if is_approved {
+            tap(&phone, &form, Some(right)).await?;
+        }
+        let other = CHOICE.replace('4', "5");
+        let ended = second.open(&format!("{}&choice={other}", computer.url)).await?;
+        assert!(is_titled(&ended, "有两个浏览器在等待"), "{}", ended.text());
+        for visitor in [first, second] {
+            let page = visitor.open(&computer.url).await?;
+            assert!(is_titled(&page, "有两个浏览器在等待"), "{}", page.text());
+            assert_eq!(openid_of(visitor).await?, None);
+        }
+        assert!(is_titled(&scan(&phone, &computer.code).await?, "有两个浏览器在等待"));
+        assert!(!is_titled(&tap(&phone, &form, Some(right)).await?, "另一台设备已登录"));
+        // What the phone had handed over is gone.
+        let tickets: Vec<_> =
+            stack.logins()?.into_iter().filter(|item| item.to_string().contains("ticket#")).collect();
+        assert!(tickets.iter().all(|item| item["sealed"].is_null()), "{tickets:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_wrong_tap_or_a_no_ends_it() -> Result<()> {
+    let stack = account_only().await?;
+    for is_refused in [false, true] {
+        let computer = Waiting::at_a_computer(&stack).await?;
+        let phone = stack.visitor("zhou");
+        let form = form(&scan(&phone, &computer.code).await?)?;
+        let right = computer.number().await?;
+        let wrong = form.numbers.iter().copied().find(|number| *number != right);
+        let tapped = tap(&phone, &form, wrong.filter(|_| !is_refused)).await?;
+        let title = if is_refused { "没有登录" } else { "数字不对，没有登录" };
+        assert!(is_titled(&tapped, title), "{}", tapped.text());
+        assert_eq!(computer.stage().await?, "ended");
+        let page = computer.open(None).await?;
+        assert!(is_titled(&page, title), "{}", page.text());
+        // It offers the same login, by a new code.
+        assert!(
+            page.text().contains("href=\"/authorize?return_to=https%3A%2F%2Fwww.example.com%2Fme%3Fa%3D1\""),
+            "{}",
+            page.text()
+        );
+        // The right number comes too late, from whoever.
+        assert!(is_titled(&tap(&phone, &form, Some(right)).await?, title));
+        assert_eq!(openid_of(&computer.visitor).await?, None);
+    }
+    Ok(())
+}
+
+/// The first phone that scans is the one; nobody else's session, and no other page, says yes.
+#[tokio::test]
+async fn only_the_phone_that_scanned_decides_and_only_on_its_own_page() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = Waiting::at_a_computer(&stack).await?;
+    let (phone, other) = (stack.visitor("zhou"), stack.visitor("lin"));
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    let number = computer.number().await?;
+    assert!(is_titled(&scan(&other, &computer.code).await?, "二维码已被扫过"));
+    assert!(is_titled(&tap(&other, &form, Some(number)).await?, "二维码已被扫过"));
+    let by_other = Form { session: String::from("x"), ..form.clone() };
+    assert!(is_titled(&tap(&phone, &by_other, Some(number)).await?, LABELS.log_in_other_device));
+    for origin in [PAGE_ORIGIN, "https://evil.example"] {
+        let number = number.to_string();
+        let fields = [("ticket", &*form.ticket), ("session", &*form.session), ("number", &*number)];
+        let answer = phone.send(Visit::form(&format!("{PUBLIC_URL}/handoff"), origin, &fields)).await?;
+        assert_eq!(answer.status, 403, "{origin}");
+    }
+    // A link alone approves nothing.
+    let link =
+        format!("{PUBLIC_URL}/handoff?ticket={}&session={}&number={number}", form.ticket, form.session);
+    assert!(is_titled(&phone.open(&link).await?, LABELS.log_in_other_device));
+    assert_eq!(computer.stage().await?, "given");
+    // The person changed in between: another session starts over.
+    phone.log_out().await?;
+    assert!(!is_titled(&tap(&phone, &form, Some(number)).await?, "另一台设备已登录"));
+    assert_eq!(openid_of(&computer.visitor).await?, None);
+    Ok(())
+}
+
+/// A tap before the other screen shows a number approves nothing, and costs nothing if it was right.
+#[tokio::test]
+async fn nothing_is_approved_before_a_browser_was_given_the_number() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = Waiting::at_a_computer(&stack).await?;
+    let phone = stack.visitor("zhou");
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    // Only the table knows by now.
+    let tickets = stack.logins()?;
+    let numbers =
+        tickets.iter().find_map(|item| item["numbers"]["S"].as_str()).unwrap_or_default().to_owned();
+    let right: u8 = numbers.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default();
+    assert!(is_titled(&tap(&phone, &form, Some(right)).await?, LABELS.log_in_other_device));
+    assert_eq!(computer.stage().await?, "scanned");
+    assert_eq!(computer.number().await?, right);
+    assert!(is_titled(&tap(&phone, &form, Some(right)).await?, "另一台设备已登录"));
+    Ok(())
+}
+
+/// Link scanners and previews scan nothing, and neither does a phone that is not logged in.
+#[tokio::test]
+async fn only_a_page_load_of_somebody_who_is_logged_in_scans() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = Waiting::at_a_computer(&stack).await?;
+    let phone = stack.visitor("zhou").logged_in().await?;
+    for (name, value) in
+        [("sec-fetch-dest", "image"), ("sec-fetch-dest", "iframe"), ("sec-purpose", "prefetch")]
+    {
+        let answer = phone.send(Visit::open(&computer.code).header(name, value)).await?;
+        assert_eq!(answer.status, 403, "{name} {value}");
+    }
+    let stranger = stack.visitor("lin");
+    assert_eq!(stranger.open(&computer.code).await?.status, 302);
+    assert_eq!(computer.stage().await?, "waiting");
+    // What the login of the phone holds of the ticket, only that phone reads.
+    let ticket = parameter(&computer.code, "ticket");
+    assert!(!stack.logins()?.iter().any(|item| item.to_string().contains(&ticket)));
+    Ok(())
+}
+
+/// A login that waits for a phone is none of WeChat's: no callback finishes it, whoever knows its state.
+#[tokio::test]
+async fn no_callback_finds_a_login_that_waits() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = Waiting::at_a_computer(&stack).await?;
+    let state = parameter(&computer.url, "state");
+    let other = stack.visitor("zhou");
+    let callback = other.come_back(AUTHORIZE).await?;
+    let code = parameter(&callback, "code");
+    let answer = computer.visitor.open(&harness::places::callback(&code, &state)).await?;
+    assert!(
+        answer.location().is_some_and(|location| !location.starts_with("https://www.example.com/me")),
+        "{:?}",
+        answer.location()
+    );
+    assert_eq!(openid_of(&computer.visitor).await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_was_handed_over_hands_nothing_on() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = Waiting::at_a_computer(&stack).await?;
+    let phone = stack.visitor("zhou");
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    let number = computer.number().await?;
+    tap(&phone, &form, Some(number)).await?;
+    computer.open(None).await?;
+    let second = Waiting::at_a_computer(&stack).await?;
+    let answer = computer.visitor.open(&second.code).await?;
+    assert_eq!(answer.status, 302, "{}", answer.text());
+    assert_eq!(second.stage().await?, "waiting");
+    Ok(())
+}
