@@ -326,6 +326,11 @@ impl Chromium {
         Ok(names)
     }
 
+    /// What a cookie holds.
+    pub async fn cookie(&self, name: &str) -> Result<String> {
+        Ok(self.get_named_cookie(name).await?.value)
+    }
+
     /// Takes pictures of the page at both widths, and finds nothing that reaches over the edge.
     pub async fn look(&self, name: &str) -> Result<()> {
         let directory = pictures();

@@ -11,6 +11,7 @@ mod code_flow;
 mod console;
 mod embedded;
 mod frames;
+mod handoff;
 mod login;
 mod origins;
 mod qr;

@@ -72,51 +72,6 @@ async fn says_where_the_code_is_that_the_phone_cancelled() -> Result<()> {
     chromium.leave(&[]).await
 }
 
-#[tokio::test]
-async fn shows_the_link_itself_as_a_code_where_there_is_no_website_app() -> Result<()> {
-    let stack = Stack::start(Options::default().on_this_machine().without("WEBSITE_APP_ID")).await?;
-    let link = format!("{}/authorize", stack.public_url());
-    for (languages, labels, picture) in [
-        ("zh-CN,zh", LABELS, "open-in-wechat-zh"),
-        ("en-US,en", Labels::of(Language::English), "open-in-wechat-en"),
-    ] {
-        let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
-            return Ok(());
-        };
-        chromium.open(&link).await?;
-        chromium.arrive(labels.log_in_on_phone).await?;
-        let code = chromium.element(".code svg").await?.rect().await?;
-        assert!(code.width >= 200.0 && (code.width - code.height).abs() < 1.0, "{code:?}");
-        assert_eq!(chromium.text(".link").await?, link);
-        chromium.look(picture).await?;
-        chromium.leave(&[]).await?;
-    }
-    Ok(())
-}
-
-/// On a phone there is no code, but a link that one tap selects as a whole; it leads nowhere from here.
-#[tokio::test]
-async fn lets_a_phone_copy_the_link_to_wechat() -> Result<()> {
-    let stack = Stack::start(Options::default().on_this_machine().without("WEBSITE_APP_ID")).await?;
-    let link = format!("{}/authorize", stack.public_url());
-    for (reader, labels, picture) in [
-        (Reader::ON_A_PHONE, LABELS, "open-in-wechat-phone-zh"),
-        (Reader::ON_A_PHONE.reading("en-US,en"), Labels::of(Language::English), "open-in-wechat-phone-en"),
-        (Reader::IN_WECOM, LABELS, "open-in-wechat-wecom-zh"),
-        (Reader::IN_WECOM.reading("en-US,en"), Labels::of(Language::English), "open-in-wechat-wecom-en"),
-    ] {
-        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
-        chromium.open(&link).await?;
-        chromium.arrive(labels.open_in_wechat).await?;
-        assert_eq!(chromium.run("return document.links.length", Vec::new()).await?, 0);
-        chromium.element(".link").await?.click().await?;
-        assert_eq!(chromium.run("return getSelection().toString()", Vec::new()).await?, link.as_str());
-        chromium.look(picture).await?;
-        chromium.leave(&[]).await?;
-    }
-    Ok(())
-}
-
 /// Who has the QR code on another screen can have it all the same; where only a QR code logs people in, a phone is told so.
 #[tokio::test]
 async fn offers_a_phone_the_code_for_another_screen() -> Result<()> {

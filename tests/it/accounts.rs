@@ -133,14 +133,14 @@ async fn the_name_chooses_the_apps_the_secret_and_where_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_without_a_website_app_shows_its_own_link() {
+async fn an_account_without_a_website_app_has_a_phone_log_its_people_in() {
     let stack = stack().await;
-    let page = desktop(&stack).open(&format!("{AUTHORIZE}?app=kiosk&scope=auto")).await.unwrap();
-    assert_eq!(page.status, 200);
-    let link = ">https://login.example.com/authorize?scope=auto&#38;app=kiosk</p>";
-    assert!(page.text().contains(link) && page.text().contains("<svg"), "{}", page.text());
+    let begun = desktop(&stack).open(&format!("{AUTHORIZE}?app=kiosk&scope=auto")).await.unwrap();
+    assert_eq!(begun.redirect().unwrap().unwrap().path(), "/handoff/wait");
+    let login = stack.logins().unwrap().pop().unwrap();
+    assert_eq!((attribute(&login, "asked_app"), attribute(&login, "app")), ("kiosk", KIOSK_ACCOUNT));
     assert_eq!(desktop(&stack).open(&format!("{AUTHORIZE}?app=kiosk:website")).await.unwrap().status, 400);
-    assert!(stack.logins().unwrap().is_empty());
+    assert_eq!(stack.logins().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

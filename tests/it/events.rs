@@ -23,7 +23,7 @@ use crate::{
     support::{LABELS, assert_secured_but, read, text, title},
 };
 
-use Answer::{Client, Document, Empty, Fresh, Json, Page, QrCode, Redirect, Text, Wechat};
+use Answer::{Client, Document, Empty, Fresh, Json, Page, QrCode, Redirect, Stage, Text, Waits, Wechat};
 
 /// What the file `site-verification-file.json` asks for.
 const SITE_VERIFICATION: &str = "MP_verify_0123456789abcdef.txt=0123456789abcdef";
@@ -41,6 +41,10 @@ enum Answer {
     Fresh(&'static str),
     /// 303 to an address that begins so.
     Redirect(&'static str),
+    /// On to the page that waits for a phone.
+    Waits,
+    /// How far that is, for its script.
+    Stage(&'static str),
     /// A page with this status and this text.
     Page(u16, &'static str),
     /// A problem document with this status, of this type.
@@ -61,7 +65,7 @@ const INVALID: &str = "https://login.example.com/error?reason=invalid_request&id
 const DENIED: &str = "https://login.example.com/error?reason=access_denied&id=";
 const NOT_A_PAGE: &str = "https://login.example.com/error?reason=not_a_page&id=";
 
-const ROWS: [(&str, Answer); 173] = [
+const ROWS: [(&str, Answer); 192] = [
     ("authorize-app-hostile", Page(400, title(Reason::InvalidRequest))),
     ("authorize-app-official-account", Wechat(ME)),
     ("authorize-app-unknown", Page(400, title(Reason::InvalidRequest))),
@@ -109,7 +113,7 @@ const ROWS: [(&str, Answer); 173] = [
     ("authorize-two-scopes", Page(400, title(Reason::InvalidRequest))),
     ("authorize-unknown-lang", Page(400, title(Reason::InvalidRequest))),
     ("authorize-unknown-scope", Page(400, title(Reason::InvalidRequest))),
-    ("authorize-wecom", Redirect("https://login.example.com/handoff/wait")),
+    ("authorize-wecom", Waits),
     ("callback-broken-encoding", Redirect(INVALID)),
     ("callback-code-too-long", Redirect(INVALID)),
     ("callback-denied-authdeny", Redirect(DENIED)),
@@ -138,6 +142,25 @@ const ROWS: [(&str, Answer); 173] = [
     ("callback-two-states-one-encoded", Redirect(INVALID)),
     ("callback-unknown-state", Fresh(FRESH_LOGIN)),
     ("callback-unknown-state-with-session", Fresh(FRESH_LOGIN)),
+    ("handoff-hidden-of-another-browser", Page(400, title(Reason::CookieMissing))),
+    ("handoff-hidden-without-a-cookie", Page(400, title(Reason::CookieMissing))),
+    ("handoff-iframe", Page(403, title(Reason::NotAPage))),
+    ("handoff-malformed-ticket", Page(400, title(Reason::InvalidRequest))),
+    ("handoff-no-ticket", Page(400, title(Reason::InvalidRequest))),
+    ("handoff-tap-foreign-origin", Page(403, title(Reason::OriginRefused))),
+    ("handoff-tap-malformed-number", Page(400, title(Reason::InvalidRequest))),
+    ("handoff-tap-no-form", Page(400, title(Reason::InvalidRequest))),
+    ("handoff-tap-no-origin", Page(403, title(Reason::OriginRefused))),
+    ("handoff-tap-null-origin", Page(403, title(Reason::OriginRefused))),
+    ("handoff-tap-unknown-ticket", Page(400, title(Reason::LoginExpired))),
+    ("handoff-two-tickets", Page(400, title(Reason::InvalidRequest))),
+    ("handoff-unknown-ticket", Page(400, title(Reason::LoginExpired))),
+    ("handoff-wait-iframe", Page(403, title(Reason::NotAPage))),
+    ("handoff-wait-malformed-choice", Page(400, title(Reason::InvalidRequest))),
+    ("handoff-wait-no-cookie", Page(400, title(Reason::CookieMissing))),
+    ("handoff-wait-no-state", Page(400, title(Reason::InvalidRequest))),
+    ("handoff-wait-script", Stage("over")),
+    ("handoff-wait-unknown", Page(400, title(Reason::LoginExpired))),
     ("logout-foreign-origin", Json(403, "origin_refused")),
     ("logout-form", Redirect("https://login.example.com/")),
     ("logout-form-foreign-origin", Page(403, title(Reason::OriginRefused))),
@@ -283,6 +306,15 @@ fn assert_answered(name: &str, answer: &Value, expected: &Answer) -> Result<()> 
             // WeChat's code and the state stay behind, whatever the query held.
             assert!(!told.contains("code=") && !told.contains("state="), "{told}");
         }
+        Waits => {
+            assert_eq!((status, body), (302, ""), "{told}");
+            let waits = "https://login.example.com/handoff/wait?state=";
+            assert!(location.is_some_and(|location| location.starts_with(waits)), "{told}");
+        }
+        Stage(stage) => {
+            assert_eq!((status, kind), (200, Some("application/json; charset=utf-8")), "{told}");
+            assert_eq!(body, format!("{{\"stage\":\"{stage}\"}}"), "{told}");
+        }
         Page(expected, fragment) => {
             assert_eq!((status, location), (expected, None), "{told}");
             assert_eq!(kind, Some("text/html; charset=utf-8"), "{told}");
@@ -351,6 +383,11 @@ async fn every_event_is_answered_as_its_row_says() {
                 assert_eq!(fresh.len(), 1, "{}", event.name);
                 assert_eq!(attribute(&fresh[0], "return_to"), *target, "{}", event.name);
                 assert_eq!(cookies.len(), 1, "{}", event.name);
+                begun.insert(attribute(&fresh[0], "id").to_owned());
+            }
+            Waits => {
+                assert_eq!((fresh.len(), cookies.len()), (1, 1), "{}", event.name);
+                assert_eq!(attribute(&fresh[0], "return_to"), ME, "{}", event.name);
                 begun.insert(attribute(&fresh[0], "id").to_owned());
             }
             Empty(204) | Redirect("https://login.example.com/")

@@ -58,14 +58,14 @@ web::outcomes! {
     REFUSED = Info "handoff_refused" ["the phone said no"] ["手机拒绝了登录"];
     WRONG_NUMBER = Info "handoff_wrong_number" ["the phone tapped a number that the other screen does not show: the ticket is ended", "often: somebody sends people QR codes"] ["手机点的数字与另一个屏幕不符：登录已结束", "频繁出现时：可能有人在散发登录二维码"];
     TOLD = Info "handoff_told" ["the phone is told how it ended"] ["告知手机结果"];
-    STARTED_OVER = Info "handoff_started_over" ["an answer from a phone that is not the one that scanned, or that came too early: its page is shown anew"] ["答复来自另一部手机，或来得太早：重新显示页面"];
+    STARTED_OVER = Info "handoff_started_over" ["an answer from a phone that is not the one that scanned, or that came too early: its page is shown anew"] ["点选来自另一部手机，或来得太早：重新显示页面"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch"] ["在 iframe、图片或预取中打开"];
     INVALID_REQUEST = Info "invalid_request" ["a parameter is missing, malformed or given twice", "`cause`"] ["参数缺少、有误或重复", "查看 `cause`"];
     ORIGIN_REFUSED = Info "origin_refused" ["the form comes from another page than this stack's own"] ["表单来自本服务以外的网页"];
     COOKIE_MISSING = Info "cookie_missing" ["the browser did not keep its cookie"] ["浏览器没有保留 Cookie"];
     LOGIN_GONE = Info "login_expired" ["the login or the ticket is unknown, over, or another browser's"] ["登录或二维码不存在、已过期，或属于另一个浏览器"];
     DENIED = Info "denied" ["the person declined to log in on the phone"] ["用户在手机上拒绝了授权"];
-    NO_SUCH_ROUTE = Info "not_found" ["there is nothing at this address"] ["地址不存在"];
+    NO_SUCH_ROUTE = Info "not_found" ["there is nothing at this address"] ["网址不存在"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
     UNSEALABLE = Error "unsealable" ["what was handed over could not be sealed, or does not open: a defect", "report it"] ["转交的内容无法加密或解密：程序错误", "请反馈"];
 }

@@ -16,7 +16,10 @@ use simulator::Action;
 use url::Url;
 
 use super::counted;
-use crate::openid::{self, code_flow};
+use crate::{
+    handoff,
+    openid::{self, code_flow},
+};
 
 /// An action, and the table it is about.
 type Permission = (String, String);
@@ -37,8 +40,8 @@ fn statements(template: &Template, binary: &str) -> Vec<Value> {
         .collect()
 }
 
-/// What the template allows a function to do with DynamoDB, and to keys of which form; none is any.
-fn allowed(template: &Template, binary: &str) -> BTreeMap<Permission, Option<String>> {
+/// What the template allows a function to do with DynamoDB, and to keys of which forms; none is any.
+fn allowed(template: &Template, binary: &str) -> BTreeMap<Permission, Vec<String>> {
     let mut allowed = BTreeMap::new();
     for statement in statements(template, binary) {
         if statement["Effect"] != "Allow" {
@@ -49,7 +52,8 @@ fn allowed(template: &Template, binary: &str) -> BTreeMap<Permission, Option<Str
             for table in list(&statement["Resource"]) {
                 let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
                 let permission = (action.to_owned(), table_of(table));
-                allowed.insert(permission, keys.as_str().map(str::to_owned));
+                let forms = list(keys).into_iter().filter_map(Value::as_str).map(str::to_owned);
+                allowed.insert(permission, forms.collect());
             }
         }
     }
@@ -136,6 +140,7 @@ async fn every_path(stack: &Stack) {
     assert_eq!(visitor.userinfo().await.unwrap().status, 401);
 
     logs_in_at_a_client(stack).await;
+    handoff::every_step(stack).await.unwrap();
 
     // Both ends of a session.
     visitor.log_out().await.unwrap();
@@ -237,7 +242,10 @@ fn differences(template: &str, calls: &[Call]) -> Vec<String> {
             let is_denied =
                 denied(&template, &name, table, action).iter().any(|prefix| id.starts_with(prefix.as_str()));
             match allowed.get(&permission).filter(|_| !is_denied) {
-                Some(form) if id.starts_with(form.as_deref().unwrap_or_default().trim_end_matches('*')) => {
+                Some(forms)
+                    if forms.is_empty()
+                        || forms.iter().any(|form| id.starts_with(form.trim_end_matches('*'))) =>
+                {
                     used.insert(permission);
                 }
                 Some(_) => differences.push(format!("{name} does {action} {table} of {id}")),
@@ -364,7 +372,7 @@ fn permissions_are_read_as_iam_reads_them() {
               - Effect: Allow
                 Action: dynamodb:PutItem
                 Resource: [!GetAtt A.Arn, !GetAtt B.Arn]
-                Condition: { ForAllValues:StringLike: { dynamodb:LeadingKeys: login#* } }
+                Condition: { ForAllValues:StringLike: { dynamodb:LeadingKeys: [login#*, request#*] } }
               - !If
                 - Switched
                 - { Effect: Allow, Action: [dynamodb:GetItem, logs:PutLogEvents], Resource: !GetAtt A.Arn }
@@ -377,9 +385,9 @@ fn permissions_are_read_as_iam_reads_them() {
     assert_eq!(
         read,
         [
-            json!(["GetItem", "A", null]),
-            json!(["PutItem", "A", "login#*"]),
-            json!(["PutItem", "B", "login#*"])
+            json!(["GetItem", "A", []]),
+            json!(["PutItem", "A", ["login#*", "request#*"]]),
+            json!(["PutItem", "B", ["login#*", "request#*"]])
         ]
     );
 }

@@ -442,7 +442,7 @@ fn every_function_can_have_a_share_and_a_log_that_ends() {
         assert_eq!(shares.len(), answering.len(), "{shares:?}");
         // What the description of ReserveConcurrency says.
         let together: u64 = shares.values().sum();
-        assert_eq!(together * 10, logins * 21, "{shares:?}");
+        assert_eq!(together * 10, logins * 22, "{shares:?}");
     }
     let mut logs = 0;
     for (id, group) in template.resources("AWS::Logs::LogGroup") {

@@ -64,7 +64,7 @@ macro_rules! kinds {
 
         impl Kind {
             /// Every kind that the product's store has a function for.
-            pub const ALL: [Self; 26] = [$(Self::$kind),+];
+            pub const ALL: [Self; 33] = [$(Self::$kind),+];
 
             /// The name of the store's function.
             pub const fn as_str(self) -> &'static str {
@@ -126,6 +126,20 @@ kinds! {
     Renew = "renew",
     /// Ends a grant.
     RevokeGrant = "revoke_grant",
+    /// Stores a ticket of the hand-off.
+    PutTicket = "put_ticket",
+    /// Reads a ticket.
+    Ticket = "ticket",
+    /// Notes that a phone has scanned a ticket.
+    Scan = "scan",
+    /// Gives a ticket to one waiting browser.
+    Give = "give",
+    /// Ends a ticket.
+    EndTicket = "end_ticket",
+    /// Approves a ticket.
+    Approve = "approve",
+    /// The transaction that picks a ticket up.
+    PickUp = "pick_up",
     /// Describes a table.
     DescribeTable = "describe_table",
     /// Describes what a table forgets.
@@ -193,6 +207,8 @@ impl Kind {
             let id = item.id.as_deref().unwrap_or_default();
             let kinds = [
                 ("login#", "login"),
+                ("handoff#", "login"),
+                ("ticket#", "ticket"),
                 ("code#", "code"),
                 ("app-token#", "app token"),
                 ("request#", "request"),
@@ -210,6 +226,13 @@ impl Kind {
         let counts_marks = || changes(&request["TransactItems"][0]["Update"], "spent_codes");
         match operation {
             "PutItem" if has("PutItem", "login") => Self::PutLogin,
+            "PutItem" if has("PutItem", "ticket") => Self::PutTicket,
+            "GetItem" if has("GetItem", "ticket") => Self::Ticket,
+            "UpdateItem" if has("UpdateItem", "ticket") && changes(request, "scanned_by") => Self::Scan,
+            "UpdateItem" if has("UpdateItem", "ticket") && changes(request, "given_to") => Self::Give,
+            "UpdateItem" if has("UpdateItem", "ticket") && changes(request, "approved") => Self::Approve,
+            "UpdateItem" if has("UpdateItem", "ticket") => Self::EndTicket,
+            "TransactWriteItems" if has("UpdateItem", "ticket") => Self::PickUp,
             "PutItem" if has("PutItem", "app token") => Self::PutAppToken,
             "PutItem" if has("PutItem", "request") => Self::PutRequest,
             "PutItem" if has("PutItem", "grant") => Self::PutGrant,

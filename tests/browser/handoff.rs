@@ -1,0 +1,122 @@
+//! A browser that a phone's WeChat logs in, and the phone: two browsers with a profile each.
+
+use harness::{Options, Result, Stack};
+use login::{
+    handoff::Ticket,
+    pending::{BrowserSecret, State},
+};
+use web::{language::Language, words::Labels};
+
+use crate::{
+    chromium::{Chromium, Reader},
+    login::LABELS,
+};
+
+/// What the QR code of a waiting page says, which no program here can scan: who has the page's address and its browser's
+/// secret can tell.
+async fn code(stack: &Stack, waiting: &Chromium) -> Result<String> {
+    let address = waiting.run("return location.search", Vec::new()).await?;
+    let state = address.as_str().and_then(|query| State::parse(query.strip_prefix("?state=")?.get(..64)?));
+    let browser = BrowserSecret::parse(&waiting.cookie("browser").await?);
+    let (browser, state) = browser.zip(state).ok_or_else(|| harness::Failure::new("no waiting page"))?;
+    Ok(format!("{}/handoff?ticket={}", stack.public_url(), Ticket::derive(&browser, &state).expose()))
+}
+
+async fn account_only() -> Result<Stack> {
+    Stack::start(Options::default().on_this_machine().without("WEBSITE_APP_ID")).await
+}
+
+/// The whole way, by reading and pressing: the page that waits goes on by itself, by its script and by opening itself anew.
+#[tokio::test]
+async fn logs_a_computer_in_by_a_phone() -> Result<()> {
+    let stack = account_only().await?;
+    for (languages, language, name) in
+        [("zh-CN,zh", Language::Chinese, "zh"), ("en-US,en", Language::English, "en")]
+    {
+        let labels = Labels::of(language);
+        let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
+            return Ok(());
+        };
+        let Some(phone) = Chromium::start(Reader::IN_WECHAT.reading(languages)).await? else { return Ok(()) };
+        computer.open(&format!("{}/authorize", stack.public_url())).await?;
+        computer.arrive(labels.scan_to_log_in).await?;
+        let picture = computer.element(".code img").await?.rect().await?;
+        assert!(picture.width >= 200.0 && (picture.width - picture.height).abs() < 1.0, "{picture:?}");
+        computer.look(&format!("handoff-waiting-{name}")).await?;
+
+        phone.open(&code(&stack, &computer).await?).await?;
+        phone.arrive(labels.log_in_other_device).await?;
+        phone.look(&format!("handoff-asked-{name}")).await?;
+        // The page that waits saw it by itself.
+        computer.arrive(labels.confirm_on_phone).await?;
+        computer.look(&format!("handoff-number-{name}")).await?;
+        let number = computer.text(".number").await?;
+        phone.press(&number).await?;
+        phone
+            .arrive(if language == Language::Chinese {
+                "另一台设备已登录"
+            } else {
+                "The other device is logged in"
+            })
+            .await?;
+        phone.look(&format!("handoff-done-{name}")).await?;
+        computer.until_at(&format!("{}/", stack.public_url())).await?;
+        assert_eq!(computer.text("main > p").await?, labels.welcome_back);
+        computer.leave(&[]).await?;
+        phone.leave(&[]).await?;
+    }
+    Ok(())
+}
+
+/// One wrong number: both say so, and the computer offers a new code.
+#[tokio::test]
+async fn says_on_both_screens_that_the_number_was_wrong() -> Result<()> {
+    let stack = account_only().await?;
+    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    let Some(phone) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    computer.open(&format!("{}/authorize", stack.public_url())).await?;
+    computer.arrive(LABELS.scan_to_log_in).await?;
+    phone.open(&code(&stack, &computer).await?).await?;
+    phone.arrive(LABELS.log_in_other_device).await?;
+    computer.arrive(LABELS.confirm_on_phone).await?;
+    let right = computer.text(".number").await?;
+    let wrong = phone.run(
+        "return [...document.querySelectorAll('.numbers button')].map((one) => one.innerText).find((one) => one !== arguments[0])",
+        vec![right.into()],
+    );
+    let wrong = wrong.await?;
+    phone.press(wrong.as_str().unwrap_or_default()).await?;
+    for screen in [&phone, &computer] {
+        screen.arrive("数字不对，没有登录").await?;
+    }
+    computer.look("handoff-wrong-number").await?;
+    computer.press(LABELS.new_code).await?;
+    computer.arrive(LABELS.scan_to_log_in).await?;
+    computer.leave(&[]).await?;
+    phone.leave(&[]).await
+}
+
+/// On a phone there is a link that one tap selects as a whole, and the code as a picture to keep.
+#[tokio::test]
+async fn lets_a_phone_take_the_link_to_wechat() -> Result<()> {
+    let stack = account_only().await?;
+    for (reader, labels, picture) in [
+        (Reader::ON_A_PHONE, LABELS, "handoff-phone-zh"),
+        (Reader::ON_A_PHONE.reading("en-US,en"), Labels::of(Language::English), "handoff-phone-en"),
+        (Reader::IN_WECOM, LABELS, "handoff-wecom-zh"),
+        (Reader::IN_WECOM.reading("en-US,en"), Labels::of(Language::English), "handoff-wecom-en"),
+    ] {
+        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+        chromium.open(&format!("{}/authorize", stack.public_url())).await?;
+        chromium.arrive(labels.open_in_wechat).await?;
+        let code = code(&stack, &chromium).await?;
+        chromium.element(".link").await?.click().await?;
+        assert_eq!(chromium.run("return getSelection().toString()", Vec::new()).await?, code.as_str());
+        let kept =
+            chromium.run("return document.querySelector('.code img').naturalWidth", Vec::new()).await?;
+        assert!(kept.as_u64() >= Some(300), "{kept}");
+        chromium.look(picture).await?;
+        chromium.leave(&[]).await?;
+    }
+    Ok(())
+}
