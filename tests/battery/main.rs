@@ -22,6 +22,7 @@ mod duplicates;
 mod faults;
 mod flood;
 mod fuzz;
+mod handoff;
 mod kills;
 mod model;
 mod oracle;
@@ -37,7 +38,7 @@ use harness::Result;
 use row::{Row, Run};
 
 /// Every row, in the order in which they run.
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 15] = [
     ("B1", "duplicates at once, each in a process of its own"),
     ("B4", "codes and states that cross, in one browser and in two, in every order"),
     ("B5", "kill -9 at every await point, once and twice, then the visitor tries again"),
@@ -48,6 +49,11 @@ const ROWS: [Row; 13] = [
         "sequences of steps, duplicates and foreign browsers among them, a model against the implementation",
     ),
     ("F1", "hostile input: return_to, cookies, events, WeChat's bodies, queries"),
+    (
+        "H1",
+        "a phone's login of another browser: rival scans, taps and pick-ups, and a second browser that waits",
+    ),
+    ("H2", "each fault of DynamoDB at each call of such a login"),
     ("O1", "one code of the OpenID Provider, redeemed by many processes at once"),
     ("O3", "each fault of DynamoDB at each call that a relying party's login makes"),
     ("O5", "duplicate callbacks of WeChat, through a relying party"),
@@ -67,6 +73,8 @@ async fn work(name: &str, run: &Run) -> Result<String> {
         "B7" => wechat::scripts(run).await,
         "B8" => model::equal(run).await,
         "F1" => fuzz::hostile_input(run).await,
+        "H1" => handoff::rivals(run).await,
+        "H2" => handoff::faults(run).await,
         "O1" => provider::one_code(run).await,
         "O3" => provider::faults(run).await,
         "O5" => provider::duplicates(run).await,

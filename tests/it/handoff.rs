@@ -1,8 +1,9 @@
 //! A browser is logged in by a phone's WeChat. What may pass between the two stands in `shared/login/src/handoff.rs`.
 
 use harness::{
-    Answer, Failure, Options, Result, Stack, Visitor,
+    Options, Result, Stack, Visitor,
     browser::Visit,
+    hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, tap},
     places::{AUTHORIZE, parameter},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
@@ -11,120 +12,22 @@ use web::{language::Language, words::Labels};
 
 use crate::support::assert_secured;
 
-const PHONE: &str = "Mozilla/5.0 (Linux; Android 14) Chrome/142.0.0.0 Mobile Safari/537.36";
-const COMPUTER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0 Safari/537.36";
 const LABELS: Labels = Labels::of(Language::Chinese);
 const TARGET: &str = "https://www.example.com/me?a=1#";
-const CHOICE: &str = "4242424242424242424242424242424242424242424242424242424242424242";
 
 /// An Official Account alone, as most teams have it.
 async fn account_only() -> Result<Stack> {
     Stack::start(Options::default().without("WEBSITE_APP_ID")).await
 }
 
-/// A browser that waits, and what it shows.
-struct Waiting {
-    visitor: Visitor,
-    url: String,
-    /// What the QR code says.
-    code: String,
-}
-
-impl Waiting {
-    async fn begin(visitor: Visitor, query: &str) -> Result<Self> {
-        let visitor = visitor.with_user_agent(COMPUTER);
-        let hops = visitor.browser.follow(&format!("{AUTHORIZE}?{query}")).await?;
-        let page = hops.last().ok_or_else(|| Failure::new("no answer"))?;
-        assert_eq!((page.status, page.url.path()), (200, "/handoff/wait"), "{}", page.text());
-        let url = page.url.to_string();
-        // A phone shows as text what a computer shows as a picture.
-        let text = visitor.send(Visit::open(&url).header("user-agent", PHONE)).await?.text();
-        let code = text.split("<p class=\"link\">").nth(1).and_then(|rest| rest.split('<').next());
-        let code = code.ok_or_else(|| Failure::new("no link"))?.to_owned();
-        Ok(Self { visitor, url, code })
-    }
-
-    async fn at_a_computer(stack: &Stack) -> Result<Self> {
-        Self::begin(
-            stack.visitor("lin").at_a_computer(),
-            "return_to=https%3A%2F%2Fwww.example.com%2Fme%3Fa%3D1",
-        )
-        .await
-    }
-
-    /// What its script is told.
-    async fn stage(&self) -> Result<String> {
-        stage(&self.visitor, &self.url).await
-    }
-
-    /// The page, opened anew as its script does with this choice, or as a page without a script does.
-    async fn open(&self, choice: Option<&str>) -> Result<Answer> {
-        let choice = choice.map(|choice| format!("&choice={choice}")).unwrap_or_default();
-        self.visitor.open(&format!("{}{choice}", self.url)).await
-    }
-
-    async fn number(&self) -> Result<u8> {
-        number(&self.open(Some(CHOICE)).await?)
-    }
-}
-
-async fn stage(visitor: &Visitor, url: &str) -> Result<String> {
-    let visit = Visit::fetch(http::Method::GET, url, PUBLIC_URL).header("accept", "application/json");
-    let answer = visitor.send(visit).await?;
-    Ok(answer.json()?["stage"].as_str().unwrap_or_default().to_owned())
-}
-
-fn number(page: &Answer) -> Result<u8> {
-    let text = page.text();
-    let number = text.split("role=\"status\">").nth(1).and_then(|rest| rest.split('<').next());
-    number.and_then(|number| number.parse().ok()).ok_or_else(|| Failure::new(format!("no number: {text}")))
-}
-
-/// The form of a phone's page.
-#[derive(Clone)]
-struct Form {
-    ticket: String,
-    session: String,
-    numbers: Vec<u8>,
-}
-
-fn form(page: &Answer) -> Result<Form> {
-    let text = page.text();
-    let value = |name: &str| {
-        let value = text.split(&format!("name=\"{name}\" value=\"")).nth(1)?.split('"').next()?;
-        Some(value.to_owned())
-    };
-    let numbers = text.split("name=\"number\" value=\"").skip(1);
-    let numbers = numbers.filter_map(|rest| rest.split('"').next()?.parse().ok()).collect();
-    let (ticket, session) =
-        value("ticket").zip(value("session")).ok_or_else(|| Failure::new(format!("no form: {text}")))?;
-    Ok(Form { ticket, session, numbers })
-}
-
-/// A phone scans the code, logs in if it must, and is asked.
-async fn scan(phone: &Visitor, code: &str) -> Result<Answer> {
-    let hops = phone.follow(code).await?;
-    hops.into_iter().last().ok_or_else(|| Failure::new("no answer"))
-}
-
-async fn tap(phone: &Visitor, form: &Form, number: Option<u8>) -> Result<Answer> {
-    let number = number.map(|number| number.to_string());
-    let mut fields = vec![("ticket", &*form.ticket), ("session", &*form.session)];
-    fields.extend(number.as_deref().map(|number| ("number", number)));
-    let answer = phone.send(Visit::form(&format!("{PUBLIC_URL}/handoff"), PUBLIC_URL, &fields)).await?;
-    if answer.status != 303 {
-        return Ok(answer);
-    }
-    let location = answer.location().unwrap_or_default().to_owned();
-    phone.open(&location).await
-}
-
-fn is_titled(page: &Answer, title: &str) -> bool {
-    page.text().contains(&format!("<h1>{title}</h1>"))
-}
-
 async fn openid_of(visitor: &Visitor) -> Result<Option<String>> {
     visitor.logged_in_as().await
+}
+
+/// Somebody at a computer, who came from a page.
+async fn at_a_computer(stack: &Stack) -> Result<Waiting> {
+    let link = "return_to=https%3A%2F%2Fwww.example.com%2Fme%3Fa%3D1";
+    Waiting::begin(stack.visitor("lin").at_a_computer(), link).await
 }
 
 /// Everything that makes the function call DynamoDB: logins, and one that ends.
@@ -147,7 +50,7 @@ pub async fn every_step(stack: &Stack) -> Result<()> {
 #[tokio::test]
 async fn a_computer_is_logged_in_by_a_phone() -> Result<()> {
     let stack = account_only().await?;
-    let computer = Waiting::at_a_computer(&stack).await?;
+    let computer = at_a_computer(&stack).await?;
     assert_eq!(computer.stage().await?, "waiting");
     let page = computer.open(None).await?;
     assert_secured(&page.headers, "the waiting page");
@@ -166,7 +69,7 @@ async fn a_computer_is_logged_in_by_a_phone() -> Result<()> {
     let form = form(&asked)?;
     assert_eq!(form.numbers.len(), 3);
     // Nothing is drawn anew.
-    assert_eq!(self::form(&scan(&phone, &computer.code).await?)?.numbers, form.numbers);
+    assert_eq!(harness::hand_off::form(&scan(&phone, &computer.code).await?)?.numbers, form.numbers);
 
     assert_eq!(computer.stage().await?, "scanned");
     let number = computer.number().await?;
@@ -196,7 +99,7 @@ async fn a_computer_is_logged_in_by_a_phone() -> Result<()> {
 #[tokio::test]
 async fn a_lost_answer_is_given_again_to_the_same_script_and_to_nobody_else() -> Result<()> {
     let stack = account_only().await?;
-    let computer = Waiting::at_a_computer(&stack).await?;
+    let computer = at_a_computer(&stack).await?;
     let phone = stack.visitor("zhou");
     let form = form(&scan(&phone, &computer.code).await?)?;
     let number = computer.number().await?;
@@ -221,8 +124,8 @@ async fn a_lost_answer_is_given_again_to_the_same_script_and_to_nobody_else() ->
 async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
     let stack = account_only().await?;
     for (is_approved, thief_first) in [(false, false), (false, true), (true, false), (true, true)] {
-        let computer = Waiting::at_a_computer(&stack).await?;
-        let thief = computer.visitor.thief().with_user_agent(COMPUTER);
+        let computer = at_a_computer(&stack).await?;
+        let thief = computer.visitor.thief();
         let phone = stack.visitor("zhou");
         let form = form(&scan(&phone, &computer.code).await?)?;
         let (first, second) =
@@ -253,7 +156,7 @@ async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
 async fn one_wrong_tap_or_a_no_ends_it() -> Result<()> {
     let stack = account_only().await?;
     for is_refused in [false, true] {
-        let computer = Waiting::at_a_computer(&stack).await?;
+        let computer = at_a_computer(&stack).await?;
         let phone = stack.visitor("zhou");
         let form = form(&scan(&phone, &computer.code).await?)?;
         let right = computer.number().await?;
@@ -281,7 +184,7 @@ async fn one_wrong_tap_or_a_no_ends_it() -> Result<()> {
 #[tokio::test]
 async fn only_the_phone_that_scanned_decides_and_only_on_its_own_page() -> Result<()> {
     let stack = account_only().await?;
-    let computer = Waiting::at_a_computer(&stack).await?;
+    let computer = at_a_computer(&stack).await?;
     let (phone, other) = (stack.visitor("zhou"), stack.visitor("lin"));
     let form = form(&scan(&phone, &computer.code).await?)?;
     let number = computer.number().await?;
@@ -311,7 +214,7 @@ async fn only_the_phone_that_scanned_decides_and_only_on_its_own_page() -> Resul
 #[tokio::test]
 async fn nothing_is_approved_before_a_browser_was_given_the_number() -> Result<()> {
     let stack = account_only().await?;
-    let computer = Waiting::at_a_computer(&stack).await?;
+    let computer = at_a_computer(&stack).await?;
     let phone = stack.visitor("zhou");
     let form = form(&scan(&phone, &computer.code).await?)?;
     // Only the table knows by now.
@@ -330,7 +233,7 @@ async fn nothing_is_approved_before_a_browser_was_given_the_number() -> Result<(
 #[tokio::test]
 async fn only_a_page_load_of_somebody_who_is_logged_in_scans() -> Result<()> {
     let stack = account_only().await?;
-    let computer = Waiting::at_a_computer(&stack).await?;
+    let computer = at_a_computer(&stack).await?;
     let phone = stack.visitor("zhou").logged_in().await?;
     for (name, value) in
         [("sec-fetch-dest", "image"), ("sec-fetch-dest", "iframe"), ("sec-purpose", "prefetch")]
@@ -351,7 +254,7 @@ async fn only_a_page_load_of_somebody_who_is_logged_in_scans() -> Result<()> {
 #[tokio::test]
 async fn no_callback_finds_a_login_that_waits() -> Result<()> {
     let stack = account_only().await?;
-    let computer = Waiting::at_a_computer(&stack).await?;
+    let computer = at_a_computer(&stack).await?;
     let state = parameter(&computer.url, "state");
     let other = stack.visitor("zhou");
     let callback = other.come_back(AUTHORIZE).await?;
@@ -369,13 +272,13 @@ async fn no_callback_finds_a_login_that_waits() -> Result<()> {
 #[tokio::test]
 async fn a_session_that_was_handed_over_hands_nothing_on() -> Result<()> {
     let stack = account_only().await?;
-    let computer = Waiting::at_a_computer(&stack).await?;
+    let computer = at_a_computer(&stack).await?;
     let phone = stack.visitor("zhou");
     let form = form(&scan(&phone, &computer.code).await?)?;
     let number = computer.number().await?;
     tap(&phone, &form, Some(number)).await?;
     computer.open(None).await?;
-    let second = Waiting::at_a_computer(&stack).await?;
+    let second = at_a_computer(&stack).await?;
     let answer = computer.visitor.open(&second.code).await?;
     assert_eq!(answer.status, 302, "{}", answer.text());
     assert_eq!(second.stage().await?, "waiting");

@@ -63,7 +63,7 @@ pub(crate) async fn arrive(
         match &stored.scan {
             Some(scan) if scan.session != person.id => return Ok(told(request, Told::AnotherPhone)),
             Some(_) if stored.approved.is_some() => return Ok(told(request, Told::Done)),
-            Some(scan) => return Ok(ask(request, &ticket, &stored, scan, now)),
+            Some(scan) => return Ok(ask(function, request, &ticket, &stored, scan, now)),
             None if lacks_profile && hidden.is_none() => {
                 return log_in(function, request, &stored, &ticket, RequestedScope::Profile, now);
             }
@@ -163,10 +163,19 @@ fn log_in(
     Ok(PHONE_LOGIN.of(with_cookie(response, &function.cookies.set_browser(&browser, now))))
 }
 
-fn ask(request: &Request, ticket: &Ticket, stored: &StoredTicket, scan: &Scan, now: Timestamp) -> Response {
+fn ask(
+    function: &Handoff,
+    request: &Request,
+    ticket: &Ticket,
+    stored: &StoredTicket,
+    scan: &Scan,
+    now: Timestamp,
+) -> Response {
+    let own = function.deployment.public_url.as_str();
     let asked = Asked {
         ticket: &ticket.expose(),
         session: scan.session.as_str(),
+        host: own.split_once("://").map_or(own, |(_, host)| host),
         numbers: scan.numbers.shown(),
         device: stored.device,
         minutes: now.since(stored.made_at).as_secs() / 60,

@@ -188,16 +188,15 @@ impl Numbers {
     /// Draws them from 8 random bytes.
     #[must_use]
     pub fn draw(bytes: [u8; 8]) -> Self {
-        let [a, b, c, d, e, f, g, h] = bytes;
-        let upto = |pair, many: u16| u8::try_from(u16::from_be_bytes(pair) % many).unwrap_or_default();
+        let mut pairs = bytes.chunks_exact(2).map(|pair| match pair {
+            [high, low] => usize::from(u16::from_be_bytes([*high, *low])),
+            _ => 0,
+        });
+        let mut below = |many: usize| pairs.next().unwrap_or_default() % many;
         // Each is one of those that are left.
         let mut left: Vec<u8> = (10..=99).collect();
-        let mut draw = |pair| {
-            let many = u16::try_from(left.len()).unwrap_or(1);
-            left.swap_remove(usize::from(upto(pair, many)))
-        };
-        let shown = [draw([a, b]), draw([c, d]), draw([e, f])];
-        let right = shown.get(usize::from(upto([g, h], 3))).copied().unwrap_or_default();
+        let shown = [(); 3].map(|()| left.swap_remove(below(left.len())));
+        let right = shown.get(below(3)).copied().unwrap_or_default();
         Self { shown, right }
     }
 

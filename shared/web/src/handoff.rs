@@ -56,6 +56,8 @@ pub struct Asked<'a> {
     pub ticket: &'a str,
     /// The session that is asked, likewise.
     pub session: &'a str,
+    /// Where the other device will be logged in.
+    pub host: &'a str,
     /// The numbers, in their order.
     pub numbers: [u8; 3],
     /// What kind of browser waits.
@@ -189,17 +191,16 @@ fn picture(text: &str) -> Option<String> {
     let code = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
     let modules = code.size + 2 * QUIET;
     let side = modules * SCALE;
-    let is_dark = |row: usize, column: usize| {
-        let inside = |place: usize| (QUIET..QUIET + code.size).contains(&place).then(|| place - QUIET);
-        inside(row).zip(inside(column)).is_some_and(|(row, column)| code[row][column].value())
-    };
-    let mut pixels = Vec::with_capacity(side * side.div_ceil(8));
-    for row in 0..side {
-        for byte in 0..side.div_ceil(8) {
-            // SCALE is eight: each module is one byte.
-            pixels.push(if is_dark(row / SCALE, byte) { 0 } else { 0xff });
-        }
-    }
+    // SCALE is eight: each module is one byte.
+    let blank = vec![0xff; modules];
+    let drawn = code.data.get(..code.size * code.size)?.chunks(code.size).map(|row| {
+        let dark = row.iter().map(|module| if module.value() { 0 } else { 0xff });
+        let quiet = std::iter::repeat_n(0xff, QUIET);
+        quiet.clone().chain(dark).chain(quiet).collect::<Vec<u8>>()
+    });
+    let quiet = std::iter::repeat_n(blank, QUIET);
+    let lines = quiet.clone().chain(drawn).chain(quiet);
+    let pixels: Vec<u8> = lines.flat_map(|line| std::iter::repeat_n(line, SCALE).flatten()).collect();
     let mut file = Vec::new();
     let side = u32::try_from(side).ok()?;
     let mut encoder = png::Encoder::new(&mut file, side, side);

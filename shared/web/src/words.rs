@@ -96,7 +96,7 @@ labels! {
     tap_this_number, "Above the number.", "在手机上点这个数字：", "Tap this number on your phone:";
     new_code, "The button that begins anew.", "获取新的二维码", "Get a new code";
     log_in_other_device, "The title of the page on the phone.", "登录另一台设备？", "Log in another device?";
-    other_device_waits, "Above its kind.", "另一台设备在等待登录本站：", "Another device is waiting to be logged in here:";
+    other_device_waits, "Above its kind.", "另一台设备在等待登录：", "Another device is waiting to be logged in:";
     only_your_own, "The warning.", "只有它在你面前、由你打开时才继续。别人发来的二维码，一定要拒绝。", "Go on only if it's in front of you and you opened it. Refuse a code that somebody sent you.";
     which_number, "Above the numbers.", "它的屏幕上是哪个数字？点一下就会登录它。", "Which number does its screen show? A tap logs it in.";
     refuse, "The button that says no.", "拒绝", "Refuse";

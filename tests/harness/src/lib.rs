@@ -40,6 +40,7 @@ pub mod event;
 pub mod events;
 pub mod functions;
 pub mod gateway;
+pub mod hand_off;
 pub mod kms;
 pub mod logs;
 pub mod pattern;

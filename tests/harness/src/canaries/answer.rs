@@ -6,6 +6,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use ring::hmac;
 use serde_json::Value;
 
 use super::{Kind, Shown, Watch};
@@ -18,6 +19,9 @@ impl Watch {
     /// Searches an answer, or the error that a function reported instead of one, as it left the process.
     pub fn answer(&self, function: &str, event: &[u8], answer: &Value) {
         let number = self.0.answers.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(ticket) = tapped(event).filter(|_| function == "handoff") {
+            self.may_show(&ticket, event);
+        }
         let status = &answer["statusCode"];
         let place = |part: &str| format!("{part} of answer {number}, a {status} of {function}");
         let Some(fields) = answer.as_object() else {
@@ -145,7 +149,11 @@ impl Watch {
                     .map(|(_, code)| code.into_owned())
             });
             let person = code.and_then(|code| self.0.simulator.whose(&code));
-            lock(&self.0.own).sessions.entry(value.to_owned()).or_default().extend(person);
+            let mut own = lock(&self.0.own);
+            // Or everybody whose phone tapped for the ticket that this browser waits for.
+            let handed = ticket_of(event).and_then(|ticket| own.sessions.get(&ticket).cloned());
+            let people = person.into_iter().chain(handed.unwrap_or_default());
+            own.sessions.entry(value.to_owned()).or_default().extend(people);
         }
     }
 
@@ -220,6 +228,44 @@ fn tokens(function: &str, status: &Value, body: &[u8]) -> Vec<String> {
     ["access_token", "id_token", "refresh_token"].iter().filter_map(token).collect()
 }
 
+/// The fields of an event's form.
+fn form_of(event: &Value) -> Vec<(String, String)> {
+    let body = event["body"].as_str().unwrap_or_default();
+    let body = if event["isBase64Encoded"] == true {
+        STANDARD.decode(body).unwrap_or_default()
+    } else {
+        body.as_bytes().to_vec()
+    };
+    form_urlencoded::parse(&body).into_owned().collect()
+}
+
+/// The ticket that a phone taps for.
+fn tapped(event: &[u8]) -> Option<String> {
+    let event = serde_json::from_slice(event).ok()?;
+    form_of(&event).into_iter().find(|(name, _)| name == "ticket").map(|(_, ticket)| ticket)
+}
+
+/// The ticket that a browser waits for.
+fn ticket_of(event: &[u8]) -> Option<String> {
+    let query = query_of(event)?;
+    let state = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state")?.1.into_owned();
+    let event: Value = serde_json::from_slice(event).ok()?;
+    let cookies = event["cookies"].as_array()?.iter().filter_map(Value::as_str);
+    let mut pairs = cookies.filter_map(|cookie| cookie.split_once('='));
+    let (_, secret) = pairs.find(|(name, _)| name.strip_prefix("__Host-").unwrap_or(name) == "browser")?;
+    let secret = secret.split_once('.').map_or(secret, |(_, secret)| secret);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes(secret)?);
+    let ticket = hmac::sign(&key, &[b"ticket\0", &*bytes(&state)?].concat());
+    let digits = ticket.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+/// The bytes that hex digits stand for.
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks_exact(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
 /// What an event brings by which somebody is known: a session, an access token, a code or a refresh token.
 fn brought(event: &[u8]) -> Vec<String> {
     let event: Value = serde_json::from_slice(event).unwrap_or_default();
@@ -228,15 +274,9 @@ fn brought(event: &[u8]) -> Vec<String> {
     let is_session = |name: &str| name.strip_prefix("__Host-").unwrap_or(name) == "session";
     let sessions = pairs.filter(|(name, _)| is_session(name)).map(|(_, token)| token.to_owned());
     let bearer = event["headers"]["authorization"].as_str().and_then(|text| text.strip_prefix("Bearer "));
-    let body = event["body"].as_str().unwrap_or_default();
-    let body = if event["isBase64Encoded"] == true {
-        STANDARD.decode(body).unwrap_or_default()
-    } else {
-        body.as_bytes().to_vec()
-    };
-    let fields = form_urlencoded::parse(&body);
+    let fields = form_of(&event).into_iter();
     let fields = fields.filter(|(name, _)| name == "code" || name == "refresh_token");
-    sessions.chain(bearer.map(str::to_owned)).chain(fields.map(|(_, value)| value.into_owned())).collect()
+    sessions.chain(bearer.map(str::to_owned)).chain(fields.map(|(_, value)| value)).collect()
 }
 
 fn query_of(event: &[u8]) -> Option<String> {

@@ -1,0 +1,186 @@
+//! H1, H2: a browser that a phone logs in, under rival scans, taps and pick-ups, and under faults of DynamoDB.
+
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use harness::{
+    Options, Result, Stack, Visitor,
+    database::attribute,
+    hand_off::{CHOICE, Form, Waiting, form, number, scan, tap},
+    proxy::{Fault, Kind, Rule, Throttle},
+};
+
+use crate::row::Run;
+
+/// The people whose phones scan the same code.
+const PEOPLE: [&str; 5] = ["zhou", "lin", "zhou", "lin", "zhou"];
+
+fn options() -> Options {
+    Options::default().without("WEBSITE_APP_ID")
+}
+
+/// The sessions that were picked up.
+fn picked_up(stack: &Stack) -> Result<usize> {
+    let sessions = stack.sessions()?;
+    Ok(sessions.iter().filter(|item| attribute(item, "login").starts_with("handoff#")).count())
+}
+
+/// A choice that no other script makes.
+fn another_choice(number: usize) -> String {
+    format!("{number:064x}")
+}
+
+/// H1: each ticket is scanned ten times at once by five phones, approved five times at once, and picked up five times at
+/// once; every other one is also waited for by somebody who has the browser's secret and the state.
+pub async fn rivals(run: &Run) -> Result<String> {
+    let tickets = run.size(6, 200);
+    let stack = run.stack(options()).await?;
+    for ticket in 1..=tickets {
+        let has_thief = ticket % 2 == 0;
+        let phones: Vec<Visitor> = PEOPLE.iter().map(|person| stack.visitor(person)).collect();
+        for phone in &phones {
+            phone.log_in().await?;
+        }
+        let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "").await?;
+        let thief = computer.visitor.thief();
+        let before = picked_up(&stack)?;
+
+        let scans =
+            try_join_all(phones.iter().chain(&phones).map(|phone| scan(phone, &computer.code))).await?;
+        let asked: Vec<(usize, Form)> = scans
+            .iter()
+            .enumerate()
+            .filter_map(|(at, page)| Some((at % phones.len(), form(page).ok()?)))
+            .collect();
+        let first = asked.first().and_then(|(winner, form)| Some((winner, form, phones.get(*winner)?)));
+        let Some((winner, asked_form, phone)) = first else {
+            run.require(false, || format!("ticket {ticket}: no phone was asked"));
+            continue;
+        };
+        let is_one = asked.iter().all(|(phone, form)| phone == winner && form.numbers == asked_form.numbers);
+        run.require(is_one, || {
+            format!("ticket {ticket}: two phones were asked, or two sets of numbers drawn")
+        });
+        // Who waits: the page's own script, three times over, and the thief at the same moment.
+        let own = (0..3).map(|_| (&computer.visitor, CHOICE.to_owned()));
+        let rival = has_thief.then(|| (&thief, another_choice(ticket)));
+        let waits =
+            join_all(own.chain(rival).map(async |(visitor, choice)| {
+                visitor.open(&format!("{}&choice={choice}", computer.url)).await
+            }))
+            .await;
+        let numbers: Vec<u8> = waits.into_iter().filter_map(|page| number(&page.ok()?).ok()).collect();
+        let right = numbers.first().copied();
+        run.require(numbers.iter().all(|number| Some(*number) == right), || {
+            format!("ticket {ticket}: two numbers were shown")
+        });
+
+        try_join_all((0..5).map(|_| tap(phone, asked_form, right.or(asked_form.numbers.first().copied()))))
+            .await?;
+        let pick_ups = [&computer.visitor; 5].into_iter().chain(has_thief.then_some(&thief));
+        join_all(pick_ups.map(|visitor| visitor.open(&computer.url))).await;
+
+        let new = picked_up(&stack)? - before;
+        run.require(new <= 1, || format!("ticket {ticket} gave {new} sessions"));
+        let stranger = thief.logged_in_as().await?;
+        run.require(stranger.is_none(), || format!("ticket {ticket}: the thief is {stranger:?}"));
+        let person = computer.visitor.logged_in_as().await?;
+        // Somebody else's wait ends the ticket; nobody's else does not.
+        let should = (!has_thief).then(|| phone.openid());
+        run.require(person == should, || format!("ticket {ticket}: {person:?} instead of {should:?}"));
+        run.progress(ticket, tickets);
+    }
+    run.end(stack).await?;
+    Ok(format!("{tickets} × 10"))
+}
+
+/// The calls of a hand-off.
+const CALLS: [Kind; 7] =
+    [Kind::PutTicket, Kind::Ticket, Kind::Scan, Kind::Give, Kind::Approve, Kind::EndTicket, Kind::PickUp];
+
+const FAULTS: [Fault; 7] = [
+    Fault::DropBefore,
+    Fault::DropAfter,
+    Fault::Truncate,
+    Fault::Delay(Duration::from_secs(1)),
+    Fault::Throttle(Throttle::Throttling),
+    Fault::InternalServerError,
+    Fault::Unavailable,
+];
+
+/// H2: every fault of DynamoDB at every call, once, three times and for as long as it takes. Whoever opens his page once more
+/// when it is over is in, or is told that it ended; a login is never made of a refusal.
+pub async fn faults(run: &Run) -> Result<String> {
+    let times = if run.is_full() { &[1, 3, usize::MAX][..] } else { &[3] };
+    let cases: Vec<_> = CALLS
+        .into_iter()
+        .flat_map(|call| FAULTS.map(|fault| (call, fault)))
+        .flat_map(|(call, fault)| times.iter().map(move |times| (call, fault, *times)))
+        .collect();
+    let count = cases.len();
+    let open = async || run.stack(options().proxied()).await;
+    run.share(run.size(4, 8), open, cases, async |stack, before, (call, fault, times)| {
+        // The SDK has only so many repetitions to spend in one process.
+        if before % 4 == 0 {
+            stack.functions().stop().await;
+        }
+        let told = format!("{call:?} {fault:?} × {times}");
+        let phone = stack.visitor("zhou").logged_in().await?;
+        let broken = stack.proxy()?.inject(Rule::at(call, fault).times(times));
+        let refuses = call == Kind::EndTicket;
+        let during = go(stack, &phone, refuses).await;
+        stack.proxy()?.heal();
+        drop(broken);
+        if let Ok((computer, ..)) = &during {
+            let person = computer.visitor.logged_in_as().await?;
+            run.require(!refuses || person.is_none(), || format!("{told}: a refusal logged {person:?} in"));
+            run.require(person.is_none() || person == Some(phone.openid()), || format!("{told}: {person:?}"));
+        }
+        // The fault is over: what is left of it is gone on with, or a new code is enough.
+        let after = match during {
+            Ok((computer, form)) => finish(&computer, &phone, form, refuses).await?,
+            Err(_) => false,
+        };
+        let after = after || {
+            let (computer, form) = go(stack, &phone, refuses).await?;
+            finish(&computer, &phone, form, refuses).await?
+        };
+        run.require(after, || format!("{told}: nobody gets in afterwards"));
+        Ok(())
+    })
+    .await?;
+    Ok(format!("{count} logins"))
+}
+
+/// As far as it goes: a browser that waits, and the phone's form if it was asked. A step that is not answered is left out.
+async fn go(stack: &Stack, phone: &Visitor, refuses: bool) -> Result<(Waiting, Option<Form>)> {
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "").await?;
+    let asked = scan(phone, &computer.code).await.ok().and_then(|page| form(&page).ok());
+    let shown = computer.open(Some(CHOICE)).await.ok().and_then(|page| number(&page).ok());
+    if let Some(form) = &asked {
+        let number = shown.filter(|_| !refuses);
+        if number.is_some() || refuses {
+            let _ = tap(phone, form, number).await;
+        }
+    }
+    let _ = computer.open(None).await;
+    Ok((computer, asked))
+}
+
+/// Goes on with what is there; whether it came to its right end.
+async fn finish(computer: &Waiting, phone: &Visitor, asked: Option<Form>, refuses: bool) -> Result<bool> {
+    if refuses {
+        if let Some(form) = &asked {
+            tap(phone, form, None).await?;
+        }
+        return Ok(computer.stage().await? == "ended" && computer.visitor.logged_in_as().await?.is_none());
+    }
+    if computer.visitor.logged_in_as().await?.is_none() {
+        let page = scan(phone, &computer.code).await?;
+        if let (Ok(form), Ok(number)) = (form(&page), number(&computer.open(Some(CHOICE)).await?)) {
+            tap(phone, &form, Some(number)).await?;
+        }
+        computer.open(None).await?;
+    }
+    Ok(computer.visitor.logged_in_as().await? == Some(phone.openid()))
+}
