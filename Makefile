@@ -88,11 +88,16 @@ foreign-rust:
 	$(call say,Building the clients in Rust; the first time takes some minutes)
 	@cargo build --quiet --locked --manifest-path tests/foreign-clients/rust/Cargo.toml --target-dir target/foreign-clients
 
-.PHONY: relying-parties
-relying-parties: .venv-relying-parties/installed tests/relying-parties/node_modules/installed ## Log in and show our tokens with libraries of npm and PyPI, unmodified; ONLY=openid-client
+.PHONY: relying-parties relying-parties-rust
+relying-parties: .venv-relying-parties/installed tests/relying-parties/node_modules/installed ## Log in and show our tokens with libraries of npm, PyPI and crates.io, unmodified; ONLY=openid-client
+relying-parties: $(if $(or $(filter openidconnect,$(ONLY)),$(if $(ONLY),,all)),relying-parties-rust)
 	@cargo build --quiet --bin relying-parties
 	$(call say,Logging in and showing tokens with relying parties that others wrote)
 	@target/debug/relying-parties $(addprefix --only ,$(ONLY)) $(ARGS)
+
+relying-parties-rust:
+	$(call say,Building the relying party in Rust; the first time takes some minutes)
+	@cargo build --quiet --locked --manifest-path tests/relying-parties/rust/Cargo.toml --target-dir target/relying-parties
 
 # On the stable toolchain, which has libFuzzer's instrumentation but no sanitizer; there is no unsafe code that one
 # could find anything in. What was found to get far is kept in CORPUS. The functions' own log is not of interest.

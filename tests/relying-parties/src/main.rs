@@ -73,7 +73,7 @@ async fn run(only: &[String]) -> Result<Vec<String>> {
     let verifiers: Vec<_> = VERIFIERS.iter().filter(|party| is_wanted(party.name)).collect();
     let mut sites: Vec<_> = SITES.iter().filter(|site| is_wanted(site.name)).collect();
     for (site, missing) in
-        sites.clone().into_iter().filter_map(|site| Some((site, script::missing(site.name)?)))
+        sites.clone().into_iter().filter_map(|site| Some((site, script::missing(site.name, site.script)?)))
     {
         if only.iter().any(|part| part == site.name) {
             return Err(Failure::new(format!("{} is not here. {missing}", site.name)));

@@ -14,7 +14,14 @@ use crate::deployment::Deployment;
 /// What starts a script, which trusts this deployment's certificate and nobody else's.
 pub fn command(deployment: &Deployment, directory: &str, script: &str) -> Result<Command> {
     let path = of_the_project(directory).join(script);
-    let mut command = if is_python(script) { Command::new(python()?) } else { Command::new("node") };
+    let mut command = match kind(script) {
+        Kind::Node => Command::new("node"),
+        Kind::Python => Command::new(python()?),
+        Kind::Rust => Command::new(built(script)),
+    };
+    if kind(script) != Kind::Rust {
+        command.arg(path);
+    }
     for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
         command.env_remove(name);
     }
@@ -22,18 +29,39 @@ pub fn command(deployment: &Deployment, directory: &str, script: &str) -> Result
     for name in ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
         command.env(name, deployment.authority());
     }
-    command.arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     Ok(command)
 }
 
-/// Apache's module, the one library that is a package of the system. `make` installs none of those.
-const APACHE: (&str, &str) = ("mod_auth_openidc", "libapache2-mod-auth-openidc");
+/// What a script is written in.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    Node,
+    Python,
+    Rust,
+}
 
-/// What has to be installed first, if a library is not there.
-pub fn missing(library: &str) -> Option<String> {
-    (library == APACHE.0 && debian_version(APACHE.1).is_none()).then(|| {
-        format!("On Debian and Ubuntu: apt-get install --no-install-recommends {} apache2-bin", APACHE.1)
-    })
+fn kind(script: &str) -> Kind {
+    match Path::new(script).extension().and_then(|kind| kind.to_str()) {
+        Some("py") => Kind::Python,
+        Some("rs") => Kind::Rust,
+        _ => Kind::Node,
+    }
+}
+
+/// The libraries that are packages of the system, which `make` does not install: how Debian calls them, and what more is
+/// installed with them.
+const OF_THE_SYSTEM: [(&str, &str, &str); 1] =
+    [("mod_auth_openidc", "libapache2-mod-auth-openidc", "apache2-bin")];
+
+/// What has to be installed or built first, if a library is not there.
+pub fn missing(library: &str, script: &str) -> Option<String> {
+    if let Some((_, package, more)) = OF_THE_SYSTEM.iter().find(|(name, ..)| *name == library) {
+        let way = format!("On Debian and Ubuntu: apt-get install --no-install-recommends {package} {more}");
+        return debian_version(package).is_none().then_some(way);
+    }
+    let is_there = kind(script) != Kind::Rust || built(script).exists();
+    (!is_there).then(|| format!("`make relying-parties ONLY={library}` builds it."))
 }
 
 fn debian_version(package: &str) -> Option<String> {
@@ -45,18 +73,24 @@ fn debian_version(package: &str) -> Option<String> {
 
 /// The version of a library that a script uses, as it is pinned.
 pub fn version(library: &str, script: &str) -> Result<String> {
-    if library == APACHE.0 {
-        return debian_version(APACHE.1).ok_or_else(|| Failure::new(format!("{library} is not installed")));
+    if let Some((_, package, _)) = OF_THE_SYSTEM.iter().find(|(name, ..)| *name == library) {
+        return debian_version(package).ok_or_else(|| Failure::new(format!("{library} is not installed")));
     }
     let pinned = |file: &str| std::fs::read_to_string(of_the_project(file));
-    let version = if is_python(script) {
-        let requirements = pinned("requirements.txt")?;
-        requirements
-            .lines()
-            .find_map(|line| line.strip_prefix(library)?.strip_prefix("==").map(str::to_owned))
-    } else {
-        let package: Value = serde_json::from_str(&pinned("package.json")?)?;
-        package.get("dependencies").and_then(|pins| pins.get(library)?.as_str().map(str::to_owned))
+    // `{library}=={version}` of pip, `{library} = { version = "={version}"` of Cargo.
+    let after = |pins: &str, between: &str| {
+        pins.lines().find_map(|line| {
+            let version = line.strip_prefix(library)?.strip_prefix(between)?;
+            version.split('"').next().map(str::to_owned)
+        })
+    };
+    let version = match kind(script) {
+        Kind::Python => after(&pinned("requirements.txt")?, "=="),
+        Kind::Rust => after(&pinned("rust/Cargo.toml")?, " = { version = \"="),
+        Kind::Node => {
+            let package: Value = serde_json::from_str(&pinned("package.json")?)?;
+            package.get("dependencies").and_then(|pins| pins.get(library)?.as_str().map(str::to_owned))
+        }
     };
     version.ok_or_else(|| Failure::new(format!("{library} is not pinned")))
 }
@@ -65,8 +99,9 @@ fn of_the_project(path: &str) -> PathBuf {
     workspace().join("tests/relying-parties").join(path)
 }
 
-fn is_python(script: &str) -> bool {
-    Path::new(script).extension().is_some_and(|kind| kind == "py")
+/// Where Cargo leaves what it makes of a script in Rust, which is none of the workspace.
+fn built(script: &str) -> PathBuf {
+    workspace().join("target/relying-parties/debug").join(script).with_extension("")
 }
 
 /// The Python that `make` installed the libraries for.

@@ -37,7 +37,7 @@ pub struct Site {
 }
 
 /// Who logs people in.
-pub const SITES: [Site; 10] = [
+pub const SITES: [Site; 11] = [
     Site { name: "openid-client", script: "with-openid-client.mjs", callback: "/callback", lacks: &[] },
     Site { name: "oauth4webapi", script: "with-oauth4webapi.mjs", callback: "/callback", lacks: &[] },
     Site {
@@ -67,6 +67,7 @@ pub const SITES: [Site; 10] = [
         lacks: &["revoke", "logout"],
     },
     Site { name: "idpyoidc", script: "with_idpyoidc.py", callback: "/callback", lacks: &["revoke"] },
+    Site { name: "openidconnect", script: "with-openidconnect.rs", callback: "/callback", lacks: &[] },
     Site {
         name: "mod_auth_openidc",
         script: "with_mod_auth_openidc.py",
