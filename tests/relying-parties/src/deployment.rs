@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use harness::{Failure, Options, Result, Stack, Visitor, signing_key, stack::OFFICIAL_ACCOUNT};
+use harness::{
+    Failure, Options, Result, Stack, Visitor, signing_key,
+    stack::{OFFICIAL_ACCOUNT, WECHAT_OPEN_URL},
+};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::{Value, json};
 use simulator::Settings;
@@ -25,7 +28,7 @@ use crate::{
 };
 
 /// Who logs in, as the simulator calls them.
-const PERSON: &str = "lin";
+pub const PERSON: &str = "lin";
 /// The secret of the client that every site is; one that `make client` could have made.
 pub const SECRET: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
@@ -34,8 +37,15 @@ pub struct Deployment {
     stack: Stack,
     issuer: String,
     authority: PathBuf,
+    acceptor: TlsAcceptor,
     _directory: TempDir,
-    _serving: JoinSet<()>,
+    _tls: Tls,
+}
+
+/// What takes the TLS off connections, for as long as it is not dropped.
+pub struct Tls {
+    address: SocketAddr,
+    serving: JoinSet<()>,
 }
 
 impl Deployment {
@@ -44,8 +54,8 @@ impl Deployment {
         let directory = tempfile::tempdir()?;
         let authority = directory.path().join("authority.pem");
         let acceptor = acceptor(&authority)?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let issuer = format!("https://localhost:{}", listener.local_addr()?.port());
+        let (listener, mut tls) = Tls::listen().await?;
+        let issuer = format!("https://localhost:{}", tls.address.port());
         let own = [issuer.as_str()];
         let provider = json!({ "subject": "openid", "apis": {
             API: { "origins": own },
@@ -60,8 +70,21 @@ impl Deployment {
             .with("SIGNING_KEYS", signing_key::of_this_process()?);
         let stack = Stack::start(options).await?;
         let gateway = stack.gateway().address();
-        let serving = JoinSet::from_iter([take_off_tls(listener, acceptor, gateway)]);
-        Ok(Self { stack, issuer, authority, _directory: directory, _serving: serving })
+        tls.serving.spawn(take_off_tls(listener, acceptor.clone(), gateway));
+        Ok(Self { stack, issuer, authority, acceptor, _directory: directory, _tls: tls })
+    }
+
+    /// Something that has no TLS, behind the certificate of this deployment.
+    pub async fn tls(&self, inside: SocketAddr) -> Result<Tls> {
+        let (listener, mut tls) = Tls::listen().await?;
+        tls.serving.spawn(take_off_tls(listener, self.acceptor.clone(), inside));
+        Ok(tls)
+    }
+
+    /// Where WeChat's pages are, without TLS.
+    pub fn wechat(&self) -> Result<SocketAddr> {
+        let url = self.stack.simulator_url();
+        url.trim_start_matches("http://").parse().map_err(|error| Failure::from(error).during(&url))
     }
 
     /// The origin of the login, which is the issuer.
@@ -104,6 +127,20 @@ impl Deployment {
     }
 }
 
+impl Tls {
+    /// A place that serves nothing yet.
+    async fn listen() -> Result<(TcpListener, Self)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        Ok((listener, Self { address, serving: JoinSet::new() }))
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 /// What the configuration says of a client.
 fn client(secrets: &[String]) -> Value {
     let callbacks: BTreeSet<_> = SITES.iter().map(|site| format!("{ORIGIN}{}", site.callback)).collect();
@@ -111,6 +148,7 @@ fn client(secrets: &[String]) -> Value {
         "secrets": secrets,
         "redirect_uris": callbacks,
         "post_logout_redirect_uris": [format!("{ORIGIN}/bye")],
+        "origins": [ORIGIN],
         "refresh": true,
         "profile": "ask",
     })
@@ -122,7 +160,7 @@ fn digest(secret: &str) -> String {
     digest.as_ref().iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// What speaks TLS as `localhost`, by an authority whose certificate goes into this file and whose key goes nowhere.
+/// What speaks TLS as the login, the sites and WeChat's pages, by an authority whose certificate goes into this file and whose key goes nowhere.
 fn acceptor(authority: &Path) -> Result<TlsAcceptor> {
     let failed = |error: rcgen::Error| Failure::new(format!("no certificate could be made: {error}"));
     let mut params = CertificateParams::default();
@@ -134,7 +172,9 @@ fn acceptor(authority: &Path) -> Result<TlsAcceptor> {
         CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(failed)?).map_err(failed)?;
     std::fs::write(authority, issuer.pem())?;
     let key = KeyPair::generate().map_err(failed)?;
-    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).map_err(failed)?;
+    let names = ["https://localhost", ORIGIN, WECHAT_OPEN_URL].into_iter();
+    let names = names.map(|origin| origin.trim_start_matches("https://").to_owned());
+    let mut params = CertificateParams::new(names.collect::<Vec<_>>()).map_err(failed)?;
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &issuer).map_err(failed)?;
     let config = simulator::tls_config(certificate.pem().as_bytes(), key.serialize_pem().as_bytes());

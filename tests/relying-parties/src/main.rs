@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person who started it")]
 
+mod chromium;
 mod deployment;
 mod script;
 mod sites;
@@ -72,9 +73,7 @@ async fn run(only: &[String]) -> Result<Vec<String>> {
     let is_wanted = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part.as_str()));
     let verifiers: Vec<_> = VERIFIERS.iter().filter(|party| is_wanted(party.name)).collect();
     let mut sites: Vec<_> = SITES.iter().filter(|site| is_wanted(site.name)).collect();
-    for (site, missing) in
-        sites.clone().into_iter().filter_map(|site| Some((site, script::missing(site.name, site.script)?)))
-    {
+    for (site, missing) in sites.clone().into_iter().filter_map(|site| Some((site, site.missing()?))) {
         if only.iter().any(|part| part == site.name) {
             return Err(Failure::new(format!("{} is not here. {missing}", site.name)));
         }
@@ -123,7 +122,7 @@ async fn log_in(deployment: &Deployment, sites: &[&Site]) -> Result<Vec<String>>
     let mut table = Table::new(STEPS.into_iter());
     let mut wrong = Vec::new();
     for site in sites {
-        table.begin(site.name, &script::version(site.name, site.script)?);
+        table.begin(site.name, &script::version(site.library(), site.script)?);
         for (step, outcome) in STEPS.iter().zip(sites::go_through(deployment, site).await) {
             table.cell(match &outcome {
                 None => "-",
@@ -148,7 +147,7 @@ struct Table {
 impl Table {
     fn new(columns: impl Iterator<Item = &'static str>) -> Self {
         let mut table = Self { widths: Vec::new(), column: 0 };
-        print!("{:45}", "");
+        print!("{:50}", "");
         for name in columns {
             let width = name.len().max(8) + 2;
             print!("{name:width$}");
@@ -159,7 +158,7 @@ impl Table {
 
     fn begin(&mut self, name: &str, version: &str) {
         self.column = 0;
-        print!("\n{name:24}{version:21}");
+        print!("\n{name:29}{version:21}");
     }
 
     fn cell(&mut self, text: &str) {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use harness::{Answer, Failure, Result, Visitor, stack::WECHAT_OPEN_URL};
+use harness::{Failure, Result, Visitor, stack::WECHAT_OPEN_URL};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use crate::{
+    chromium::{self, Chromium},
     deployment::{Deployment, SECRET},
     script,
 };
@@ -26,8 +27,12 @@ pub const STEPS: [&str; 6] = ["fresh login", "session", "refresh", "userinfo", "
 /// How long a site may take to be there.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What follows the name of a library, if what is done with it is done in a real browser.
+pub const IN_CHROMIUM: &str = ", in Chromium";
+
 /// A library, and the site that is made with it.
 pub struct Site {
+    /// The library's, and [`IN_CHROMIUM`].
     pub name: &'static str,
     pub script: &'static str,
     /// Where its logins come back.
@@ -37,7 +42,7 @@ pub struct Site {
 }
 
 /// Who logs people in.
-pub const SITES: [Site; 11] = [
+pub const SITES: [Site; 12] = [
     Site { name: "openid-client", script: "with-openid-client.mjs", callback: "/callback", lacks: &[] },
     Site { name: "oauth4webapi", script: "with-oauth4webapi.mjs", callback: "/callback", lacks: &[] },
     Site {
@@ -53,6 +58,12 @@ pub const SITES: [Site; 11] = [
         lacks: &["revoke"],
     },
     Site { name: "oidc-client-ts", script: "with-oidc-client-ts.mjs", callback: "/callback", lacks: &[] },
+    Site {
+        name: "oidc-client-ts, in Chromium",
+        script: "with-oidc-client-ts-on-a-page.mjs",
+        callback: "/callback",
+        lacks: &[],
+    },
     Site { name: "Authlib", script: "with_authlib.py", callback: "/callback", lacks: &["revoke"] },
     Site {
         name: "mozilla-django-oidc",
@@ -76,18 +87,47 @@ pub const SITES: [Site; 11] = [
     },
 ];
 
+impl Site {
+    /// The library, without the browser.
+    pub fn library(&self) -> &'static str {
+        self.name.trim_end_matches(IN_CHROMIUM)
+    }
+
+    fn is_in_chromium(&self) -> bool {
+        self.name.ends_with(IN_CHROMIUM)
+    }
+
+    /// What has to be installed or built first, if something is not there.
+    pub fn missing(&self) -> Option<String> {
+        let browser = if self.is_in_chromium() { chromium::missing().map(str::to_owned) } else { None };
+        browser.or_else(|| script::missing(self.library(), self.script))
+    }
+}
+
+/// A page that a browser came by.
+pub struct Hop {
+    pub status: u64,
+    pub url: String,
+}
+
+/// A way that somebody went.
+pub struct Way {
+    pub hops: Vec<Hop>,
+    /// What stood at its end.
+    pub text: String,
+    /// Whether the browser has a session of the login now.
+    pub is_logged_in: bool,
+}
+
 /// What came of one step: nothing to say, or what is wrong. `None` if the library has nothing for it.
 pub type Outcome = Option<Result<()>>;
 
 /// Goes through a site, as far as it holds.
 pub async fn go_through(deployment: &Deployment, site: &Site) -> Vec<Outcome> {
-    let (_child, address) = match start(deployment, site).await {
-        Ok(started) => started,
+    let (_child, mut guest) = match arrive(deployment, site).await {
+        Ok(arrived) => arrived,
         Err(failure) => return vec![Some(Err(failure))],
     };
-    let mut visitor = deployment.person();
-    visitor.browser = visitor.browser.with_origin(ORIGIN, address);
-    let mut guest = Guest { visitor, subject: deployment.subject(), nickname: deployment.nickname() };
     let mut outcomes = Vec::new();
     for step in STEPS {
         if site.lacks.contains(&step) {
@@ -104,6 +144,18 @@ pub async fn go_through(deployment: &Deployment, site: &Site) -> Vec<Outcome> {
     outcomes
 }
 
+/// A site, and somebody who has not been there.
+async fn arrive(deployment: &Deployment, site: &Site) -> Result<(Child, Guest)> {
+    let (child, address) = start(deployment, site).await?;
+    let browser = if site.is_in_chromium() {
+        Browser::Chromium(Box::new(Chromium::start(deployment, address).await?))
+    } else {
+        let mut visitor = deployment.person();
+        visitor.browser = visitor.browser.with_origin(ORIGIN, address);
+        Browser::Driver(visitor)
+    };
+    Ok((child, Guest { browser, subject: deployment.subject(), nickname: deployment.nickname() }))
+}
 /// A site that is there, until the process is dropped.
 async fn start(deployment: &Deployment, site: &Site) -> Result<(Child, SocketAddr)> {
     let mut command = script::command(deployment, "sites", site.script)?;
@@ -119,9 +171,29 @@ async fn start(deployment: &Deployment, site: &Site) -> Result<(Child, SocketAdd
     Ok((child, ([127, 0, 0, 1], port).into()))
 }
 
+/// What the person sits in front of.
+enum Browser {
+    Driver(Visitor),
+    Chromium(Box<Chromium>),
+}
+
+impl Browser {
+    async fn follow(&mut self, url: &str) -> Result<Way> {
+        let visitor = match self {
+            Self::Driver(visitor) => visitor,
+            Self::Chromium(chromium) => return chromium.follow(url).await,
+        };
+        let hops = visitor.follow(url).await?;
+        let text = hops.last().map(harness::Answer::text).unwrap_or_default();
+        let hops =
+            hops.iter().map(|hop| Hop { status: hop.status.into(), url: hop.url.to_string() }).collect();
+        Ok(Way { hops, text, is_logged_in: visitor.session().is_some() })
+    }
+}
+
 /// The person at the site, and who that is.
 struct Guest {
-    visitor: Visitor,
+    browser: Browser,
     subject: String,
     nickname: String,
 }
@@ -129,67 +201,75 @@ struct Guest {
 impl Guest {
     async fn take(&mut self, step: &str) -> Result<()> {
         match step {
-            "fresh login" => self.log_in(true).await.map(drop),
-            "session" => self.log_in(false).await.map(drop),
+            "fresh login" => self.log_in(true).await,
+            "session" => self.log_in(false).await,
             "refresh" => {
-                let before = told(&self.visitor.follow(&format!("{ORIGIN}/")).await?)?;
-                let hops = self.visitor.follow(&format!("{ORIGIN}/refresh")).await?;
-                require(!through_wechat(&hops), "a refresh asked WeChat", &hops)?;
-                let after = self.recognized(&hops)?;
-                require(before.get("access_token") != after.get("access_token"), "no new access token", &hops)
+                let before = self.go("/").await?.told()?;
+                let way = self.go("/refresh").await?;
+                way.require(!way.is_through_wechat(), "a refresh asked WeChat")?;
+                let after = self.recognized(&way)?;
+                way.require(before.get("access_token") != after.get("access_token"), "no new access token")
             }
             "userinfo" => {
-                self.recognized(&self.visitor.follow(&format!("{ORIGIN}/userinfo")).await?).map(drop)
+                let way = self.go("/userinfo").await?;
+                self.recognized(&way).map(drop)
             }
             "revoke" => {
-                let hops = self.visitor.follow(&format!("{ORIGIN}/revoke")).await?;
-                require(says(&told(&hops)?, "refused", "invalid_grant"), "a revoked token was renewed", &hops)
+                let way = self.go("/revoke").await?;
+                way.require(says(&way.told()?, "refused", "invalid_grant"), "a revoked token was renewed")
             }
             _ => {
-                let hops = self.visitor.follow(&format!("{ORIGIN}/logout")).await?;
-                let is_back = hops.last().is_some_and(|hop| hop.url.path() == "/bye");
-                require(is_back && self.visitor.session().is_none(), "no logout", &hops)?;
-                self.log_in(true).await.map(drop)
+                let way = self.go("/logout").await?;
+                let is_back =
+                    way.hops.last().is_some_and(|hop| hop.url.starts_with(&format!("{ORIGIN}/bye")));
+                way.require(is_back && !way.is_logged_in, "no logout")?;
+                self.log_in(true).await
             }
         }
     }
 
-    async fn log_in(&self, is_fresh: bool) -> Result<Value> {
-        let hops = self.visitor.follow(&format!("{ORIGIN}/login")).await?;
+    async fn go(&mut self, path: &str) -> Result<Way> {
+        self.browser.follow(&format!("{ORIGIN}{path}")).await
+    }
+
+    async fn log_in(&mut self, is_fresh: bool) -> Result<()> {
+        let way = self.go("/login").await?;
         let wrong = if is_fresh { "WeChat was not asked" } else { "WeChat was asked again" };
-        require(through_wechat(&hops) == is_fresh, wrong, &hops)?;
-        self.recognized(&hops)
+        way.require(way.is_through_wechat() == is_fresh, wrong)?;
+        self.recognized(&way).map(drop)
     }
 
     /// What the site says at the end, if it knows who this is.
-    fn recognized(&self, hops: &[Answer]) -> Result<Value> {
-        let told = told(hops)?;
-        require(says(&told, "sub", &self.subject), "somebody else, or nobody", hops)?;
-        require(says(&told, "name", &self.nickname), "not by name", hops)?;
+    fn recognized(&self, way: &Way) -> Result<Value> {
+        let told = way.told()?;
+        way.require(says(&told, "sub", &self.subject), "somebody else, or nobody")?;
+        way.require(says(&told, "name", &self.nickname), "not by name")?;
         Ok(told)
     }
 }
 
-fn require(holds: bool, otherwise: &str, hops: &[Answer]) -> Result<()> {
-    if holds { Ok(()) } else { Err(Failure::new(format!("{otherwise}\n{}", written(hops)))) }
+impl Way {
+    fn require(&self, holds: bool, otherwise: &str) -> Result<()> {
+        if holds { Ok(()) } else { Err(Failure::new(format!("{otherwise}\n{}", self.written()))) }
+    }
+
+    fn is_through_wechat(&self) -> bool {
+        self.hops.iter().any(|hop| hop.url.starts_with(WECHAT_OPEN_URL))
+    }
+
+    /// What the site says at the end.
+    fn told(&self) -> Result<Value> {
+        let is_there = self.hops.last().is_some_and(|hop| hop.status == 200 && hop.url.starts_with(ORIGIN));
+        self.require(is_there, "the site says nothing")?;
+        serde_json::from_str(&self.text).map_err(|error| Failure::new(format!("{error}\n{}", self.written())))
+    }
+
+    fn written(&self) -> String {
+        let places = self.hops.iter().map(|hop| format!("    {} {}\n", hop.status, hop.url));
+        format!("{}    {}", places.collect::<String>(), self.text)
+    }
 }
 
 fn says(told: &Value, name: &str, value: &str) -> bool {
     told.get(name).is_some_and(|said| said == value)
-}
-
-fn through_wechat(hops: &[Answer]) -> bool {
-    hops.iter().any(|hop| hop.url.as_str().starts_with(WECHAT_OPEN_URL))
-}
-
-/// What the site says at the end.
-fn told(hops: &[Answer]) -> Result<Value> {
-    let last = hops.last().filter(|hop| hop.status == 200 && hop.url.as_str().starts_with(ORIGIN));
-    last.ok_or_else(|| Failure::new(written(hops)))?.json()
-}
-
-/// The way somebody went, and what stood at its end.
-fn written(hops: &[Answer]) -> String {
-    let places = hops.iter().map(|hop| format!("    {} {}\n", hop.status, hop.url));
-    format!("{}    {}", places.collect::<String>(), hops.last().map(Answer::text).unwrap_or_default())
 }
