@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-const { CHROMIUM: executablePath, NAMES: names, ISSUER: issuer, WECHAT: wechat } = process.env;
+const { CHROMIUM: executablePath, NAMES: names, ISSUER: issuer, ORIGIN: origin, WECHAT: wechat } = process.env;
 const { USER_AGENT: userAgent, PERSON: person, SCREENSHOTS: directory } = process.env;
 
 // Names lead nowhere but here: a picture is never fetched from where it really is.
@@ -44,8 +44,9 @@ async function open(url) {
   const told = page.locator("pre:not(:empty)");
   const allow = page.locator("button.allow");
   const goOn = page.locator("main form button");
+  const ofAnApp = page.getByText("Close your browser to continue");
   for (;;) {
-    await told.or(allow).or(goOn).first().waitFor();
+    await told.or(allow).or(goOn).or(ofAnApp).first().waitFor();
     const here = page.url();
     if (here.startsWith(wechat)) {
       await look("wechat");
@@ -54,6 +55,9 @@ async function open(url) {
     } else if (here.startsWith(issuer)) {
       await look("go-on");
       await press(goOn);
+    } else if (here.startsWith("http://127.0.0.1:")) {
+      // Back to the app.
+      await page.goto(`${origin}/`);
     } else {
       await look("told");
       const cookies = await context.cookies(issuer);

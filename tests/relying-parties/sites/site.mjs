@@ -11,6 +11,7 @@ export const {
   CLIENT_ID: clientId,
   CLIENT_SECRET: clientSecret,
   PUBLIC_CLIENT_ID: publicClientId,
+  NATIVE_CLIENT_ID: nativeClientId,
   ORIGIN: origin,
 } = process.env;
 

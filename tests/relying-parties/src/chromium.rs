@@ -57,6 +57,7 @@ impl Chromium {
             .env("CHROMIUM", program)
             .env("NAMES", names.collect::<Vec<_>>().join(","))
             .env("ISSUER", deployment.issuer())
+            .env("ORIGIN", ORIGIN)
             .env("WECHAT", WECHAT_OPEN_URL)
             .env("USER_AGENT", WECHAT_USER_AGENT)
             .env("PERSON", PERSON)

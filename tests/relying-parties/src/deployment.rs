@@ -23,7 +23,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    sites::{CLIENT_ID, ORIGIN, PUBLIC_CLIENT_ID, SITES},
+    sites::{CLIENT_ID, NATIVE_CLIENT_ID, ORIGIN, PUBLIC_CLIENT_ID, SITES},
     tokens::{API, OTHER_API, PLAIN_API},
 };
 
@@ -38,7 +38,7 @@ pub struct Deployment {
     issuer: String,
     authority: PathBuf,
     acceptor: TlsAcceptor,
-    _directory: TempDir,
+    directory: TempDir,
     _tls: Tls,
 }
 
@@ -61,7 +61,11 @@ impl Deployment {
             API: { "origins": own },
             OTHER_API: { "origins": own },
             PLAIN_API: { "origins": own, "typ": "JWT" },
-        }, "clients": { CLIENT_ID: client(&[digest(SECRET)]), PUBLIC_CLIENT_ID: client(&[]) }});
+        }, "clients": {
+            CLIENT_ID: client(&[digest(SECRET)]),
+            PUBLIC_CLIENT_ID: client(&[]),
+            NATIVE_CLIENT_ID: { "redirect_uris": ["http://127.0.0.1/callback"], "refresh": true, "profile": "ask" },
+        }});
         let options = Options::default()
             .with("PUBLIC_URL", &issuer)
             .with("ALLOWED_ORIGINS", "")
@@ -71,7 +75,7 @@ impl Deployment {
         let stack = Stack::start(options).await?;
         let gateway = stack.gateway().address();
         tls.serving.spawn(take_off_tls(listener, acceptor.clone(), gateway));
-        Ok(Self { stack, issuer, authority, acceptor, _directory: directory, _tls: tls })
+        Ok(Self { stack, issuer, authority, acceptor, directory, _tls: tls })
     }
 
     /// Something that has no TLS, behind the certificate of this deployment.
@@ -95,6 +99,11 @@ impl Deployment {
     /// Whom relying parties have to trust, a file in PEM.
     pub fn authority(&self) -> &Path {
         &self.authority
+    }
+
+    /// A directory that ends with the deployment.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Somebody who is not logged in.

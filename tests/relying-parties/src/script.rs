@@ -26,6 +26,8 @@ pub fn command(deployment: &Deployment, directory: &str, script: &str) -> Result
         command.env_remove(name);
     }
     command.env("NODE_NO_WARNINGS", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    // What it leaves behind when it is killed goes with the deployment.
+    command.env("TMPDIR", deployment.directory());
     for name in ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
         command.env(name, deployment.authority());
     }

@@ -18,9 +18,10 @@ use crate::{
 
 /// Where every site is, as far as browsers know; only one is there at a time.
 pub const ORIGIN: &str = "https://app.example.org";
-/// The client that sites are, and the one without a secret, which is a page.
+/// The client that sites are; the one without a secret, which is a page; and the one on a device.
 pub const CLIENT_ID: &str = "site";
 pub const PUBLIC_CLIENT_ID: &str = "page";
+pub const NATIVE_CLIENT_ID: &str = "app";
 /// What is done with a site, in order. A login is fresh through WeChat, and then again by the session alone.
 pub const STEPS: [&str; 6] = ["fresh login", "session", "refresh", "userinfo", "revoke", "logout"];
 
@@ -42,7 +43,7 @@ pub struct Site {
 }
 
 /// Who logs people in.
-pub const SITES: [Site; 12] = [
+pub const SITES: [Site; 13] = [
     Site { name: "openid-client", script: "with-openid-client.mjs", callback: "/callback", lacks: &[] },
     Site { name: "oauth4webapi", script: "with-oauth4webapi.mjs", callback: "/callback", lacks: &[] },
     Site {
@@ -63,6 +64,12 @@ pub const SITES: [Site; 12] = [
         script: "with-oidc-client-ts-on-a-page.mjs",
         callback: "/callback",
         lacks: &[],
+    },
+    Site {
+        name: "@openid/appauth, in Chromium",
+        script: "with-appauth.mjs",
+        callback: "/callback",
+        lacks: &["logout"],
     },
     Site { name: "Authlib", script: "with_authlib.py", callback: "/callback", lacks: &["revoke"] },
     Site {
@@ -161,7 +168,7 @@ async fn start(deployment: &Deployment, site: &Site) -> Result<(Child, SocketAdd
     let mut command = script::command(deployment, "sites", site.script)?;
     command.env("ISSUER", deployment.issuer()).env("ORIGIN", ORIGIN);
     command.env("CLIENT_ID", CLIENT_ID).env("CLIENT_SECRET", SECRET);
-    command.env("PUBLIC_CLIENT_ID", PUBLIC_CLIENT_ID);
+    command.env("PUBLIC_CLIENT_ID", PUBLIC_CLIENT_ID).env("NATIVE_CLIENT_ID", NATIVE_CLIENT_ID);
     let mut child = command.spawn().map_err(|error| Failure::from(error).during(site.script))?;
     let output = child.stdout.take().ok_or_else(|| Failure::new("the site says nothing"))?;
     let mut lines = BufReader::new(output).lines();
