@@ -81,7 +81,7 @@ ProxyPass / http://127.0.0.1:{behind.server_port}/
 )
 apache = subprocess.Popen(["/usr/sbin/apache2", "-X", "-f", directory / "apache.conf"], stdin=subprocess.DEVNULL)
 # Apache outlives this script unless somebody sees that the driver has hung up.
-hung_up = ["sh", "-c", 'cat; kill "$1"; rm -r "$2"', "sh", str(apache.pid), directory]
+hung_up = ["sh", "-c", 'cat; kill "$1"', "sh", str(apache.pid)]
 subprocess.Popen(hung_up, stdout=subprocess.DEVNULL)
 while True:
     try:

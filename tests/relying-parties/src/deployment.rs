@@ -23,7 +23,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    sites::{CLIENT_ID, NATIVE_CLIENT_ID, ORIGIN, PUBLIC_CLIENT_ID, SITES},
+    sites::{CLIENT_ID, LOGGED_OUT, NATIVE_CLIENT_ID, ORIGIN, PUBLIC_CLIENT_ID, SITES},
     tokens::{API, OTHER_API, PLAIN_API},
 };
 
@@ -156,7 +156,7 @@ fn client(secrets: &[String]) -> Value {
     json!({
         "secrets": secrets,
         "redirect_uris": callbacks,
-        "post_logout_redirect_uris": [format!("{ORIGIN}/bye")],
+        "post_logout_redirect_uris": LOGGED_OUT.map(|path| format!("{ORIGIN}{path}")),
         "origins": [ORIGIN],
         "refresh": true,
         "profile": "ask",

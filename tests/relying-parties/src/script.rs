@@ -16,6 +16,7 @@ pub fn command(deployment: &Deployment, directory: &str, script: &str) -> Result
     let path = of_the_project(directory).join(script);
     let mut command = match kind(script) {
         Kind::Node => Command::new("node"),
+        Kind::Perl => Command::new("perl"),
         Kind::Python => Command::new(python()?),
         Kind::Rust => Command::new(built(script)),
     };
@@ -39,12 +40,14 @@ pub fn command(deployment: &Deployment, directory: &str, script: &str) -> Result
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Kind {
     Node,
+    Perl,
     Python,
     Rust,
 }
 
 fn kind(script: &str) -> Kind {
     match Path::new(script).extension().and_then(|kind| kind.to_str()) {
+        Some("pl") => Kind::Perl,
         Some("py") => Kind::Python,
         Some("rs") => Kind::Rust,
         _ => Kind::Node,
@@ -53,8 +56,10 @@ fn kind(script: &str) -> Kind {
 
 /// The libraries that are packages of the system, which `make` does not install: how Debian calls them, and what more is
 /// installed with them.
-const OF_THE_SYSTEM: [(&str, &str, &str); 1] =
-    [("mod_auth_openidc", "libapache2-mod-auth-openidc", "apache2-bin")];
+const OF_THE_SYSTEM: [(&str, &str, &str); 2] = [
+    ("mod_auth_openidc", "libapache2-mod-auth-openidc", "apache2-bin"),
+    ("lemonldap-ng", "liblemonldap-ng-portal-perl", "libgd-securityimage-perl libimage-magick-perl"),
+];
 
 /// What has to be installed or built first, if a library is not there.
 pub fn missing(library: &str, script: &str) -> Option<String> {
@@ -89,6 +94,7 @@ pub fn version(library: &str, script: &str) -> Result<String> {
     let version = match kind(script) {
         Kind::Python => after(&pinned("requirements.txt")?, "=="),
         Kind::Rust => after(&pinned("rust/Cargo.toml")?, " = { version = \"="),
+        Kind::Perl => None,
         Kind::Node => {
             let package: Value = serde_json::from_str(&pinned("package.json")?)?;
             package.get("dependencies").and_then(|pins| pins.get(library)?.as_str().map(str::to_owned))

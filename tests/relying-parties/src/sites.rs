@@ -25,6 +25,9 @@ pub const NATIVE_CLIENT_ID: &str = "app";
 /// What is done with a site, in order. A login is fresh through WeChat, and then again by the session alone.
 pub const STEPS: [&str; 6] = ["fresh login", "session", "refresh", "userinfo", "revoke", "logout"];
 
+/// Where a logout may end; a broker has a page of its own for it.
+pub const LOGGED_OUT: [&str; 2] = ["/bye", "/portal/?logout=1"];
+
 /// How long a site may take to be there.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -43,7 +46,7 @@ pub struct Site {
 }
 
 /// Who logs people in.
-pub const SITES: [Site; 13] = [
+pub const SITES: [Site; 14] = [
     Site { name: "openid-client", script: "with-openid-client.mjs", callback: "/callback", lacks: &[] },
     Site { name: "oauth4webapi", script: "with-oauth4webapi.mjs", callback: "/callback", lacks: &[] },
     Site {
@@ -91,6 +94,12 @@ pub const SITES: [Site; 13] = [
         script: "with_mod_auth_openidc.py",
         callback: "/callback",
         lacks: &["revoke"],
+    },
+    Site {
+        name: "lemonldap-ng",
+        script: "with-lemonldap-ng.pl",
+        callback: "/portal/?openidconnectcallback=1",
+        lacks: &["refresh", "revoke"],
     },
 ];
 
@@ -227,8 +236,8 @@ impl Guest {
             }
             _ => {
                 let way = self.go("/logout").await?;
-                let is_back =
-                    way.hops.last().is_some_and(|hop| hop.url.starts_with(&format!("{ORIGIN}/bye")));
+                let end = way.hops.last().and_then(|hop| hop.url.strip_prefix(ORIGIN)).unwrap_or_default();
+                let is_back = LOGGED_OUT.iter().any(|place| end.starts_with(place));
                 way.require(is_back && !way.is_logged_in, "no logout")?;
                 self.log_in(true).await
             }
