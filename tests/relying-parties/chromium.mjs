@@ -44,14 +44,18 @@ async function open(url) {
   const told = page.locator("pre:not(:empty)");
   const allow = page.locator("button.allow");
   const goOn = page.locator("main form button");
+  const home = page.locator("main a");
   const ofAnApp = page.getByText("Close your browser to continue");
   for (;;) {
-    await told.or(allow).or(goOn).or(ofAnApp).first().waitFor();
+    await told.or(allow).or(goOn).or(home).or(ofAnApp).first().waitFor();
     const here = page.url();
     if (here.startsWith(wechat)) {
       await look("wechat");
       await page.locator(`input[value=${person}]`).check();
       await press(allow);
+    } else if (here === `${issuer}/`) {
+      // A logout without an ID token ends here; a person finds the way back.
+      await page.goto(`${origin}/bye`);
     } else if (here.startsWith(issuer)) {
       await look("go-on");
       await press(goOn);

@@ -9,7 +9,7 @@ use harness::{Failure, Result, binaries::workspace};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::deployment::Deployment;
+use crate::{deployment::Deployment, sites::A_DOUBLE};
 
 /// What starts a script, which trusts this deployment's certificate and nobody else's.
 pub fn command(deployment: &Deployment, directory: &str, script: &str) -> Result<Command> {
@@ -78,8 +78,11 @@ fn debian_version(package: &str) -> Option<String> {
     String::from_utf8_lossy(&output.stdout).strip_prefix("installed ").map(str::to_owned)
 }
 
-/// The version of a library that a script uses, as it is pinned.
+/// The version of a library that a script uses, as it is pinned; a double has none.
 pub fn version(library: &str, script: &str) -> Result<String> {
+    if library.starts_with(A_DOUBLE) {
+        return Ok(String::new());
+    }
     if let Some((_, package, _)) = OF_THE_SYSTEM.iter().find(|(name, ..)| *name == library) {
         return debian_version(package).ok_or_else(|| Failure::new(format!("{library} is not installed")));
     }

@@ -46,7 +46,7 @@ pub struct Site {
 }
 
 /// Who logs people in.
-pub const SITES: [Site; 14] = [
+pub const SITES: [Site; 16] = [
     Site { name: "openid-client", script: "with-openid-client.mjs", callback: "/callback", lacks: &[] },
     Site { name: "oauth4webapi", script: "with-oauth4webapi.mjs", callback: "/callback", lacks: &[] },
     Site {
@@ -101,7 +101,22 @@ pub const SITES: [Site; 14] = [
         callback: "/portal/?openidconnectcallback=1",
         lacks: &["refresh", "revoke"],
     },
+    Site {
+        name: "a double of ALB, in Chromium",
+        script: "double_of_alb.py",
+        callback: "/oauth2/idpresponse",
+        lacks: &["revoke"],
+    },
+    Site {
+        name: "a double of Cognito",
+        script: "double_of_cognito.py",
+        callback: "/oauth2/idpresponse",
+        lacks: &["refresh", "revoke", "logout"],
+    },
 ];
+
+/// What the name of a double begins with: of what is no library and cannot run here, written from its documentation.
+pub const A_DOUBLE: &str = "a double of ";
 
 impl Site {
     /// The library, without the browser.
