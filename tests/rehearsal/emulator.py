@@ -5,6 +5,7 @@ anything easier for the stack than AWS does. What is added here needs no second 
 deploys against the emulator deploys as at AWS.
 """
 
+import asyncio
 import contextvars
 import inspect
 import json
@@ -166,22 +167,47 @@ def know_signing(actions):
     actions.request_tag_context = with_signing
 
 
-def resolve_own_domains(gateway, domains):
+def resolve_own_domains(gateway, cognito, domains):
     """A custom domain of the account leads here; of no other does anything answer, as there is no internet here."""
-    ask = gateway._urlopen_sync
 
-    def asked(request, seconds):
-        url = request if isinstance(request, str) else request.full_url
-        host = urlsplit(url).hostname
+    def led(request):
+        asked = request if isinstance(request, urllib.request.Request) else urllib.request.Request(request)
+        host = urlsplit(asked.full_url).hostname
         if host == "127.0.0.1":
-            return ask(request, seconds)
+            return asked
         if host not in domains:
             raise urllib.error.URLError(f"{host} is not known")
-        _, _, path = url.partition(host)
+        _, _, path = asked.full_url.partition(host)
         here = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}{path}"
-        return ask(urllib.request.Request(here, headers={"Host": host}), seconds)
+        return urllib.request.Request(here, asked.data, {**asked.headers, "Host": host}, method=asked.get_method())
 
-    gateway._urlopen_sync = asked
+    ask = gateway._urlopen_sync
+    gateway._urlopen_sync = lambda request, seconds: ask(led(request), seconds)
+    cognito.led = led
+    rewrite(cognito, "_oidc_endpoint", {'urlopen(f"{issuer.': 'urlopen(led(f"{issuer.', 'configuration", timeout': 'configuration"), timeout'})
+    rewrite(cognito, "_oauth2_idp_response", {"urlopen(req, ": "urlopen(led(req), "})
+
+
+def keep_pools_to_their_domains(app):
+    """The routes of user pools are not those of every host, but of hosts that no API has; and a login at another provider
+    begins by reading its discovery, which may be served here meanwhile."""
+    reading, writing = app._handle_cognito_get_request, app._handle_cognito_body_request
+
+    def is_an_apis(headers, path):
+        return app._resolve_custom_domain_request(headers.get("host", ""), path) is not None
+
+    async def get(method, path, headers, query):
+        if is_an_apis(headers, path):
+            return None
+        if path == "/oauth2/authorize" and method == "GET":
+            authorize = app._get_module("cognito").handle_oauth2_authorize
+            return await asyncio.to_thread(authorize, method, path, headers, query)
+        return await reading(method, path, headers, query)
+
+    async def post(method, path, headers, *rest):
+        return None if is_an_apis(headers, path) else await writing(method, path, headers, *rest)
+
+    app._handle_cognito_get_request, app._handle_cognito_body_request = get, post
 
 
 def import_body(provisioners, gateway, stacks):
@@ -352,12 +378,12 @@ def main():
     watch_calls(iam_evaluator)
     count_as_tls(iam_evaluator)
     know_signing(iam_actions)
-    from ministack.services import apigateway, apigateway_v1
+    from ministack.services import apigateway, apigateway_v1, cognito
     from ministack.services.cloudformation import engine, provisioners, stacks
 
     know_partitions(engine)
     route_preflights(apigateway)
-    resolve_own_domains(apigateway, apigateway_v1._domain_names)
+    resolve_own_domains(apigateway, cognito, apigateway_v1._domain_names)
     import_body(provisioners, apigateway, stacks)
     require_routes(provisioners, apigateway)
     take_metric_math(provisioners)
@@ -366,6 +392,7 @@ def main():
     from ministack import app
 
     know_api_addresses(app)
+    keep_pools_to_their_domains(app)
     app.main()
 
 

@@ -21,7 +21,7 @@ pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// The secret of the client that has one.
 pub const SECRET: &str = "canary secret: of + admin%";
 /// Its SHA-256: `printf %s "canary secret: of + admin%" | sha256sum`.
-const SECRET_DIGEST: &str = "ca716e2333ccd21bf59295055eb5c604130d1d5df6c08608fcb66cf3215af7b2";
+pub const SECRET_DIGEST: &str = "ca716e2333ccd21bf59295055eb5c604130d1d5df6c08608fcb66cf3215af7b2";
 
 /// A stack that is a provider; `sub` is the openid, which every login knows.
 pub async fn provider() -> Result<Stack> {

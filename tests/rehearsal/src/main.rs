@@ -13,6 +13,7 @@ mod built;
 mod document;
 mod logs;
 mod plan;
+mod pool;
 mod progress;
 mod provider;
 mod visits;

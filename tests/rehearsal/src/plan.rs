@@ -17,6 +17,7 @@ use crate::{
     account::{Account, Stack},
     built::Architecture,
     logs::Logs,
+    pool,
     progress::Progress,
     provider, visits,
     wechat::{Visitors, Wechat},
@@ -108,6 +109,8 @@ impl Plan<'_> {
         let other_team = Account::new(self.aws, FIRST_REGION, root(), self.sam.clone())?;
         let recipe = provider::recipe(&other_team, &stack, visitors, &key);
         progress.step("An API behind API Gateway, in a stack of its own", recipe).await?;
+        let pool = pool::recipe(&other_team, &stack, visitors);
+        progress.step("A user pool of Cognito whose provider it is", pool).await?;
         // What is not said stays as it is.
         provides.insert("OpenidConnect", String::new());
         let updated = account.deploy(self.build, STACK, &provides);

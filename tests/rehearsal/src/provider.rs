@@ -15,6 +15,7 @@ use harness::{
     binaries::workspace,
     browser::Visit,
     emulated_aws::{Credentials, EmulatedAws, root},
+    relying_party::{APP, REDIRECT_URI, VERIFIER, code, form},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
     time::now_seconds,
 };
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::{
     account::{Account, Stack},
+    pool,
     visits::{require, told},
     wechat::Visitors,
 };
@@ -31,6 +33,8 @@ use crate::{
 pub const STAND_INS: &str = "stand-in-of-";
 /// The API, as the parameter `OpenidConnect` calls it.
 const API: &str = "https://api.example.com";
+/// A client, which is told to be without a secret; the API takes tokens that it got by the code flow.
+const SITE: &str = "web";
 /// Another API of the same page.
 const OTHER_API: &str = "https://other.example.com";
 /// The template of the recipe, and the name of its stack.
@@ -45,8 +49,15 @@ const JWKS: &str = "/.well-known/jwks.json";
 
 /// The parameter `OpenidConnect` of the rehearsal.
 pub fn parameter() -> String {
-    let api = json!({ "origins": [PAGE_ORIGIN] });
-    json!({ "subject": "openid", "apis": { API: api, OTHER_API: api } }).to_string()
+    json!({
+        "subject": "openid",
+        "apis": {
+            API: { "origins": [PAGE_ORIGIN], "clients": [SITE] },
+            OTHER_API: { "origins": [PAGE_ORIGIN] },
+        },
+        "clients": { SITE: { "redirect_uris": [REDIRECT_URI] }, pool::CLIENT: pool::client() },
+    })
+    .to_string()
 }
 
 /// A token for an API, as a page's script gets it.
@@ -56,6 +67,26 @@ async fn token(visitor: &Visitor, api: &str) -> Result<String> {
     let answer = visitor.send(asked).await?;
     let token = answer.json()?["access_token"].as_str().map(str::to_owned);
     token.ok_or_else(|| Failure::new(format!("no token: {}", told(&answer))))
+}
+
+/// The ID token and the access token of a code flow at a client.
+async fn tokens_of_a_client(visitor: &Visitor) -> Result<[String; 2]> {
+    let mut visitor = visitor.clone();
+    visitor.browser = visitor.browser.with_elsewhere(APP);
+    let code = code(&visitor, &[("client_id", SITE), ("resource", API)]).await?;
+    let redeemed = form(&[
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", REDIRECT_URI),
+        ("client_id", SITE),
+        ("code_verifier", VERIFIER),
+    ]);
+    let answer = visitor.send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/token"), &redeemed)).await?;
+    let given = answer.json()?;
+    match [&given["id_token"], &given["access_token"]].map(Value::as_str) {
+        [Some(id_token), Some(access_token)] => Ok([id_token.to_owned(), access_token.to_owned()]),
+        _ => Err(Failure::new(format!("no tokens: {}", told(&answer)))),
+    }
 }
 
 /// Discovery, keys and a token that verifies are there.
@@ -194,6 +225,11 @@ pub async fn recipe(account: &Account<'_>, login: &Stack, visitors: &Visitors, k
     let answer = call(&page, url, Some(&good)).await?;
     require(answer.status == 200 && answer.json()?["sub"] == claims["sub"], || told(&answer))?;
 
+    let [id_token, of_a_client] = tokens_of_a_client(&visitor).await?;
+    let answer = call(&page, url, Some(&of_a_client)).await?;
+    require(answer.status == 200 && answer.json()?["sub"] == claims["sub"], || told(&answer))?;
+    println!("    a token for it that a client got by the code flow: let in");
+
     let (signed, signature) = good.rsplit_once('.').ok_or_else(|| Failure::new("no token"))?;
     let of_another = json!({ "sub": "somebody-else" });
     let now = now_seconds();
@@ -214,7 +250,7 @@ pub async fn recipe(account: &Account<'_>, login: &Stack, visitors: &Visitors, k
         ("an expired token", Some(made(key, json!({ "iat": past, "exp": past + 600 })).await?)),
         ("a token of the future", Some(made(key, json!({ "iat": future, "exp": future + 600 })).await?)),
         ("another issuer's token", Some(made(key, json!({ "iss": NOBODY })).await?)),
-        ("an ID token of a client", Some(made(key, json!({ "aud": "web", "nonce": "n-0S6_WzA2Mj" })).await?)),
+        ("the ID token of the same code flow", Some(id_token)),
         ("another key's token", Some(made(&other, json!({})).await?)),
         (
             "another person in a signed token",
@@ -245,7 +281,7 @@ async fn call(page: &Visitor, url: &str, token: Option<&str>) -> Result<Answer> 
 }
 
 /// Header and claims of a token.
-fn parts(token: &str) -> Result<[Value; 2]> {
+pub fn parts(token: &str) -> Result<[Value; 2]> {
     let mut parts = token
         .split('.')
         .map(|part| -> Result<Value> { Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?) });
