@@ -35,12 +35,6 @@ my $host = $origin =~ s{^https://}{}r;
 my $portal = "$origin/portal/";
 $ENV{PERL_LWP_SSL_CA_FILE} = $ENV{SSL_CERT_FILE};
 
-sub get {
-    my $answer = LWP::UserAgent->new->get(shift);
-    die $answer->status_line unless $answer->is_success;
-    return $answer->decoded_content;
-}
-
 sub keep {
     my ($path, $text) = @_;
     open(my $file, ">", $path) or die "$path: $!";
@@ -50,13 +44,15 @@ sub keep {
 
 my $directory = tempdir(TMPDIR => 1);
 mkdir "$directory/$_" for qw(conf sessions locks);
-my $discovery = get("$issuer/.well-known/openid-configuration");
+# It takes discovery as a text.
+my $discovery = LWP::UserAgent->new->get("$issuer/.well-known/openid-configuration")->decoded_content;
 my %options = (
     ClientID => $ENV{CLIENT_ID},
     ClientSecret => $ENV{CLIENT_SECRET},
     Scope => "openid profile",
     TokenEndpointAuthMethod => "client_secret_post",
     CheckJWTSignature => 1,
+    JWKSTimeout => 3600,
     IDTokenMaxAge => 30,
     UseNonce => 1,
     StoreIDToken => 1,
@@ -78,7 +74,8 @@ keep("$directory/conf/lmConf-1.json", encode_json({
     globalStorageOptions => \%storage,
     exportedVars => {},
     oidcOPMetaDataJSON => { wechat => $discovery },
-    oidcOPMetaDataJWKS => { wechat => get(decode_json($discovery)->{jwks_uri}) },
+    # None of any time, so that it fetches them now.
+    oidcOPMetaDataJWKS => { wechat => '{"keys":[],"time":0}' },
     oidcOPMetaDataOptions => { wechat => { map { ("oidcOPMetaDataOptions$_" => $options{$_}) } keys %options } },
     oidcOPMetaDataExportedVars => { wechat => { uid => "sub", cn => "name" } },
 }));
