@@ -34,7 +34,7 @@ const NEVER: &[Never] = &[
     ),
     ("钥匙", "加密密钥", &[]),
     ("密值", "浏览器密钥值", &[]),
-    ("OpenID", "openid", &["OpenID Connect", "OpenID Provider"]),
+    ("OpenID", "openid", &["OpenID Connect", "OpenID Provider", "OpenIDConnect, Same"]),
     (
         "令牌",
         "网页授权 access_token, API 令牌",
