@@ -25,7 +25,7 @@ MOST = 11 * 1024
 # It discovers nothing: an operator writes the addresses down.
 ENDPOINTS = discovered()
 app = Flask(__name__)
-begun, sessions, ways = {}, {}, []
+begun, sessions, ways, left = {}, {}, [], []
 
 
 class Refused(Exception):
@@ -141,12 +141,18 @@ def log_out():
     leave = {"client_id": CLIENT_ID, "post_logout_redirect_uri": f"{ORIGIN}/bye"}
     answer = redirect(f"{ENDPOINTS['end_session_endpoint']}?{urlencode(leave)}")
     answer.delete_cookie(COOKIE, secure=True, httponly=True)
+    left.append(sessions.pop(request.cookies[COOKIE]))
     return answer
 
 
 @app.get("/bye")
 def bye():
-    return {"name": "nobody"}
+    """Where the application did not expire the cookie, the session ends with the access token."""
+    try:
+        renew(left.pop())
+    except Refused as refusal:
+        return {"refused": str(refusal)}
+    raise Refused(500, "a session that goes on after the logout")
 
 
 serve(app)
