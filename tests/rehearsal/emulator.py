@@ -167,7 +167,7 @@ def know_signing(actions):
     actions.request_tag_context = with_signing
 
 
-def resolve_own_domains(gateway, cognito, domains):
+def resolve_own_domains(gateway, cognito, balancer, domains):
     """A custom domain of the account leads here; of no other does anything answer, as there is no internet here."""
 
     def led(request):
@@ -186,6 +186,12 @@ def resolve_own_domains(gateway, cognito, domains):
     cognito.led = led
     rewrite(cognito, "_oidc_endpoint", {'urlopen(f"{issuer.': 'urlopen(led(f"{issuer.', 'configuration", timeout': 'configuration"), timeout'})
     rewrite(cognito, "_oauth2_idp_response", {"urlopen(req, ": "urlopen(led(req), "})
+    balancer.led = lambda url: led(url).full_url
+    for function in ["_oidc_post_form", "_oidc_get_userinfo"]:
+        rewrite(balancer, function, {
+            "urlsplit(url)": "urlsplit(led(url))",
+            '"Accept": "application/json",': '"Accept": "application/json", "Host": urlsplit(url).hostname,',
+        })
 
 
 def keep_pools_to_their_domains(app):
@@ -378,12 +384,12 @@ def main():
     watch_calls(iam_evaluator)
     count_as_tls(iam_evaluator)
     know_signing(iam_actions)
-    from ministack.services import apigateway, apigateway_v1, cognito
+    from ministack.services import alb, apigateway, apigateway_v1, cognito
     from ministack.services.cloudformation import engine, provisioners, stacks
 
     know_partitions(engine)
     route_preflights(apigateway)
-    resolve_own_domains(apigateway, cognito, apigateway_v1._domain_names)
+    resolve_own_domains(apigateway, cognito, alb, apigateway_v1._domain_names)
     import_body(provisioners, apigateway, stacks)
     require_routes(provisioners, apigateway)
     take_metric_math(provisioners)

@@ -11,6 +11,7 @@ mod account;
 mod arguments;
 mod built;
 mod document;
+mod load_balancer;
 mod logs;
 mod plan;
 mod pool;

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::{
     account::{Account, Stack},
     built::Architecture,
+    load_balancer,
     logs::Logs,
     pool,
     progress::Progress,
@@ -111,6 +112,8 @@ impl Plan<'_> {
         progress.step("An API behind API Gateway, in a stack of its own", recipe).await?;
         let pool = pool::recipe(&other_team, &stack, visitors);
         progress.step("A user pool of Cognito whose provider it is", pool).await?;
+        let balancer = load_balancer::recipe(&other_team, &stack, visitors);
+        progress.step("A load balancer that logs people in by it", balancer).await?;
         // What is not said stays as it is.
         provides.insert("OpenidConnect", String::new());
         let updated = account.deploy(self.build, STACK, &provides);

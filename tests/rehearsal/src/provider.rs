@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::{
     account::{Account, Stack},
-    pool,
+    load_balancer, pool,
     visits::{require, told},
     wechat::Visitors,
 };
@@ -55,7 +55,10 @@ pub fn parameter() -> String {
             API: { "origins": [PAGE_ORIGIN], "clients": [SITE] },
             OTHER_API: { "origins": [PAGE_ORIGIN] },
         },
-        "clients": { SITE: { "redirect_uris": [REDIRECT_URI] }, pool::CLIENT: pool::client() },
+        "clients": {
+            SITE: { "redirect_uris": [REDIRECT_URI] }, pool::CLIENT: pool::client(),
+            load_balancer::CLIENT: load_balancer::client(),
+        },
     })
     .to_string()
 }
