@@ -2,13 +2,12 @@
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { fileURLToPath } from "node:url";
 
 import { announce, issuer, publicClientId } from "./site.mjs";
 
-const read = (url) => readFileSync(fileURLToPath(url));
-const page = read(new URL("page.html", import.meta.url));
-const library = read(new URL("../browser/oidc-client-ts.min.js", import.meta.resolve("oidc-client-ts")));
+const read = (path) => readFileSync(new URL(path, import.meta.url));
+const page = read("page.html");
+const library = read("../node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js");
 const files = {
   "/oidc-client-ts.min.js": ["text/javascript", library],
   "/settings": ["application/json", JSON.stringify({ authority: issuer, client_id: publicClientId })],
