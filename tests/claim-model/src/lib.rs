@@ -66,6 +66,7 @@ mod state;
 mod step;
 #[cfg(test)]
 mod tests;
+pub mod ticket;
 
 pub use mutant::Mutant;
 pub use property::Property;

@@ -1,0 +1,449 @@
+//! A ticket of the hand-off, and all that can happen to it, as a model of its own.
+//!
+//! Two browsers wait, the one that a person sits in front of and a rival who has its secret and its state; two phones
+//! scan. Each reads the ticket and sends *one* conditional write of what the ticket's table says
+//! (`StoredTicket::step`), which is applied at any time from then on; its answer may be lost, whoever sent it may open the page
+//! again meanwhile, and the write comes all the same. The three minutes may pass at any time.
+//!
+//! ```text
+//!   browser: opens ── reads ──► shows | picks up again        phone: opens ── reads ──► is asked ──► taps
+//!                        └─► a write: give, end for two, pick up        └─► a write: scan          └─► a write: approve, end
+//! ```
+//!
+//! Persons tap the right number once the browser in front of them shows it, a wrong one, or no; and, where they may guess, any
+//! one before that. Left out: what is sealed beyond whom it names, and the numbers themselves.
+
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
+
+/// The browser in front of the person, whose script makes one choice.
+const OWN: usize = 0;
+/// Who has its secret and state.
+const RIVAL: usize = 1;
+
+/// A write that is on its way.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Write {
+    Give,
+    EndForTwo,
+    PickUp,
+    Scan,
+    Approve,
+    End,
+}
+
+/// Why a ticket ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum End {
+    Refused,
+    ForTwo,
+}
+
+/// The ticket as it is stored.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct Ticket {
+    scanned_by: Option<u8>,
+    given_to: Option<u8>,
+    approved_by: Option<u8>,
+    is_sealed: bool,
+    is_picked_up: bool,
+    ended: Option<End>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct Browser {
+    /// Whether it was ever opened.
+    has_opened: bool,
+    /// Whether it holds the pick-up secret, and has seen the number.
+    holds: bool,
+    sees: bool,
+    /// Whose session it has.
+    session: Option<u8>,
+    flight: Option<Write>,
+    stray: Option<Write>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct Phone {
+    is_asked: bool,
+    has_tapped: bool,
+    flight: Option<Write>,
+    stray: Option<Write>,
+}
+
+/// The whole world at one moment.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct State {
+    ticket: Ticket,
+    is_over: bool,
+    sessions: u8,
+    session_of: Option<u8>,
+    browsers: [Browser; 2],
+    phones: [Phone; 2],
+    faults: u8,
+    may_guess: bool,
+}
+
+/// A promise.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Promise {
+    /// One ticket gives at most one session.
+    OneSession,
+    /// It is the session of the person whose phone scanned and approved.
+    OfWhoApproved,
+    /// The phone that scanned first stays the one.
+    TheFirstPhone,
+    /// At most one browser sees the number.
+    OneNumber,
+    /// Who only shares secret and state gets nothing, if persons tap what the browser in front of them shows.
+    NothingForTheRival,
+    /// Nothing is approved that no browser was given.
+    ApprovedWhenShown,
+    /// What ended is not approved, and nothing is picked up of it.
+    TheEndIsFinal,
+    /// Nothing is picked up when the time is over.
+    NothingAfterItsTime,
+    /// What names the person is gone once it was picked up, or ended.
+    TheSealGoes,
+    /// Lost answers and reloads end no ticket for which one browser alone waits.
+    NobodyEndsHisOwn,
+}
+
+impl Promise {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::OneSession,
+        Self::OfWhoApproved,
+        Self::TheFirstPhone,
+        Self::OneNumber,
+        Self::NothingForTheRival,
+        Self::ApprovedWhenShown,
+        Self::TheEndIsFinal,
+        Self::NothingAfterItsTime,
+        Self::TheSealGoes,
+        Self::NobodyEndsHisOwn,
+    ];
+}
+
+/// The protocol, broken on purpose.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mutant {
+    /// A second scan takes the ticket over.
+    AnyScan,
+    /// A second browser is given the number, too.
+    AnyGive,
+    /// Secret and state are enough: whoever waits is taken for the one.
+    AnyBrowser,
+    /// Any phone approves.
+    AnyPhone,
+    /// It is approved before a browser was given the number.
+    NotIfGiven,
+    /// It is approved though it ended.
+    ApproveIfEnded,
+    /// It is picked up though it ended.
+    PickUpIfEnded,
+    /// It is picked up again, for another session.
+    PickUpTwice,
+    /// No condition looks at the time.
+    NoExpiry,
+    /// The seal stays when it is picked up.
+    SealStaysPickedUp,
+    /// The seal stays when it ended.
+    SealStaysEnded,
+    /// The choice of the script is not looked at: a lost answer makes a second browser.
+    NoChoice,
+}
+
+impl Mutant {
+    /// Each of them, and the promise that it breaks.
+    pub const HARMFUL: [(Self, Promise); 12] = [
+        (Self::AnyScan, Promise::TheFirstPhone),
+        (Self::AnyGive, Promise::OneNumber),
+        (Self::AnyBrowser, Promise::NothingForTheRival),
+        (Self::AnyPhone, Promise::OfWhoApproved),
+        (Self::NotIfGiven, Promise::ApprovedWhenShown),
+        (Self::ApproveIfEnded, Promise::TheEndIsFinal),
+        (Self::PickUpIfEnded, Promise::TheEndIsFinal),
+        (Self::PickUpTwice, Promise::OneSession),
+        (Self::NoExpiry, Promise::NothingAfterItsTime),
+        (Self::SealStaysPickedUp, Promise::TheSealGoes),
+        (Self::SealStaysEnded, Promise::TheSealGoes),
+        (Self::NoChoice, Promise::NobodyEndsHisOwn),
+    ];
+}
+
+/// What a search came to.
+#[derive(Debug)]
+pub struct Explored {
+    /// How many states were seen.
+    pub states: usize,
+    /// The first promise that was broken, and how.
+    pub broken: Option<(Promise, Vec<String>)>,
+}
+
+/// Looks at every state, breadth first; at every promise, or at one alone. `may_guess` is whether persons tap numbers that
+/// they have not seen.
+#[must_use]
+pub fn explore(faults: u8, may_guess: bool, mutant: Option<Mutant>, alone: Option<Promise>) -> Explored {
+    let promises: Vec<_> =
+        Promise::ALL.into_iter().filter(|promise| alone.is_none_or(|alone| alone == *promise)).collect();
+    let start = State { faults, may_guess, ..State::default() };
+    let mut reached = HashMap::from([(start, None::<(State, String)>)]);
+    let mut frontier = VecDeque::from([start]);
+    while let Some(state) = frontier.pop_front() {
+        for (step, after) in steps(state, mutant) {
+            let broken = promises.iter().find(|promise| !is_kept(**promise, &state, &after));
+            if let Entry::Vacant(place) = reached.entry(after) {
+                place.insert(Some((state, step.clone())));
+                frontier.push_back(after);
+            }
+            if let Some(promise) = broken {
+                let mut way = vec![step];
+                let mut at = state;
+                while let Some(Some((before, step))) = reached.get(&at) {
+                    way.push(step.clone());
+                    at = *before;
+                }
+                way.reverse();
+                return Explored { states: reached.len(), broken: Some((*promise, way)) };
+            }
+        }
+    }
+    Explored { states: reached.len(), broken: None }
+}
+
+/// Every step that could come next, and what it leads to.
+fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
+    let mut found = Vec::new();
+    if !state.is_over {
+        found.push(("three minutes pass".to_owned(), State { is_over: true, ..state }));
+    }
+    for number in [OWN, RIVAL] {
+        let browser = state.browsers[number];
+        let name = ["the browser", "the rival"][number];
+        let with = |change: &dyn Fn(&mut Browser), mut after: State| {
+            change(&mut after.browsers[number]);
+            after
+        };
+        let mut step = |what: &str, after| found.push((format!("{name} {what}"), after));
+        if browser.flight.is_none() {
+            let opened = with(&|browser| browser.has_opened = true, state);
+            step("opens its page", open(opened, number, mutant));
+        }
+        if let Some(write) = browser.flight {
+            let (applied, is_first) = apply(state, number, write, mutant);
+            let answered = with(
+                &|browser| {
+                    browser.flight = None;
+                    match write {
+                        Write::Give if is_first => (browser.holds, browser.sees) = (true, true),
+                        Write::PickUp if is_first => browser.session = applied.session_of,
+                        _ => {}
+                    }
+                },
+                applied,
+            );
+            step(&format!("is answered: {write:?} {is_first}"), answered);
+            if state.faults > 0 {
+                let mut lost = with(&|browser| browser.flight = None, applied);
+                lost.faults -= 1;
+                step(&format!("loses the answer to {write:?}"), lost);
+                if browser.stray.is_none() {
+                    let mut late = with(
+                        &|browser| {
+                            browser.stray = browser.flight.take();
+                        },
+                        state,
+                    );
+                    late.faults -= 1;
+                    step(&format!("gives up waiting for {write:?}"), late);
+                }
+            }
+        }
+        if let Some(write) = browser.stray {
+            let (applied, _) = apply(state, number, write, mutant);
+            step(
+                &format!("wrote {write:?}, which comes late"),
+                with(&|browser| browser.stray = None, applied),
+            );
+        }
+    }
+    for number in 0..2 {
+        phone_steps(state, number, mutant, &mut found);
+    }
+    found
+}
+
+fn phone_steps(state: State, number: usize, mutant: Option<Mutant>, found: &mut Vec<(String, State)>) {
+    let phone = state.phones[number];
+    let id = u8::try_from(number).unwrap_or_default();
+    let with = |change: &dyn Fn(&mut Phone), mut after: State| {
+        change(&mut after.phones[number]);
+        after
+    };
+    let mut step = |what: &str, after| found.push((format!("phone {number} {what}"), after));
+    let is_open = state.ticket.ended.is_none() && !state.is_over;
+    if phone.flight.is_none() && is_open {
+        if state.ticket.scanned_by == Some(id) {
+            step("is asked", with(&|phone| phone.is_asked = true, state));
+        } else if state.ticket.scanned_by.is_none() || mutant == Some(Mutant::AnyScan) {
+            step("scans", with(&|phone| phone.flight = Some(Write::Scan), state));
+        }
+    }
+    // A form that was shown once can be sent at any time, and by whoever has it.
+    let has_form = phone.is_asked || mutant == Some(Mutant::AnyPhone) && state.ticket.scanned_by.is_some();
+    if has_form && phone.flight.is_none() && !phone.has_tapped {
+        if state.browsers[OWN].sees || state.may_guess {
+            let tap = |phone: &mut Phone| {
+                phone.flight = Some(Write::Approve);
+                phone.has_tapped = true;
+            };
+            step("taps the right number", with(&tap, state));
+        }
+        let refuse = |phone: &mut Phone| {
+            phone.flight = Some(Write::End);
+            phone.has_tapped = true;
+        };
+        step("taps a wrong number, or no", with(&refuse, state));
+    }
+    if let Some(write) = phone.flight {
+        let (applied, _) = apply(state, number, write, mutant);
+        step(&format!("is answered: {write:?}"), with(&|phone| phone.flight = None, applied));
+        if state.faults > 0 && phone.stray.is_none() {
+            let mut late = with(&|phone| phone.stray = phone.flight.take(), state);
+            late.faults -= 1;
+            late.phones[number].has_tapped = false;
+            step(&format!("gives up waiting for {write:?}, and may tap again"), late);
+        }
+    }
+    if let Some(write) = phone.stray {
+        let (applied, _) = apply(state, number, write, mutant);
+        step(&format!("wrote {write:?}, which comes late"), with(&|phone| phone.stray = None, applied));
+    }
+}
+
+/// What a browser that opens its page does: the table of `StoredTicket::step`.
+fn open(state: State, number: usize, mutant: Option<Mutant>) -> State {
+    let is = |broken| mutant == Some(broken);
+    let (ticket, mut after) = (state.ticket, state);
+    let browser = &mut after.browsers[number];
+    let is_given_to_it = ticket.given_to == u8::try_from(number).ok();
+    let is_one = is_given_to_it && browser.holds || is(Mutant::AnyBrowser) && ticket.given_to.is_some();
+    if ticket.ended.is_some() && !is(Mutant::PickUpIfEnded) || state.is_over && !is(Mutant::NoExpiry) {
+        return after;
+    }
+    if ticket.scanned_by.is_none() {
+        return after;
+    }
+    if ticket.given_to.is_none() || is(Mutant::AnyGive) && !is_one && !ticket.is_picked_up {
+        browser.flight = Some(Write::Give);
+        return after;
+    }
+    // Its script makes the same choice again, which leads to the same secret; nobody else knows it.
+    let is_repetition = is_given_to_it && !is(Mutant::NoChoice);
+    if ticket.is_picked_up {
+        if is_one && !is(Mutant::PickUpTwice) {
+            browser.session = state.session_of;
+        } else if is_one {
+            browser.flight = Some(Write::PickUp);
+        }
+    } else if !is_one && !is_repetition {
+        browser.flight = Some(Write::EndForTwo);
+    } else if ticket.approved_by.is_some() && is_one {
+        browser.flight = Some(Write::PickUp);
+    } else {
+        (browser.holds, browser.sees) = (true, true);
+    }
+    after
+}
+
+/// A conditional write, and whether it was the first of its kind.
+fn apply(state: State, number: usize, write: Write, mutant: Option<Mutant>) -> (State, bool) {
+    let is = |broken| mutant == Some(broken);
+    let id = u8::try_from(number).ok();
+    let mut after = state;
+    let ticket = &mut after.ticket;
+    let in_time = !state.is_over || is(Mutant::NoExpiry);
+    let is_open = ticket.ended.is_none() && in_time;
+    let is_good = match write {
+        Write::Scan => is_open && (ticket.scanned_by.is_none() || is(Mutant::AnyScan)),
+        Write::Give => {
+            is_open && ticket.scanned_by.is_some() && (ticket.given_to.is_none() || is(Mutant::AnyGive))
+        }
+        Write::EndForTwo => is_open && !ticket.is_picked_up,
+        Write::End => is_open && ticket.scanned_by == id && ticket.approved_by.is_none(),
+        Write::Approve => {
+            (is_open || is(Mutant::ApproveIfEnded) && in_time)
+                && (ticket.scanned_by == id || is(Mutant::AnyPhone))
+                && (ticket.given_to.is_some() || is(Mutant::NotIfGiven))
+                && ticket.approved_by.is_none()
+        }
+        Write::PickUp => {
+            (is_open || is(Mutant::PickUpIfEnded) && in_time)
+                && (ticket.given_to == id || is(Mutant::AnyBrowser))
+                && ticket.approved_by.is_some()
+                && (!ticket.is_picked_up || is(Mutant::PickUpTwice))
+        }
+    };
+    if !is_good {
+        return (state, false);
+    }
+    match write {
+        Write::Scan => ticket.scanned_by = id,
+        Write::Give => ticket.given_to = id,
+        Write::EndForTwo | Write::End => {
+            ticket.ended = Some(if write == Write::End { End::Refused } else { End::ForTwo });
+            ticket.is_sealed &= is(Mutant::SealStaysEnded);
+        }
+        Write::Approve => (ticket.approved_by, ticket.is_sealed) = (id, true),
+        Write::PickUp => {
+            ticket.is_picked_up = true;
+            ticket.is_sealed &= is(Mutant::SealStaysPickedUp);
+            after.session_of = ticket.approved_by;
+            after.sessions += 1;
+        }
+    }
+    (after, true)
+}
+
+/// Whether a step from `before` to `after` keeps a promise.
+fn is_kept(promise: Promise, before: &State, after: &State) -> bool {
+    let (old, new) = (&before.ticket, &after.ticket);
+    let is_picked_up_now = after.sessions > before.sessions;
+    let is_approved_now = old.approved_by.is_none() && new.approved_by.is_some();
+    match promise {
+        Promise::OneSession => after.sessions <= 1,
+        Promise::OfWhoApproved => after.session_of.is_none_or(|person| new.scanned_by == Some(person)),
+        Promise::TheFirstPhone => old.scanned_by.is_none() || old.scanned_by == new.scanned_by,
+        Promise::OneNumber => !after.browsers.iter().all(|browser| browser.sees),
+        Promise::NothingForTheRival => before.may_guess || after.browsers[RIVAL].session.is_none(),
+        Promise::ApprovedWhenShown => !is_approved_now || new.given_to.is_some(),
+        Promise::TheEndIsFinal => old.ended.is_none() || !is_picked_up_now && !is_approved_now,
+        Promise::NothingAfterItsTime => !before.is_over || !is_picked_up_now,
+        Promise::TheSealGoes => !new.is_sealed || !new.is_picked_up && new.ended.is_none(),
+        Promise::NobodyEndsHisOwn => after.browsers[RIVAL].has_opened || new.ended != Some(End::ForTwo),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_promise_is_kept() {
+        for may_guess in [false, true] {
+            let explored = explore(2, may_guess, None, None);
+            assert!(explored.broken.is_none(), "{:#?}", explored.broken);
+            assert!(explored.states > 10_000, "{}", explored.states);
+        }
+    }
+
+    #[test]
+    fn every_mutant_breaks_its_promise() {
+        for (mutant, promise) in Mutant::HARMFUL {
+            // Who taps only what is shown approves nothing before.
+            let may_guess = promise == Promise::ApprovedWhenShown;
+            let explored = explore(1, may_guess, Some(mutant), Some(promise));
+            assert!(explored.broken.is_some_and(|(broken, _)| broken == promise), "{mutant:?}");
+        }
+    }
+}
