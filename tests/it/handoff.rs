@@ -3,14 +3,16 @@
 use harness::{
     Options, Result, Stack, Visitor,
     browser::Visit,
+    database::{attribute, with},
     hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, tap},
     places::{AUTHORIZE, parameter},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
-use serde_json::Value;
-use web::{language::Language, words::Labels};
+use serde_json::{Value, json};
+use simulator::Denial;
+use web::{language::Language, reason::Reason, words::Labels};
 
-use crate::support::assert_secured;
+use crate::support::{assert_secured, title};
 
 const LABELS: Labels = Labels::of(Language::Chinese);
 const TARGET: &str = "https://www.example.com/me?a=1#";
@@ -282,5 +284,83 @@ async fn a_session_that_was_handed_over_hands_nothing_on() -> Result<()> {
     let answer = computer.visitor.open(&second.code).await?;
     assert_eq!(answer.status, 302, "{}", answer.text());
     assert_eq!(second.stage().await?, "waiting");
+    Ok(())
+}
+
+/// Three minutes, whatever DynamoDB keeps longer: for the code, for the tap, and a minute more for who was approved.
+#[tokio::test]
+async fn a_ticket_that_is_over_is_worth_nothing_though_its_item_is_there() -> Result<()> {
+    let stack = account_only().await?;
+    let table = stack.table("LoginsTable")?.to_owned();
+    let end = |seconds: u64| -> Result<()> {
+        for item in stack.logins()? {
+            if attribute(&item, "id").starts_with("ticket#") {
+                let expires_at = json!({ "N": seconds.to_string() });
+                stack.database().put(&table, &with(item, "expires_at", expires_at))?;
+            }
+        }
+        Ok(())
+    };
+    for how_far in 0..4 {
+        let computer = at_a_computer(&stack).await?;
+        let phone = stack.visitor("zhou").logged_in().await?;
+        let mut asked = None;
+        if how_far > 0 {
+            asked = Some(form(&scan(&phone, &computer.code).await?)?);
+        }
+        let number = if how_far > 1 { Some(computer.number().await?) } else { None };
+        if let (Some(form), 3) = (&asked, how_far) {
+            tap(&phone, form, number).await?;
+            // The tap gave it a minute more.
+            let now = harness::time::now_seconds();
+            let tickets = stack.logins()?;
+            let approved = tickets.iter().find(|item| !item["approved"].is_null());
+            let until = approved.map(|item| harness::database::number(item, "expires_at")).transpose()?;
+            assert!(until.is_some_and(|until| (now + 55..=now + 61).contains(&until)), "{until:?}");
+        }
+        end(harness::time::now_seconds())?;
+        assert_eq!(computer.stage().await?, "over", "{how_far}");
+        let page = computer.open(Some(CHOICE)).await?;
+        assert!(is_titled(&page, "二维码已过期"), "{how_far}: {}", page.text());
+        assert!(page.text().contains(LABELS.new_code), "{}", page.text());
+        if how_far < 3 {
+            assert!(is_titled(&scan(&phone, &computer.code).await?, "二维码已过期"), "{how_far}");
+        }
+        if let Some(form) = &asked {
+            tap(&phone, form, number.or(form.numbers.first().copied())).await?;
+        }
+        assert_eq!(computer.visitor.logged_in_as().await?, None, "{how_far}");
+    }
+    Ok(())
+}
+
+/// What may go wrong on the phone's own way: it is told, and the code stays good for a phone that gets through.
+#[tokio::test]
+async fn a_phone_that_does_not_get_through_is_told_and_costs_nothing() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "scope=snsapi_userinfo").await?;
+    // The person says no at WeChat.
+    stack.simulator().knobs(|knobs| knobs.denial = Denial::StateOnly);
+    let refuser = stack.visitor("lin");
+    let to_login = refuser.open(&computer.code).await?.redirect()?.map(String::from).unwrap_or_default();
+    let callback = refuser.decide(&refuser.begin(&to_login).await?, "deny").await?;
+    let told = refuser.go_on(&refuser.call_back(&callback).await?).await?.pop();
+    assert!(told.is_some_and(|page| is_titled(&page, title(Reason::AccessDenied))));
+    // A browser that keeps no cookie has no way to show which ticket was hidden for it, or that it is logged in.
+    let forgetful = stack.visitor("lin");
+    let hidden = forgetful.follow(&computer.code).await?.pop().map(|page| page.url.to_string());
+    assert_eq!(computer.stage().await?, "scanned");
+    forgetful.browser.forget_cookies();
+    let told = forgetful.open(&hidden.unwrap_or_default()).await?;
+    assert!(is_titled(&told, title(Reason::CookieMissing)), "{}", told.text());
+
+    // The other code is for somebody whose session has no profile: the phone is asked for it first.
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "scope=snsapi_userinfo").await?;
+    let phone = stack.visitor("zhou").logged_in().await?;
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    tap(&phone, &form, Some(computer.number().await?)).await?;
+    computer.open(None).await?;
+    let shown = computer.visitor.shown().await?;
+    assert_eq!((shown["openid"].as_str(), shown["nickname"].is_string()), (Some(&*phone.openid()), true));
     Ok(())
 }
