@@ -157,6 +157,8 @@ fn log_in(
     let hidden = ticket.hide(&browser, random::bytes()).ok_or(Refusal::Unsealable)?;
     let mut link = function.link_like(stored);
     link.request.scope = scope;
+    // Whatever this browser calls itself: only that app's people approve.
+    link.request.app = Some(account.official_account_choice());
     link.return_to = account.targets.check(&format!("{HAND_ON}{}", hidden.expose())).ok();
     let location = LoginLink::on(&link, function.deployment.public_url.as_str());
     let response = redirect(StatusCode::FOUND, &location);

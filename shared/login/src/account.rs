@@ -170,6 +170,13 @@ impl Account {
         self.component.as_ref().filter(|_| self.official_account.as_ref() == Some(app))
     }
 
+    /// Its Official Account, as `app=` asks for it, whether it has one or not.
+    #[must_use]
+    pub fn official_account_choice(&self) -> String {
+        let kind = "official_account";
+        self.name.as_ref().map_or_else(|| kind.to_owned(), |name| format!("{name}:{kind}"))
+    }
+
     /// Its website app, as `app=` asks for it, if it has one.
     #[must_use]
     pub fn website_choice(&self) -> Option<String> {

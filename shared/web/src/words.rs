@@ -89,9 +89,11 @@ labels! {
     scan_to_log_in, "The title of the page that waits for a phone.", "用微信扫码登录", "Scan with WeChat to log in";
     scan_and_confirm, "Above its QR code.", "打开微信“扫一扫”，扫描二维码，再在手机上确认。", "Scan this with WeChat, then confirm on your phone.";
     qr_code, "What its picture is.", "登录二维码", "QR code to log in";
-    or_keep_picture, "On a phone, above its QR code.", "也可以长按保存二维码，再用微信“扫一扫”从相册选取：", "Or keep the picture and pick it in WeChat's scanner:";
+    or_keep_picture, "On a phone, above its QR code.", "也可以长按保存二维码，再用微信“扫一扫”从相册选取：", "Or save the QR code and pick it in WeChat's scanner:";
     goes_on_by_itself, "Below both.", "确认后，这个页面会自动继续。", "This page goes on by itself.";
     keep_to_yourself, "Below it.", "不要把二维码发给别人。", "Don't send this code to anybody.";
+    cannot_scan, "On a computer, what opens the link as text.", "不方便扫码？", "Can't scan?";
+    send_link, "Above that link.", "用微信发给“文件传输助手”，在手机上点开：", "Send it to yourself in WeChat (File Transfer) and open it on the phone:";
     confirm_on_phone, "The title once it was scanned.", "请在手机上确认", "Confirm on your phone";
     tap_this_number, "Above the number.", "在手机上点这个数字：", "Tap this number on your phone:";
     new_code, "The button that begins anew.", "获取新的二维码", "Get a new code";

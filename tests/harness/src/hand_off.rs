@@ -4,7 +4,6 @@ use http::Method;
 
 use crate::{Answer, Failure, Result, Visitor, browser::Visit, places::AUTHORIZE, stack::PUBLIC_URL};
 
-const PHONE: &str = "Mozilla/5.0 (Linux; Android 14) Chrome/142.0.0.0 Mobile Safari/537.36";
 const COMPUTER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0 Safari/537.36";
 
 /// What the script of a waiting page chooses.
@@ -34,8 +33,7 @@ impl Waiting {
             return Err(Failure::new(format!("no page that waits: {} {}", page.status, page.url)));
         }
         let url = page.url.to_string();
-        // A phone shows as text what a computer shows as a picture.
-        let text = visitor.send(Visit::open(&url).header("user-agent", PHONE)).await?.text();
+        let text = page.text();
         let code = text.split("<p class=\"link\">").nth(1).and_then(|rest| rest.split('<').next());
         let code = code.ok_or_else(|| Failure::new("no link"))?.to_owned();
         Ok(Self { visitor, url, code })
