@@ -4,13 +4,18 @@ use std::{
     fs::File,
     path::Path,
     process::{ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use harness::{Browser, Failure, Result, binaries};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
-    process::{Child, Command},
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, ChildStdout, Command},
     time::{sleep, timeout},
 };
 
@@ -24,6 +29,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(15);
 /// A running `cargo lambda watch`.
 pub struct Watch {
     child: Child,
+    /// Whether it is being ended: what functions say that lose their runtime then is of no use to anybody.
+    is_ending: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -46,12 +53,19 @@ impl Watch {
             .kill_on_drop(true);
         if let Some(log) = log {
             command.arg("--ignore-changes").stdout(log.try_clone()?).stderr(log.try_clone()?);
+        } else {
+            command.stdout(Stdio::piped());
         }
         for name in binaries::package_variables() {
             command.env_remove(name);
         }
-        let child = command.spawn().map_err(|error| Failure::from(error).during(cargo_lambda.display()))?;
-        Ok(Self { child })
+        let mut child =
+            command.spawn().map_err(|error| Failure::from(error).during(cargo_lambda.display()))?;
+        let is_ending = Arc::new(AtomicBool::new(false));
+        if let Some(output) = child.stdout.take() {
+            tokio::spawn(show(output, Arc::clone(&is_ending)));
+        }
+        Ok(Self { child, is_ending })
     }
 
     /// Waits until an address answers 200.
@@ -85,6 +99,7 @@ impl Watch {
 
     /// Ends it and, through it, the functions. They would also notice by themselves that it is gone.
     pub async fn stop(mut self) -> Result<()> {
+        self.is_ending.store(true, Ordering::Relaxed);
         if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok())
             && let Some(pid) = Pid::from_raw(id)
             && self.child.try_wait()?.is_none()
@@ -95,6 +110,16 @@ impl Watch {
             self.child.kill().await?;
         }
         Ok(())
+    }
+}
+
+/// Shows what is said, line by line, until the end is asked for; then it is read, so that nobody waits for it, and not shown.
+async fn show(output: ChildStdout, is_ending: Arc<AtomicBool>) {
+    let mut lines = BufReader::new(output).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if !is_ending.load(Ordering::Relaxed) {
+            println!("{line}");
+        }
     }
 }
 
