@@ -5,7 +5,7 @@ use harness::{
     browser::Visit,
     database::attribute,
     places::{ARRIVAL, AUTHORIZE, ERROR_PAGE, EXCHANGE, FRESH_LOGIN, PROFILE, QR_PAGE, callback, parameter},
-    stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, WECHAT_OPEN_URL},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP, WECHAT_OPEN_URL},
 };
 use simulator::{Action, QrCode, QrProgress};
 
@@ -215,6 +215,83 @@ async fn a_callback_in_a_frame_says_so_and_the_button_leaves_the_frame() {
     // Any other page of ours stays out of frames.
     let other = visitor.open("https://login.example.com/error?reason=login_expired").await.unwrap();
     assert!(other.header("content-security-policy").unwrap().contains("frame-ancestors 'none'"));
+}
+
+/// A page of the team's puts the QR code into a frame.
+fn in_a_frame(url: &str) -> Visit {
+    Visit::link(url, PAGE_ORIGIN).header("sec-fetch-dest", "iframe")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_qr_code_in_a_frame_ends_in_a_login_of_the_page_around_it() {
+    let stack = stack().await.unwrap();
+    let visitor = desktop(&stack).hand_to("zhou");
+    let page = visitor.send(in_a_frame(&format!("{AUTHORIZE}?display=embedded&lang=en"))).await.unwrap();
+    assert_eq!((page.status, page.location()), (200, None), "{}", page.text());
+    assert_secured(&page.headers, "embedded");
+    // What a redirect says of frames binds nobody: it is a page, and only of the account's pages.
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(
+        policy.ends_with("; frame-ancestors https://login.example.com https://www.example.com"),
+        "{policy}"
+    );
+    let text = page.text();
+    let (_, refresh) = text.split_once(r#"<meta http-equiv="refresh" content="0;url="#).unwrap();
+    let link = refresh.split('"').next().unwrap().replace("&#38;", "&");
+    let state = parameter(&link, "state");
+    let in_frame = "&lang=en&login_type=jssdk&self_redirect=false";
+    assert_eq!(link, LOCATION.replace("[STATE]", &state).replace("[LANG]", in_frame));
+
+    let callback = visitor.agree(&link).await.unwrap();
+    let hops = arrive(&visitor, &callback).await.unwrap();
+    assert_eq!(hops[0].location(), Some(ARRIVAL));
+    assert_eq!(visitor.shown().await.unwrap()["openid"], stack.simulator().openid("zhou", WEBSITE_APP));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_browser_is_shown_the_qr_code_that_does_not_say_it_is_in_a_frame_of_the_same_site() {
+    let url = &format!("{AUTHORIZE}?display=embedded&lang=en");
+    // Whatever a setting lets in that says nothing of itself.
+    let stack = Stack::start(Options::default().with("PAGE_LOADS_ONLY", "false")).await.unwrap();
+    let visitor = desktop(&stack);
+    let elsewhere = Visit::link(url, "https://evil.example").header("sec-fetch-dest", "iframe");
+    for visit in [
+        elsewhere.clone(),
+        elsewhere.header("sec-fetch-site", "none"),
+        in_a_frame(url).header("sec-fetch-site", ""),
+        in_a_frame(url).header("sec-fetch-mode", ""),
+        in_a_frame(url).header("sec-fetch-dest", "document"),
+        in_a_frame(url).header("sec-fetch-dest", "frame"),
+        in_a_frame(url).header("sec-purpose", "prefetch"),
+        Visit::open(url),
+    ] {
+        let answer = visitor.send(visit).await.unwrap();
+        assert_eq!((answer.status, answer.location()), (403, None));
+        assert!(answer.set_cookies().is_empty());
+        // The notice, whose button leaves the frame for the login that a page of its own would be.
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains(NOT_A_PAGE_FRAMES), "{policy}");
+        assert!(answer.text().contains("href=\"/authorize?lang=en\" target=\"_top\""), "{}", answer.text());
+    }
+    // In a frame of the same site, but without a code that could be scanned.
+    let phone = stack.visitor("lin");
+    for url in [url.clone(), format!("{url}&app=official_account")] {
+        let visitor = if url == *url { &phone } else { &visitor };
+        let answer = visitor.send(in_a_frame(&url)).await.unwrap();
+        assert_eq!((answer.status, answer.set_cookies().len()), (403, 0), "{url}");
+    }
+    // What is wrong with the link can be read in the frame of the account's pages, and in no other.
+    let wrong = visitor.send(in_a_frame(&format!("{url}&return_to=//evil.example"))).await.unwrap();
+    let policy = wrong.header("content-security-policy").unwrap();
+    assert_eq!(wrong.status, 400);
+    assert!(
+        policy.ends_with("; frame-ancestors https://login.example.com https://www.example.com"),
+        "{policy}"
+    );
+    let wrong = visitor.open(&format!("{AUTHORIZE}?display=page")).await.unwrap();
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.header("content-security-policy").unwrap().contains("frame-ancestors 'none'"));
+    assert!(stack.logins().unwrap().is_empty());
 }
 
 /// Whether a login that came back in a frame is its own browser's with a code, which counts as a login that did not

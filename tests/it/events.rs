@@ -23,7 +23,9 @@ use crate::{
     support::{LABELS, assert_secured_but, read, text, title},
 };
 
-use Answer::{Client, Document, Empty, Fresh, Json, Page, QrCode, Redirect, Stage, Text, Waits, Wechat};
+use Answer::{
+    Client, Document, Empty, Framed, Fresh, Json, Page, QrCode, Redirect, Script, Stage, Text, Waits, Wechat,
+};
 
 /// What the file `site-verification-file.json` asks for.
 const SITE_VERIFICATION: &str = "MP_verify_0123456789abcdef.txt=0123456789abcdef";
@@ -37,6 +39,8 @@ enum Answer {
     Wechat(&'static str),
     /// A login begins by QR code: 302 to WeChat, and it will end here.
     QrCode(&'static str),
+    /// A login begins by QR code, in a frame, and it will end here.
+    Framed(&'static str),
     /// 303 to a fresh login.
     Fresh(&'static str),
     /// 303 to an address that begins so.
@@ -55,6 +59,8 @@ enum Answer {
     Client(u16, &'static str),
     /// A public document in JSON that holds this.
     Document(&'static str),
+    /// A public file of this type, or none if the browser has it.
+    Script(u16, Option<&'static str>),
     /// Nothing but this status.
     Empty(u16),
 }
@@ -65,7 +71,7 @@ const INVALID: &str = "https://login.example.com/error?reason=invalid_request&id
 const DENIED: &str = "https://login.example.com/error?reason=access_denied&id=";
 const NOT_A_PAGE: &str = "https://login.example.com/error?reason=not_a_page&id=";
 
-const ROWS: [(&str, Answer); 192] = [
+const ROWS: [(&str, Answer); 200] = [
     ("authorize-app-hostile", Page(400, title(Reason::InvalidRequest))),
     ("authorize-app-official-account", Wechat(ME)),
     ("authorize-app-unknown", Page(400, title(Reason::InvalidRequest))),
@@ -79,6 +85,10 @@ const ROWS: [(&str, Answer); 192] = [
     ("authorize-desktop-wechat", Wechat(ME)),
     ("authorize-desktop-wechat-mac", Wechat(ME)),
     ("authorize-double-slash-return-to", Page(400, title(Reason::ReturnToRefused))),
+    ("authorize-embedded", Framed(ME)),
+    ("authorize-embedded-as-a-page", Page(403, title(Reason::NotAPage))),
+    ("authorize-embedded-cross-site", Page(403, title(Reason::NotAPage))),
+    ("authorize-embedded-no-fetch-metadata", Page(403, title(Reason::NotAPage))),
     ("authorize-foreign-host", Wechat(ME)),
     ("authorize-foreign-return-to", Page(400, title(Reason::ReturnToRefused))),
     ("authorize-hash-route", Wechat("https://www.example.com/#/orders/7?from=wechat")),
@@ -210,6 +220,10 @@ const ROWS: [(&str, Answer); 192] = [
     ("site-home-english", Page(200, Labels::of(Language::English).not_logged_in)),
     ("site-home-unknown-error", Page(200, LABELS.not_logged_in)),
     ("site-home-with-session", Page(200, LABELS.view_profile)),
+    ("site-script", Script(200, Some("text/javascript; charset=utf-8"))),
+    ("site-script-foreign-origin", Script(200, Some("text/javascript; charset=utf-8"))),
+    ("site-script-known", Script(304, None)),
+    ("site-script-types", Script(200, Some("application/typescript; charset=utf-8"))),
     ("site-unknown-file", Page(404, title(Reason::NotFound))),
     ("site-verification-file", Text("0123456789abcdef")),
     ("site-verification-file-in-other-case", Page(404, title(Reason::NotFound))),
@@ -275,7 +289,7 @@ async fn stack() -> Result<Stack> {
 fn assert_answered(name: &str, answer: &Value, expected: &Answer) -> Result<()> {
     let response = to_response(answer)?;
     let headers = response.headers();
-    let is_public = matches!(expected, Document(_));
+    let is_public = matches!(expected, Document(_) | Script(..));
     let freed: &[&str] = if is_public { &["cache-control", "cross-origin-resource-policy"] } else { &[] };
     assert_secured_but(headers, freed, name);
     let status = response.status().as_u16();
@@ -344,6 +358,19 @@ fn assert_answered(name: &str, answer: &Value, expected: &Answer) -> Result<()> 
             assert_eq!(text(headers, "cache-control"), Some("public, max-age=3600"), "{told}");
             assert!(body.contains(fragment) && !body.contains("evil"), "{told}");
         }
+        Script(expected, expected_kind) => {
+            assert_eq!((status, kind), (expected, expected_kind), "{told}");
+            assert_eq!(text(headers, "cache-control"), Some("public, max-age=3600"), "{told}");
+            assert_eq!(text(headers, "access-control-allow-origin"), Some("*"), "{told}");
+            assert!(!headers.contains_key("access-control-allow-credentials"), "{told}");
+            assert_eq!(body.is_empty(), status == 304, "{told}");
+        }
+        Framed(_) => {
+            assert_eq!((status, kind), (200, Some("text/html; charset=utf-8")), "{told}");
+            let on =
+                "content=\"0;url=https://open.weixin.qq.com/connect/qrconnect?appid=wx0000000000000bbb&#38;";
+            assert!(body.contains(on) && !body.contains("<script"), "{told}");
+        }
         Empty(expected) => {
             assert_eq!((status, location, kind, body), (expected, None, None, ""), "{told}");
         }
@@ -379,7 +406,7 @@ async fn every_event_is_answered_as_its_row_says() {
             stored.iter().filter(|item| !begun.contains(attribute(item, "id"))).cloned().collect();
         let cookies = answer["cookies"].as_array().cloned().unwrap_or_default();
         match expected {
-            Wechat(target) | QrCode(target) => {
+            Wechat(target) | QrCode(target) | Framed(target) => {
                 assert_eq!(fresh.len(), 1, "{}", event.name);
                 assert_eq!(attribute(&fresh[0], "return_to"), *target, "{}", event.name);
                 assert_eq!(cookies.len(), 1, "{}", event.name);

@@ -1,9 +1,13 @@
 //! `GET /`, `GET /error` and `GET /MP_verify_*.txt`.
 
+use std::io::Write;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
+use flate2::{Compression, write::GzEncoder};
 use form_urlencoded::Serializer;
 use harness::{
-    Answer, Options, Stack,
+    Answer, Options, Stack, Visitor,
+    browser::Visit,
     places::LOGOUT,
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
@@ -70,6 +74,29 @@ async fn the_front_page_links_to_the_login() {
     }
 }
 
+/// The figure in the documentation, in bytes.
+const SMALLEST_COMPRESSED: usize = 5000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_is_small_and_the_same_for_everybody() {
+    let (_stack, visitor) = logged_in().await.unwrap();
+    let url = &format!("{PUBLIC_URL}/login.js");
+    let script = visitor.open(url).await.unwrap();
+    let mut compressed = GzEncoder::new(Vec::new(), Compression::best());
+    compressed.write_all(&script.body).unwrap();
+    let size = compressed.finish().unwrap().len();
+    assert!(size < SMALLEST_COMPRESSED, "{size} bytes");
+    assert!(script.set_cookies().is_empty());
+    // Who is logged in, and in which language, makes no difference.
+    let stranger = Visitor::clone(&visitor).reading("en");
+    assert_eq!(stranger.open(url).await.unwrap().text(), script.text());
+    let known = Visit::open(url).header("if-none-match", script.header("etag").unwrap());
+    let answer = visitor.send(known).await.unwrap();
+    assert_eq!((answer.status, answer.body.len()), (304, 0));
+    let types = visitor.open(&format!("{PUBLIC_URL}/login.d.ts")).await.unwrap();
+    assert!(types.text().contains("export declare function user("), "{}", types.text());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_front_page_offers_the_way_out_to_who_has_logged_in() {
     let (_stack, visitor) = logged_in().await.unwrap();
@@ -122,14 +149,15 @@ async fn every_reason_has_its_page_in_both_languages() {
             let (page, words) = (read(&answer.text()), reason.words(language));
             let next = match (reason.button(), reason) {
                 (Some(Button::Home), _) => "href=\"/\"",
-                (_, Reason::NotAPage) => "href=\"/authorize\" target=\"_top\"",
                 (_, Reason::AlreadyLoggedIn) => "href=\"https://www.example.com/me#\"",
                 // A page that does not say how often it has waited does not wait for ever.
                 (_, Reason::CodeRepeated) => "href=\"/authorize?waits=3\"",
                 _ => "href=\"/authorize\"",
             };
             let class = if reason.button() == Some(Button::TryAgain) { "button plain" } else { "button" };
-            let button = words.button.map(|button| format!("<a class=\"{class}\" {next}>{button}</a>"));
+            let button = words
+                .button
+                .map(|button| format!("<a class=\"{class}\" {next} target=\"_top\">{button}</a>"));
             assert_eq!(page.contains("<a "), button.is_some(), "{page}");
             let reference = reason.reference(language, &CorrelationId::parse(ID).unwrap());
             assert_eq!(page.contains(ID), reference.is_some(), "{page}");
@@ -167,7 +195,7 @@ async fn the_button_leads_back_to_the_same_login() {
         let url = error_url(&[("reason", "login_expired"), ("id", ID), ("return_to", return_to)]);
         let answer = visitor.open(&url).await.unwrap();
         assert_page(&answer);
-        let button = format!("<a class=\"button\" href=\"{href}\">");
+        let button = format!("<a class=\"button\" href=\"{href}\" target=\"_top\">");
         assert!(answer.text().contains(&button), "{button} is not in {}", answer.text());
         assert!(!answer.text().contains("evil"), "{}", answer.text());
         // And that is a link that works.

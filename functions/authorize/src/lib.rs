@@ -2,7 +2,9 @@
 //!
 //! The guards, in the order they run:
 //!
-//! 1. The address is opened as a page of its own: no foreign `<img>` starts a login.
+//! 1. The address is opened as a page of its own: no foreign `<img>` starts a login. The QR code alone may stand in a
+//!    frame (`display=embedded`), if the browser says that a page of this site has it there; the answer is a page then, that
+//!    no other origin than the account's can frame, and goes on to WeChat.
 //! 2. `app` names an account of ours, `return_to` is one of its targets, `scope`, `lang` and the
 //!    switches are words we know; nothing is written for a request that is refused.
 //! 3. A browser that no app of the account serves waits for a phone that logs it in ([`login::handoff`]), or is asked to
@@ -32,7 +34,7 @@ use web::outcome::Outcome;
 use web::page;
 use web::query::{Query, QueryError};
 use web::reason::Reason;
-use web::request::{PAGE_LOADS_ONLY, Request, browser, is_page_load};
+use web::request::{PAGE_LOADS_ONLY, Request, browser, is_frame_of_same_site, is_page_load};
 use web::response::{Response, redirect, with_cookie};
 use web::visit::Visit;
 use wechat::authorize_url::{OfficialAccount, Switches, WebsiteApp};
@@ -76,11 +78,18 @@ pub fn open_url(settings: &mut Settings<'_>) -> Result<Url, Wrong> {
     }
 }
 
+/// What `display` may be: the QR code alone, for a frame.
+const EMBEDDED: &str = "embedded";
+
 /// Why no login begins.
 #[derive(Debug, Error)]
 enum Refusal {
     #[error("not opened as a page")]
     NotAPage,
+    #[error("display=embedded, but not in a frame of a page of this site")]
+    NotAFrame,
+    #[error("display=embedded, but the account has no website app, whose QR code it would be")]
+    NoCode,
     #[error(transparent)]
     ReturnTo(#[from] ReturnToError),
     #[error(transparent)]
@@ -100,6 +109,7 @@ struct Verdict {
 web::outcomes! {
     LOGIN_BEGUN = Info "login_begun" ["the login is stored; 302 to WeChat"] ["登录已保存；302 到微信"];
     HANDOFF_BEGUN = Info "handoff_begun" ["the login is stored; on to the page with a QR code of ours, which a phone's WeChat scans"] ["登录已保存；转到显示本服务二维码的页面，由手机微信扫码"];
+    CODE_EMBEDDED = Info "code_embedded" ["the login is stored; a page for a frame, which goes on to WeChat's QR code"] ["登录已保存；返回 iframe 中的页面，由它转到微信的二维码"];
     OPEN_ON_COMPUTER = Info "open_on_computer" ["only a website app is there, and a phone cannot scan its own QR code: the page that says so", "for logins on phones, `OfficialAccountAppId`"] ["只有网站应用，而手机无法扫自己屏幕上的二维码：显示说明页面", "如需在手机上登录，请设置 `OfficialAccountAppId`"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开登录页"];
     INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed, unknown or given twice", "`cause` names it: correct the link"] ["参数有误、未知或重复", "`cause` 中有参数名：请改正链接"];
@@ -110,7 +120,7 @@ web::outcomes! {
 impl Refusal {
     const fn judge(&self) -> Verdict {
         let (outcome, reason) = match self {
-            Self::NotAPage => (&NOT_A_PAGE, Reason::NotAPage),
+            Self::NotAPage | Self::NotAFrame | Self::NoCode => (&NOT_A_PAGE, Reason::NotAPage),
             Self::Query(_) | Self::Value(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
             Self::ReturnTo(_) => (&RETURN_TO_REFUSED, Reason::ReturnToRefused),
             Self::Store(_) => (&STORE_UNAVAILABLE, Reason::ServiceUnavailable),
@@ -153,10 +163,17 @@ impl Function for Authorize {
         }
     }
 
-    /// A page that offers what can be kept of the link that was opened.
+    /// A page that offers what can be kept of the link that was opened. Where the QR code was to stand in a frame, the
+    /// account's pages can show it there.
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
-        let link = LoginLink::salvage(Query::of(request), &self.config.deployment.accounts).on("");
-        page::notice(&Visit::of(request), reason, &link)
+        let (query, accounts) = (Query::of(request), &self.config.deployment.accounts);
+        let link = LoginLink::salvage(query, accounts);
+        let notice = page::notice(&Visit::of(request), reason, &link.on(""));
+        if !asks_for_code(query) {
+            return notice;
+        }
+        let choice = link.request.app.as_deref().and_then(Choice::parse).unwrap_or_default();
+        page::in_frames_of(notice, accounts.choose(&choice).unwrap_or(&accounts.first).targets.origins())
     }
 }
 
@@ -164,19 +181,30 @@ impl Function for Authorize {
 struct Parameters<'a> {
     account: &'a Account,
     choice: Choice,
+    is_embedded: bool,
     link: LoginLink,
 }
 
 impl Authorize {
     async fn begin(&self, request: &Request, now: Timestamp) -> Result<Response, Refusal> {
-        if self.config.page_loads_only && !is_page_load(request.headers()) {
+        let query = Query::of(request);
+        let is_embedded = asks_for_code(query);
+        if is_embedded && !is_frame_of_same_site(request.headers()) {
+            return Err(Refusal::NotAFrame);
+        }
+        if !is_embedded && self.config.page_loads_only && !is_page_load(request.headers()) {
             return Err(Refusal::NotAPage);
         }
-        let parameters = self.read(Query::of(request))?;
+        let parameters = self.read(query)?;
         let via_handoff = parameters.link.request.via_handoff;
         let choice =
             parameters.account.choose_app(&parameters.choice, via_handoff, browser(request.headers()));
         let app = match choice {
+            AppChoice::App(App::OfficialAccount(_)) | AppChoice::HandOff(_) | AppChoice::OpenOnComputer
+                if is_embedded =>
+            {
+                return Err(Refusal::NoCode);
+            }
             AppChoice::App(app) => app,
             AppChoice::HandOff(app) => {
                 return self.hand_off(request, &parameters, App::OfficialAccount(app), now).await;
@@ -192,8 +220,13 @@ impl Authorize {
         self.logins.put_login(&state.login_id(), &login).await?;
 
         let location = self.wechat_link(&parameters, &app, &state);
-        let response = redirect(StatusCode::FOUND, location.as_str());
-        Ok(LOGIN_BEGUN.of(with_cookie(response, &self.cookies.set_browser(&browser, now))))
+        let response = if is_embedded {
+            let origins = parameters.account.targets.origins();
+            CODE_EMBEDDED.of(page::code(&Visit::of(request), location.as_str(), origins))
+        } else {
+            LOGIN_BEGUN.of(redirect(StatusCode::FOUND, location.as_str()))
+        };
+        Ok(with_cookie(response, &self.cookies.set_browser(&browser, now)))
     }
 
     /// One secret a browser, not one a login: tabs that log in side by side must not break each other.
@@ -235,9 +268,11 @@ impl Authorize {
     fn read(&self, query: Query<'_>) -> Result<Parameters<'_>, Refusal> {
         let choice = one_of(query, "app", Choice::parse)?.unwrap_or_default();
         let account = self.config.deployment.accounts.choose(&choice).ok_or(Refusal::Value("app"))?;
+        let display = one_of(query, "display", |text| (text == EMBEDDED).then_some(()))?;
         Ok(Parameters {
             account,
             choice,
+            is_embedded: display.is_some(),
             link: LoginLink {
                 return_to: query.one("return_to")?.map(|text| account.targets.check(&text)).transpose()?,
                 request: LoginRequest {
@@ -274,7 +309,7 @@ impl Authorize {
             }
             App::Website(app) => {
                 let lang = parameters.link.request.lang;
-                WebsiteApp { app, redirect_uri, state, lang }.on(open_url)
+                WebsiteApp { app, redirect_uri, state, lang, embedded: parameters.is_embedded }.on(open_url)
             }
         }
     }
@@ -298,6 +333,11 @@ impl Parameters<'_> {
             expires_at: now.plus(login_lifetime(scope)),
         }
     }
+}
+
+/// Whether a link asks for the QR code alone, to stand in a frame.
+fn asks_for_code(query: Query<'_>) -> bool {
+    query.one("display") == Ok(Some(EMBEDDED.to_owned()))
 }
 
 /// A parameter that may be absent, but not wrong.

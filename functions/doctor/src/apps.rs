@@ -232,7 +232,8 @@ async fn page(
         OfficialAccount { app, redirect_uri, scope, state, switches, component }.on(open_url)
     };
     let links = if app.is_website {
-        vec![WebsiteApp { app: &app.id, redirect_uri: &redirect_uri, state: &state, lang: None }.on(open_url)]
+        let (app, redirect_uri, state) = (&app.id, &redirect_uri[..], &state[..]);
+        vec![WebsiteApp { app, redirect_uri, state, lang: None, embedded: false }.on(open_url)]
     } else {
         // An account may own the one scope and not the other. For the second WeChat asks a person, or says nothing.
         vec![official(Scope::Base), official(Scope::UserInfo)]

@@ -1,7 +1,9 @@
-//! What a browser, WeChat's console or a relying party must find on the domain: `/`, `/error`, `/MP_verify_*.txt`, and where
-//! the OpenID Provider is.
+//! What a browser, WeChat's console or a relying party must find on the domain: `/`, `/error`, `/MP_verify_*.txt`, the
+//! script for the pages of the team, and where the OpenID Provider is.
 //!
 //! This function touches nothing: no table, no secret, no other host.
+
+mod script;
 
 use http::{HeaderName, StatusCode};
 use lambda::Function;
@@ -22,6 +24,8 @@ use web::request::{CorrelationId, Request};
 use web::response::{Response, json, public, text, with_header};
 use web::visit::Visit;
 
+use crate::script::Script;
+
 /// The header of the home page that says which version runs.
 const VERSION: HeaderName = HeaderName::from_static("x-version");
 
@@ -30,6 +34,8 @@ const VERSION: HeaderName = HeaderName::from_static("x-version");
 pub struct Site {
     config: Config,
     cookies: Cookies,
+    module: Script,
+    types: Script,
 }
 
 /// What it is set to.
@@ -59,6 +65,7 @@ pub struct VerificationFile {
 web::outcomes! {
     HOME = Info "home" ["the home page was shown"] ["显示了首页"];
     ERROR_PAGE = Info "error_page" ["the page of a reason was shown"] ["显示了说明原因的页面"];
+    SCRIPT = Info "script" ["`login.js` or its types were given, or the browser has them"] ["返回了 `login.js` 或它的类型文件，或浏览器已有"];
     DISCOVERY = Info "discovery" ["the OpenID Provider's document was given"] ["返回了 OpenID Provider 的发现文档"];
     VERIFIED = Info "site_verification" ["a file for WeChat was given"] ["返回了微信的校验文件"];
     NOT_FOUND = Info "not_found" ["there is no such page or file", "for a file of WeChat's: set `SiteVerification`"] ["没有这个页面或文件", "如果是微信的校验文件：设置 `SiteVerification`"];
@@ -80,7 +87,8 @@ impl Function for Site {
     }
 
     async fn start(config: Config) -> Result<Self, lambda::Error> {
-        Ok(Self { cookies: Cookies::of(&config.deployment.public_url), config })
+        let cookies = Cookies::of(&config.deployment.public_url);
+        Ok(Self { config, cookies, module: Script::module(), types: Script::types() })
     }
 
     async fn handle(&self, request: &Request, _now: Timestamp) -> Response {
@@ -88,6 +96,8 @@ impl Function for Site {
             "/" => self.home(request),
             "/error" => self.error(request),
             OPENID_CONFIGURATION | OAUTH_AUTHORIZATION_SERVER if self.config.is_provider => self.discovery(),
+            "/login.js" => SCRIPT.of(self.module.answer(request)),
+            "/login.d.ts" => SCRIPT.of(self.types.answer(request)),
             path => self.file(request, path.trim_start_matches('/')),
         }
     }

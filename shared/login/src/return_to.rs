@@ -22,13 +22,15 @@ const LONGEST: usize = 2048;
 
 /// First path segments on our own origin that a login may not end on: a login that ends on a route of
 /// the login would run in circles.
-const ROUTES: [&str; 9] = [
+const ROUTES: [&str; 11] = [
     ".well-known",
     "access-token",
     "authorize",
     "callback",
     "error",
     "handoff",
+    "login.d.ts",
+    "login.js",
     "logout",
     "oauth2",
     "userinfo",
@@ -372,6 +374,8 @@ mod tests {
             ("/callback?code=1", OwnRoute),
             ("/%63allback/x", OwnRoute),
             ("/LOGOUT", OwnRoute),
+            ("/login.js?v=0.1.0", OwnRoute),
+            ("/Login.D.ts", OwnRoute),
             ("/error;x", OwnRoute),
             ("/%2563allback", OwnRoute),
             ("/callback%3Fx", OwnRoute),

@@ -40,7 +40,6 @@ fn notice_of(visit: &Visit, reason: Reason, link: &str, wait_seconds: Option<u64
         words: Words,
         href: &'a str,
         is_plain: bool,
-        leaves_frame: bool,
         reference: Option<String>,
         wait_seconds: Option<u64>,
     }
@@ -52,7 +51,6 @@ fn notice_of(visit: &Visit, reason: Reason, link: &str, wait_seconds: Option<u64
         words: reason.words(language),
         href: if button == Some(Button::Home) { HOME } else { link },
         is_plain: button == Some(Button::TryAgain),
-        leaves_frame: reason == Reason::NotAPage,
         reference: reason.reference(language, &visit.id),
         wait_seconds,
     };
@@ -76,6 +74,29 @@ pub fn open_on_computer(request: &Request, link: &str, code_link: &str) -> Respo
     let visit = &Visit::of(request);
     let labels = Labels::of(visit.language);
     respond(http::StatusCode::OK, &OpenOnComputer { style: STYLE, visit, labels, link, code_link }, "")
+}
+
+/// The page that stands in a frame of these `origins` for as long as WeChat's page with the QR code, at `href`, takes to
+/// come. What a redirect says of frames binds nobody, so it is a page.
+#[must_use]
+pub fn code<'a>(visit: &Visit, href: &str, origins: impl Iterator<Item = &'a str>) -> Response {
+    #[derive(Template)]
+    #[template(path = "code.html")]
+    struct Code<'a> {
+        style: &'static str,
+        visit: &'a Visit,
+        labels: Labels,
+        href: &'a str,
+    }
+    let page = Code { style: STYLE, visit, labels: Labels::of(visit.language), href };
+    in_frames_of(respond(http::StatusCode::OK, &page, ""), origins)
+}
+
+/// Lets a page stand inside pages of these origins.
+#[must_use]
+pub fn in_frames_of<'a>(response: Response, origins: impl Iterator<Item = &'a str>) -> Response {
+    let origins: String = origins.flat_map(|origin| [" ", origin]).collect();
+    loosen(response, "frame-ancestors 'none'", &format!("frame-ancestors{origins}"))
 }
 
 /// The home page. Only inside WeChat does it offer to share the profile: elsewhere a QR code brings it anyway.

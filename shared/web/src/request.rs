@@ -84,11 +84,30 @@ settings::declare! {
 #[must_use]
 pub fn is_page_load(headers: &HeaderMap) -> bool {
     let is = |name: &str, expected: &str| headers.get(name).is_none_or(|value| value == expected);
-    is("sec-fetch-mode", "navigate")
-        && is("sec-fetch-dest", "document")
-        && !["sec-purpose", "purpose"]
-            .iter()
-            .any(|name| headers.get(*name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch")))
+    is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document") && !is_prefetch(headers)
+}
+
+/// Whether the browser says that it opens this address in a frame of a page of the same site.
+///
+/// What is answered then may stand in that frame, so nothing is taken for granted here: a browser that says nothing, or
+/// says it twice, is no frame of ours.
+#[must_use]
+pub fn is_frame_of_same_site(headers: &HeaderMap) -> bool {
+    let is = |name: &str, allowed: &[&str]| {
+        let mut values = headers.get_all(name).iter();
+        let value = values.next().filter(|_| values.next().is_none());
+        value.is_some_and(|value| allowed.iter().any(|allowed| value == allowed))
+    };
+    is("sec-fetch-mode", &["navigate"])
+        && is("sec-fetch-dest", &["iframe"])
+        && is("sec-fetch-site", &["same-site", "same-origin"])
+        && !is_prefetch(headers)
+}
+
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose"]
+        .iter()
+        .any(|name| headers.get(*name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch")))
 }
 
 /// Whether the visitor is a browser that asks for a page, rather than a script that asks for data.
@@ -212,6 +231,37 @@ mod tests {
         ] {
             assert!(!is_page_load(&headers(refused)), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn only_a_page_of_the_same_site_has_a_frame_of_ours() {
+        let frame = |site, dest, mode| {
+            headers(&[("sec-fetch-site", site), ("sec-fetch-dest", dest), ("sec-fetch-mode", mode)])
+        };
+        assert!(is_frame_of_same_site(&frame("same-site", "iframe", "navigate")));
+        assert!(is_frame_of_same_site(&frame("same-origin", "iframe", "navigate")));
+        for (site, dest, mode) in [
+            ("cross-site", "iframe", "navigate"),
+            ("none", "iframe", "navigate"),
+            ("", "iframe", "navigate"),
+            ("same-site", "document", "navigate"),
+            ("same-site", "frame", "navigate"),
+            ("same-site", "embed", "navigate"),
+            ("same-site", "iframe", "no-cors"),
+        ] {
+            assert!(!is_frame_of_same_site(&frame(site, dest, mode)), "{site} {dest} {mode}");
+        }
+        for missing in ["sec-fetch-site", "sec-fetch-dest", "sec-fetch-mode"] {
+            let mut headers = frame("same-site", "iframe", "navigate");
+            headers.remove(missing);
+            assert!(!is_frame_of_same_site(&headers), "{missing}");
+        }
+        let mut twice = frame("same-site", "iframe", "navigate");
+        twice.append("sec-fetch-site", HeaderValue::from_static("cross-site"));
+        assert!(!is_frame_of_same_site(&twice));
+        let mut prefetch = frame("same-site", "iframe", "navigate");
+        prefetch.append("sec-purpose", HeaderValue::from_static("prefetch"));
+        assert!(!is_frame_of_same_site(&prefetch));
     }
 
     #[test]

@@ -49,6 +49,12 @@ pub fn text(status: StatusCode, body: String) -> Response {
     with_type(status, Some("text/plain; charset=utf-8"), body)
 }
 
+/// A file of this content type.
+#[must_use]
+pub fn file(kind: &'static str, body: String) -> Response {
+    with_type(StatusCode::OK, Some(kind), body)
+}
+
 /// A JSON document.
 #[must_use]
 pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {

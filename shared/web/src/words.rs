@@ -104,6 +104,7 @@ labels! {
     refuse, "The button that says no.", "拒绝", "Refuse";
     no_number_yet, "Below the numbers.", "还没有数字？等几秒钟；点错一次就会结束。", "No number there yet? Wait some seconds: one wrong tap ends it.";
     show_code, "The link, on that page, to the QR code, for who has it on another screen.", "在另一台设备上扫码？显示二维码", "Scanning with another device? Show the QR code";
+    code_comes, "In a frame, until WeChat's QR code is there; a link to it.", "正在打开二维码……", "Opening the QR code…";
     open_on_computer, "The title of the page inside WeChat, where only a QR code logs people in.", "请在电脑上登录", "Log in on a computer";
     scan_from_computer, "Above its link.", "这个网站用微信扫码登录。请在电脑浏览器里打开下面的链接，再用微信扫码：", "This site logs you in by QR code. Open this link in a browser on a computer, then scan with WeChat:";
     copy, "Above its link: the first step.", "长按复制下面的链接", "Press and hold to copy the link.";

@@ -73,16 +73,19 @@ pub struct WebsiteApp<'a> {
     pub state: &'a str,
     /// The language of the page, which knows two: `cn` and `en`.
     pub lang: Option<Lang>,
+    /// Whether the page stands in a frame, as `wxLogin.js` puts it there, and sends the page around it to the callback.
+    pub embedded: bool,
 }
 
 impl WebsiteApp<'_> {
     /// The link, on WeChat's page host.
     #[must_use]
     pub fn on(&self, open_url: &Url) -> Url {
-        let Self { app, redirect_uri, state, lang } = *self;
+        let Self { app, redirect_uri, state, lang, embedded } = *self;
         let mut url = begin(open_url, "/connect/qrconnect", app, redirect_uri, Scope::Login, state);
         let lang = lang.map(|lang| if lang == Lang::En { "en" } else { "cn" });
-        url.query_pairs_mut().extend_pairs(lang.map(|lang| ("lang", lang)));
+        let frame = [("login_type", "jssdk"), ("self_redirect", "false")].into_iter().filter(|_| embedded);
+        url.query_pairs_mut().extend_pairs(lang.map(|lang| ("lang", lang))).extend_pairs(frame);
         url.set_fragment(Some("wechat_redirect"));
         url
     }
@@ -149,17 +152,19 @@ mod tests {
     }
 
     #[test]
-    fn a_website_apps_link_names_its_language() {
+    fn a_website_apps_link_names_its_language_and_whether_it_stands_in_a_frame() {
         let state = "0f".repeat(32);
-        for (lang, end) in [
-            (None, ""),
-            (Some(Lang::En), "&lang=en"),
-            (Some(Lang::ZhCn), "&lang=cn"),
-            (Some(Lang::ZhTw), "&lang=cn"),
+        for (lang, embedded, end) in [
+            (None, false, ""),
+            (Some(Lang::En), false, "&lang=en"),
+            (Some(Lang::ZhCn), false, "&lang=cn"),
+            (Some(Lang::ZhTw), false, "&lang=cn"),
+            (None, true, "&login_type=jssdk&self_redirect=false"),
+            (Some(Lang::En), true, "&lang=en&login_type=jssdk&self_redirect=false"),
         ] {
             let website = app("wx0000000000000bbb");
-            let url =
-                WebsiteApp { app: &website, redirect_uri: CALLBACK, state: &state, lang }.on(&open_url());
+            let link = WebsiteApp { app: &website, redirect_uri: CALLBACK, state: &state, lang, embedded };
+            let url = link.on(&open_url());
             assert_eq!(
                 url.as_str(),
                 format!(

@@ -144,6 +144,13 @@ async fn the_provider_answers_with_these_headers() {
         ("cache-control", "public, max-age=3600"),
         ("cross-origin-resource-policy", "cross-origin"),
     ];
+    for (path, kind) in [("login.js", "text/javascript"), ("login.d.ts", "application/typescript")] {
+        let kind = format!("{kind}; charset=utf-8");
+        let script: Extra<'_> = &[("content-type", &*kind), ("etag", ANY), public[1], public[2], public[3]];
+        let known = open(&format!("{HOME}{path}")).header("if-none-match", "*");
+        assert_visit(&stranger, open(&format!("{HOME}{path}")), 200, script).await.unwrap();
+        assert_visit(&stranger, known, 304, &script[1..]).await.unwrap();
+    }
     for path in ["jwks.json", "openid-configuration", "oauth-authorization-server"] {
         let visit = open(&format!("{HOME}.well-known/{path}"));
         assert_visit(&stranger, visit, 200, public).await.unwrap();

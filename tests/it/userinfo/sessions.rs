@@ -43,7 +43,11 @@ async fn who_is_not_logged_in_is_told_where_to() {
     );
     let page = stack.visitor("lin").userinfo_page().await.unwrap();
     assert_eq!((page.status, page.header("content-type")), (401, Some("text/html; charset=utf-8")));
-    assert!(page.text().contains("<a class=\"button\" href=\"/authorize\">"), "{}", page.text());
+    assert!(
+        page.text().contains("<a class=\"button\" href=\"/authorize\" target=\"_top\">"),
+        "{}",
+        page.text()
+    );
     assert!(stack.simulator().ledger().is_empty());
 }
 

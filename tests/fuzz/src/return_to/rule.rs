@@ -17,13 +17,15 @@ pub const ALLOWED: [&str; 6] = [
     "https://login.example.com:8443",
 ];
 /// What a login may not end on.
-const ROUTES: [&[u8]; 9] = [
+const ROUTES: [&[u8]; 11] = [
     b".well-known",
     b"access-token",
     b"authorize",
     b"callback",
     b"error",
     b"handoff",
+    b"login.d.ts",
+    b"login.js",
     b"logout",
     b"oauth2",
     b"userinfo",
