@@ -53,7 +53,7 @@ simulator: ## Run the simulated WeChat alone; ARGS="--help" shows the options
 
 # All of it whatever fails, so that one run shows everything.
 .PHONY: test
-test: .venv/installed ## Run every test, then every file of events/ against the running login
+test: .venv/installed $(if $(shell command -v npm),tests/pages/node_modules/installed) ## Run every test, then every file of events/ against the running login
 	$(call say,Building)
 	@cargo build --workspace
 	$(call say,Testing and then sending events/ through cargo lambda invoke)
@@ -166,7 +166,7 @@ mutants: .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION) ## Break the sources on p
 	@$(PYTHON) .ci/mutants $(ARGS)
 
 .PHONY: lint
-lint: lint-rust lint-dependencies lint-template purity docs ## Check everything that can be checked without running it
+lint: lint-rust lint-script lint-dependencies lint-template purity docs ## Check everything that can be checked without running it
 
 .PHONY: lint-rust
 lint-rust:
@@ -178,6 +178,13 @@ lint-rust:
 	  else echo "No compiler of C++: what only libFuzzer needs of package fuzz is not checked"; fi
 	$(call say,Documentation)
 	@RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items
+
+.PHONY: lint-script
+lint-script: $(if $(shell command -v npm),tests/pages/node_modules/installed)
+	$(call say,login.js and its types)
+	@if command -v npm >/dev/null; then tests/pages/node_modules/.bin/tsc --project tests/pages; \
+	  elif [ -n "$${CI-}" ]; then echo "The types of login.js are checked by Node and npm." >&2; exit 1; \
+	  else echo "No Node: the types of login.js are not checked"; fi
 
 .PHONY: lint-dependencies
 lint-dependencies: .tools/cargo-deny-$(CARGO_DENY_VERSION)
@@ -254,7 +261,7 @@ dist-check: .venv/installed ## Build a part of the release in two folders with t
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data
 	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint .venv-rehearsal \
-	  .venv-relying-parties dist tests/foreign-clients/node_modules tests/relying-parties/node_modules
+	  .venv-relying-parties dist tests/foreign-clients/node_modules tests/relying-parties/node_modules tests/pages/node_modules
 	@cargo clean --quiet
 
 # ---------------------------------------------------------------- tools
@@ -315,6 +322,11 @@ tests/relying-parties/node_modules/installed: tests/relying-parties/package-lock
 	$(call say,Installing the relying parties in JavaScript into tests/relying-parties/node_modules)
 	@command -v npm >/dev/null || { echo "The relying parties in JavaScript need Node and npm." >&2; exit 1; }
 	@npm --prefix tests/relying-parties ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+tests/pages/node_modules/installed: tests/pages/package-lock.json
+	$(call say,Installing TypeScript and what the examples need into tests/pages/node_modules)
+	@npm --prefix tests/pages ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .venv-checkov/installed: .ci/requirements-checkov.txt

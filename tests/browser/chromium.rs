@@ -195,6 +195,16 @@ fn is_there(search: impl Fn(&str) -> bool, is_required: bool, mut out: impl Writ
 impl Chromium {
     /// Starts a browser that has never been anywhere; `None` if there is no browser, and the test is to be skipped.
     pub async fn start(reader: Reader) -> Result<Option<Self>> {
+        Self::start_with(reader, &[]).await
+    }
+
+    /// Starts one that finds these hosts where the rules say, whatever certificate they have there.
+    pub async fn start_among(reader: Reader, rules: &[String]) -> Result<Option<Self>> {
+        let rules = format!("--host-resolver-rules={}, MAP * ~NOTFOUND", rules.join(", "));
+        Self::start_with(reader, &[rules, "--ignore-certificate-errors".to_owned()]).await
+    }
+
+    async fn start_with(reader: Reader, arguments: &[String]) -> Result<Option<Self>> {
         let is_required = variable("REQUIRE_BROWSER").is_some_and(|value| value == "1");
         if !is_there(|program| search(program).is_some(), is_required, io::stderr())? {
             return Ok(None);
@@ -203,6 +213,10 @@ impl Chromium {
         let driver = Driver::start(CHROMEDRIVER, home.path()).await?;
         let mut capabilities = ChromeCapabilities::new();
         for argument in ARGUMENTS {
+            capabilities.add_arg(argument)?;
+        }
+        // Of two that say the same, the last one counts.
+        for argument in arguments {
             capabilities.add_arg(argument)?;
         }
         capabilities.add_arg(&format!("--user-data-dir={}", home.path().join("profile").display()))?;
@@ -253,6 +267,20 @@ impl Chromium {
         self.shown(selector, By::Css(selector.to_owned())).await
     }
 
+    /// A part of the page's `<wechat-login>`, once it can be seen: the one of that name with that text in it.
+    pub async fn part(&self, name: &str, text: &str) -> Result<WebElement> {
+        let script = r#"
+            const root = document.querySelector("wechat-login").shadowRoot;
+            const parts = [...root.querySelectorAll(`[part=${arguments[0]}]`)];
+            return parts.find((part) => part.textContent.includes(arguments[1]));
+        "#;
+        self.until(&format!("{name} {text:?}"), async || {
+            let part = self.execute(script, vec![name.into(), text.into()]).await?.element()?;
+            Ok(part.is_displayed().await?.then_some(part))
+        })
+        .await
+    }
+
     async fn shown(&self, what: &str, by: By) -> Result<WebElement> {
         self.until(what, async || {
             let element = self.find(by.clone()).await?;
@@ -264,6 +292,15 @@ impl Chromium {
     /// The text that can be read in it.
     pub async fn text(&self, selector: &str) -> Result<String> {
         Ok(self.element(selector).await?.text().await?)
+    }
+
+    /// Waits until this text, and nothing else, can be read in it.
+    pub async fn says(&self, selector: &str, text: &str) -> Result<()> {
+        self.until(text, async || {
+            let shown = self.find(By::Css(selector.to_owned())).await?.text().await?;
+            Ok((shown == text).then_some(()))
+        })
+        .await
     }
 
     /// Waits until the address is this one, whatever fragment it has.

@@ -1,0 +1,34 @@
+// Vue 3. The bundler leaves addresses alone: esbuild --external:https://*, Vite build.rollupOptions.external.
+
+import { createApp, onScopeDispose, ref, watch } from "vue";
+import { accessToken, onChange } from "https://auth.example.com/login.js";
+
+/** Who is logged in; undefined as long as nobody knows. */
+function useUser() {
+  const user = ref();
+  onScopeDispose(onChange((now) => (user.value = now)));
+  return user;
+}
+
+async function load() {
+  const authorization = `Bearer ${await accessToken({ resource: "https://api.example.com" })}`;
+  const answer = await fetch("https://api.example.com/orders", { headers: { authorization } });
+  return answer.json();
+}
+
+const app = createApp({
+  setup() {
+    const user = useUser();
+    const orders = ref([]);
+    watch(user, async (now) => (orders.value = now ? await load() : []));
+    return { user, orders };
+  },
+  template: `
+    <h1>我的订单</h1>
+    <wechat-login scope="auto"></wechat-login>
+    <p id="orders">{{ user ? orders.length + " 个订单" : "登录后可以查看订单。" }}</p>
+  `,
+});
+// In a project with Vite: template.compilerOptions of @vitejs/plugin-vue.
+app.config.compilerOptions.isCustomElement = (tag) => tag === "wechat-login";
+app.mount("#app");

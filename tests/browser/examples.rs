@@ -1,0 +1,99 @@
+//! The examples of the documentation, as they stand there but for the addresses.
+
+use std::{path::Path, process::Stdio};
+
+use harness::{
+    Failure, Result, Stack,
+    binaries::{variable, workspace},
+};
+use tokio::{io::AsyncWriteExt, process::Command};
+
+use crate::{
+    chromium::{Chromium, Reader},
+    login::LABELS,
+    login_js::{API, NOBODY, with_page},
+    team_page::TeamPage,
+};
+
+/// What the bundler is installed by.
+const MAKE: &str = "make tests/pages/node_modules/installed";
+
+/// An example with the addresses of this stack and this page.
+fn example(name: &str, stack: &Stack, page: &TeamPage) -> Result<String> {
+    let text = std::fs::read_to_string(workspace().join("docs/examples").join(name))?;
+    let (auth, orders) = ("https://auth.example.com", format!("{API}/orders"));
+    assert!(text.contains(auth) && text.contains(&orders), "{name}");
+    Ok(text.replace(auth, stack.public_url()).replace(&orders, &format!("{}/orders", page.same_site())))
+}
+
+/// What the bundler makes of it; `None` if it is not installed, and the test is to be skipped.
+async fn bundled(loader: &str, source: &str) -> Result<Option<String>> {
+    let folder = workspace().join("tests/pages");
+    if !folder.join("node_modules/.bin/esbuild").exists() {
+        let is_required = variable("REQUIRE_BROWSER").is_some_and(|value| value == "1");
+        let failure = Failure::new(format!("the examples are bundled by esbuild: `{MAKE}` installs it"));
+        return if is_required { Err(failure) } else { skip(&failure) };
+    }
+    let mut child = Command::new(folder.join("build.sh"))
+        .arg(loader)
+        .current_dir(Path::new("/"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    // It is closed when it is dropped, which is the end of the source.
+    let mut stdin = child.stdin.take().ok_or_else(|| Failure::new("esbuild has no input"))?;
+    stdin.write_all(source.as_bytes()).await?;
+    drop(stdin);
+    let output = child.wait_with_output().await?;
+    if !output.status.success() {
+        return Err(Failure::new(format!("esbuild: {}", output.status)));
+    }
+    Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+fn skip(failure: &Failure) -> Result<Option<String>> {
+    use std::io::Write;
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    writeln!(std::io::stderr(), "\nSKIPPED {test}: {failure}")?;
+    Ok(None)
+}
+
+/// Logs in on the page, sees what the API has, and logs out.
+async fn goes_there_and_back(stack: &Stack, page: &TeamPage, picture: &str) -> Result<()> {
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    chromium.arrive("我的订单").await?;
+    chromium.part("button", LABELS.log_in).await?;
+    assert_eq!(chromium.text("#orders").await?, "登录后可以查看订单。");
+    chromium.part("button", LABELS.log_in).await?.click().await?;
+    chromium.part("user", LABELS.nameless).await?.click().await?;
+    chromium.says("#orders", "2 个订单").await?;
+    chromium.look(picture).await?;
+    chromium.part("item", LABELS.log_out).await?.click().await?;
+    chromium.says("#orders", "登录后可以查看订单。").await?;
+    assert!(stack.sessions()?.is_empty());
+    chromium.leave(&[NOBODY]).await
+}
+
+#[tokio::test]
+async fn the_plain_page_runs() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    page.show(&example("plain.html", &stack, &page)?, "");
+    goes_there_and_back(&stack, &page, "example-plain").await
+}
+
+#[tokio::test]
+async fn the_pages_of_react_and_vue_run() -> Result<()> {
+    for (name, loader) in [("react.jsx", "jsx"), ("vue.js", "js")] {
+        let (stack, page) = with_page().await?;
+        let Some(script) = bundled(loader, &example(name, &stack, &page)?).await? else { return Ok(()) };
+        let html = format!(
+            r#"<!doctype html><html lang="zh-CN"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Ours</title>
+<div id="app"></div><script type="module">{script}</script>"#
+        );
+        page.show(&html, "");
+        goes_there_and_back(&stack, &page, &format!("example-{loader}")).await?;
+    }
+    Ok(())
+}

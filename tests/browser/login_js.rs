@@ -1,0 +1,384 @@
+//! `login.js` and `<wechat-login>`, on a page of the team's that allows nothing else.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use harness::{
+    Failure, Options, Result, Stack, signing_key,
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP, WECHAT_OPEN_URL},
+};
+use serde_json::{Value, json};
+use simulator::{Action, Consent};
+use thirtyfour::Key;
+use web::{language::Language, reason::Reason, words::Labels};
+
+use crate::{
+    chromium::{Chromium, Reader},
+    login::{LABELS, NO_AVATAR},
+    team_page::TeamPage,
+    tls::Https,
+};
+
+/// What Chromium says in the console of every question that is answered "nobody".
+pub const NOBODY: &str = "status of 401";
+/// An API of the team's.
+pub const API: &str = "https://api.example.com";
+
+/// What a page has to allow for the tag, and nothing else.
+fn policy(stack: &Stack) -> String {
+    policy_for(stack.public_url(), &stack.simulator_url())
+}
+
+fn policy_for(auth: &str, wechat: &str) -> String {
+    format!(
+        "default-src 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; \
+         script-src {auth}; connect-src {auth} 'self'; img-src https://*.qlogo.cn https://*.qpic.cn; frame-src {auth} {wechat}"
+    )
+}
+
+/// A page with the tag.
+fn html(stack: &Stack, lang: &str, attributes: &str) -> String {
+    let auth = stack.public_url();
+    format!(
+        r#"<!doctype html>
+<html lang="{lang}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>A team's page</title>
+<h1>Ours</h1>
+<script type="module" src="{auth}/login.js"></script>
+<wechat-login {attributes}><a href="{auth}/authorize">plain</a></wechat-login>"#
+    )
+}
+
+/// A stack, and a page that may use it and has a token for the API.
+pub async fn with_page() -> Result<(Stack, TeamPage)> {
+    let page = TeamPage::serve("").await?;
+    let apis = json!({ API: { "origins": [page.same_site()] } });
+    let options = Options::default()
+        .on_this_machine()
+        .with("ALLOWED_ORIGINS", &page.same_site())
+        .with("OPENID_CONNECT", &json!({ "subject": "openid", "apis": apis }).to_string())
+        .with("SIGNING_KEYS", signing_key::of_this_process()?);
+    Ok((Stack::start(options).await?, page))
+}
+
+/// The nickname that WeChat knows of a person.
+fn nickname(stack: &Stack, id: &str) -> String {
+    let found = |settings: &mut simulator::Settings| {
+        settings.people.iter().find(|person| person.id == id).map(|person| person.nickname.clone())
+    };
+    stack.simulator().settings(found).unwrap_or_default()
+}
+
+/// Somebody scans the latest QR code, and confirms.
+fn scan(stack: &Stack, person: &str) -> Result<()> {
+    let simulator = stack.simulator();
+    let scan = Action::Scan { uuid: None, person: Some(person.to_owned()) };
+    simulator.attempt(&scan).map_err(Failure::new)?;
+    simulator.attempt(&Action::Confirm { uuid: None }).map_err(Failure::new)
+}
+
+#[tokio::test]
+async fn one_tag_logs_in_adds_the_profile_calls_an_api_and_logs_out() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    for (language, reader) in
+        [(Language::Chinese, Reader::IN_WECHAT), (Language::English, Reader::IN_WECHAT.reading("en-US,en"))]
+    {
+        let (labels, tag) = (Labels::of(language), language.tag());
+        page.show(&html(&stack, tag, "scope=auto"), &policy(&stack));
+        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+        let here = format!("{}/me?tab=1%25", page.same_site());
+        chromium.open(&format!("{here}#/orders")).await?;
+        let button = chromium.part("button", labels.log_in).await?;
+        chromium.look(&format!("tag-logged-out-{tag}")).await?;
+        button.click().await?;
+        chromium.until_at(&here).await?;
+        let user = chromium.part("user", labels.nameless).await?;
+        assert!(chromium.current_url().await?.as_str().ends_with("#/orders"));
+
+        user.click().await?;
+        chromium.part("note", labels.consent_purpose).await?;
+        chromium.look(&format!("tag-menu-{tag}")).await?;
+        stack.simulator().knobs(|knobs| knobs.consent = Consent::Allow);
+        chromium.part("item", labels.add_profile).await?.click().await?;
+        let user = chromium.part("user", &nickname(&stack, "lin")).await?;
+
+        // By a script of another world than the page's: the page's policy lets no script of ours in.
+        let call = format!(
+            r#"return import("{}/login.js").then(async ({{ accessToken }}) => {{
+                const [token, again] = [await accessToken(), await accessToken()];
+                const answer = await fetch("/orders", {{ headers: {{ authorization: `Bearer ${{token}}` }} }});
+                return [token === again, (await answer.json())[1]];
+            }})"#,
+            stack.public_url()
+        );
+        let told = chromium.run(&call, Vec::new()).await?;
+        let claims = told[1].as_str().and_then(|token| token.split('.').nth(1)).unwrap_or_default();
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap_or_default())?;
+        let openid = stack.simulator().openid("lin", OFFICIAL_ACCOUNT);
+        assert_eq!(claims["sub"], format!("{OFFICIAL_ACCOUNT}.{openid}"), "{told}");
+        assert_eq!((&claims["aud"], &told[0]), (&json!(API), &json!(true)));
+
+        user.click().await?;
+        chromium.look(&format!("tag-menu-profile-{tag}")).await?;
+        chromium.part("item", labels.log_out).await?.click().await?;
+        chromium.part("button", labels.log_in).await?;
+        assert_eq!(stack.sessions()?.len(), 0);
+        assert_eq!(chromium.cookie_names().await?, ["browser"]);
+        stack.simulator().knobs(|knobs| knobs.consent = Consent::Ask);
+        chromium.leave(&[NOBODY, NO_AVATAR]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn logs_in_by_a_popup_which_closes_itself() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    page.show(&html(&stack, "zh-CN", "mode=popup"), &policy(&stack));
+    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    chromium.part("button", LABELS.log_in).await?.click().await?;
+    let here = chromium.other_tab().await?;
+    chromium.element(".js_qrcode_img").await?;
+    scan(&stack, "zhou")?;
+    chromium.switch_to_window(here).await?;
+    chromium.part("user", &nickname(&stack, "zhou")).await?;
+    assert_eq!(chromium.windows().await?.len(), 1);
+    assert_eq!(chromium.current_url().await?.as_str(), format!("{}/", page.same_site()));
+    chromium.leave(&[NOBODY, NO_AVATAR]).await
+}
+
+#[tokio::test]
+async fn shows_wechats_qr_code_inside_the_page() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    for (language, reader) in [
+        (Language::Chinese, Reader::AT_A_COMPUTER),
+        (Language::English, Reader::AT_A_COMPUTER.reading("en-US,en")),
+    ] {
+        let (labels, tag) = (Labels::of(language), language.tag());
+        page.show(&html(&stack, tag, "mode=embedded"), &policy(&stack));
+        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+        let here = format!("{}/in?a=1", page.same_site());
+        chromium.open(&here).await?;
+        let frame = chromium.part("frame", "").await?;
+        frame.enter_frame().await?;
+        chromium.element(".js_qrcode_img").await?;
+        chromium.enter_default_frame().await?;
+        chromium.part("open", labels.open_login).await?;
+        chromium.look(&format!("tag-embedded-{tag}")).await?;
+        assert_eq!(chromium.current_url().await?.as_str(), here);
+        scan(&stack, "zhou")?;
+        let user = chromium.part("user", &nickname(&stack, "zhou")).await?;
+        chromium.until_at(&here).await?;
+        user.click().await?;
+        chromium.look(&format!("tag-menu-qr-{tag}")).await?;
+        let openid = chromium.run(&format!(
+            r#"return import("{}/login.js").then(({{ user }}) => user()).then((user) => user.openid)"#,
+            stack.public_url()
+        ), Vec::new()).await?;
+        assert_eq!(openid, stack.simulator().openid("zhou", WEBSITE_APP));
+        chromium.leave(&[NOBODY, NO_AVATAR]).await?;
+    }
+    Ok(())
+}
+
+/// As on the internet: HTTPS, a host for the page, one for the login, and WeChat's own.
+#[tokio::test]
+async fn works_among_hosts_of_one_site() -> Result<()> {
+    let page = TeamPage::serve("").await?;
+    let stack = Stack::start(Options::default()).await?;
+    page.show(&html(&stack, "zh-CN", "mode=embedded"), &policy_for(PUBLIC_URL, WECHAT_OPEN_URL));
+    let wechat = stack.simulator_url().trim_start_matches("http://").parse().map_err(Failure::from)?;
+    let fronts = [
+        ("login.example.com", Https::before(stack.gateway().address()).await?),
+        ("www.example.com", Https::before(page.address()).await?),
+        ("open.weixin.qq.com", Https::before(wechat).await?),
+    ];
+    let rules = fronts.each_ref().map(|(host, front)| front.rule(host));
+    let Some(chromium) = Chromium::start_among(Reader::AT_A_COMPUTER, &rules).await? else { return Ok(()) };
+    let here = format!("{PAGE_ORIGIN}/me?tab=1");
+    chromium.open(&here).await?;
+    chromium.part("frame", "").await?.enter_frame().await?;
+    chromium.element(".js_qrcode_img").await?;
+    chromium.enter_default_frame().await?;
+    scan(&stack, "zhou")?;
+    chromium.part("user", &nickname(&stack, "zhou")).await?.click().await?;
+    chromium.until_at(&here).await?;
+    // The cookies are the login's, and the page has none of them.
+    assert!(chromium.cookie_names().await?.is_empty());
+    chromium.part("item", LABELS.log_out).await?.click().await?;
+    chromium.part("frame", "").await?;
+    assert!(stack.sessions()?.is_empty());
+    chromium.leave(&[NOBODY, NO_AVATAR]).await
+}
+
+/// Where there is no QR code that could be scanned, the button is there instead.
+#[tokio::test]
+async fn a_phone_gets_the_button_for_a_code() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    page.show(&html(&stack, "zh-CN", "mode=embedded"), &policy(&stack));
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    chromium.part("button", LABELS.log_in).await?.click().await?;
+    chromium.part("user", LABELS.nameless).await?;
+    chromium.leave(&[NOBODY]).await
+}
+
+/// The frame of a page that may not have one: what is seen in it.
+async fn framed(chromium: &Chromium, page: &str, stack: &Stack, query: &str) -> Result<Value> {
+    chromium.open(page).await?;
+    let script = r#"
+        const frame = Object.assign(document.createElement("iframe"), { src: arguments[0] });
+        return new Promise((resolve) => { frame.onload = () => resolve(true); document.body.append(frame); });
+    "#;
+    let address = format!("{}/authorize?display=embedded&{query}", stack.public_url());
+    chromium.run(script, vec![address.into()]).await?;
+    chromium.enter_frame(0).await?;
+    let title =
+        chromium.run("return document.querySelector('main h1')?.textContent ?? null", Vec::new()).await?;
+    chromium.enter_default_frame().await?;
+    Ok(title)
+}
+
+#[tokio::test]
+async fn no_other_page_has_the_code_in_a_frame() -> Result<()> {
+    let (stack, ours) = with_page().await?;
+    let theirs = TeamPage::serve("<!doctype html><h1>Theirs</h1>").await?;
+    ours.show("<!doctype html><h1>Ours</h1>", "");
+    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    let notice = json!(Reason::NotAPage.words(Language::Chinese).title);
+    // Of another site: it is told so, and nothing is stored.
+    assert_eq!(framed(&chromium, &theirs.cross_site(), &stack, "").await?, notice);
+    assert_eq!(framed(&chromium, &ours.cross_site(), &stack, "").await?, notice);
+    assert_eq!(stack.logins()?.len(), 0);
+    // Of this site, but not one of the account's: the browser shows nothing.
+    assert_eq!(framed(&chromium, &theirs.same_site(), &stack, "").await?, json!(null));
+    assert!(stack.simulator().qr_codes().is_empty());
+    // The account's own page reads what is wrong.
+    let refused = json!(Reason::InvalidRequest.words(Language::Chinese).title);
+    assert_eq!(framed(&chromium, &ours.same_site(), &stack, "lang=x").await?, refused);
+    assert_eq!(framed(&chromium, &ours.same_site(), &stack, "").await?, json!("微信登录"));
+    assert_eq!(stack.simulator().qr_codes().len(), 1);
+    chromium.leave(&["frame-ancestors", "status of 400"]).await
+}
+
+/// Each mistake is named once, in a sentence, with its place in the documentation.
+#[tokio::test]
+async fn a_page_that_is_set_up_wrongly_is_told_so() -> Result<()> {
+    let (stack, ours) = with_page().await?;
+    let theirs = TeamPage::serve("").await?;
+    let tag = html(&stack, "zh-CN", "");
+    theirs.show(&tag, "");
+    let closed = format!("script-src {}; connect-src 'self'", stack.public_url());
+    for (page, policy, topic) in [
+        (theirs.same_site(), "", "#origin"),
+        (ours.cross_site(), "", "#another-site"),
+        (ours.same_site(), &*closed, "#content-security-policy"),
+    ] {
+        ours.show(&tag, policy);
+        let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+        chromium.open(&page).await?;
+        // The way to log in is there all the same.
+        let href = chromium.part("button", LABELS.log_in).await?.prop("href").await?.unwrap_or_default();
+        assert!(href.starts_with(&format!("{}/authorize?return_to=", stack.public_url())), "{href}");
+        let mut said = Vec::new();
+        while !said.iter().any(|line: &String| line.contains(topic)) {
+            said.extend(chromium.console().await?);
+        }
+        let ours: Vec<_> = said.iter().filter(|line| line.contains("wechat-login:")).collect();
+        assert!(ours.iter().all(|line| line.contains("docs/en/reference/login-js.md#")), "{said:#?}");
+        assert_eq!(ours.iter().filter(|line| line.contains(topic)).count(), 1, "{said:#?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_browser_without_cookies_is_named() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    page.show(&html(&stack, "zh-CN", ""), "");
+    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    chromium.cdp().send_raw("Emulation.setDocumentCookieDisabled", json!({ "disabled": true })).await?;
+    chromium.open(&page.same_site()).await?;
+    chromium.part("button", LABELS.log_in).await?;
+    chromium.leave(&[NOBODY, "docs/en/reference/login-js.md#cookies"]).await
+}
+
+/// Which part of the element has the focus, and whether it can be seen that it has.
+const FOCUSED: &str = r#"
+    const focused = document.querySelector("wechat-login").shadowRoot.activeElement;
+    return focused && getComputedStyle(focused).outlineStyle === "solid" ? focused.part.value : null;
+"#;
+
+#[tokio::test]
+async fn all_of_it_can_be_reached_by_keyboard() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    // At the right edge, where a menu that begins at the left would not fit.
+    let html = html(&stack, "zh-CN", "scope=auto").replace("<h1>", r#"<body style="text-align:right"><h1>"#);
+    page.show(&html, "");
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    chromium.part("button", LABELS.log_in).await?;
+    let press = async |key: Key| chromium.action_chain().send_keys(key).perform().await;
+    let focused = async || chromium.run(FOCUSED, Vec::new()).await;
+    press(Key::Tab).await?;
+    assert_eq!(focused().await?, "button");
+    press(Key::Enter).await?;
+    chromium.part("user", LABELS.nameless).await?;
+    press(Key::Tab).await?;
+    assert_eq!(focused().await?, "user");
+    press(Key::Enter).await?;
+    chromium.part("item", LABELS.add_profile).await?;
+    chromium.look("tag-menu-at-the-edge").await?;
+    press(Key::Tab).await?;
+    press(Key::Tab).await?;
+    assert_eq!(focused().await?, "item");
+    press(Key::Escape).await?;
+    assert_eq!(focused().await?, "user");
+    let open = "return document.querySelector('wechat-login').shadowRoot.querySelector('details').open";
+    assert_eq!(chromium.run(open, Vec::new()).await?, false);
+    for key in [Key::Enter, Key::Tab, Key::Tab, Key::Enter] {
+        press(key).await?;
+    }
+    // Where the focus was, the way back in is now.
+    chromium.part("button", LABELS.log_in).await?;
+    assert_eq!(focused().await?, "button");
+    assert!(stack.sessions()?.is_empty());
+    chromium.leave(&[NOBODY]).await
+}
+
+/// What a tab does, the other tabs of the origin know.
+#[tokio::test]
+async fn the_other_tabs_follow() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    page.show(&html(&stack, "zh-CN", "mode=popup"), &policy(&stack));
+    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    chromium.part("button", LABELS.log_in).await?;
+    let first = chromium.window().await?;
+    let second = chromium.new_tab().await?;
+    chromium.switch_to_window(second.clone()).await?;
+    chromium.open(&page.same_site()).await?;
+    chromium.part("button", LABELS.log_in).await?.click().await?;
+    stack.simulator().until(|entries| entries.iter().any(|entry| entry.path == "/connect/qrconnect")).await;
+    scan(&stack, "zhou")?;
+    let nickname = nickname(&stack, "zhou");
+    for tab in [&first, &second] {
+        chromium.switch_to_window(tab.clone()).await?;
+        chromium.part("user", &nickname).await?;
+    }
+    chromium.part("user", &nickname).await?.click().await?;
+    chromium.part("item", LABELS.log_out).await?.click().await?;
+    chromium.switch_to_window(first).await?;
+    chromium.part("button", LABELS.log_in).await?;
+    chromium.leave(&[NOBODY, NO_AVATAR]).await
+}
+
+/// Without the script, be it blocked or old, the link inside of the tag is there.
+#[tokio::test]
+async fn the_plain_link_works_without_the_script() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    page.show(&html(&stack, "zh-CN", ""), "script-src 'none'");
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    chromium.press("plain").await?;
+    chromium.until_at(&format!("{}/", stack.public_url())).await?;
+    chromium.leave(&["Content Security Policy"]).await
+}
