@@ -219,10 +219,10 @@ docs-reference: ## Write the reference tables of docs/ from the code that decide
 	@cargo run --quiet --bin reference
 
 .PHONY: bench
-bench: ## Print start time, size and memory of the functions beside a floor; ARGS=25 starts each 25 times
+bench: ## Print how fast, large and hungry the functions are beside their floors; ARGS="25 --only start", ARGS=--help
 	$(call say,Building for release; this takes some minutes)
 	@cargo build --release $(FUNCTIONS) --package floor
-	@cargo bench --package harness --bench start --profile dev -- $(ARGS)
+	@cargo bench --package harness --bench speed --profile dev -- $(ARGS)
 
 # It builds, and asks what it has to know before that. The AWS CLI is the one on PATH, else one is installed here.
 .PHONY: deploy

@@ -175,6 +175,12 @@ impl Functions {
         self.0.specifications.keys().cloned().collect()
     }
 
+    /// What Lambda is told about a function, for who starts a process of his own.
+    pub fn specification(&self, function: &str) -> Result<&Specification> {
+        let specification = self.0.specifications.get(function);
+        specification.ok_or_else(|| Failure::new(format!("there is no function {function}")))
+    }
+
     /// How many processes of a function have been started.
     pub fn cold_starts(&self, function: &str) -> u64 {
         lock(&self.0.started).get(function).copied().unwrap_or(0)

@@ -83,6 +83,11 @@ impl Kms {
         keys.iter().map(|key| key.arn.as_str()).collect::<Vec<_>>().join(",")
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A stack whose function signs here.
     #[must_use]
     pub fn hold(&self, options: Options) -> Options {

@@ -1,0 +1,8 @@
+//! The floor of a function that reads and writes tables, and does nothing else.
+
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    floor::serve(floor::dynamodb(&floor::aws().await)).await
+}

@@ -1,0 +1,9 @@
+//! The floor of a function that reads and writes tables, and asks WeChat with a secret that it reads.
+
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let aws = floor::aws().await;
+    floor::serve((floor::dynamodb(&aws), floor::secrets(&aws), floor::wechat()?)).await
+}

@@ -1,0 +1,81 @@
+//! The floors that `make bench` measures the functions against: no function of ours can start faster or be smaller than
+//! one that makes the same clients and does nothing with them.
+//!
+//! They are made as the functions make them, with the same features, timeouts and provider of cryptography, and share no
+//! code with them: what the functions' own code costs is what lies above the floor. One binary for each set of clients:
+//!
+//! | Binary | Clients | Floor of |
+//! |---|---|---|
+//! | `floor-bare` | none; it signs if asked | `site`, and a token as far as it is a signature |
+//! | `floor-dynamodb` | DynamoDB | `authorize`, `logout`, `openid` |
+//! | `floor` | DynamoDB, WeChat | `userinfo` |
+//! | `floor-secrets` | DynamoDB, Secrets Manager, WeChat | `callback` |
+//! | `floor-calls` | the same; it makes the calls of a login | the work of a login |
+//! | `floor-kms` | DynamoDB, KMS | `token` |
+
+#![expect(clippy::missing_errors_doc, reason = "who cannot make a client cannot start")]
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use lambda_http::{Body, Error, Request, Response, service_fn};
+
+/// Answers every event with nothing, and keeps the clients to the end, as a function keeps them.
+pub async fn serve<C>(_clients: C) -> Result<(), Error> {
+    lambda_http::run(service_fn(async |_: Request| Ok::<_, Error>(Response::new(Body::Empty)))).await
+}
+
+/// How AWS is reached.
+pub async fn aws() -> SdkConfig {
+    let tls = Provider::Rustls(CryptoMode::Ring);
+    let http_client = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client).load().await
+}
+
+/// The client of the functions' tables.
+#[must_use]
+pub fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let retries =
+        RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50));
+    let settings = Builder::from(aws).timeout_config(timeouts()).retry_config(retries);
+    aws_sdk_dynamodb::Client::from_conf(settings.build())
+}
+
+/// The client of the keys that sign.
+#[must_use]
+pub fn kms(aws: &SdkConfig) -> aws_sdk_kms::Client {
+    let settings = aws_sdk_kms::config::Builder::from(aws).timeout_config(timeouts());
+    aws_sdk_kms::Client::from_conf(settings.build())
+}
+
+/// The client of the secrets.
+#[must_use]
+pub fn secrets(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
+    let settings = aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts());
+    aws_sdk_secretsmanager::Client::from_conf(settings.build())
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_millis(900))
+        .build()
+}
+
+/// The client of WeChat's API.
+pub fn wechat() -> Result<reqwest::Client, reqwest::Error> {
+    // A second installation is refused and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .https_only(true)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .pool_max_idle_per_host(0)
+        .connect_timeout(Duration::from_millis(1500))
+        .timeout(Duration::from_secs(5))
+        .build()
+}

@@ -1,0 +1,116 @@
+//! What speed, size and memory the binaries have that are deployed.
+//!
+//! `make bench` builds them and runs this: it prints a table for each question, ratios first, and with `--write` puts them
+//! into the page of the documentation where they stand. Nothing fails by a time: a busy machine is no defect. What fails
+//! is a count: a warm login that makes more round trips than its calls do. The calls are counted in `tests/it/calls`.
+
+#![expect(clippy::print_stdout, reason = "the tables are the purpose")]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time, in environments of its own")]
+
+mod cold;
+mod figures;
+mod line;
+mod login;
+mod machine;
+mod process;
+mod share;
+mod start;
+mod tokens;
+mod world;
+
+use std::{env, fs};
+
+use harness::{Failure, Result, binaries::workspace};
+use lexopt::prelude::{Long, Value, ValueExt as _};
+use world::World;
+
+/// How often each binary is started; an argument replaces it. Of fewer than 100 there is no 99th percentile.
+const RUNS: usize = 100;
+/// In how many rounds the answers of warm processes are counted, at most.
+const ROUNDS: usize = 20;
+
+/// Where the tables stand.
+const PAGE: &str = "docs/development/speed.md";
+
+const HELP: &str = "\
+Usage: make bench ARGS=\"[RUNS] [--only PART]… [--write]\"
+
+  RUNS         how often each binary is started, 100 otherwise
+  --only PART  start, login, tokens or cold
+  --write      put the tables into docs/development/speed.md";
+
+/// The parts, by the names of their tables in the page.
+const PARTS: [&str; 4] = ["start", "login", "tokens", "cold"];
+
+struct Arguments {
+    runs: usize,
+    only: Vec<String>,
+    is_to_write: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let Some(arguments) = arguments()? else {
+        println!("{HELP}");
+        return Ok(());
+    };
+    let world = World::open().await?;
+    let machine = machine::description();
+    println!("{machine}");
+    let mut complaints = Vec::new();
+    for part in PARTS {
+        if !arguments.only.is_empty() && !arguments.only.iter().any(|only| only == part) {
+            continue;
+        }
+        let text = match part {
+            "start" => start::measure(&world, arguments.runs).await?,
+            "login" => {
+                let (text, over) = login::measure(&world, arguments.runs).await?;
+                complaints.extend(over);
+                text
+            }
+            "tokens" => tokens::measure(&world, arguments.runs.min(ROUNDS)).await?,
+            _ => cold::measure(&world, arguments.runs).await?,
+        };
+        let text = format!("{machine}\n{text}");
+        println!("{text}");
+        if arguments.is_to_write {
+            write(part, &text)?;
+        }
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(Failure::new(complaints.join("; "))) }
+}
+
+fn arguments() -> Result<Option<Arguments>> {
+    let mut parser = lexopt::Parser::from_args(env::args_os().skip(1));
+    let mut arguments = Arguments { runs: RUNS, only: Vec::new(), is_to_write: false };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") => return Ok(None),
+            // What Cargo says itself.
+            Long("bench") => {}
+            Long("only") => {
+                let part = parser.value()?.string()?;
+                if !PARTS.contains(&part.as_str()) {
+                    return Err(Failure::new(format!("{part} is none of {}", PARTS.join(", "))));
+                }
+                arguments.only.push(part);
+            }
+            Long("write") => arguments.is_to_write = true,
+            Value(runs) => arguments.runs = runs.parse::<usize>()?.max(1),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Some(arguments))
+}
+
+/// Puts a table between its marks.
+fn write(part: &str, text: &str) -> Result<()> {
+    let path = workspace().join(PAGE);
+    let page = fs::read_to_string(&path)?;
+    let mark = format!("<!-- measured: {part} -->\n");
+    let none = || Failure::new(format!("{PAGE} has no place for {part}"));
+    let (before, rest) = page.split_once(&mark).ok_or_else(none)?;
+    let (_, after) = rest.split_once("<!-- end -->").ok_or_else(none)?;
+    Ok(fs::write(&path, format!("{before}{mark}\n{text}\n<!-- end -->{after}"))?)
+}

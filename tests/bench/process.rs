@@ -1,0 +1,156 @@
+//! One process of a function, started and asked as Lambda does it, and what it took.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    process::Stdio,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use harness::{
+    Failure, Result,
+    functions::lambda_environment,
+    runtime_api::{Desk, Invocation, RuntimeApi, Stage},
+};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::share::Share;
+
+/// How long a process may take over its start or an event.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What can be started.
+#[derive(Clone)]
+pub struct Program {
+    /// The file to execute.
+    pub binary: PathBuf,
+    /// Its environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Program {
+    /// The same with other settings; `None` takes one away.
+    #[must_use]
+    pub fn with<const N: usize>(mut self, changes: [(&str, Option<String>); N]) -> Self {
+        for (name, value) in changes {
+            match value {
+                Some(value) => self.environment.insert(name.to_owned(), value),
+                None => self.environment.remove(name),
+            };
+        }
+        self
+    }
+}
+
+/// What a process is asked, and the status that it must answer.
+#[derive(Clone)]
+pub struct Question {
+    /// The event.
+    pub event: Value,
+    /// The status.
+    pub status: u64,
+}
+
+/// A started process; it is killed when it is dropped.
+pub struct Process {
+    child: Child,
+    desk: Desk,
+    id: u32,
+    asked: u64,
+    /// From the creation of the process to its first `GET /2018-06-01/runtime/invocation/next`.
+    pub start: Duration,
+}
+
+impl Process {
+    /// Starts one, in a share of a processor if it is given one, and waits until it asks for its first event.
+    pub async fn start(lambda: &RuntimeApi, program: &Program, share: Option<&Share>) -> Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut desk = lambda.open(number);
+        let mut command = match share {
+            None => Command::new(&program.binary),
+            Some(share) => share.command(&program.binary),
+        };
+        command
+            .env_clear()
+            .envs(&program.environment)
+            .envs(lambda_environment("bench", number, lambda.url_for(number)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        let began = Instant::now();
+        let mut child = command.spawn()?;
+        let id = child.id().ok_or_else(|| Failure::new("it ended at once"))?;
+        let started = async {
+            match &*desk.stage.wait_for(|stage| *stage != Stage::Starting).await? {
+                Stage::InitError(error) => Err(Failure::new(format!("it reported {error}"))),
+                _ => Ok(began.elapsed()),
+            }
+        };
+        let start = in_time(&mut child, started).await?;
+        Ok(Self { child, desk, id, asked: 0, start })
+    }
+
+    /// Hands it an event, and waits until it asks for another one; how long the answer took, and what it was.
+    pub async fn ask(&mut self, question: &Question) -> Result<(Duration, Value)> {
+        self.asked += 1;
+        let payload = question.event.to_string().into();
+        let (invocation, answered) = Invocation::of("bench", self.asked, PATIENCE, payload);
+        let began = Instant::now();
+        let _ = self.desk.invocations.send(invocation);
+        let next = Stage::Started(self.asked + 1);
+        let Self { child, desk, .. } = self;
+        let work = async {
+            let answer = answered.await?.map_err(|error| Failure::new(format!("it reported {error}")))?;
+            let took = began.elapsed();
+            let answer: Value = serde_json::from_slice(&answer)?;
+            if answer.get("statusCode").and_then(Value::as_u64) != Some(question.status) {
+                return Err(Failure::new(format!("not a {}: {answer}", question.status)));
+            }
+            desk.stage.wait_for(|stage| *stage == next).await?;
+            Ok((took, answer))
+        };
+        in_time(child, work).await
+    }
+
+    /// Whether it has met an event before.
+    pub fn has_answered(&self) -> bool {
+        self.asked > 0
+    }
+
+    /// The processor time of all its threads so far, which other work on the machine hardly changes.
+    pub fn processor(&self) -> Result<Duration> {
+        let mut sum = Duration::ZERO;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.id))? {
+            let statistics = fs::read_to_string(thread?.path().join("schedstat"))?;
+            let running = statistics.split_whitespace().next().unwrap_or_default();
+            sum += Duration::from_nanos(running.parse()?);
+        }
+        Ok(sum)
+    }
+
+    /// The largest memory that it has had, in kB.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.ok_or_else(|| Failure::new("the kernel does not say VmHWM"))?.parse()?)
+    }
+
+    /// Ends it, and waits for its end.
+    pub async fn end(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+/// What comes of a piece of work, unless the process ends meanwhile, or it takes too long.
+async fn in_time<T>(child: &mut Child, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        status = child.wait() => Err(Failure::new(format!("it ended: {}", status?))),
+        () = tokio::time::sleep(PATIENCE) => Err(Failure::new(format!("not done in {PATIENCE:?}"))),
+    }
+}
