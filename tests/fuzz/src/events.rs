@@ -67,12 +67,12 @@ pub fn run(input: &[u8]) {
     let functions = &*FUNCTIONS;
     let path = event.get("rawPath").and_then(Value::as_str).unwrap_or_default();
     match ROUTES.iter().position(|route| *route == path).unwrap_or_else(|| sum(input) % 7) {
-        0 => functions.ask(&functions.authorize, event),
-        1 => functions.ask(&functions.callback, event),
-        2 => functions.ask(&functions.userinfo, event),
-        3 => functions.ask(&functions.logout, event),
-        4 | 5 => functions.ask(&functions.token, event),
-        _ => functions.ask(&functions.site, event),
+        0 => functions.ask(&functions.authorize, &event),
+        1 => functions.ask(&functions.callback, &event),
+        2 => functions.ask(&functions.userinfo, &event),
+        3 => functions.ask(&functions.logout, &event),
+        4 | 5 => functions.ask(&functions.token, &event),
+        _ => functions.ask(&functions.site, &event),
     }
 }
 
@@ -129,7 +129,8 @@ impl Functions {
     }
 
     /// Hands an event to a function as Lambda does, and looks at the answer.
-    fn ask<F: Function>(&self, function: &F, event: Value) {
+    fn ask<F: Function>(&self, function: &F, event: &Value) {
+        let Ok(event) = serde_json::value::to_raw_value(event) else { return };
         let mut context = Context::default();
         REQUEST_ID.clone_into(&mut context.request_id);
         context.deadline = u64::try_from(MARGIN.as_millis()).unwrap_or_default();
