@@ -66,7 +66,7 @@ pub struct Functions(Arc<Pool>);
 
 struct Pool {
     runtime_api: RuntimeApi,
-    specifications: BTreeMap<String, Specification>,
+    specifications: Mutex<BTreeMap<String, Specification>>,
     idle: Mutex<HashMap<String, Vec<Worker>>>,
     busy: Mutex<HashMap<u64, (String, Killer)>>,
     doomed: Mutex<HashSet<String>>,
@@ -90,7 +90,7 @@ impl Functions {
     ) -> Result<Self> {
         Ok(Self(Arc::new(Pool {
             runtime_api: RuntimeApi::start().await?,
-            specifications,
+            specifications: Mutex::new(specifications),
             idle: Mutex::default(),
             busy: Mutex::default(),
             doomed: Mutex::default(),
@@ -117,10 +117,10 @@ impl Functions {
     /// Starts a process of a function ahead of its first event: whether its configuration is right
     /// can be known by that alone.
     pub async fn warm(&self, function: &str) -> Result<(), InvocationError> {
-        let Some(specification) = self.0.specifications.get(function) else {
+        let Some(specification) = self.0.specification(function) else {
             return Err(InvocationError::Unknown(function.to_owned()));
         };
-        let started = self.0.start(function, specification).await;
+        let started = self.0.start(function, &specification).await;
         self.0.rest(function, started.map_err(InvocationError::Start)?);
         Ok(())
     }
@@ -163,6 +163,25 @@ impl Functions {
         count
     }
 
+    /// Has processes that start from now on find this in their environment, as after a deployment. Those that run keep
+    /// what they have.
+    pub fn deploy(&self, function: &str, name: &str, value: &str) {
+        if let Some(specification) = lock(&self.0.specifications).get_mut(function) {
+            specification.environment.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    /// Lets one process of a function go that has nothing to do; whether there was one. It is the one that has waited longest.
+    pub async fn retire(&self, function: &str) -> bool {
+        let oldest = {
+            let mut idle = lock(&self.0.idle);
+            idle.get_mut(function).filter(|idle| !idle.is_empty()).map(|idle| idle.remove(0))
+        };
+        let Some(worker) = oldest else { return false };
+        worker.killer().kill().await;
+        true
+    }
+
     /// Kills every process of every function and reads what is left of their output.
     pub async fn stop(&self) {
         for function in self.names() {
@@ -172,7 +191,7 @@ impl Functions {
 
     /// The names of all functions.
     pub fn names(&self) -> Vec<String> {
-        self.0.specifications.keys().cloned().collect()
+        lock(&self.0.specifications).keys().cloned().collect()
     }
 
     /// What Lambda is told about a function, for who starts a process of his own.
@@ -207,16 +226,20 @@ impl Functions {
 }
 
 impl Pool {
+    fn specification(&self, function: &str) -> Option<Specification> {
+        lock(&self.specifications).get(function).cloned()
+    }
+
     async fn invoke(&self, function: &str, payload: Bytes) -> Result<Value, InvocationError> {
-        let Some(specification) = self.specifications.get(function) else {
+        let Some(specification) = self.specification(function) else {
             return Err(InvocationError::Unknown(function.to_owned()));
         };
         loop {
             let worker = match self.take_idle(function) {
                 Some(worker) => worker,
-                None => self.start(function, specification).await.map_err(InvocationError::Start)?,
+                None => self.start(function, &specification).await.map_err(InvocationError::Start)?,
             };
-            match self.run(function, specification, worker, &payload).await? {
+            match self.run(function, &specification, worker, &payload).await? {
                 Some(Ok(answer)) => {
                     let value = serde_json::from_slice(&answer);
                     let answer = value.map_err(|_| String::from_utf8_lossy(&answer).into_owned());

@@ -1,19 +1,20 @@
 //! The two operations of KMS that the functions use, on this machine, with keys that sign.
 //!
 //! What is tested with it is ours: that the real SDK is asked for what a token needs and nothing else, and what a function
-//! does while KMS refuses, is too busy or says nothing. It allows what the role in `template.yaml` allows: one algorithm,
-//! and messages as they are.
+//! does while KMS refuses, is late, is cut off or says nothing. It allows what the role in `template.yaml` allows: one
+//! algorithm, and messages as they are.
 
 use std::{
     io,
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::State,
+    body::{Bytes, to_bytes},
+    extract::{ConnectInfo, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
@@ -28,17 +29,23 @@ use rsa::{
     pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _},
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinSet};
+use simulator::Broken;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
-use crate::{Failure, Options, Result, lock};
+use crate::{Failure, Options, Result, lock, proxy::Line};
 
 /// The longest message that is signed as it is, in bytes.
 const LONGEST_MESSAGE: usize = 4096;
+
+/// How long a test waits for a call that must come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running KMS; it stops when it is dropped.
 pub struct Kms {
     address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
+    /// How many calls have met the fault that stands.
+    struck: Arc<watch::Sender<usize>>,
     _serving: JoinSet<io::Result<()>>,
 }
 
@@ -46,6 +53,20 @@ pub struct Kms {
 struct Shared {
     keys: Vec<Key>,
     calls: Vec<(String, usize)>,
+    fault: Option<Fault>,
+}
+
+/// What calls of one operation meet.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// KMS's name of the operation.
+    pub operation: &'static str,
+    /// How many of them pass first.
+    pub after: usize,
+    /// How many meet it. The SDK's repetitions of a call are calls of their own.
+    pub times: usize,
+    /// What they meet.
+    pub trouble: Trouble,
 }
 
 struct Key {
@@ -57,12 +78,20 @@ struct Key {
 }
 
 /// What a call about a key meets.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Trouble {
     /// This status, and this error.
     Error(u16, &'static str),
     /// No answer.
     Silence,
+    /// The right answer, this much later.
+    Late(Duration),
+    /// A page of somebody else's, as if it were the answer.
+    Garbage,
+    /// The connection ends without a word.
+    Cut,
+    /// The connection ends in the middle of the right answer.
+    Half,
 }
 
 impl Kms {
@@ -71,10 +100,13 @@ impl Kms {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let keys = keys.iter().enumerate().map(|(at, pem)| Key::read(at, pem)).collect::<Result<_>>()?;
-        let shared = Arc::new(Mutex::new(Shared { keys, calls: Vec::new() }));
-        let router = Router::new().route("/", post(answer)).with_state(Arc::clone(&shared));
-        let serving = JoinSet::from_iter([async move { axum::serve(listener, router).await }]);
-        Ok(Self { address, shared, _serving: serving })
+        let shared = Arc::new(Mutex::new(Shared { keys, ..Shared::default() }));
+        let struck = Arc::new(watch::Sender::new(0));
+        let state = (Arc::clone(&shared), Arc::clone(&struck));
+        let service = Router::new().route("/", post(answer)).with_state(state);
+        let service = service.into_make_service_with_connect_info::<Line>();
+        let serving = JoinSet::from_iter([async move { axum::serve(listener, service).await }]);
+        Ok(Self { address, shared, struck, _serving: serving })
     }
 
     /// The ARNs of the keys, in their order, as `SIGNING_KEYS` lists them.
@@ -100,6 +132,24 @@ impl Kms {
         if let Some(key) = lock(&self.shared).keys.get_mut(key) {
             key.trouble = trouble;
         }
+    }
+
+    /// Has calls of one operation meet this, about whichever key, in place of the fault that stood before.
+    pub fn inject(&self, fault: Fault) {
+        self.struck.send_replace(0);
+        lock(&self.shared).fault = Some(fault);
+    }
+
+    /// Ends the fault that was injected.
+    pub fn heal(&self) {
+        lock(&self.shared).fault = None;
+    }
+
+    /// Waits until a call has met the fault.
+    pub async fn until_struck(&self) -> Result<()> {
+        let mut struck = self.struck.subscribe();
+        let waited = timeout(PATIENCE, struck.wait_for(|struck| *struck > 0)).await;
+        waited.ok().and_then(|waited| waited.map(drop).ok()).ok_or_else(|| Failure::new("KMS was not called"))
     }
 
     /// Says from now on that this is the public half of a key.
@@ -146,31 +196,80 @@ impl Key {
     }
 }
 
-async fn answer(State(shared): State<Arc<Mutex<Shared>>>, headers: HeaderMap, body: Bytes) -> Response {
+impl Shared {
+    /// What a call meets, if it meets anything; counts it.
+    fn trouble(&mut self, at: usize, operation: &str) -> (Option<Trouble>, bool) {
+        let standing = self.keys.get(at).and_then(|key| key.trouble);
+        let Some(fault) = self.fault.as_mut().filter(|fault| fault.operation == operation) else {
+            return (standing, false);
+        };
+        if fault.after > 0 {
+            fault.after -= 1;
+            return (standing, false);
+        }
+        let strikes = fault.times > 0;
+        fault.times = fault.times.saturating_sub(1);
+        (Some(fault.trouble).filter(|_| strikes).or(standing), strikes)
+    }
+
+    /// The right answer.
+    fn respond(&self, at: usize, operation: &str, request: &Value) -> Response {
+        match (self.keys.get(at), operation) {
+            (None, _) => error(400, "NotFoundException"),
+            (Some(key), "GetPublicKey") => {
+                let public = STANDARD.encode(&key.public);
+                Json(json!({ "KeyId": key.arn, "PublicKey": public })).into_response()
+            }
+            (Some(key), "Sign") => key.sign(request),
+            (Some(_), _) => error(400, "AccessDeniedException"),
+        }
+    }
+}
+
+async fn answer(
+    State((shared, struck)): State<(Arc<Mutex<Shared>>, Arc<watch::Sender<usize>>)>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix("TrentService.").unwrap_or_default();
     // The SDK calls its JSON `application/x-amz-json-1.1`.
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let response = {
+    let (trouble, response) = {
         let mut shared = lock(&shared);
         let found = shared.keys.iter().position(|key| request["KeyId"] == key.arn.as_str());
         let Some(at) = found else { return error(400, "NotFoundException") };
         shared.calls.push((operation.to_owned(), at));
-        let Some(key) = shared.keys.get(at) else { return error(400, "NotFoundException") };
-        match (key.trouble, operation) {
-            (Some(Trouble::Error(status, name)), _) => Some(error(status, name)),
-            (Some(Trouble::Silence), _) => None,
-            (None, "GetPublicKey") => {
-                let public = STANDARD.encode(&key.public);
-                Some(Json(json!({ "KeyId": key.arn, "PublicKey": public })).into_response())
-            }
-            (None, "Sign") => Some(key.sign(&request)),
-            (None, _) => Some(error(400, "AccessDeniedException")),
+        let (trouble, strikes) = shared.trouble(at, operation);
+        if strikes {
+            struck.send_modify(|struck| *struck += 1);
         }
+        (trouble, shared.respond(at, operation, &request))
     };
-    match response {
-        Some(response) => response,
-        None => std::future::pending().await,
+    match trouble {
+        None => response,
+        Some(Trouble::Error(status, name)) => error(status, name),
+        Some(Trouble::Silence) => std::future::pending().await,
+        Some(Trouble::Late(late)) => {
+            tokio::time::sleep(late).await;
+            response
+        }
+        Some(Trouble::Garbage) => {
+            ([("content-type", "text/html")], "<html><h1>Please log in to the network</h1></html>")
+                .into_response()
+        }
+        Some(Trouble::Cut) => {
+            line.cut();
+            // Nobody sees it.
+            StatusCode::BAD_GATEWAY.into_response()
+        }
+        Some(Trouble::Half) => {
+            let (parts, body) = response.into_parts();
+            // What is whole in memory can be read.
+            let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            Response::from_parts(parts, Broken::half_of(&body))
+        }
     }
 }
 

@@ -52,6 +52,7 @@ pub mod secrets_manager;
 pub mod signing_key;
 pub mod stack;
 pub mod time;
+pub mod tokens;
 pub mod visitor;
 mod worker;
 

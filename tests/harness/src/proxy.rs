@@ -50,7 +50,7 @@ use crate::{Failure, Result, lock};
 
 pub use call::{Call, Item, Kind};
 pub use fault::{Fault, Held, Injection, Mixture, Rule, Throttle};
-use line::Line;
+pub(crate) use line::Line;
 
 /// How long a test waits for a call that must come.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -19,6 +19,7 @@ use crate::{
     deployment::{Deployment, Places, allow_callbacks},
     functions::{Functions, Specification},
     gateway::Gateway,
+    kms::Kms,
     logs::Logs,
     proxy::Proxy,
     template::Template,
@@ -53,6 +54,7 @@ pub struct Options {
     binaries: Option<Binaries>,
     simulator: Option<Simulator>,
     database: Option<Database>,
+    kms: Option<Kms>,
     is_proxied: bool,
 }
 
@@ -122,6 +124,12 @@ impl Options {
         self
     }
 
+    /// With keys in a KMS that is the stack's own: [`Stack::kms`].
+    #[must_use]
+    pub fn kms(self, kms: Kms) -> Self {
+        Self { kms: Some(kms), ..self }
+    }
+
     /// With a proxy between the functions and DynamoDB: [`Stack::proxy`].
     #[must_use]
     pub fn proxied(mut self) -> Self {
@@ -136,6 +144,7 @@ pub struct Stack {
     simulator_address: SocketAddr,
     database: Database,
     proxy: Option<Proxy>,
+    kms: Option<Kms>,
     functions: Functions,
     gateway: Gateway,
     browser: Browser,
@@ -148,6 +157,11 @@ pub struct Stack {
 impl Stack {
     /// Starts everything but the functions' processes, which start with their first events.
     pub async fn start(options: Options) -> Result<Self> {
+        let mut options = options;
+        let kms = options.kms.take();
+        if let Some(kms) = &kms {
+            options = kms.hold(options);
+        }
         let template = match options.template {
             Some(path) => Template::read(&path)?,
             None => Template::of_the_project()?,
@@ -188,7 +202,8 @@ impl Stack {
             specifications.insert(function.binary, specification);
         }
         let watch = options.is_watched.then(|| Watch::new(simulator.clone(), &places.wechat_open_url));
-        if let (Some(watch), Some(keys)) = (&watch, deployment.value("SIGNING_KEYS")) {
+        let keys = deployment.value("SIGNING_KEYS").filter(|keys| keys.starts_with("-----"));
+        if let (Some(watch), Some(keys)) = (&watch, keys) {
             watch.signing_keys(keys);
         }
         let functions = Functions::watched(specifications, watch.clone()).await?;
@@ -207,6 +222,7 @@ impl Stack {
             simulator_address,
             database,
             proxy,
+            kms,
             functions,
             gateway,
             browser,
@@ -267,6 +283,11 @@ impl Stack {
     /// What stands between the functions and DynamoDB.
     pub fn proxy(&self) -> Result<&Proxy> {
         self.proxy.as_ref().ok_or_else(|| Failure::new("the stack has no proxy"))
+    }
+
+    /// Where the keys are.
+    pub fn kms(&self) -> Result<&Kms> {
+        self.kms.as_ref().ok_or_else(|| Failure::new("the stack has no KMS"))
     }
 
     /// The name of a table, by its logical id in the template.

@@ -1,6 +1,6 @@
 //! The OpenID Provider: what a backend can believe of who is logged in. The files follow what is asked for.
 //!
-//! Tokens are taken apart by hand here, and their signatures held against the published keys by `ring`: nothing of the
+//! Tokens are taken apart by the harness, and their signatures held against the published keys by `ring`: nothing of the
 //! product takes part.
 
 #![expect(
@@ -18,10 +18,9 @@ mod rotation;
 mod secret;
 mod tokens;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+pub use harness::tokens::{Token, verify};
 use harness::{Answer, Options, Stack, Visitor, browser::Visit, signing_key, stack::PAGE_ORIGIN};
 use http::Method;
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 
 use crate::support::allow;
@@ -91,33 +90,4 @@ pub async fn published(stack: &Stack) -> Value {
     let answer = stack.browser().get(JWKS).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json().unwrap()
-}
-
-/// A token whose signature is right, taken apart.
-#[derive(Debug)]
-pub struct Token {
-    pub header: Value,
-    pub claims: Value,
-}
-
-/// Holds a token against a set of keys; what is wrong with it, if anything is.
-pub fn verify(keys: &Value, token: &str) -> Result<Token, String> {
-    let parts: Vec<&str> = token.split('.').collect();
-    let [header, claims, signature] = parts[..] else { return Err(format!("{} parts", parts.len())) };
-    let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|error| error.to_string());
-    let read = |part: &str| -> Result<Value, String> {
-        serde_json::from_slice(&bytes(part)?).map_err(|error| error.to_string())
-    };
-    let (header_read, claims_read) = (read(header)?, read(claims)?);
-    if header_read["alg"] != "RS256" {
-        return Err(format!("alg {}", header_read["alg"]));
-    }
-    let mut known = keys["keys"].as_array().into_iter().flatten();
-    let key = known.find(|key| key["kid"] == header_read["kid"]).ok_or("an unknown key")?;
-    let number = |name: &str| bytes(key[name].as_str().unwrap_or_default());
-    let key = RsaPublicKeyComponents { n: number("n")?, e: number("e")? };
-    let message = format!("{header}.{claims}");
-    key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &bytes(signature)?)
-        .map_err(|_| "the signature is of something else")?;
-    Ok(Token { header: header_read, claims: claims_read })
 }

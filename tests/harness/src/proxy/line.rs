@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 /// A second handle on a caller's connection, to end it while the server still wants to answer.
 #[derive(Clone)]
-pub(super) struct Line(Arc<Option<TcpStream>>);
+pub(crate) struct Line(Arc<Option<TcpStream>>);
 
 impl Connected<IncomingStream<'_, TcpListener>> for Line {
     fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
@@ -22,7 +22,7 @@ impl Connected<IncomingStream<'_, TcpListener>> for Line {
 
 impl Line {
     /// Ends the connection; nothing that is written afterwards is sent.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         if let Some(stream) = self.0.as_ref() {
             // An error means that the caller has ended it already.
             let _ = stream.shutdown(Shutdown::Both);
