@@ -29,9 +29,9 @@
 //! a code reaches WeChat at most once, a login gives at most one session, no cookie is set without a
 //! stored session, a claim is never taken over, and nothing is stored without an end.
 
-mod points;
-mod promises;
-mod trap;
+pub mod points;
+pub mod promises;
+pub mod trap;
 mod visitor;
 
 use std::{
