@@ -1,5 +1,7 @@
 //! Keys in KMS, over the real SDK.
 
+use std::time::Duration;
+
 use harness::{
     Stack, Visitor,
     kms::{Kms, Trouble},
@@ -62,6 +64,10 @@ async fn throttled() {
         Trouble::Error(400, "KMSInvalidStateException"),
         Trouble::Error(500, "KMSInternalException"),
         Trouble::Silence,
+        Trouble::Late(Duration::from_secs(3)),
+        Trouble::Garbage,
+        Trouble::Cut,
+        Trouble::Half,
     ] {
         kms.trouble(0, Some(trouble));
         let answer = ask(&visitor, "").await;
@@ -75,7 +81,9 @@ async fn throttled() {
                 vec![code, "Timeout"]
             }
             Trouble::Error(_, code) => vec![code],
-            Trouble::Silence => vec!["Timeout"],
+            Trouble::Silence | Trouble::Late(_) => vec!["Timeout"],
+            Trouble::Garbage => vec!["ServiceError"],
+            Trouble::Cut | Trouble::Half => vec!["DispatchFailure", "ResponseError", "Timeout"],
         };
         let is_told = |code: &&str| line.text.contains(&format!("KMS: Sign failed: {code}\""));
         assert!(causes.iter().any(is_told), "{causes:?}: {}", line.text);

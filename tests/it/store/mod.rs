@@ -4,6 +4,7 @@
 
 mod app_token;
 mod claim;
+mod grants;
 mod sessions;
 mod wire;
 
