@@ -14,8 +14,9 @@ use harness::{
     canaries::{Found, Kind, Watch},
     logs::Line,
     places::{BROWSER_COOKIE, PEOPLE, SESSION_COOKIE},
+    relying_party::{self, APP, SECRET, asked, code, redeem, text},
     signing_key,
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WECHAT_OPEN_URL},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WECHAT_OPEN_URL},
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -48,13 +49,10 @@ impl Scans {
 /// L1.
 pub async fn everywhere(run: &Run) -> Result<String> {
     // Every kind of value, in whichever rows were chosen.
-    let provider =
-        json!({ "subject": "openid", "apis": { "https://api.example.com": { "origins": [PAGE_ORIGIN] } } });
     let options = Options::default()
         .with("PROFILE_LIFETIME_SECONDS", "0")
         .with("SILENT_UNIONID", "true")
-        .with("OPENID_CONNECT", &provider.to_string())
-        .with("SIGNING_KEYS", signing_key::of_this_process()?);
+        .and(relying_party::options("openid")?);
     let stack = run.stack(options).await?;
     let values = visit(&stack).await?;
     run.end(&stack).await?;
@@ -105,6 +103,7 @@ async fn visit(stack: &Stack) -> Result<BTreeMap<Kind, String>> {
         let answer = visitor.send(asked).await?.json()?;
         let token = answer.get("access_token").and_then(Value::as_str).unwrap_or_default();
         values.extend(token.rsplit('.').next().map(|signature| (Kind::SignedToken, signature.to_owned())));
+        values.extend(at_clients(stack, person).await?);
         let unionid = simulator.unionid(person, OFFICIAL_ACCOUNT);
         values.extend(unionid.map(|unionid| (Kind::UnionId, unionid)));
     }
@@ -133,12 +132,83 @@ async fn visit(stack: &Stack) -> Result<BTreeMap<Kind, String>> {
     Ok(values)
 }
 
+/// Logs somebody in at clients, each in a browser of its own; one of each kind of value that came of it. What goes wrong on
+/// the way is answered and written down as well.
+async fn at_clients(stack: &Stack, person: &str) -> Result<BTreeMap<Kind, String>> {
+    let mut values = BTreeMap::new();
+    let visitor = relying_party::visitor(stack, person);
+    let sent_on = visitor.open(&asked(&[])).await?;
+    let back = sent_on.redirect()?.and_then(|login| relying_party::parameter(&login, "return_to"));
+    values
+        .extend(back.and_then(|back| Some((Kind::RequestHandle, back.split_once("request=")?.1.to_owned()))));
+    // Another browser's request, one without a login, and a login that its person declines.
+    relying_party::visitor(stack, person).follow(&asked(&[("prompt", "none")])).await?;
+    stack
+        .visitor(person)
+        .open(
+            &values
+                .get(&Kind::RequestHandle)
+                .map_or_else(String::new, |handle| format!("{PUBLIC_URL}/oauth2/continue?request={handle}")),
+        )
+        .await?;
+    let code = code(&visitor, &[("scope", "openid profile")]).await?;
+    for changes in
+        [&[("code_verifier", "")][..], &[("redirect_uri", "https://app.example.org/")], &[("code", "x")]]
+    {
+        redeem(stack, &code, changes).await?;
+    }
+    let tokens = redeem(stack, &code, &[]).await?.json()?;
+    let [access, id, renewal] = ["access_token", "id_token", "refresh_token"].map(|name| text(&tokens, name));
+    relying_party::userinfo(stack, &access).await?;
+    relying_party::userinfo(stack, &format!("{access}A")).await?;
+    relying_party::refresh(stack, &renewal).await?;
+    visitor.follow(&asked(&[("prompt", "none"), ("id_token_hint", &id)])).await?;
+    // A client with a secret, by both ways, and with another one.
+    let confidential = relying_party::code(&visitor, &[("client_id", "admin")]).await?;
+    let form = relying_party::form(&[("grant_type", "authorization_code"), ("code", &confidential)]);
+    let basic = |secret: &str| {
+        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        format!("Basic {}", STANDARD.encode(format!("admin:{encoded}")))
+    };
+    for secret in ["canary secret of nobody at all", SECRET] {
+        relying_party::post(stack, &form, Some(&basic(secret))).await?;
+        redeem(stack, &confidential, &[("client_id", "admin"), ("client_secret", secret)]).await?;
+    }
+    // A form, and the link that it becomes.
+    let fields = [("id_token_hint", &*id), ("post_logout_redirect_uri", "https://app.example.org/elsewhere")];
+    let posted = visitor.send(Visit::form(&format!("{PUBLIC_URL}/oauth2/logout"), APP, &fields)).await?;
+    visitor.go_on(&posted).await?;
+    // The second use of a code ends its grant.
+    redeem(stack, &code, &[]).await?;
+    relying_party::refresh(stack, &renewal).await?;
+    let signature = id.rsplit('.').next().unwrap_or_default().to_owned();
+    values.extend([
+        (Kind::IdToken, signature),
+        (Kind::ClientCode, code),
+        (Kind::ClientRefreshToken, renewal.trim_start_matches("r.").to_owned()),
+        (Kind::ClientSecret, SECRET.to_owned()),
+    ]);
+    Ok(values)
+}
+
 /// Something that a value is planted in.
 enum Ground {
     Line(String),
     Answer(&'static str, Value),
     Item(Value),
 }
+
+/// What is random and known only from the answer that hands it out.
+const OF_OURS: [Kind; 8] = [
+    Kind::State,
+    Kind::BrowserSecret,
+    Kind::SessionToken,
+    Kind::SignedToken,
+    Kind::IdToken,
+    Kind::ClientCode,
+    Kind::ClientRefreshToken,
+    Kind::RequestHandle,
+];
 
 /// Plants a value wherever it must not be, before the eyes of a watch of its own.
 fn see(run: &Run, stack: &Stack, kind: Kind, value: &str) {
@@ -161,16 +231,30 @@ fn see(run: &Run, stack: &Stack, kind: Kind, value: &str) {
         ("somebody else's /userinfo", Answer("userinfo", json!({ "statusCode": 200, "body": body }))),
         ("a reported error", Answer("logout", json!({ "errorMessage": value }))),
         ("an item", Item(json!({ "id": { "S": "a" }, "b": { "L": [{ "S": value }] } }))),
+        ("a link", Log(format!("GET /oauth2/continue?request={encoded} 404"))),
+        (
+            "another party's address",
+            Answer(
+                "openid",
+                json!({ "statusCode": 303, "headers": {
+            "location": format!("https://evil.example/?code={encoded}&request={encoded}") } }),
+            ),
+        ),
+        ("the tokens that are refused", Answer("token", json!({ "statusCode": 400, "body": body }))),
+        (
+            "a login's item",
+            Item(json!({ "id": { "S": "login#a" }, "return_to": { "S": format!("/?a={encoded}") } })),
+        ),
         ("an item's bytes", Item(json!({ "id": { "S": "a" }, "sealed": { "B": STANDARD.encode(value) } }))),
     ];
     for (place, ground) in grounds {
         let watch = Watch::new(stack.simulator().clone(), WECHAT_OPEN_URL);
         let hand_out = || {
-            if matches!(kind, Kind::State | Kind::BrowserSecret | Kind::SessionToken) {
+            if OF_OURS.contains(&kind) {
                 watch.token(kind, value);
             }
         };
-        if matches!(kind, Kind::SignedToken | Kind::SigningKey) {
+        if matches!(kind, Kind::ClientSecret | Kind::SigningKey) {
             watch.plant(kind, value);
         }
         match ground {

@@ -13,7 +13,9 @@
 //! Each value has exactly one place where it may stand (`answer`): a browser secret in the one
 //! `Set-Cookie` of `/authorize`, a session token in that of `/callback`, a state in the `Location` that
 //! leads to WeChat, and a person's openid, unionid, nickname and avatar in the body of that person's own
-//! `/userinfo`. Anywhere else is a [`Hit`].
+//! `/userinfo`. A code of ours may stand in the `Location` that leads to a registered client, our tokens in the answer
+//! of `token` that gives them, and a request's handle in the address that a login comes back to. A client's secret may
+//! stand nowhere. Anywhere else is a [`Hit`].
 
 mod answer;
 mod finding;
@@ -65,8 +67,10 @@ struct Own {
     sessions: HashMap<String, HashSet<String>>,
     /// What may be shown of a person.
     people: HashMap<String, Arc<Shown>>,
-    /// Whether a signature was handed out that the lines before it were not searched for.
-    is_behind: bool,
+    /// Where this deployment is, as far as browsers know.
+    public_url: String,
+    /// Where its clients take answers.
+    redirect_uris: Vec<String>,
 }
 
 /// What a person's own `/userinfo` may hold.
@@ -102,8 +106,25 @@ impl Watch {
         self.0.search.write().unwrap_or_else(PoisonError::into_inner).add(text, kind)
     }
 
-    /// Looks for this token of ours too, wherever it has been written already. One that is not in
-    /// hexadecimal is none.
+    /// A deployment that is an OpenID Provider: its address, and its clients as the configuration has them.
+    pub fn provider(&self, public_url: &str, openid_connect: &str) {
+        let configuration: Value = serde_json::from_str(openid_connect).unwrap_or_default();
+        let clients = configuration["clients"].as_object().into_iter().flatten().map(|(_, client)| client);
+        let uris = clients.flat_map(|client| client["redirect_uris"].as_array().into_iter().flatten());
+        let uris = uris.filter_map(Value::as_str).map(str::to_owned).collect();
+        let mut own = lock(&self.0.own);
+        (own.public_url, own.redirect_uris) = (public_url.to_owned(), uris);
+    }
+
+    /// Looks for this secret of a client too, from the first request that brings it.
+    fn client_secret(&self, secret: &str) {
+        if self.plant(Kind::ClientSecret, secret) {
+            *lock(&self.0.own).counts.entry(Kind::ClientSecret).or_default() += 1;
+        }
+    }
+
+    /// Looks for this token of ours too, wherever it has been written already. One that is neither in
+    /// hexadecimal nor in base64 is none.
     pub fn token(&self, kind: Kind, token: &str) {
         let Some(keys) = windows::keys_of(token) else { return };
         let mut own = lock(&self.0.own);
@@ -121,15 +142,6 @@ impl Watch {
             self.plant(Kind::SigningKey, line);
         }
         *lock(&self.0.own).counts.entry(Kind::SigningKey).or_default() += keys as u64;
-    }
-
-    /// Looks for the signature of a token of ours too. What it stood in already, [`Watch::catch_up`] finds.
-    pub fn signature(&self, signature: &str) {
-        if self.plant(Kind::SignedToken, signature) {
-            let mut own = lock(&self.0.own);
-            *own.counts.entry(Kind::SignedToken).or_default() += 1;
-            own.is_behind = true;
-        }
     }
 
     /// Takes in the secrets and people of the simulator, and says whether there are new ones.
@@ -156,11 +168,9 @@ impl Watch {
         self.search(line.text.as_bytes(), &|| place_of(number, line));
     }
 
-    /// Searches a whole log for the secrets and people that a test has added since the beginning, and for the signatures
-    /// that were handed out meanwhile.
+    /// Searches a whole log for the secrets and people that a test has added since the beginning.
     pub fn catch_up(&self, lines: &[Line]) {
-        let is_behind = std::mem::take(&mut lock(&self.0.own).is_behind);
-        if !self.learn() && !is_behind {
+        if !self.learn() {
             return;
         }
         for (number, line) in (1..).zip(lines) {
@@ -172,7 +182,16 @@ impl Watch {
     pub fn item(&self, table: &str, item: &Value) {
         self.0.items.fetch_add(1, Ordering::Relaxed);
         let place = || format!("the item {} of {table}", item["id"]["S"].as_str().unwrap_or_default());
-        self.stored(item, &place);
+        // A login knows where it comes back to; without the browser's secret the handle there opens nothing.
+        let is_back = |text: &Value| text["S"].as_str().is_some_and(|text| answer::handles(text).len() == 1);
+        match item.as_object().filter(|item| item.get("return_to").is_some_and(is_back)) {
+            Some(item) => {
+                let rest = item.iter().filter(|(name, _)| *name != "return_to");
+                let rest = rest.map(|(name, value)| (name.clone(), value.clone()));
+                self.stored(&Value::Object(rest.collect()), &place);
+            }
+            None => self.stored(item, &place),
+        }
     }
 
     /// Every text of an item, and every binary attribute as the bytes that it is.

@@ -206,6 +206,9 @@ impl Stack {
         if let (Some(watch), Some(keys)) = (&watch, keys) {
             watch.signing_keys(keys);
         }
+        if let (Some(watch), Some(provider)) = (&watch, deployment.value("OPENID_CONNECT")) {
+            watch.provider(&public_url, provider);
+        }
         let functions = Functions::watched(specifications, watch.clone()).await?;
         let gateway = Gateway::serve(listener, template.routes(), functions.clone())?;
         let mut browser = Browser::new()?

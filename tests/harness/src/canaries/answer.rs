@@ -14,6 +14,10 @@ use crate::lock;
 
 /// The digits of a token of ours.
 const DIGITS: usize = 64;
+/// The letters of a request's handle.
+const HANDLE: usize = 43;
+/// The shortest secret of a client that is looked for, in bytes.
+const LEAST_SECRET: usize = 16;
 
 impl Watch {
     /// Searches an answer, or the error that a function reported instead of one, as it left the process.
@@ -22,8 +26,11 @@ impl Watch {
         if let Some(ticket) = tapped(event).filter(|_| function == "handoff") {
             self.may_show(&ticket, event);
         }
+        secrets_brought(event).iter().for_each(|secret| self.client_secret(secret));
         let status = &answer["statusCode"];
         let place = |part: &str| format!("{part} of answer {number}, a {status} of {function}");
+        let is_page =
+            answer["headers"]["content-type"].as_str().is_some_and(|kind| kind.starts_with("text/html"));
         let Some(fields) = answer.as_object() else {
             self.texts(answer, &|| place("the whole"));
             return;
@@ -36,11 +43,19 @@ impl Watch {
                         self.search(name.as_bytes(), &place);
                         match value.as_str() {
                             Some(location) if function == "authorize" && name == "location" => {
-                                self.location(location, &place);
+                                if self.is_own(location) {
+                                    self.search(self.without_handles(location, false).as_bytes(), &place);
+                                } else {
+                                    self.location(location, &place);
+                                }
                             }
                             Some(location) if function == "openid" && name == "location" => {
-                                self.to_client(location, event);
-                                self.texts(value, &place);
+                                let rest = self.to_client(location, event);
+                                self.search(self.without_handles(&rest, true).as_bytes(), &place);
+                            }
+                            // Back to the provider after a login, or on to a page that leads there.
+                            Some(location) if name == "location" && self.is_own(location) => {
+                                self.search(self.without_handles(location, false).as_bytes(), &place);
                             }
                             _ => self.texts(value, &place),
                         }
@@ -64,16 +79,22 @@ impl Watch {
                     let tokens = tokens(function, status, body);
                     if !tokens.is_empty() {
                         let mut rest = String::from_utf8_lossy(body).into_owned();
-                        for token in tokens {
+                        for (kind, token) in tokens {
                             self.may_show(&token, event);
                             rest = rest.replace(&token, "");
-                            if token.split('.').count() == 3 {
-                                self.signed(&token, event, &|| place("the token"));
+                            if kind == Kind::ClientRefreshToken {
+                                self.token(kind, token.trim_start_matches("r."));
+                            } else {
+                                self.signed(kind, &token, event, &|| place("the token"));
                             }
                         }
                         self.search(rest.as_bytes(), &|| place("the body"));
                         continue;
                     }
+                    // The button of a page leads back to the client's request.
+                    let page = is_page
+                        .then(|| self.without_handles(&String::from_utf8_lossy(body), function == "openid"));
+                    let body = page.as_deref().map_or(body, str::as_bytes);
                     self.known_but(body, &|| place("the body"), &shown);
                     self.remember(body, &|| place("the body"));
                 }
@@ -158,7 +179,7 @@ impl Watch {
     }
 
     /// A token for an API may name whom its session shows, and nobody may find its signature again.
-    fn signed(&self, token: &str, event: &[u8], place: &dyn Fn() -> String) {
+    fn signed(&self, kind: Kind, token: &str, event: &[u8], place: &dyn Fn() -> String) {
         let mut parts = token.split('.');
         let decoded =
             |part: Option<&str>| URL_SAFE_NO_PAD.decode(part.unwrap_or_default()).unwrap_or_default();
@@ -167,17 +188,53 @@ impl Watch {
         self.known_but(&claims, place, &self.whose(event));
         self.remember(&claims, place);
         if let Some(signature) = parts.next() {
-            self.signature(signature);
+            self.token(kind, signature);
         }
     }
 
-    /// A code of ours leads to tokens that name whom its session shows.
-    fn to_client(&self, location: &str, event: &[u8]) {
-        let query = location.split_once('?').map_or("", |(_, query)| query);
-        let mut pairs = form_urlencoded::parse(query.as_bytes());
-        if let Some((_, code)) = pairs.find(|(name, _)| name == "code") {
-            self.may_show(&code, event);
+    /// A code of ours stands in the address of a registered client, and leads to tokens that name whom its session shows.
+    /// A form that is repeated as a link stands there too. What is left of the address.
+    fn to_client(&self, location: &str, event: &[u8]) -> String {
+        let form = body_of(event);
+        let form = String::from_utf8_lossy(&form);
+        if self.is_own(location)
+            && let Some(address) = location.strip_suffix(&*form).filter(|_| !form.is_empty())
+        {
+            return address.to_owned();
         }
+        let is_client = lock(&self.0.own).redirect_uris.iter().any(|uri| location.starts_with(uri.as_str()));
+        let query = location.split_once('?').map_or("", |(_, query)| query);
+        let code =
+            form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").map(|(_, code)| code);
+        match code {
+            Some(code) if is_client => {
+                self.token(Kind::ClientCode, &code);
+                self.may_show(&code, event);
+                location.replacen(&*code, "", 1)
+            }
+            _ => location.to_owned(),
+        }
+    }
+
+    /// Whether an address is this deployment's own.
+    fn is_own(&self, location: &str) -> bool {
+        let own = lock(&self.0.own);
+        let rest = location.strip_prefix(&own.public_url).filter(|_| !own.public_url.is_empty());
+        rest.is_some_and(|rest| rest.starts_with('/'))
+            || location.starts_with('/') && !location.starts_with("//")
+    }
+
+    /// A text without the handles of requests, where each stands in the address that it is for; `are_new` if the text is of
+    /// the function that makes them.
+    fn without_handles(&self, text: &str, are_new: bool) -> String {
+        let mut rest = text.to_owned();
+        for handle in handles(text) {
+            if are_new {
+                self.token(Kind::RequestHandle, &handle);
+            }
+            rest = rest.replace(&handle, "");
+        }
+        rest
     }
 
     /// Whoever brings this may be shown what the event that it came from may.
@@ -220,29 +277,61 @@ impl Watch {
     }
 }
 
-/// The tokens in an answer that gives some.
-fn tokens(function: &str, status: &Value, body: &[u8]) -> Vec<String> {
-    let gives = function == "token" && *status == 200;
-    let answer: Value = if gives { serde_json::from_slice(body).unwrap_or_default() } else { Value::Null };
-    let token = |name: &&str| answer[*name].as_str().map(str::to_owned);
-    ["access_token", "id_token", "refresh_token"].iter().filter_map(token).collect()
+/// The handles in a text, each in the address that leads back to its request.
+pub(super) fn handles(text: &str) -> Vec<String> {
+    let is_digit = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    let addresses = ["/oauth2/continue?request=", "%2Foauth2%2Fcontinue%3Frequest%3D"];
+    let behind = addresses.iter().flat_map(|address| text.split(address).skip(1));
+    let handles =
+        behind.map(|rest| rest.split(|letter| !is_digit(letter)).next().unwrap_or_default().to_owned());
+    handles.filter(|handle| handle.len() == HANDLE).collect()
 }
 
-/// The fields of an event's form.
-fn form_of(event: &Value) -> Vec<(String, String)> {
+/// The tokens in an answer that gives some.
+fn tokens(function: &str, status: &Value, body: &[u8]) -> Vec<(Kind, String)> {
+    let gives = function == "token" && *status == 200;
+    let answer: Value = if gives { serde_json::from_slice(body).unwrap_or_default() } else { Value::Null };
+    let kinds = [
+        ("access_token", Kind::SignedToken),
+        ("id_token", Kind::IdToken),
+        ("refresh_token", Kind::ClientRefreshToken),
+    ];
+    kinds.iter().filter_map(|(name, kind)| Some((*kind, answer[*name].as_str()?.to_owned()))).collect()
+}
+
+/// The secrets that a client shows in an event, in its form or by HTTP Basic.
+fn secrets_brought(event: &[u8]) -> Vec<String> {
+    let form = body_of(event);
+    let event: Value = serde_json::from_slice(event).unwrap_or_default();
+    let basic = event["headers"]["authorization"].as_str().and_then(|text| text.strip_prefix("Basic "));
+    let basic = basic.and_then(|text| String::from_utf8(STANDARD.decode(text).ok()?).ok());
+    let encoded = basic.as_deref().and_then(|pair| pair.split_once(':')).map(|(_, secret)| secret);
+    let encoded = encoded.map(|secret| format!("client_secret={secret}")).unwrap_or_default();
+    let fields = form_urlencoded::parse(&form).chain(form_urlencoded::parse(encoded.as_bytes()));
+    // A shorter one is a test's guess, and may stand anywhere.
+    let is_secret = |name: &str, value: &str| name == "client_secret" && value.len() >= LEAST_SECRET;
+    fields.filter(|(name, value)| is_secret(name, value)).map(|(_, value)| value.into_owned()).collect()
+}
+
+/// The form that an event brings.
+fn body_of(event: &[u8]) -> Vec<u8> {
+    let event: Value = serde_json::from_slice(event).unwrap_or_default();
     let body = event["body"].as_str().unwrap_or_default();
-    let body = if event["isBase64Encoded"] == true {
+    if event["isBase64Encoded"] == true {
         STANDARD.decode(body).unwrap_or_default()
     } else {
         body.as_bytes().to_vec()
-    };
-    form_urlencoded::parse(&body).into_owned().collect()
+    }
+}
+
+/// The fields of an event's form.
+fn form_of(event: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(&body_of(event)).into_owned().collect()
 }
 
 /// The ticket that a phone taps for.
 fn tapped(event: &[u8]) -> Option<String> {
-    let event = serde_json::from_slice(event).ok()?;
-    form_of(&event).into_iter().find(|(name, _)| name == "ticket").map(|(_, ticket)| ticket)
+    form_of(event).into_iter().find(|(name, _)| name == "ticket").map(|(_, ticket)| ticket)
 }
 
 /// The ticket that a browser waits for.
@@ -268,13 +357,13 @@ fn bytes(digits: &str) -> Option<Vec<u8>> {
 
 /// What an event brings by which somebody is known: a session, an access token, a code or a refresh token.
 fn brought(event: &[u8]) -> Vec<String> {
+    let fields = form_of(event).into_iter();
     let event: Value = serde_json::from_slice(event).unwrap_or_default();
     let cookies = event["cookies"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let pairs = cookies.filter_map(|cookie| cookie.split_once('='));
     let is_session = |name: &str| name.strip_prefix("__Host-").unwrap_or(name) == "session";
     let sessions = pairs.filter(|(name, _)| is_session(name)).map(|(_, token)| token.to_owned());
     let bearer = event["headers"]["authorization"].as_str().and_then(|text| text.strip_prefix("Bearer "));
-    let fields = form_of(&event).into_iter();
     let fields = fields.filter(|(name, _)| name == "code" || name == "refresh_token");
     sessions.chain(bearer.map(str::to_owned)).chain(fields.map(|(_, value)| value)).collect()
 }

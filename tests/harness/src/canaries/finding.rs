@@ -31,8 +31,18 @@ pub enum Kind {
     SessionToken,
     /// What picks up a login that a phone hands over.
     PickUpSecret,
-    /// A token for an API.
+    /// A token for an API, or a client's access token.
     SignedToken,
+    /// A token that tells a client who is logged in.
+    IdToken,
+    /// A code of ours, for a client.
+    ClientCode,
+    /// What renews a client's tokens.
+    ClientRefreshToken,
+    /// What a client shows who it is with.
+    ClientSecret,
+    /// What names a client's request in the address that a login comes back to.
+    RequestHandle,
     /// The private key that signs such tokens.
     SigningKey,
     /// Something that a test planted, or of WeChat's that does not tell what it is.
@@ -41,7 +51,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind that a battery of logins meets.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::AppSecret,
         Self::Code,
         Self::AccessToken,
@@ -55,6 +65,11 @@ impl Kind {
         Self::BrowserSecret,
         Self::SessionToken,
         Self::SignedToken,
+        Self::IdToken,
+        Self::ClientCode,
+        Self::ClientRefreshToken,
+        Self::ClientSecret,
+        Self::RequestHandle,
         Self::SigningKey,
     ];
 
