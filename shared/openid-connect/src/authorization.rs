@@ -23,6 +23,9 @@ const LONGEST_STATE: usize = 4096;
 const LONGEST_NONCE: usize = 512;
 /// The longest hint, in bytes.
 const LONGEST_HINT: usize = 4096;
+/// The longest request as a whole, in bytes of its stored form: with what is stored around it, six kilobytes. Whoever knows
+/// a client's name can have it stored, and each kilobyte is a write unit.
+const LONGEST_REQUEST: usize = 5900;
 
 /// A request that can be granted. It is kept, sealed, while its person logs in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -239,7 +242,7 @@ impl AuthorizationRequest {
         }
         let max_age = text("max_age")?
             .map(|age| age.parse().map_err(|_| InvalidRequest("max_age is no number of seconds")));
-        Ok(Self {
+        let asked = Self {
             client: client.name.as_str().to_owned(),
             redirect_uri: redirect_uri.to_owned(),
             state,
@@ -251,7 +254,10 @@ impl AuthorizationRequest {
             hint,
             lang: text("ui_locales")?.and_then(|locales| locales.split(' ').find_map(lang)),
             resource: api.map(|api| api.identifier.as_str().to_owned()),
-        })
+        };
+        // Of control characters each takes six bytes there.
+        let is_short = serde_json::to_vec(&asked).is_ok_and(|text| text.len() <= LONGEST_REQUEST);
+        if is_short { Ok(asked) } else { Err(InvalidRequest("the request is too long as a whole")) }
     }
 
     /// The client that asks, and what its address proves; `None` if the configuration has changed and neither is

@@ -305,6 +305,30 @@ async fn no_error_leaves_for_an_unregistered_place() -> Result<()> {
     Ok(())
 }
 
+/// Whoever knows a client's name can have its request stored: six kilobytes at the most, however it is written.
+#[tokio::test]
+async fn a_request_that_is_long_as_a_whole_is_not_stored() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let (long, control) = ("s".repeat(4096), "\u{1}".repeat(1200));
+    let nonce = "n".repeat(512);
+    let hint = format!("e30.e30.{}", "h".repeat(1600));
+    for changes in [
+        &[("state", &*long), ("nonce", &*nonce), ("id_token_hint", &*hint)][..],
+        &[("state", &*control)],
+        &[("state", ""), ("id_token_hint", &*control)],
+    ] {
+        let answer = visitor.open(&asked(changes)).await?.redirect()?.unwrap();
+        assert_eq!(parameter(&answer, "error").as_deref(), Some("invalid_request"), "{answer}");
+        assert!(answer.as_str().starts_with(REDIRECT_URI), "{answer}");
+    }
+    assert_eq!(stack.logins()?, Vec::<Value>::new());
+    // What load balancers send is not too long.
+    let code_ = code(&visitor, &[("state", &*long), ("nonce", &*nonce)]).await?;
+    assert_eq!(redeem(&stack, &code_, &[]).await?.status, 200);
+    Ok(())
+}
+
 #[tokio::test]
 async fn none_never_leaves_for_wechat() -> Result<()> {
     let stack = provider().await?;
