@@ -1,4 +1,5 @@
-//! A1: a flood, of logins that nobody finishes and of callbacks that nobody began.
+//! A1: a flood, of logins that nobody finishes, of callbacks that nobody began, and of whatever an OpenID Provider may be
+//! asked.
 //!
 //! What a flood may cost is one small write for each login that is begun, and no write at all for a
 //! forged callback: the exception is a callback that names a living login, which may mark three codes as
@@ -7,23 +8,35 @@
 //! of the flood reaches WeChat. The processes are measured as well, after the first tenth and at the
 //! end: whatever a request leaves behind in memory would show after so many.
 //!
+//! Of the provider, a request that a registered client could have sent is one write, of up to six kilobytes; any other one is
+//! none, and nothing of a stranger's is signed. And whatever the flood is of, it sets off no alarm but those on floods: each
+//! line is held against every filter that an alarm is made of.
+//!
 //! The events are API Gateway's ([`Arrival`]), handed to the functions without the gateway in between:
 //! it would add nothing but time.
 
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use fastrand::Rng;
 use harness::{
     Failure, Options, Result, Stack,
     browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
     database::attribute,
     event::Arrival,
+    kms::Kms,
+    pattern::Pattern,
     places::{AUTHORIZE, BROWSER_COOKIE, SESSION_COOKIE, parameter},
+    relying_party, signing_key,
+    stack::PAGE_ORIGIN,
+    template::Template,
     time,
 };
-use http::Request;
+use http::{Request, request::Builder};
 use serde_json::Value;
 use simulator::MARKER;
 
@@ -40,6 +53,8 @@ const LONGEST_OF: u64 = 50;
 const LONGEST_TARGET: usize = 2048;
 /// What one write unit writes, in bytes.
 const UNIT: usize = 1024;
+/// The longest request of a client that is stored, in bytes.
+const LONGEST_REQUEST: usize = 6 * UNIT;
 /// By how many bytes a process may have grown in nine tenths of the flood: two megabytes are less than
 /// 200 bytes a request of one process.
 const MOST_GROWTH: u64 = 2 * 1024 * 1024;
@@ -83,8 +98,178 @@ pub async fn of_requests(run: &Run) -> Result<String> {
     visitor.follow(&owners).await?;
     let somebody = visitor.logged_in_as().await?;
     run.require(somebody == Some(visitor.openid()), || format!("the owner is {somebody:?} in the end"));
+    no_alarm(run, &stack).await?;
     run.end(stack).await?;
-    Ok(format!("{logins} logins ({longest} of them of three write units), {callbacks} forged callbacks"))
+    let (asked, long) = of_provider(run, run.size(600, 50_000)).await?;
+    Ok(format!(
+        "{logins} logins ({longest} of them of three write units), {callbacks} forged callbacks, {asked} requests of an \
+         OpenID Provider ({long} of them of six write units)"
+    ))
+}
+
+/// A flood of what an OpenID Provider is asked; how many requests, and how many of them were stored and long.
+async fn of_provider(run: &Run, requests: usize) -> Result<(usize, usize)> {
+    let kms = Kms::start(&[signing_key::of_this_process()?]).await?;
+    let stack = run.stack(relying_party::options("openid")?.kms(kms).proxied()).await?;
+    // Somebody is logged in at a client, and stays so.
+    let visitor = relying_party::visitor(&stack, "lin");
+    let tokens =
+        relying_party::redeem(&stack, &relying_party::code(&visitor, &[]).await?, &[]).await?.json()?;
+    stack.kms()?.calls();
+    stack.proxy()?.forget();
+    let before = stack.sessions()?;
+    let random = run.random(3);
+    let requests_of = requests as u64 / 2;
+    let (stored, long) = ask_to_authorize(run, &stack, requests_of, &random).await?;
+    let sizes: Vec<_> = items(&stack)?
+        .iter()
+        .filter(|(id, _)| id.starts_with("request#"))
+        .map(|(_, item)| size_of(item))
+        .collect();
+    // The visitor's own one is among them.
+    run.require(sizes.len() == stored + 1, || format!("{stored} requests made {} items", sizes.len() - 1));
+    let most = sizes.iter().max().copied().unwrap_or_default();
+    let large = sizes.iter().filter(|size| **size > 2 * UNIT).count();
+    run.require(most <= LONGEST_REQUEST, || format!("a request takes {most} bytes"));
+    run.require(large == long, || format!("{large} requests are long, not {long}"));
+    let writes = stack.proxy()?.calls().iter().filter(|call| call.is_write() && call.is_applied).count();
+    run.require(writes == stored, || format!("{stored} requests wrote {writes} times"));
+    stack.proxy()?.forget();
+    guess_at_tokens(run, &stack, requests_of, &random, &relying_party::text(&tokens, "access_token")).await?;
+    let writes = stack.proxy()?.calls().iter().filter(|call| call.is_write()).count();
+    run.require(writes == 0, || format!("guesses wrote {writes} times"));
+    let signed = stack.kms()?.calls().len();
+    run.require(signed == 0, || format!("KMS was asked {signed} times for nobody"));
+    run.require(stack.sessions()? == before, || "the flood changed sessions or grants".to_owned());
+    let renewed = relying_party::refresh(&stack, &relying_party::text(&tokens, "refresh_token")).await?;
+    run.require(renewed.status == 200, || format!("the client's token is answered {}", renewed.status));
+    no_alarm(run, &stack).await?;
+    run.end(stack).await?;
+    Ok((requests, long))
+}
+
+/// So many requests to authorize, half of which a client could have sent; how many those were, and how many of them long.
+async fn ask_to_authorize(run: &Run, stack: &Stack, requests: u64, random: &Rng) -> Result<(usize, usize)> {
+    let random = random.clone();
+    let make = move |number: u64| {
+        let mut random = Rng::with_seed(random.clone().u64(..) ^ number);
+        let state = if number.is_multiple_of(LONGEST_OF) { "s".repeat(4096) } else { token(&mut random) };
+        let nonce = if number.is_multiple_of(LONGEST_OF) { "n".repeat(512) } else { token(&mut random) };
+        let (name, value) = match number % 10 {
+            1 => ("client_id", "nobody".to_owned()),
+            3 => ("redirect_uri", format!("https://evil.example/{}", token(&mut random))),
+            5 => ("response_type", "token".to_owned()),
+            7 => ("prompt", "none".to_owned()),
+            9 => ("id_token_hint", "\u{1}".repeat(1024)),
+            _ => ("ui_locales", "zh".to_owned()),
+        };
+        let address = relying_party::asked(&[("state", &*state), ("nonce", &*nonce), (name, &*value)]);
+        let query = address.split_once('?').map_or("", |(_, query)| query);
+        let cookie = random.bool().then(|| format!("{BROWSER_COOKIE}={}", token(&mut random)));
+        event("/oauth2/authorize", query, WECHAT_USER_AGENT, cookie.as_deref())
+    };
+    let is_right = |answer: &Value| [302, 303, 400].iter().any(|status| answer["statusCode"] == *status);
+    flood(run, stack, "openid", requests, make, is_right).await?;
+    Ok((usize::try_from(requests / 2)?, usize::try_from(requests.div_ceil(LONGEST_OF))?))
+}
+
+/// So many guesses at codes, tokens, secrets and sessions, and links of nobody's.
+async fn guess_at_tokens(run: &Run, stack: &Stack, requests: u64, random: &Rng, known: &str) -> Result<()> {
+    let function_of = |number: u64| match number % 10 {
+        0..=5 => "token",
+        6 | 7 => "userinfo",
+        _ => "openid",
+    };
+    // What every API knows of a token: its claims, with the name of its grant, and not its signature.
+    let known = known.rsplit_once('.').map_or("", |(known, _)| known).to_owned();
+    for function in ["token", "userinfo", "openid"] {
+        let (random, known) = (random.clone(), known.clone());
+        let numbers: Vec<u64> = (0..requests).filter(|number| function_of(*number) == function).collect();
+        let count = numbers.len() as u64;
+        let make = move |at: u64| {
+            let number = usize::try_from(at).ok().and_then(|at| numbers.get(at)).copied().unwrap_or_default();
+            let mut random = Rng::with_seed(random.clone().u64(..) ^ number);
+            let guess = URL_SAFE_NO_PAD.encode([(); 48].map(|()| random.u8(..)));
+            let session = format!("{SESSION_COOKIE}={}", token(&mut random));
+            let posted = |parameters: &[(&str, &str)]| relying_party::form(parameters);
+            let grant = [("grant_type", "authorization_code"), ("redirect_uri", relying_party::REDIRECT_URI)];
+            let verifier = ("code_verifier", relying_party::VERIFIER);
+            match number % 10 {
+                0 => post(
+                    "/oauth2/token",
+                    &posted(&[grant[0], grant[1], verifier, ("code", &guess), ("client_id", "web")]),
+                ),
+                1 => post(
+                    "/oauth2/token",
+                    &posted(&[
+                        ("grant_type", "refresh_token"),
+                        ("refresh_token", &format!("r.{guess}")),
+                        ("client_id", "web"),
+                    ]),
+                ),
+                2 => post(
+                    "/oauth2/token",
+                    &posted(&[
+                        grant[0],
+                        grant[1],
+                        ("code", &guess),
+                        ("client_id", "admin"),
+                        ("client_secret", &guess),
+                    ]),
+                ),
+                3 => post(
+                    "/oauth2/revoke",
+                    &posted(&[("token", &format!("{known}.{guess}")), ("client_id", "web")]),
+                ),
+                4 => post("/oauth2/token", &guess),
+                5 => page_token(&session),
+                6 | 7 => bearer(&format!("{known}.{guess}")),
+                8 => event(
+                    "/oauth2/continue",
+                    &format!("request={}", guess.get(..43).unwrap_or_default()),
+                    WECHAT_USER_AGENT,
+                    Some(&session),
+                ),
+                _ => event(
+                    "/oauth2/logout",
+                    &format!("id_token_hint={known}.{guess}"),
+                    WECHAT_USER_AGENT,
+                    Some(&session),
+                ),
+            }
+        };
+        let is_right =
+            |answer: &Value| [200, 400, 401, 403].iter().any(|status| answer["statusCode"] == *status);
+        flood(run, stack, function, count, make, is_right).await?;
+    }
+    Ok(())
+}
+
+/// No line of the flood is one that an alarm counts, but of those that count floods.
+async fn no_alarm(run: &Run, stack: &Stack) -> Result<()> {
+    let template = Template::of_the_project()?;
+    let alarms: Vec<String> =
+        template.resources("AWS::CloudWatch::Alarm").map(|(_, alarm)| alarm.to_string()).collect();
+    let lines: Vec<Value> =
+        stack.stop().await.lines().iter().filter_map(|line| serde_json::from_str(&line.text).ok()).collect();
+    run.require(!lines.is_empty(), || "nothing was written down".to_owned());
+    let mut filters = 0;
+    for (id, filter) in template.resources("AWS::Logs::MetricFilter") {
+        let metric = filter["FilterName"].as_str().unwrap_or_default();
+        let is_of_a_flood = ["LoginsStarted", "LoginsFinished", "LoginsDuplicated"].contains(&metric);
+        let is_alarmed = alarms.iter().any(|alarm| alarm.contains(&format!("\"MetricName\":\"{metric}\"")));
+        if is_of_a_flood || !is_alarmed || filter["LogGroupName"]["Ref"] != "FunctionLogs" {
+            continue;
+        }
+        filters += 1;
+        let pattern = Pattern::read(filter["FilterPattern"].as_str().unwrap_or_default())?;
+        let counted: Vec<_> = lines.iter().filter(|line| pattern.matches(line)).collect();
+        run.require(counted.is_empty(), || {
+            format!("{id} counts {} lines, as {:?}", counted.len(), counted.first())
+        });
+    }
+    run.require(filters >= 6, || format!("only {filters} filters were looked at"));
+    Ok(())
 }
 
 /// A small flood whose calls to DynamoDB are counted one by one.
@@ -193,10 +378,9 @@ async fn flood(
     Ok(())
 }
 
-/// API Gateway's event of a request.
+/// API Gateway's event of a page that a browser opens.
 fn event(path: &str, query: &str, browser: &str, cookie: Option<&str>) -> Result<Value> {
     let mut request = Request::get(format!("{path}?{query}"))
-        .header("host", "login.example.com")
         .header("user-agent", browser)
         .header("accept", "text/html")
         .header("sec-fetch-site", "none")
@@ -205,12 +389,35 @@ fn event(path: &str, query: &str, browser: &str, cookie: Option<&str>) -> Result
     if let Some(cookie) = cookie {
         request = request.header("cookie", cookie);
     }
-    let (parts, ()) = request.body(()).map_err(|error| Failure::new(error.to_string()))?.into_parts();
+    arrived(path, request, "")
+}
+
+/// The event of a form that a program sends.
+fn post(path: &str, form: &str) -> Result<Value> {
+    arrived(path, Request::post(path).header("content-type", "application/x-www-form-urlencoded"), form)
+}
+
+/// The event of a program that shows an access token.
+fn bearer(token: &str) -> Result<Value> {
+    let path = "/oauth2/userinfo";
+    arrived(path, Request::get(path).header("authorization", format!("Bearer {token}")), "")
+}
+
+/// The event of a page's script that asks for a token.
+fn page_token(cookie: &str) -> Result<Value> {
+    let path = "/access-token";
+    arrived(path, Request::post(path).header("origin", PAGE_ORIGIN).header("cookie", cookie), "")
+}
+
+/// API Gateway's event of a request.
+fn arrived(path: &str, request: Builder, body: &str) -> Result<Value> {
+    let request = request.header("host", "login.example.com").body(());
+    let (parts, ()) = request.map_err(|error| Failure::new(error.to_string()))?.into_parts();
     let arrival = Arrival {
+        route_key: &format!("{} {path}", parts.method),
         parts: &parts,
-        body: &Bytes::new(),
+        body: &Bytes::from(body.to_owned()),
         path,
-        route_key: &format!("GET {path}"),
         path_parameters: &[],
         source: ([203, 0, 113, 7], 50_000).into(),
         time: time::now(),
