@@ -95,7 +95,9 @@ impl RedirectUri {
     #[must_use]
     pub fn parse(text: &str, is_local: bool) -> Option<Self> {
         let url = Url::parse(text).ok()?;
-        let is_canonical = url.as_str() == text && text.bytes().all(|byte| byte.is_ascii_graphic());
+        // Of a scheme that is no web one the parser leaves a backslash, which some readers take for a slash.
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let is_canonical = url.as_str() == text && is_plain;
         let is_bare = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
         let kind = match (url.scheme(), url.host()) {
             ("https", Some(_)) => RedirectKind::Web,
@@ -284,6 +286,7 @@ mod tests {
             "javascript:alert(1)",
             "data:text/html,x",
             "app:/cb",
+            "com.example.app://a\\b",
             "/cb",
         ] {
             assert_eq!(kind(text, false), None, "{text}");
