@@ -1,7 +1,8 @@
 //! F1: hostile input.
 //!
 //! What is tried and what must hold is in package `fuzz`, one target each for `return_to`, cookies,
-//! events, WeChat's bodies, queries and the provider's configuration. The sample tries the seeds and random changes of them; the full
+//! events, WeChat's bodies, queries, and of the provider its configuration, authorization requests, forms at the token
+//! endpoint, HTTP Basic and redirect URIs. The sample tries the seeds and random changes of them; the full
 //! run has libFuzzer look for input that gets further. Either is a process of its own for each target,
 //! so that even an abort is only a violation, and two run at a time.
 
@@ -25,13 +26,17 @@ struct Target {
 }
 
 /// All of them, those that take longest first.
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 10] = [
     Target { name: "events", sample: 1_500, full: 1_000_000, longest: 8192 },
     Target { name: "return_to", sample: 50_000, full: 5_000_000, longest: 1100 },
     Target { name: "bodies", sample: 20_000, full: 2_000_000, longest: 1024 },
     Target { name: "cookies", sample: 30_000, full: 10_000_000, longest: 512 },
     Target { name: "query", sample: 50_000, full: 10_000_000, longest: 256 },
     Target { name: "openid_connect", sample: 20_000, full: 2_000_000, longest: 4096 },
+    Target { name: "authorization_request", sample: 30_000, full: 5_000_000, longest: 1024 },
+    Target { name: "token_form", sample: 30_000, full: 5_000_000, longest: 256 },
+    Target { name: "redirect_uri", sample: 50_000, full: 10_000_000, longest: 256 },
+    Target { name: "basic", sample: 50_000, full: 10_000_000, longest: 128 },
 ];
 
 /// What the functions are told of AWS: everything but a place where somebody answers.

@@ -140,7 +140,8 @@ pub fn authenticate<'a>(
 
 /// Name and secret of an HTTP Basic header. Both are form-encoded before they are joined, so that a secret may have a
 /// colon ([RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-fn basic(authorization: &HeaderValue) -> Option<(String, String)> {
+#[must_use]
+pub fn basic(authorization: &HeaderValue) -> Option<(String, String)> {
     let (scheme, credentials) = authorization.to_str().ok()?.split_once(' ')?;
     let credentials =
         STANDARD.decode(credentials.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;

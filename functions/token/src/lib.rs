@@ -13,7 +13,7 @@
 //! Only then is anything signed. The token is good at one API and for some minutes; it cannot be renewed but by asking
 //! again, so a logout ends it that soon.
 
-mod client;
+pub mod client;
 mod endpoint;
 mod page_token;
 mod redemption;

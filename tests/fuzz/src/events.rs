@@ -17,7 +17,9 @@ use callback::Callback;
 use lambda as runtime;
 use lambda::Function;
 use lambda_http::{Context, LambdaEvent};
+use handoff::Handoff;
 use logout::Logout;
+use openid::Openid;
 use serde_json::Value;
 use settings::Settings;
 use site::Site;
@@ -25,19 +27,40 @@ use token::Token;
 use tokio::runtime::Runtime;
 use userinfo::Userinfo;
 
+use crate::provider;
+
 /// The name that Lambda gives the request.
 const REQUEST_ID: &str = "8f5e6a0c-0000-4000-8000-000000000000";
-/// The paths of the functions that have one of their own.
-const ROUTES: [&str; 6] =
-    ["/authorize", "/callback", "/userinfo", "/logout", "/access-token", "/.well-known/jwks.json"];
+/// The paths of the functions that have one of their own, and which function each is of.
+const ROUTES: [(&str, usize); 14] = [
+    ("/authorize", 0),
+    ("/callback", 1),
+    ("/userinfo", 2),
+    ("/oauth2/userinfo", 2),
+    ("/logout", 3),
+    ("/access-token", 4),
+    ("/.well-known/jwks.json", 4),
+    ("/oauth2/token", 4),
+    ("/oauth2/revoke", 4),
+    ("/oauth2/authorize", 5),
+    ("/oauth2/continue", 5),
+    ("/oauth2/logout", 5),
+    ("/handoff", 6),
+    ("/handoff/wait", 6),
+];
 /// When the request arrives.
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 /// How long before a deadline the outer layer answers by itself; this is when it is at once.
 const MARGIN: Duration = Duration::from_millis(1500);
 
 /// Where an answer may send a browser.
-const ORIGINS: [&str; 3] =
-    ["https://login.example.com", "https://www.example.com", "https://open.weixin.qq.com"];
+const ORIGINS: [&str; 4] = [
+    "https://login.example.com",
+    "https://www.example.com",
+    "https://open.weixin.qq.com",
+    // A registered client's.
+    "https://app.example.org",
+];
 
 /// What takes the session cookie away.
 const SESSION_CLEARED: &str = "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
@@ -66,12 +89,15 @@ pub fn run(input: &[u8]) {
     let Ok(event) = serde_json::from_slice::<Value>(input) else { return };
     let functions = &*FUNCTIONS;
     let path = event.get("rawPath").and_then(Value::as_str).unwrap_or_default();
-    match ROUTES.iter().position(|route| *route == path).unwrap_or_else(|| sum(input) % 7) {
+    let named = ROUTES.iter().find(|(route, _)| *route == path).map(|(_, function)| *function);
+    match named.unwrap_or_else(|| sum(input) % 8) {
         0 => functions.ask(&functions.authorize, &event),
         1 => functions.ask(&functions.callback, &event),
         2 => functions.ask(&functions.userinfo, &event),
         3 => functions.ask(&functions.logout, &event),
-        4 | 5 => functions.ask(&functions.token, &event),
+        4 => functions.ask(&functions.token, &event),
+        5 => functions.ask(&functions.openid, &event),
+        6 => functions.ask(&functions.handoff, &event),
         _ => functions.ask(&functions.site, &event),
     }
 }
@@ -106,6 +132,8 @@ struct Functions {
     logout: Logout,
     site: Site,
     token: Token,
+    openid: Openid,
+    handoff: Handoff,
 }
 
 impl Functions {
@@ -124,6 +152,8 @@ impl Functions {
             logout: start(&runtime),
             site: start(&runtime),
             token: start(&runtime),
+            openid: start(&runtime),
+            handoff: start(&runtime),
             runtime,
         }
     }
@@ -194,6 +224,7 @@ fn check(function: &str, answer: &Value) {
 
 /// A function that is set to what all of them need.
 fn start<F: Function>(runtime: &Runtime) -> F {
+    let provider = provider::configuration();
     let variable = |name: &str| {
         let value = match name {
             "PUBLIC_URL" => "https://login.example.com",
@@ -207,9 +238,7 @@ fn start<F: Function>(runtime: &Runtime) -> F {
             "APP_SECRETS" => {
                 r#"{"wx0000000000000aaa":"a","wx0000000000000bbb":"b","wx0000000000000ccc":"c"}"#
             }
-            "OPENID_CONNECT" => {
-                r#"{"subject":"openid","apis":{"https://api.example.com":{"origins":["https://www.example.com"]}}}"#
-            }
+            "OPENID_CONNECT" => &provider,
             "SIGNING_KEYS" => "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-4000-8000-000000000000",
             "SITE_VERIFICATION" => "MP_verify_0123456789abcdef.txt=0123456789abcdef",
             // Nobody listens there either.

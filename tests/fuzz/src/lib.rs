@@ -1,4 +1,4 @@
-//! Hostile input: six targets for a fuzzer, each held against something that shares no code with it.
+//! Hostile input: targets for a fuzzer, each held against something that shares no code with it.
 //!
 //! A target is a function that takes any bytes and panics if a promise is broken. It runs in two ways:
 //!
@@ -10,13 +10,18 @@
 //! besides. What a fuzzer finds on top of them is kept under `target/`, and a defect it finds becomes a
 //! seed, so that the sample keeps it fixed.
 
+pub mod authorization_request;
+pub mod basic;
 pub mod bodies;
 pub mod cookies;
 pub mod events;
 pub mod mutate;
 pub mod openid_connect;
+mod provider;
 pub mod query;
+pub mod redirect_uri;
 pub mod return_to;
+pub mod token_form;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -35,13 +40,21 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "return_to", run: return_to::run, words: return_to::WORDS },
     Target { name: "cookies", run: cookies::run, words: cookies::WORDS },
     Target { name: "events", run: events::run, words: &[] },
     Target { name: "bodies", run: bodies::run, words: bodies::WORDS },
     Target { name: "query", run: query::run, words: query::WORDS },
     Target { name: "openid_connect", run: openid_connect::run, words: openid_connect::WORDS },
+    Target {
+        name: "authorization_request",
+        run: authorization_request::run,
+        words: authorization_request::WORDS,
+    },
+    Target { name: "token_form", run: token_form::run, words: token_form::WORDS },
+    Target { name: "basic", run: basic::run, words: basic::WORDS },
+    Target { name: "redirect_uri", run: redirect_uri::run, words: redirect_uri::WORDS },
 ];
 
 impl Target {

@@ -110,7 +110,7 @@ fn respell(raw: &str, number: usize) -> String {
 }
 
 /// Whether every `%` begins an encoding and all of them together are UTF-8.
-fn is_whole(raw: &str) -> bool {
+pub(crate) fn is_whole(raw: &str) -> bool {
     let mut bytes = raw.as_bytes();
     let mut decoded = Vec::new();
     while let Some((first, rest)) = bytes.split_first() {

@@ -1,0 +1,3 @@
+//! `basic` under libFuzzer.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::basic::run(input));
