@@ -4,8 +4,10 @@ use harness::{
     Failure, Result, Stack,
     binaries::workspace,
     browser::Visit,
+    database::with,
     places::CALLBACK,
-    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL},
+    stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
+    time,
 };
 use serde_json::{Value, json};
 use simulator::Denial;
@@ -365,6 +367,106 @@ async fn a_new_login_is_another_session() -> Result<()> {
         assert!(parameter(&brought(&hops)?, "code").is_some());
     }
     assert_ne!(visitor.session(), before);
+    Ok(())
+}
+
+/// Whoever goes back without having logged in is sent on once; the session that was to be replaced is nobody's.
+#[tokio::test]
+async fn a_new_login_is_not_skipped_by_going_back_at_once() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin").logged_in().await?;
+    let to_login = visitor.open(&asked(&[("prompt", "login")])).await?.redirect()?.unwrap();
+    let back = parameter(&to_login, "return_to").unwrap();
+    let first = visitor.open(&back).await?.redirect()?.unwrap();
+    assert_eq!(first.path(), "/authorize", "{first}");
+    let second = visitor.open(&back).await?.redirect()?.unwrap();
+    assert_eq!(parameter(&second, "error").as_deref(), Some("login_required"), "{second}");
+    Ok(())
+}
+
+/// WeChat has called the person's grant gone: that session shows nobody, here as elsewhere.
+#[tokio::test]
+async fn what_wechat_has_ended_gives_nothing() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let unused = code(&visitor, &[]).await?;
+    for item in stack.sessions()?.into_iter().filter(|item| item.get("sealed").is_some()) {
+        let item = with(item, "refused_at", json!({ "N": time::now_seconds().to_string() }));
+        stack.database().put(stack.table("SessionsTable")?, &item)?;
+    }
+    let silent = visitor.open(&asked(&[("prompt", "none")])).await?.redirect()?.unwrap();
+    assert_eq!(parameter(&silent, "error").as_deref(), Some("login_required"));
+    for answer in
+        [redeem(&stack, &unused, &[]).await?, refresh(&stack, &text(&tokens, "refresh_token")).await?]
+    {
+        assert_eq!(error_of(&answer)?, (400, "invalid_grant".to_owned()));
+    }
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
+    Ok(())
+}
+
+/// DynamoDB forgets late, and a grant outlives its access tokens.
+#[tokio::test]
+async fn an_access_token_is_over_when_it_says_so() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let token = text(&redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?, "access_token");
+    assert_eq!(userinfo(&stack, &token).await?.status, 200);
+    for mut item in stack.sessions()?.into_iter().filter(|item| item.get("access").is_some()) {
+        item["access"]["L"][0]["M"]["expires_at"] = json!({ "N": time::now_seconds().to_string() });
+        stack.database().put(stack.table("SessionsTable")?, &item)?;
+    }
+    assert_eq!(userinfo(&stack, &token).await?.status, 401);
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_client_gives_no_token_back_and_none_asks_for_more_than_it_was_given() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let asked_for = [("scope", "openid")];
+    let tokens = redeem(&stack, &code(&visitor, &asked_for).await?, &[]).await?.json()?;
+    let (access, renewal) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
+    let body = form(&[("token", &renewal), ("client_id", "admin"), ("client_secret", SECRET)]);
+    let answer = stack.browser().send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/revoke"), &body)).await?;
+    assert_eq!(answer.status, 200);
+    assert_eq!(userinfo(&stack, &access).await?.status, 200);
+    for scope in ["openid profile", "openid orders", "profile"] {
+        let body = [("grant_type", "refresh_token"), ("refresh_token", &renewal), ("client_id", "web")];
+        let wider = post(&stack, &form(&[&body[..], &[("scope", scope)]].concat()), None).await?;
+        assert_eq!(error_of(&wider)?, (400, "invalid_scope".to_owned()), "{scope}");
+    }
+    assert_eq!(refresh(&stack, &renewal).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_but_a_page_asks_for_a_client() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin").logged_in().await?;
+    for place in ["iframe", "image", "empty"] {
+        let answer = visitor.send(Visit::open(&asked(&[])).header("sec-fetch-dest", place)).await?;
+        assert_eq!((answer.status, answer.location()), (403, None), "{place}");
+    }
+    Ok(())
+}
+
+/// A client of one account never sees who is logged in at another one's app.
+#[tokio::test]
+async fn a_session_of_another_accounts_app_is_nobodys() -> Result<()> {
+    let openid_connect = json!({ "subject": "openid", "clients": {
+        "web": { "redirect_uris": [REDIRECT_URI], "account": "shop" },
+    }});
+    let accounts = json!({ "shop": { "official_account": WEBSITE_APP.replace("bbb", "aa2"),
+        "allowed_origins": ["https://shop.example.com"] } });
+    let options = options("openid")?
+        .with("OPENID_CONNECT", &openid_connect.to_string())
+        .with("ACCOUNTS", &accounts.to_string());
+    let stack = Stack::start(options).await?;
+    let visitor = visitor(&stack, "lin").logged_in().await?;
+    let silent = visitor.open(&asked(&[("prompt", "none")])).await?.redirect()?.unwrap();
+    assert_eq!(parameter(&silent, "error").as_deref(), Some("login_required"), "{silent}");
     Ok(())
 }
 
