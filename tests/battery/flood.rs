@@ -258,7 +258,9 @@ async fn no_alarm(run: &Run, stack: &Stack) -> Result<()> {
         let metric = filter["FilterName"].as_str().unwrap_or_default();
         let is_of_a_flood = ["LoginsStarted", "LoginsFinished", "LoginsDuplicated"].contains(&metric);
         let is_alarmed = alarms.iter().any(|alarm| alarm.contains(&format!("\"MetricName\":\"{metric}\"")));
-        if is_of_a_flood || !is_alarmed || filter["LogGroupName"]["Ref"] != "FunctionLogs" {
+        let is_of_functions =
+            filter.pointer("/LogGroupName/Ref").is_some_and(|group| group == "FunctionLogs");
+        if is_of_a_flood || !is_alarmed || !is_of_functions {
             continue;
         }
         filters += 1;

@@ -68,6 +68,7 @@ impl OauthError {
     }
 
     /// The answer.
+    #[must_use]
     pub fn answer(self) -> Response {
         #[derive(Serialize)]
         struct Answer {

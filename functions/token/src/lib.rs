@@ -13,7 +13,7 @@
 //! Only then is anything signed. The token is good at one API and for some minutes; it cannot be renewed but by asking
 //! again, so a logout ends it that soon.
 
-pub mod client;
+mod client;
 mod endpoint;
 mod page_token;
 mod redemption;
@@ -37,6 +37,7 @@ use web::reason::Reason;
 use web::request::{CorrelationId, Request};
 use web::response::{self, Response};
 
+pub use client::{OauthError, authenticate, basic};
 pub use refusal::OUTCOMES;
 use refusal::{KEYS_SHOWN, Refusal, Verdict};
 

@@ -148,7 +148,7 @@ impl Receiver {
         let Some((at, keys)) = &self.fetched else { return Ok(()) };
         for (issued, token) in tokens {
             match verify(keys, token) {
-                Ok(token) => seen.keys.extend(token.header["kid"].as_str().map(str::to_owned)),
+                Ok(token) => seen.keys.extend(token.key().map(str::to_owned)),
                 Err(why) => {
                     seen.refused.push(format!("of {issued}, at {time}, with the keys of {at}: {why}"));
                 }

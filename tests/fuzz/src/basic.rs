@@ -4,7 +4,7 @@
 //! the `form_urlencoded` crate decode both halves.
 
 use http::HeaderValue;
-use token::client;
+use token::basic as read;
 
 use crate::query::is_whole;
 
@@ -41,7 +41,7 @@ pub const WORDS: &[&str] = &[
 /// When it is read otherwise than by the reference.
 pub fn run(input: &[u8]) {
     let Ok(header) = HeaderValue::from_bytes(input) else { return };
-    assert_eq!(client::basic(&header), reference(input), "{:?}", input.escape_ascii().to_string());
+    assert_eq!(read(&header), reference(input), "{:?}", input.escape_ascii().to_string());
 }
 
 /// Name and secret of a header.

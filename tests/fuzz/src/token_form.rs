@@ -5,7 +5,7 @@
 //! knows the clients by heart.
 
 use http::{HeaderValue, Request, header};
-use token::client::{OauthError, authenticate};
+use token::{OauthError, authenticate};
 use web::query::Query;
 
 use crate::basic;

@@ -43,10 +43,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A running KMS; it stops when it is dropped.
 pub struct Kms {
     address: SocketAddr,
+    served: Served,
+    _serving: JoinSet<io::Result<()>>,
+}
+
+/// What the requests share.
+#[derive(Clone)]
+struct Served {
     shared: Arc<Mutex<Shared>>,
     /// How many calls have met the fault that stands.
     struck: Arc<watch::Sender<usize>>,
-    _serving: JoinSet<io::Result<()>>,
 }
 
 #[derive(Default)]
@@ -102,16 +108,16 @@ impl Kms {
         let keys = keys.iter().enumerate().map(|(at, pem)| Key::read(at, pem)).collect::<Result<_>>()?;
         let shared = Arc::new(Mutex::new(Shared { keys, ..Shared::default() }));
         let struck = Arc::new(watch::Sender::new(0));
-        let state = (Arc::clone(&shared), Arc::clone(&struck));
-        let service = Router::new().route("/", post(answer)).with_state(state);
+        let served = Served { shared, struck };
+        let service = Router::new().route("/", post(answer)).with_state(served.clone());
         let service = service.into_make_service_with_connect_info::<Line>();
         let serving = JoinSet::from_iter([async move { axum::serve(listener, service).await }]);
-        Ok(Self { address, shared, struck, _serving: serving })
+        Ok(Self { address, served, _serving: serving })
     }
 
     /// The ARNs of the keys, in their order, as `SIGNING_KEYS` lists them.
     pub fn arns(&self) -> String {
-        let keys = &lock(&self.shared).keys;
+        let keys = &lock(&self.served.shared).keys;
         keys.iter().map(|key| key.arn.as_str()).collect::<Vec<_>>().join(",")
     }
 
@@ -129,39 +135,39 @@ impl Kms {
 
     /// Has every call about a key meet this from now on, or nothing again.
     pub fn trouble(&self, key: usize, trouble: Option<Trouble>) {
-        if let Some(key) = lock(&self.shared).keys.get_mut(key) {
+        if let Some(key) = lock(&self.served.shared).keys.get_mut(key) {
             key.trouble = trouble;
         }
     }
 
     /// Has calls of one operation meet this, about whichever key, in place of the fault that stood before.
     pub fn inject(&self, fault: Fault) {
-        self.struck.send_replace(0);
-        lock(&self.shared).fault = Some(fault);
+        self.served.struck.send_replace(0);
+        lock(&self.served.shared).fault = Some(fault);
     }
 
     /// Ends the fault that was injected.
     pub fn heal(&self) {
-        lock(&self.shared).fault = None;
+        lock(&self.served.shared).fault = None;
     }
 
     /// Waits until a call has met the fault.
     pub async fn until_struck(&self) -> Result<()> {
-        let mut struck = self.struck.subscribe();
+        let mut struck = self.served.struck.subscribe();
         let waited = timeout(PATIENCE, struck.wait_for(|struck| *struck > 0)).await;
         waited.ok().and_then(|waited| waited.map(drop).ok()).ok_or_else(|| Failure::new("KMS was not called"))
     }
 
     /// Says from now on that this is the public half of a key.
     pub fn show(&self, key: usize, public: &[u8]) {
-        if let Some(key) = lock(&self.shared).keys.get_mut(key) {
+        if let Some(key) = lock(&self.served.shared).keys.get_mut(key) {
             key.public = public.to_vec();
         }
     }
 
     /// The calls since the last time, each as the operation and the number of the key.
     pub fn calls(&self) -> Vec<(String, usize)> {
-        std::mem::take(&mut lock(&self.shared).calls)
+        std::mem::take(&mut lock(&self.served.shared).calls)
     }
 }
 
@@ -227,7 +233,7 @@ impl Shared {
 }
 
 async fn answer(
-    State((shared, struck)): State<(Arc<Mutex<Shared>>, Arc<watch::Sender<usize>>)>,
+    State(Served { shared, struck }): State<Served>,
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     body: Bytes,

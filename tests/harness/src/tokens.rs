@@ -13,6 +13,14 @@ pub struct Token {
     pub claims: Value,
 }
 
+impl Token {
+    /// The name of the key that signed it.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.header["kid"].as_str()
+    }
+}
+
 /// Holds a token against a set of keys; what is wrong with it, if anything is.
 pub fn verify(keys: &Value, token: &str) -> Result<Token, String> {
     let parts: Vec<&str> = token.split('.').collect();

@@ -26,7 +26,9 @@ impl Watch {
         if let Some(ticket) = tapped(event).filter(|_| function == "handoff") {
             self.may_show(&ticket, event);
         }
-        secrets_brought(event).iter().for_each(|secret| self.client_secret(secret));
+        for secret in secrets_brought(event) {
+            self.client_secret(&secret);
+        }
         let status = &answer["statusCode"];
         let place = |part: &str| format!("{part} of answer {number}, a {status} of {function}");
         let is_page =
