@@ -6,6 +6,7 @@ use harness::{
     browser::Visit,
     database::with,
     places::CALLBACK,
+    proxy::{Fault, Kind, Rule},
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
     time,
 };
@@ -208,6 +209,84 @@ async fn a_code_in_another_clients_hands_is_burnt() -> Result<()> {
     Ok(())
 }
 
+/// Both have read a code that is good, and both have signed: one write decides, and the grant ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_redeem_a_code_at_once_one_gets_tokens_that_are_worth_nothing() -> Result<()> {
+    let stack = Stack::start(options("openid")?.proxied()).await?;
+    let code_ = code(&visitor(&stack, "lin"), &[]).await?;
+    let held = stack.proxy()?.inject(Rule::at(Kind::Redeem, Fault::HoldBefore).times(2));
+    let both = futures_util::future::join(redeem(&stack, &code_, &[]), redeem(&stack, &code_, &[]));
+    let release = async {
+        let (one, other) = (held.held().await?, held.held().await?);
+        one.release();
+        other.release();
+        Ok::<_, Failure>(())
+    };
+    let ((one, other), released) = futures_util::future::join(both, release).await;
+    released?;
+    let mut answers = [one?, other?];
+    answers.sort_by_key(|answer| answer.status);
+    assert_eq!(answers[0].status, 200, "{}", answers[0].text());
+    assert_eq!(error_of(&answers[1])?, (400, "invalid_grant".to_owned()));
+    assert_eq!(userinfo(&stack, &text(&answers[0].json()?, "access_token")).await?.status, 401);
+    Ok(())
+}
+
+/// A second tab has half a minute; whoever comes later with a token that gave way has found it somewhere.
+#[tokio::test]
+async fn a_token_that_gave_way_leads_on_for_a_moment_only() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let first = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let old = text(&first, "refresh_token");
+    let second = refresh(&stack, &old).await?.json()?;
+    assert_eq!(refresh(&stack, &old).await?.status, 200);
+    for mut item in stack.sessions()?.into_iter().filter(|item| item.get("refresh").is_some()) {
+        item["refresh"]["M"]["until"] = json!({ "N": time::now_seconds().to_string() });
+        stack.database().put(stack.table("SessionsTable")?, &item)?;
+    }
+    for token in [old, text(&second, "refresh_token")] {
+        assert_eq!(error_of(&refresh(&stack, &token).await?)?, (400, "invalid_grant".to_owned()));
+    }
+    Ok(())
+}
+
+/// RFC 9700 §4.8.2: somebody took the challenge out of the request.
+#[tokio::test]
+async fn a_verifier_that_nobody_asked_for_proves_nothing() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let bare = [("client_id", "admin"), ("code_challenge", ""), ("code_challenge_method", "")];
+    let code_ = code(&visitor, &bare).await?;
+    let secret = [("client_id", "admin"), ("client_secret", SECRET)];
+    assert_eq!(error_of(&redeem(&stack, &code_, &secret).await?)?, (400, "invalid_grant".to_owned()));
+    let without = [&secret[..], &[("code_verifier", "")]].concat();
+    assert_eq!(redeem(&stack, &code_, &without).await?.status, 200);
+    Ok(())
+}
+
+/// RFC 6749 §2.3: whoever shows two secrets may be somebody who puts a request together from two.
+#[tokio::test]
+async fn a_secret_is_shown_in_one_way() -> Result<()> {
+    let stack = provider().await?;
+    let code_ = code(&visitor(&stack, "lin"), &[("client_id", "admin")]).await?;
+    let encoded: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+    let basic = format!("Basic {}", STANDARD.encode(format!("admin:{encoded}")));
+    let body = [
+        ("grant_type", "authorization_code"),
+        ("code", &*code_),
+        ("redirect_uri", REDIRECT_URI),
+        ("code_verifier", VERIFIER),
+    ];
+    for (name, value) in [("client_secret", SECRET), ("client_secret", "another"), ("client_id", "web")] {
+        let both = form(&[&body[..], &[(name, value)]].concat());
+        let told = error_of(&post(&stack, &both, Some(&basic)).await?)?;
+        assert_eq!(told, (400, "invalid_request".to_owned()), "{name}={value}");
+    }
+    assert_eq!(post(&stack, &form(&body), Some(&basic)).await?.status, 200);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_duplicate_callback_gets_a_code_of_its_own() -> Result<()> {
     let stack = provider().await?;
@@ -283,6 +362,7 @@ async fn no_error_leaves_for_an_unregistered_place() -> Result<()> {
         &[("redirect_uri", "https://app.example.org/callback")],
         &[("redirect_uri", "https://app.example.org/callback?tenant=1&a=b")],
         &[("redirect_uri", "https://evil.example/"), ("prompt", "none")],
+        &[("redirect_uri", "https://app.example.org/callback?tenant=1&a=b"), ("response_type", "")],
     ] {
         let answer = visitor.open(&asked(changes)).await?;
         assert_eq!((answer.status, answer.location()), (400, None), "{changes:?}");
@@ -294,6 +374,7 @@ async fn no_error_leaves_for_an_unregistered_place() -> Result<()> {
         (&[("request", "e30.e30.")], "request_not_supported"),
         (&[("request_uri", "https://app.example.org/")], "request_uri_not_supported"),
         (&[("code_challenge", "")], "invalid_request"),
+        (&[("code_challenge", ""), ("code_challenge_method", "")], "invalid_request"),
         (&[("code_challenge_method", "plain")], "invalid_request"),
         (&[("prompt", "none login")], "invalid_request"),
         (&[("max_age", "-1")], "invalid_request"),
@@ -397,6 +478,26 @@ async fn what_wechat_has_ended_gives_nothing() -> Result<()> {
     }
     let silent = visitor.open(&asked(&[("prompt", "none")])).await?.redirect()?.unwrap();
     assert_eq!(parameter(&silent, "error").as_deref(), Some("login_required"));
+    for answer in
+        [redeem(&stack, &unused, &[]).await?, refresh(&stack, &text(&tokens, "refresh_token")).await?]
+    {
+        assert_eq!(error_of(&answer)?, (400, "invalid_grant".to_owned()));
+    }
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
+    Ok(())
+}
+
+/// A grant opens with its session's pepper and no other: what is left of it when the session is gone is noise.
+#[tokio::test]
+async fn without_its_sessions_pepper_nothing_opens() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let unused = code(&visitor, &[]).await?;
+    for item in stack.sessions()?.into_iter().filter(|item| item.get("pepper").is_some()) {
+        let item = with(item, "pepper", json!({ "B": STANDARD.encode([7; 32]) }));
+        stack.database().put(stack.table("SessionsTable")?, &item)?;
+    }
     for answer in
         [redeem(&stack, &unused, &[]).await?, refresh(&stack, &text(&tokens, "refresh_token")).await?]
     {
@@ -616,6 +717,12 @@ async fn a_link_alone_logs_nobody_out() -> Result<()> {
         assert_eq!((answer.status, answer.location()), (200, None), "{parameters:?}");
         assert!(answer.text().contains("action=\"/logout\""));
     }
+    // An ID token of another session: the client means somebody else than who is here.
+    let other = self::visitor(&stack, "zhou");
+    let others = redeem(&stack, &code(&other, &[]).await?, &[]).await?.json()?;
+    let answer = visitor.open(&logout(&[("id_token_hint", &text(&others, "id_token")), bye])).await?;
+    assert_eq!((answer.status, answer.location()), (200, None));
+    assert!(visitor.session().is_some());
     let elsewhere =
         [("id_token_hint", &*hint), ("post_logout_redirect_uri", "https://app.example.org/bye?a=1")];
     assert_eq!(visitor.open(&logout(&elsewhere)).await?.status, 400);
@@ -624,7 +731,8 @@ async fn a_link_alone_logs_nobody_out() -> Result<()> {
     let answer = visitor.open(&logout(&[("id_token_hint", &hint), bye, ("state", "s t")])).await?;
     assert_eq!(answer.location(), Some("https://app.example.org/bye?state=s+t"));
     assert!(visitor.session().is_none());
-    assert_eq!(stack.sessions()?.iter().filter(|item| item.get("sealed").is_some()).count(), 0);
+    // The other person's is still there.
+    assert_eq!(stack.sessions()?.iter().filter(|item| item.get("sealed").is_some()).count(), 1);
     Ok(())
 }
 
