@@ -45,7 +45,7 @@ pub fn run(input: &[u8]) {
 }
 
 /// Name and secret of a header.
-pub fn reference(header: &[u8]) -> Option<(String, String)> {
+pub(crate) fn reference(header: &[u8]) -> Option<(String, String)> {
     let text = header.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')).then_some(header)?;
     let at = text.iter().position(|byte| *byte == b' ')?;
     let (scheme, rest) = text.split_at_checked(at)?;

@@ -63,7 +63,7 @@ pub fn run(input: &[u8]) {
         (Err(OauthError::InvalidClient { by_basic }), Err(false)) => {
             assert_eq!(by_basic, authorization.is_some(), "{form:?}");
         }
-        (told, _) => assert!(false, "{told:?}, and not {expected:?}: {form:?}"),
+        (told, _) => unreachable!("{told:?}, and not {expected:?}: {form:?}"),
     }
 }
 
@@ -91,7 +91,7 @@ fn reference(authorization: Option<&[u8]>, form: &str) -> Result<String, bool> {
 }
 
 /// A parameter of a form; `None` if it is there twice, or not encoded right.
-pub fn parameter(form: &str, name: &str) -> Option<Option<String>> {
+pub(crate) fn parameter(form: &str, name: &str) -> Option<Option<String>> {
     let pairs = form.split('&').filter(|pair| !pair.is_empty());
     let mut found =
         pairs.zip(form_urlencoded::parse(form.as_bytes())).filter(|(_, (known, _))| known == name);
