@@ -75,8 +75,9 @@ pub fn run(input: &[u8]) {
     let query = Query::of(&request);
     let read = AuthorizationRequest::read(&PROVIDER, |name| query.one(name).map_err(|_| Unreadable));
     let one = |name: &str| parameter(&raw, name);
-    let client = one("client_id").flatten().filter(|name| ["web", "admin", "phone"].contains(&name.as_str()));
-    let address = one("redirect_uri").flatten().filter(|uri| match client.as_deref() {
+    let client =
+        one("client_id").ok().flatten().filter(|name| ["web", "admin", "phone"].contains(&name.as_str()));
+    let address = one("redirect_uri").ok().flatten().filter(|uri| match client.as_deref() {
         Some("phone") => DEVICE.iter().any(|known| known == uri || is_same_but_for_the_port(known, uri)),
         Some(_) => uri == WEB,
         None => false,
@@ -87,7 +88,7 @@ pub fn run(input: &[u8]) {
             assert!(client.is_some() && address.is_none(), "{raw:?}");
         }
         Err(Refused::Answer(location, error)) => {
-            let state = one("state").flatten().filter(|state| state.len() <= LONGEST_STATE);
+            let state = one("state").ok().flatten().filter(|state| state.len() <= LONGEST_STATE);
             let names = pairs(&location, address.as_deref(), &raw);
             assert_eq!(names.first(), Some(&("error".to_owned(), error.words()[0].to_owned())), "{raw:?}");
             is_of_this_provider(&names, state.as_deref(), &raw);
@@ -104,8 +105,9 @@ pub fn run(input: &[u8]) {
 
 /// Holds what is granted against the query.
 fn granted(asked: &AuthorizationRequest, client: Option<&str>, address: Option<&str>, raw: &str) {
-    let one =
-        |name: &str| parameter(raw, name).unwrap_or_else(|| unreachable!("{name} is unreadable: {raw:?}"));
+    let one = |name: &str| {
+        parameter(raw, name).unwrap_or_else(|Unreadable| unreachable!("{name} is unreadable: {raw:?}"))
+    };
     assert_eq!((Some(&*asked.client), Some(&*asked.redirect_uri)), (client, address), "{raw:?}");
     assert_eq!(one("response_type").as_deref(), Some("code"), "{raw:?}");
     assert_eq!((one("request"), one("request_uri")), (None, None), "{raw:?}");

@@ -5,6 +5,7 @@
 //! knows the clients by heart.
 
 use http::{HeaderValue, Request, header};
+use openid_connect::authorization::Unreadable;
 use token::{OauthError, authenticate};
 use web::query::Query;
 
@@ -70,7 +71,7 @@ pub fn run(input: &[u8]) {
 /// The client that asks; or whether it is the request that is wrong.
 fn reference(authorization: Option<&[u8]>, form: &str) -> Result<String, bool> {
     let [name, secret] = ["client_id", "client_secret"].map(|name| parameter(form, name));
-    let (name, secret) = (name.ok_or(true)?, secret.ok_or(true)?);
+    let (name, secret) = (name.map_err(|Unreadable| true)?, secret.map_err(|Unreadable| true)?);
     let (name, secret) = match authorization {
         None => (name.ok_or(true)?, secret),
         Some(_) if secret.is_some() => return Err(true),
@@ -90,13 +91,16 @@ fn reference(authorization: Option<&[u8]>, form: &str) -> Result<String, bool> {
     if is_right { Ok(name) } else { Err(false) }
 }
 
-/// A parameter of a form; `None` if it is there twice, or not encoded right.
-pub(crate) fn parameter(form: &str, name: &str) -> Option<Option<String>> {
+/// A parameter of a form; an error if it is there twice, or not encoded right.
+pub(crate) fn parameter(form: &str, name: &str) -> Result<Option<String>, Unreadable> {
     let pairs = form.split('&').filter(|pair| !pair.is_empty());
     let mut found =
         pairs.zip(form_urlencoded::parse(form.as_bytes())).filter(|(_, (known, _))| known == name);
     let (first, second) = (found.next(), found.next());
-    let Some((pair, (_, value))) = first else { return Some(None) };
+    let Some((pair, (_, value))) = first else { return Ok(None) };
     let raw = pair.split_once('=').map_or("", |(_, raw)| raw);
-    (second.is_none() && is_whole(raw)).then(|| Some(value.into_owned()).filter(|value| !value.is_empty()))
+    if second.is_some() || !is_whole(raw) {
+        return Err(Unreadable);
+    }
+    Ok(Some(value.into_owned()).filter(|value| !value.is_empty()))
 }
