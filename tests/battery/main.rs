@@ -38,7 +38,7 @@ use harness::Result;
 use row::{Row, Run};
 
 /// Every row, in the order in which they run.
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 17] = [
     ("B1", "duplicates at once, each in a process of its own"),
     ("B4", "codes and states that cross, in one browser and in two, in every order"),
     ("B5", "kill -9 at every await point, once and twice, then the visitor tries again"),

@@ -14,10 +14,10 @@ use std::time::{Duration, SystemTime};
 
 use authorize::Authorize;
 use callback::Callback;
+use handoff::Handoff;
 use lambda as runtime;
 use lambda::Function;
 use lambda_http::{Context, LambdaEvent};
-use handoff::Handoff;
 use logout::Logout;
 use openid::Openid;
 use serde_json::Value;

@@ -195,8 +195,12 @@ impl Functions {
     }
 
     /// What Lambda is told about a function, for who starts a process of his own.
-    pub fn specification(&self, function: &str) -> Result<&Specification> {
-        let specification = self.0.specifications.get(function);
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if there is no such function.
+    pub fn specification(&self, function: &str) -> Result<Specification> {
+        let specification = self.0.specification(function);
         specification.ok_or_else(|| Failure::new(format!("there is no function {function}")))
     }
 
