@@ -14,7 +14,7 @@ use crate::{
 
 /// What the QR code of a waiting page says, which no program here can scan: who has the page's address and its browser's
 /// secret can tell.
-async fn code(stack: &Stack, waiting: &Chromium) -> Result<String> {
+pub async fn code(stack: &Stack, waiting: &Chromium) -> Result<String> {
     let address = waiting.run("return location.search", Vec::new()).await?;
     let state = address.as_str().and_then(|query| State::parse(query.strip_prefix("?state=")?.get(..64)?));
     let browser = BrowserSecret::parse(&waiting.cookie("browser").await?);

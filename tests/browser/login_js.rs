@@ -12,6 +12,7 @@ use web::{language::Language, reason::Reason, words::Labels};
 
 use crate::{
     chromium::{Chromium, Reader},
+    handoff,
     login::{LABELS, NO_AVATAR},
     team_page::TeamPage,
     tls::Https,
@@ -181,6 +182,27 @@ async fn shows_wechats_qr_code_inside_the_page() -> Result<()> {
 }
 
 /// As on the internet: HTTPS, a host for the page, one for the login, and WeChat's own.
+/// Though there is a website app: the tag asks for a phone, and the person comes back to the page that it is on.
+#[tokio::test]
+async fn logs_in_by_the_phone_beside_it() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    page.show(&html(&stack, "zh-CN", "mode=handoff"), &policy(&stack));
+    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    let Some(phone) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    let here = format!("{}/me?tab=1", page.same_site());
+    computer.open(&here).await?;
+    computer.part("button", LABELS.log_in).await?.click().await?;
+    computer.arrive(LABELS.scan_to_log_in).await?;
+    phone.open(&handoff::code(&stack, &computer).await?).await?;
+    phone.arrive(LABELS.log_in_other_device).await?;
+    computer.arrive(LABELS.confirm_on_phone).await?;
+    phone.press(&computer.text(".number").await?).await?;
+    computer.until_at(&here).await?;
+    computer.part("user", LABELS.nameless).await?;
+    phone.leave(&[]).await?;
+    computer.leave(&[NOBODY]).await
+}
+
 #[tokio::test]
 async fn works_among_hosts_of_one_site() -> Result<()> {
     let page = TeamPage::serve("").await?;
