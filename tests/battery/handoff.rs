@@ -1,4 +1,7 @@
-//! H1, H2: a browser that a phone logs in, under rival scans, taps and pick-ups, and under faults of DynamoDB.
+//! H1, H2, H3: a browser that a phone logs in, under rival scans, taps and pick-ups, under faults of DynamoDB, and under
+//! deaths (`kills.rs`).
+
+mod kills;
 
 use std::time::Duration;
 
@@ -183,4 +186,9 @@ async fn finish(computer: &Waiting, phone: &Visitor, asked: Option<Form>, refuse
         computer.open(None).await?;
     }
     Ok(computer.visitor.logged_in_as().await? == Some(phone.openid()))
+}
+
+/// H3.
+pub async fn deaths(run: &Run) -> Result<String> {
+    kills::everywhere(run, async || run.stack(options().proxied()).await).await
 }

@@ -38,7 +38,7 @@ use harness::Result;
 use row::{Row, Run};
 
 /// Every row, in the order in which they run.
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 18] = [
     ("B1", "duplicates at once, each in a process of its own"),
     ("B4", "codes and states that cross, in one browser and in two, in every order"),
     ("B5", "kill -9 at every await point, once and twice, then the visitor tries again"),
@@ -54,6 +54,7 @@ const ROWS: [Row; 17] = [
         "a phone's login of another browser: rival scans, taps and pick-ups, and a second browser that waits",
     ),
     ("H2", "each fault of DynamoDB at each call of such a login"),
+    ("H3", "kill -9 at every await point of such a login, once and twice"),
     ("O1", "one code of the OpenID Provider, redeemed by many processes at once"),
     ("O2", "kill -9 at every await point of the OpenID Provider, once and twice, then the client asks again"),
     ("O3", "each fault of DynamoDB and of KMS at each call that a relying party's login makes"),
@@ -77,6 +78,7 @@ async fn work(name: &str, run: &Run) -> Result<String> {
         "F1" => fuzz::hostile_input(run).await,
         "H1" => handoff::rivals(run).await,
         "H2" => handoff::faults(run).await,
+        "H3" => handoff::deaths(run).await,
         "O1" => provider::one_code(run).await,
         "O2" => provider::kills(run).await,
         "O3" => provider::at_every_call(run).await,
