@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use login::random;
-use login::session::{Profile, RefusedBefore, Session, SessionToken, StoredSession};
+use login::session::{Profile, RefusedAbout, RefusedBefore, Session, SessionToken, StoredSession};
 use login::time::Timestamp;
 use secrets::SecretsError;
 use store::{Saved, Sessions};
@@ -176,10 +176,14 @@ impl<'a> LiveSession<'a> {
     fn just_refused(&self, refused: Option<RefusedBefore>) -> Result<(), Failure> {
         match refused.filter(|refused| self.was_just_now(refused.at)) {
             None => Ok(()),
-            Some(RefusedBefore { errcode, is_the_platforms, .. }) => {
+            Some(RefusedBefore { errcode, about, .. }) => {
                 let answer = ErrorAnswer { errcode: Errcode::new(errcode), rid: None, address: None };
                 let error = Error::Refused(answer);
-                Err(if is_the_platforms { Failure::Platform(error) } else { Failure::Wechat(error) })
+                Err(match about {
+                    RefusedAbout::Question => Failure::Wechat(error),
+                    RefusedAbout::Token => Failure::Refusal(Refusal::GrantGone { error, unmarked: None }),
+                    RefusedAbout::Platform => Failure::Platform(error),
+                })
             }
         }
     }
@@ -187,19 +191,20 @@ impl<'a> LiveSession<'a> {
     /// What there is to remember of what asking WeChat came to. A refusal that passes is asked about again by the next request,
     /// and that the grant is gone has a mark of its own ([`Self::remember`]).
     fn refusal(&mut self, asked: Result<(), &Failure>) -> Option<RefusedBefore> {
-        let (error, is_the_platforms) = match asked.err()? {
-            Failure::Wechat(error) => (error, false),
-            Failure::Platform(error) => (error, true),
+        let (error, about) = match asked.err()? {
+            Failure::Wechat(error) => (error, RefusedAbout::Question),
+            Failure::Platform(error) => (error, RefusedAbout::Platform),
+            Failure::Refusal(Refusal::GrantGone { error, unmarked: None }) => (error, RefusedAbout::Token),
             Failure::Refusal(_) => return None,
         };
         let errcode = error.errcode()?;
         let is_lasting = !error.is_passing() || errcode.is_too_often();
-        let is_gone = !is_the_platforms && error.reaction() == Some(Reaction::LoginAgain);
+        let is_gone = about == RefusedAbout::Question && error.reaction() == Some(Reaction::LoginAgain);
         if !is_lasting || is_gone {
             return None;
         }
         self.is_changed = true;
-        Some(RefusedBefore { errcode: errcode.get(), is_the_platforms, at: self.now })
+        Some(RefusedBefore { errcode: errcode.get(), about, at: self.now })
     }
 
     /// Waits for a call of WeChat's, if there is time left for it and WeChat is not known to be silent.
@@ -248,12 +253,7 @@ impl<'a> LiveSession<'a> {
                 self.is_changed = true;
             }
         }
-        answer.map_err(|failure| match failure {
-            Failure::Wechat(error) if is_dead(Some(&error)) => {
-                Failure::Refusal(Refusal::GrantGone { error, unmarked: None })
-            }
-            failure => failure,
-        })
+        answer
     }
 
     async fn ask_whether_granted(&mut self) -> Result<(), Failure> {
@@ -269,7 +269,13 @@ impl<'a> LiveSession<'a> {
             answer = self.ask_auth().await;
         }
         self.reserve = reserve;
-        Ok(answer?)
+        answer.map_err(|error| {
+            if is_dead(Some(&error)) {
+                Failure::Refusal(Refusal::GrantGone { error, unmarked: None })
+            } else {
+                Failure::Wechat(error)
+            }
+        })
     }
 
     /// Reads the profile again, if one was granted and the one at hand is stale or in another language.

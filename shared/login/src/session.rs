@@ -165,10 +165,21 @@ pub struct Refusals {
 pub struct RefusedBefore {
     /// WeChat's `errcode`.
     pub errcode: i64,
-    /// Whether it was the third-party platform that was refused, and not the session.
-    pub is_the_platforms: bool,
+    /// What it was about.
+    pub about: RefusedAbout,
     /// When WeChat said so.
     pub at: Timestamp,
+}
+
+/// What WeChat refused, where its number alone does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefusedAbout {
+    /// What was asked.
+    Question,
+    /// The token that was asked about, which is dead though it was renewed.
+    Token,
+    /// The third-party platform.
+    Platform,
 }
 
 /// Whether a person follows the Official Account, as WeChat last said.

@@ -172,6 +172,14 @@ async fn a_token_that_stays_dead_is_renewed_once_a_minute() {
         assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 401);
     }
     assert_eq!(calls(&stack), [0, 1, 2]);
+    // The same number where the token is renewed says nothing of the grant.
+    let (stack, visitor) = silent_for("600").await.unwrap();
+    stack.script(AUTH, errcode(40001), 1);
+    stack.script(REFRESH, errcode(40003), 9);
+    for _ in 0..3 {
+        assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 503);
+    }
+    assert_eq!(calls(&stack), [0, 1, 1]);
 }
 
 /// What passes by itself is asked about by the next request.
