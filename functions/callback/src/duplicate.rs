@@ -41,6 +41,7 @@ impl Callback {
         match waited.map_err(|_| Refusal::WinnerSilent)?.map_err(Refusal::Store)? {
             Some(CodeOutcome::Done) => {}
             Some(CodeOutcome::Failed) => return Err(Refusal::WinnerFailed),
+            Some(CodeOutcome::Snapshot) => return Err(Refusal::Snapshot),
             Some(CodeOutcome::Claimed) | None => return Err(Refusal::WinnerSilent),
         }
         let token = SessionToken::derive(&arrival.browser, &arrival.state, code);

@@ -175,7 +175,8 @@ impl Callback {
                     Ok(response) => Ok(response),
                     Err(refusal) => {
                         // Duplicates that wait are told to stop. If that fails too, they stop by themselves.
-                        let marked = logins.fail_code(&code_id, &claim_id).await;
+                        let is_snapshot = matches!(refusal, Refusal::Snapshot);
+                        let marked = logins.fail_code(&code_id, &claim_id, is_snapshot).await;
                         Err(refusal.of(login).marked(marked))
                     }
                 }

@@ -99,6 +99,8 @@ pub enum CodeOutcome {
     Done,
     /// It gave none, and will not.
     Failed,
+    /// The same, since the visitor is on a snapshot page: to begin afresh leads there again.
+    Snapshot,
 }
 
 impl CodeOutcome {
@@ -106,7 +108,7 @@ impl CodeOutcome {
         match self {
             Self::Claimed => "claimed",
             Self::Done => "done",
-            Self::Failed => "failed",
+            Self::Failed | Self::Snapshot => "failed",
         }
     }
 }
@@ -230,7 +232,7 @@ impl Logins {
             Ok(login) => Ok(Claimed::Now(login)),
             Err(error) => {
                 // If that fails too, duplicates wait in vain; the first error is the one to tell.
-                let _ = self.fail_code(code, claim_id).await;
+                let _ = self.fail_code(code, claim_id, false).await;
                 Err(error)
             }
         }
@@ -248,24 +250,31 @@ impl Logins {
         match attribute(&guard, "outcome")? {
             "claimed" => Ok(Some(CodeOutcome::Claimed)),
             "done" => Ok(Some(CodeOutcome::Done)),
+            // What another version wrote says no more than that.
+            "failed" if guard.contains_key("is_snapshot") => Ok(Some(CodeOutcome::Snapshot)),
             "failed" => Ok(Some(CodeOutcome::Failed)),
             _ => Err(Error::Corrupt("outcome")),
         }
     }
 
-    /// Records that a claimed code gave no session, so that duplicates need not wait for it.
+    /// Records that a claimed code gave no session, so that duplicates need not wait for it; and whether that was because the
+    /// visitor is on a snapshot page, which each of them is to be told.
     ///
     /// # Errors
     ///
     /// [`Error`]; duplicates then wait in vain, and nothing else changes.
-    pub async fn fail_code(&self, code: &CodeId, claim_id: &ClaimId) -> Result<(), Error> {
+    pub async fn fail_code(&self, code: &CodeId, claim_id: &ClaimId, is_snapshot: bool) -> Result<(), Error> {
         let update = self
             .0
             .client
             .update_item()
             .table_name(&self.0.name)
             .key("id", text(code.as_str()))
-            .update_expression("SET outcome = :failed")
+            .update_expression(if is_snapshot {
+                "SET outcome = :failed, is_snapshot = :failed"
+            } else {
+                "SET outcome = :failed"
+            })
             .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
             .expression_attribute_values(":failed", text(CodeOutcome::Failed.as_str()))
             .expression_attribute_values(":claimed", text(CodeOutcome::Claimed.as_str()))

@@ -138,7 +138,7 @@ impl World {
             && begun.marks < MOST_MARKS
         {
             begun.marks += 1;
-            self.guards.insert(code, Guard { login, secret, is_done: false });
+            self.guards.insert(code, Guard { login, secret, is_done: false, is_snapshot: false });
         }
     }
 
@@ -146,6 +146,9 @@ impl World {
     /// place.
     fn repeat(&self, browser: usize, login: usize, begun: &Login, code: Code) -> Led {
         let is_done = self.guards.get(&code).is_some_and(|guard| guard.is_done);
+        if self.guards.get(&code).is_some_and(|guard| guard.is_snapshot) {
+            return only(page("snapshot", Some(begun)));
+        }
         let token = self.seen(Token { secret: begun.secret, login, code: Some(code) });
         if let Some(token) = token.filter(|token| is_done && self.open(*token).is_some()) {
             (target(begun), vec![Change::Session(token)])
@@ -185,7 +188,7 @@ impl World {
         let begun = *begun;
         self.counts.exchanges += 1;
         self.counts.sent = Some(code);
-        self.guards.insert(code, Guard { login, secret, is_done: false });
+        self.guards.insert(code, Guard { login, secret, is_done: false, is_snapshot: false });
         let number = match code {
             Code::Issued(number) => Some(number),
             Code::MadeUp(_) => None,
@@ -198,9 +201,10 @@ impl World {
             issued.is_used = true;
         }
         if issued.is_snapshot {
+            self.guards.insert(code, Guard { login, secret, is_done: false, is_snapshot: true });
             return only(page("snapshot", Some(&begun)));
         }
-        self.guards.insert(code, Guard { login, secret, is_done: true });
+        self.guards.insert(code, Guard { login, secret, is_done: true, is_snapshot: false });
         // A person's grant is that of the code, whatever the login asked for.
         let has_profile = issued.scope.has_profile();
         self.counts.profiles += usize::from(has_profile);

@@ -123,6 +123,8 @@ pub struct Guard {
     pub login: usize,
     pub secret: usize,
     pub is_done: bool,
+    /// Whether WeChat said that the visitor is on a snapshot page.
+    pub is_snapshot: bool,
 }
 
 /// A session.

@@ -124,6 +124,8 @@ impl Visit<'_> {
         let answer = answers.swap_remove(first);
         let ends: &[End] = match expected.end {
             End::LoggedIn => &[End::LoggedIn],
+            // To begin afresh leads to the snapshot again.
+            _ if self.script.meaning == Meaning::Snapshot => &[End::Page("snapshot")],
             // The first may be told that there is no answer before the other gives up waiting for it, or afterwards.
             _ if self.script.meaning == Meaning::Late => {
                 &[End::FreshLogin("login_expired"), End::FreshLogin("wechat_unavailable")]

@@ -117,6 +117,10 @@ async fn a_snapshot_visitor_never_gets_a_session() {
     let page = arrive(&visitor, &callback).await;
     assert!(page.starts_with("https://login.example.com/error?reason=snapshot&id="), "{page}");
     assert!(visitor.open(&page).await.unwrap().text().contains(title(Reason::Snapshot)));
+    // WeChat may call back twice: to begin afresh would lead to the snapshot again.
+    let again = arrive(&visitor, &callback).await;
+    assert!(again.starts_with("https://login.example.com/error?reason=snapshot&id="), "{again}");
+    assert_eq!(stack.requests(EXCHANGE).len(), 1);
     assert!(sessions(&stack).is_empty());
     assert_eq!(openid(&visitor).await, None);
 }

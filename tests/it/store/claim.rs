@@ -133,7 +133,7 @@ async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
         fixture.store.logins.claim(&other, &own, &browser(1), &fixture.attempt(3), NOW).await.unwrap();
     assert_eq!(name(&claimed), "now");
     // A code that gave no session is told from one that may have given one.
-    fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await.unwrap();
+    fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), false).await.unwrap();
     fixture.store.logins.put_login(&state(3).login_id(), &login(1)).await.unwrap();
     let third = state(3).login_id();
     let claimed =
@@ -297,14 +297,20 @@ async fn a_code_fails_by_its_own_attempt_only() {
         .unwrap();
     let refused =
         Error::Unavailable { operation: "UpdateItem", code: "ConditionalCheckFailedException".to_owned() };
-    assert_eq!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(2)).await, Err(refused.clone()));
+    assert_eq!(
+        fixture.store.logins.fail_code(&code_id, &fixture.attempt(2), false).await,
+        Err(refused.clone())
+    );
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
-    assert_eq!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await, Ok(()));
+    assert_eq!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), false).await, Ok(()));
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
     // Failed is the end of it, and a code that nobody claimed gets no mark by failing.
-    assert_eq!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await, Err(refused.clone()));
     assert_eq!(
-        fixture.store.logins.fail_code(&CodeId::of(&code("0b")), &fixture.attempt(1)).await,
+        fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), false).await,
+        Err(refused.clone())
+    );
+    assert_eq!(
+        fixture.store.logins.fail_code(&CodeId::of(&code("0b")), &fixture.attempt(1), false).await,
         Err(refused)
     );
     assert_eq!(fixture.store.logins.code_outcome(&CodeId::of(&code("0b"))).await.unwrap(), None);

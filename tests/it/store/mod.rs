@@ -203,7 +203,7 @@ async fn a_table_that_is_away_is_an_error_that_names_no_item() {
         (store.logins.login(&id).await.map(drop), "GetItem"),
         (claimed, "TransactWriteItems"),
         (store.logins.code_outcome(&code).await.map(drop), "GetItem"),
-        (store.logins.fail_code(&code, &attempt).await, "UpdateItem"),
+        (store.logins.fail_code(&code, &attempt, false).await, "UpdateItem"),
     ] {
         let error = answer.unwrap_err();
         let expected = Error::Unavailable { operation, code: "DispatchFailure".to_owned() };

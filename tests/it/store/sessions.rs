@@ -60,7 +60,7 @@ async fn a_session_is_stored_together_with_the_outcome() {
     );
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
     // Done is the end of it.
-    assert!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await.is_err());
+    assert!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), false).await.is_err());
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
 }
 
@@ -93,7 +93,7 @@ async fn who_did_not_claim_the_code_stores_no_session() {
         assert_eq!(fixture.dump().unwrap(), stored);
     }
     // Nor who gave up on it before.
-    fixture.store.logins.fail_code(&CodeId::of(&code("0a")), &fixture.attempt(1)).await.unwrap();
+    fixture.store.logins.fail_code(&CodeId::of(&code("0a")), &fixture.attempt(1), false).await.unwrap();
     let stored = fixture.dump().unwrap();
     let code_id = CodeId::of(&code("0a"));
     let finished = fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), None).await;

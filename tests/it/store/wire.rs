@@ -213,7 +213,7 @@ async fn a_write_that_meets_a_transaction_is_tried_again_a_few_times() {
         proxy.forget();
         let conflict = proxy.inject(Rule::at(kind, Fault::Conflict).times(times));
         let written = match kind {
-            Kind::FailCode => fixture.store.logins.fail_code(&code_id, &fixture.attempt(1)).await,
+            Kind::FailCode => fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), false).await,
             _ => fixture.store.sessions.delete_session(&session).await,
         };
         conflict.remove();
