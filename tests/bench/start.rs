@@ -69,7 +69,7 @@ pub async fn measure(world: &World, runs: usize) -> Result<String> {
 /// The floors first, then the functions in the order of a login.
 fn subjects(world: &World) -> Result<Vec<Subject>> {
     let callback = format!("/callback?code=0f1e2d3c4b5a69788796a5b4c3d2e1f0&state={TOKEN}");
-    let cookie = format!("__Host-browser={TOKEN}");
+    let (cookie, ticket) = (format!("__Host-browser={TOKEN}"), format!("/handoff?ticket={TOKEN}"));
     let authorize = relying_party::asked(&[]);
     let never_issued = [
         ("grant_type", "authorization_code"),
@@ -90,6 +90,8 @@ fn subjects(world: &World) -> Result<Vec<Subject>> {
         ("callback", "floor-secrets", page(&callback).header("Cookie", cookie), "", 303),
         ("userinfo", "floor", page("/userinfo").header("Origin", PAGE_ORIGIN), "", 401),
         ("logout", "floor-dynamodb", logout, "", 204),
+        // Of a ticket that nobody has: it is looked up.
+        ("handoff", "floor-dynamodb", page(&ticket), "", 400),
         ("site", "floor-bare", page("/"), "", 200),
         // Of nobody who is logged in: the request is stored, and a login begins.
         ("openid", "floor-dynamodb", page(authorize.trim_start_matches(PUBLIC_URL)), "", 302),
