@@ -269,16 +269,26 @@ impl Chromium {
 
     /// A part of the page's `<wechat-login>`, once it can be seen: the one of that name with that text in it.
     pub async fn part(&self, name: &str, text: &str) -> Result<WebElement> {
+        self.until(&format!("{name} {text:?}"), async || self.part_now(name, text).await).await
+    }
+
+    /// Presses such a part, which may be drawn anew before it is pressed.
+    pub async fn press_part(&self, name: &str, text: &str) -> Result<()> {
+        self.until(&format!("{name} {text:?}"), async || match self.part_now(name, text).await? {
+            Some(part) => part.click().await.map(Some),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    async fn part_now(&self, name: &str, text: &str) -> WebDriverResult<Option<WebElement>> {
         let script = r#"
             const root = document.querySelector("wechat-login").shadowRoot;
             const parts = [...root.querySelectorAll(`[part=${arguments[0]}]`)];
             return parts.find((part) => part.textContent.includes(arguments[1]));
         "#;
-        self.until(&format!("{name} {text:?}"), async || {
-            let part = self.execute(script, vec![name.into(), text.into()]).await?.element()?;
-            Ok(part.is_displayed().await?.then_some(part))
-        })
-        .await
+        let part = self.execute(script, vec![name.into(), text.into()]).await?.element()?;
+        Ok(part.is_displayed().await?.then_some(part))
     }
 
     async fn shown(&self, what: &str, by: By) -> Result<WebElement> {
@@ -291,7 +301,11 @@ impl Chromium {
 
     /// The text that can be read in it.
     pub async fn text(&self, selector: &str) -> Result<String> {
-        Ok(self.element(selector).await?.text().await?)
+        self.until(selector, async || {
+            let element = self.find(By::Css(selector.to_owned())).await?;
+            Ok(if element.is_displayed().await? { Some(element.text().await?) } else { None })
+        })
+        .await
     }
 
     /// Waits until this text, and nothing else, can be read in it.

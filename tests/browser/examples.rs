@@ -65,11 +65,11 @@ async fn goes_there_and_back(stack: &Stack, page: &TeamPage, picture: &str) -> R
     chromium.arrive("我的订单").await?;
     chromium.part("button", LABELS.log_in).await?;
     assert_eq!(chromium.text("#orders").await?, "登录后可以查看订单。");
-    chromium.part("button", LABELS.log_in).await?.click().await?;
-    chromium.part("user", LABELS.nameless).await?.click().await?;
+    chromium.press_part("button", LABELS.log_in).await?;
+    chromium.press_part("user", LABELS.nameless).await?;
     chromium.says("#orders", "2 个订单").await?;
     chromium.look(picture).await?;
-    chromium.part("item", LABELS.log_out).await?.click().await?;
+    chromium.press_part("item", LABELS.log_out).await?;
     chromium.says("#orders", "登录后可以查看订单。").await?;
     assert!(stack.sessions()?.is_empty());
     chromium.leave(&[NOBODY]).await

@@ -52,13 +52,7 @@ async fn logs_a_computer_in_by_a_phone() -> Result<()> {
         computer.look(&format!("handoff-number-{name}")).await?;
         let number = computer.text(".number").await?;
         phone.press(&number).await?;
-        phone
-            .arrive(if language == Language::Chinese {
-                "另一台设备已登录"
-            } else {
-                "The other device is logged in"
-            })
-            .await?;
+        phone.arrive(if language == Language::Chinese { "已确认" } else { "Confirmed" }).await?;
         phone.look(&format!("handoff-done-{name}")).await?;
         computer.until_at(&format!("{}/", stack.public_url())).await?;
         assert_eq!(computer.text("main > p").await?, labels.welcome_back);

@@ -99,7 +99,7 @@ async fn one_tag_logs_in_adds_the_profile_calls_an_api_and_logs_out() -> Result<
         chromium.part("note", labels.consent_purpose).await?;
         chromium.look(&format!("tag-menu-{tag}")).await?;
         stack.simulator().knobs(|knobs| knobs.consent = Consent::Allow);
-        chromium.part("item", labels.add_profile).await?.click().await?;
+        chromium.press_part("item", labels.add_profile).await?;
         let user = chromium.part("user", &nickname(&stack, "lin")).await?;
 
         // By a script of another world than the page's: the page's policy lets no script of ours in.
@@ -120,7 +120,7 @@ async fn one_tag_logs_in_adds_the_profile_calls_an_api_and_logs_out() -> Result<
 
         user.click().await?;
         chromium.look(&format!("tag-menu-profile-{tag}")).await?;
-        chromium.part("item", labels.log_out).await?.click().await?;
+        chromium.press_part("item", labels.log_out).await?;
         chromium.part("button", labels.log_in).await?;
         assert_eq!(stack.sessions()?.len(), 0);
         assert_eq!(chromium.cookie_names().await?, ["browser"]);
@@ -136,7 +136,7 @@ async fn logs_in_by_a_popup_which_closes_itself() -> Result<()> {
     page.show(&html(&stack, "zh-CN", "mode=popup"), &policy(&stack));
     let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
     chromium.open(&page.same_site()).await?;
-    chromium.part("button", LABELS.log_in).await?.click().await?;
+    chromium.press_part("button", LABELS.log_in).await?;
     let here = chromium.other_tab().await?;
     chromium.element(".js_qrcode_img").await?;
     scan(&stack, "zhou")?;
@@ -182,6 +182,30 @@ async fn shows_wechats_qr_code_inside_the_page() -> Result<()> {
 }
 
 /// As on the internet: HTTPS, a host for the page, one for the login, and WeChat's own.
+/// With an Official Account alone the window shows a code of ours: the page that waits there is not cut off from its opener.
+#[tokio::test]
+async fn a_popup_that_waits_for_a_phone_closes_itself() -> Result<()> {
+    let page = TeamPage::serve("").await?;
+    let options = Options::default().on_this_machine().with("ALLOWED_ORIGINS", &page.same_site());
+    let stack = Stack::start(options.without("WEBSITE_APP_ID")).await?;
+    page.show(&html(&stack, "zh-CN", "mode=popup"), &policy(&stack));
+    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    let Some(phone) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    computer.open(&page.same_site()).await?;
+    computer.press_part("button", LABELS.log_in).await?;
+    let here = computer.other_tab().await?;
+    computer.arrive(LABELS.scan_to_log_in).await?;
+    phone.open(&handoff::code(&stack, &computer).await?).await?;
+    phone.arrive(LABELS.log_in_other_device).await?;
+    computer.arrive(LABELS.confirm_on_phone).await?;
+    phone.press(&computer.text(".number").await?).await?;
+    computer.switch_to_window(here).await?;
+    computer.part("user", LABELS.nameless).await?;
+    assert_eq!(computer.windows().await?.len(), 1);
+    phone.leave(&[]).await?;
+    computer.leave(&[NOBODY]).await
+}
+
 /// Though there is a website app: the tag asks for a phone, and the person comes back to the page that it is on.
 #[tokio::test]
 async fn logs_in_by_the_phone_beside_it() -> Result<()> {
@@ -191,7 +215,7 @@ async fn logs_in_by_the_phone_beside_it() -> Result<()> {
     let Some(phone) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
     let here = format!("{}/me?tab=1", page.same_site());
     computer.open(&here).await?;
-    computer.part("button", LABELS.log_in).await?.click().await?;
+    computer.press_part("button", LABELS.log_in).await?;
     computer.arrive(LABELS.scan_to_log_in).await?;
     phone.open(&handoff::code(&stack, &computer).await?).await?;
     phone.arrive(LABELS.log_in_other_device).await?;
@@ -222,11 +246,11 @@ async fn works_among_hosts_of_one_site() -> Result<()> {
     chromium.element(".js_qrcode_img").await?;
     chromium.enter_default_frame().await?;
     scan(&stack, "zhou")?;
-    chromium.part("user", &nickname(&stack, "zhou")).await?.click().await?;
+    chromium.press_part("user", &nickname(&stack, "zhou")).await?;
     chromium.until_at(&here).await?;
     // The cookies are the login's, and the page has none of them.
     assert!(chromium.cookie_names().await?.is_empty());
-    chromium.part("item", LABELS.log_out).await?.click().await?;
+    chromium.press_part("item", LABELS.log_out).await?;
     chromium.part("frame", "").await?;
     assert!(stack.sessions()?.is_empty());
     chromium.leave(&[NOBODY, NO_AVATAR]).await
@@ -239,7 +263,7 @@ async fn a_phone_gets_the_button_for_a_code() -> Result<()> {
     page.show(&html(&stack, "zh-CN", "mode=embedded"), &policy(&stack));
     let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
     chromium.open(&page.same_site()).await?;
-    chromium.part("button", LABELS.log_in).await?.click().await?;
+    chromium.press_part("button", LABELS.log_in).await?;
     chromium.part("user", LABELS.nameless).await?;
     chromium.leave(&[NOBODY]).await
 }
@@ -378,7 +402,7 @@ async fn the_other_tabs_follow() -> Result<()> {
     let second = chromium.new_tab().await?;
     chromium.switch_to_window(second.clone()).await?;
     chromium.open(&page.same_site()).await?;
-    chromium.part("button", LABELS.log_in).await?.click().await?;
+    chromium.press_part("button", LABELS.log_in).await?;
     stack.simulator().until(|entries| entries.iter().any(|entry| entry.path == "/connect/qrconnect")).await;
     scan(&stack, "zhou")?;
     let nickname = nickname(&stack, "zhou");
@@ -386,8 +410,8 @@ async fn the_other_tabs_follow() -> Result<()> {
         chromium.switch_to_window(tab.clone()).await?;
         chromium.part("user", &nickname).await?;
     }
-    chromium.part("user", &nickname).await?.click().await?;
-    chromium.part("item", LABELS.log_out).await?.click().await?;
+    chromium.press_part("user", &nickname).await?;
+    chromium.press_part("item", LABELS.log_out).await?;
     chromium.switch_to_window(first).await?;
     chromium.part("button", LABELS.log_in).await?;
     chromium.leave(&[NOBODY, NO_AVATAR]).await

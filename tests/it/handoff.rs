@@ -6,6 +6,7 @@ use harness::{
     database::{attribute, with},
     hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, tap},
     places::{AUTHORIZE, parameter},
+    proxy::{Fault, Kind, Rule},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
 use serde_json::{Value, json};
@@ -79,7 +80,7 @@ async fn a_computer_is_logged_in_by_a_phone() -> Result<()> {
     assert_eq!(computer.stage().await?, "given");
     assert_eq!(computer.visitor.logged_in_as().await?, None);
     let done = tap(&phone, &form, Some(number)).await?;
-    assert!(is_titled(&done, "另一台设备已登录"), "{}", done.text());
+    assert!(is_titled(&done, "已确认"), "{}", done.text());
 
     assert_eq!(computer.stage().await?, "approved");
     let arrived = computer.open(None).await?;
@@ -108,7 +109,7 @@ async fn a_lost_answer_is_given_again_to_the_same_script_and_to_nobody_else() ->
     // The cookie did not arrive; the page is opened once more, by what its script chose.
     computer.visitor.browser.forget_cookie("__Host-handoff");
     assert_eq!(computer.number().await?, number);
-    assert!(is_titled(&tap(&phone, &form, Some(number)).await?, "另一台设备已登录"));
+    assert!(is_titled(&tap(&phone, &form, Some(number)).await?, "已确认"));
     let first = computer.open(None).await?;
     assert_eq!(first.location(), Some(TARGET));
     let session = computer.visitor.session();
@@ -137,6 +138,7 @@ async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
             tap(&phone, &form, Some(right)).await?;
         }
         let other = CHOICE.replace('4', "5");
+        assert_eq!(openid_of(first).await?, None);
         let ended = second.open(&format!("{}&choice={other}", computer.url)).await?;
         assert!(is_titled(&ended, "有两个浏览器在等待"), "{}", ended.text());
         for visitor in [first, second] {
@@ -145,7 +147,7 @@ async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
             assert_eq!(openid_of(visitor).await?, None);
         }
         assert!(is_titled(&scan(&phone, &computer.code).await?, "有两个浏览器在等待"));
-        assert!(!is_titled(&tap(&phone, &form, Some(right)).await?, "另一台设备已登录"));
+        assert!(!is_titled(&tap(&phone, &form, Some(right)).await?, "已确认"));
         // What the phone had handed over is gone.
         let tickets: Vec<_> =
             stack.logins()?.into_iter().filter(|item| item.to_string().contains("ticket#")).collect();
@@ -207,7 +209,10 @@ async fn only_the_phone_that_scanned_decides_and_only_on_its_own_page() -> Resul
     assert_eq!(computer.stage().await?, "given");
     // The person changed in between: another session starts over.
     phone.log_out().await?;
-    assert!(!is_titled(&tap(&phone, &form, Some(number)).await?, "另一台设备已登录"));
+    assert!(!is_titled(&tap(&phone, &form, Some(number)).await?, "已确认"));
+    phone.log_in().await?;
+    assert!(is_titled(&tap(&phone, &form, Some(number)).await?, "二维码已被扫过"));
+    assert_eq!(computer.open(None).await?.status, 200);
     assert_eq!(openid_of(&computer.visitor).await?, None);
     Ok(())
 }
@@ -227,7 +232,7 @@ async fn nothing_is_approved_before_a_browser_was_given_the_number() -> Result<(
     assert!(is_titled(&tap(&phone, &form, Some(right)).await?, LABELS.log_in_other_device));
     assert_eq!(computer.stage().await?, "scanned");
     assert_eq!(computer.number().await?, right);
-    assert!(is_titled(&tap(&phone, &form, Some(right)).await?, "另一台设备已登录"));
+    assert!(is_titled(&tap(&phone, &form, Some(right)).await?, "已确认"));
     Ok(())
 }
 
@@ -329,6 +334,11 @@ async fn a_ticket_that_is_over_is_worth_nothing_though_its_item_is_there() -> Re
         if let Some(form) = &asked {
             tap(&phone, form, number.or(form.numbers.first().copied())).await?;
         }
+        let page = computer.open(Some(CHOICE)).await?;
+        assert_eq!(page.status, 200, "{how_far}");
+        let tickets = stack.logins()?;
+        let approved = tickets.iter().filter(|item| !item["approved"].is_null()).count();
+        assert_eq!(approved, usize::from(how_far == 3), "{how_far}");
         assert_eq!(computer.visitor.logged_in_as().await?, None, "{how_far}");
     }
     Ok(())
@@ -362,5 +372,40 @@ async fn a_phone_that_does_not_get_through_is_told_and_costs_nothing() -> Result
     computer.open(None).await?;
     let shown = computer.visitor.shown().await?;
     assert_eq!((shown["openid"].as_str(), shown["nickname"].is_string()), (Some(&*phone.openid()), true));
+    Ok(())
+}
+
+/// Who was too slow is told that another browser was logged in, and not that time is over.
+#[tokio::test]
+async fn a_browser_whose_login_another_one_picked_up_is_told_so() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = at_a_computer(&stack).await?;
+    let thief = computer.visitor.thief();
+    let phone = stack.visitor("zhou");
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    let right = number(&thief.open(&format!("{}&choice={CHOICE}", computer.url)).await?)?;
+    tap(&phone, &form, Some(right)).await?;
+    assert_eq!(thief.open(&computer.url).await?.status, 303);
+    let told = computer.open(None).await?;
+    assert!(is_titled(&told, "登录的是另一个浏览器"), "{}", told.text());
+    let log = stack.stop().await.text();
+    assert!(log.contains(r#""outcome":"handoff_picked_up_by_another""#));
+    Ok(())
+}
+
+/// Without a script there is no choice: the number is given all the same, and its write may be repeated.
+#[tokio::test]
+async fn without_a_script_the_number_is_given_once() -> Result<()> {
+    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID").proxied()).await?;
+    let computer = at_a_computer(&stack).await?;
+    let phone = stack.visitor("zhou");
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    // The answer of the write is lost, so the SDK sends it again.
+    let broken = stack.proxy()?.inject(Rule::at(Kind::Give, Fault::DropAfter).times(1));
+    let right = number(&computer.open(None).await?)?;
+    drop(broken);
+    assert_eq!(number(&computer.open(None).await?)?, right);
+    assert!(is_titled(&tap(&phone, &form, Some(right)).await?, "已确认"));
+    assert_eq!(computer.open(None).await?.location(), Some(TARGET));
     Ok(())
 }

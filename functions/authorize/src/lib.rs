@@ -17,7 +17,7 @@ use http::StatusCode;
 use lambda::Function;
 use login::account::{Account, App, AppChoice, Choice};
 use login::deployment::Deployment;
-use login::handoff::{TICKET_LIFETIME, WAIT};
+use login::handoff::{PICK_UP_LIFETIME, TICKET_LIFETIME, WAIT};
 use login::pending::{
     BrowserSecret, LoginRequest, PendingLogin, RequestedScope, RequestedSwitches, State, Turn, login_lifetime,
 };
@@ -246,7 +246,7 @@ impl Authorize {
     ) -> Result<Response, Refusal> {
         let (browser, state) = (self.browser(request, now), State::new(random::bytes()));
         let login = parameters.to_login(&app, &browser, now);
-        let login = PendingLogin { expires_at: now.plus(TICKET_LIFETIME), ..login };
+        let login = PendingLogin { expires_at: now.plus(TICKET_LIFETIME + PICK_UP_LIFETIME), ..login };
         self.logins.put_login(&state.handoff_id(), &login).await?;
 
         let public_url = self.config.deployment.public_url.as_str();

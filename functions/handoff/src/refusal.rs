@@ -49,6 +49,7 @@ web::outcomes! {
     SHOWN_AGAIN = Info "handoff_given_again" ["the same browser is shown the number again"] ["同一个浏览器再次显示该数字"];
     PICKED_UP = Info "handoff_logged_in" ["the phone approved: the session is stored, the cookie set"] ["手机已确认：会话已保存，Cookie 已设置"];
     PICKED_UP_AGAIN = Info "handoff_repeated" ["the browser that was logged in asks again, and gets the same session"] ["已登录的浏览器再次请求，得到同一个会话"];
+    PICKED_UP_BY_ANOTHER = Info "handoff_picked_up_by_another" ["a browser asks whose phone has logged another browser in: the page that says so", "somebody who shares a browser's secret was faster: look at that person's sessions"] ["询问的浏览器未登录，手机登录的是另一个浏览器：显示说明页面", "有人与用户共有浏览器密钥值，并且更快：请检查该用户的登录"];
     OVER = Info "handoff_over" ["nobody approved in time: the page that says so, with a link to a new code"] ["超时未确认：显示说明页面，并附上获取新二维码的链接"];
     ENDED = Info "handoff_ended" ["the page that says that the ticket ended: refused, a wrong number, or two browsers that waited"] ["显示登录已结束的页面：手机上拒绝、数字不符，或有两个浏览器在等待"];
     WAITED_FOR_BY_TWO = Info "handoff_waited_for_by_two" ["a second browser waited for the same phone: the ticket is ended", "often: somebody reads logins off a shared computer"] ["另一个浏览器也在等待同一部手机：登录已结束", "频繁出现时：可能有人利用共用电脑"];

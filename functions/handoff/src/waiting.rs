@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use login::account::Account;
-use login::handoff::{Choice, Device, End, PickUpSecret, Step, StoredTicket, Ticket};
+use login::handoff::{Choice, Device, End, PICK_UP_LIFETIME, PickUpSecret, Step, StoredTicket, Ticket};
 use login::pending::{BrowserSecret, ClaimId, LoginRequest, PendingLogin, RequestedScope, State};
 use login::random;
 use login::session::{Pepper, Session, StoredSession};
@@ -17,7 +17,8 @@ use web::response::{self, Response, redirect, with_cookie};
 use web::visit::Visit;
 
 use crate::refusal::{
-    ENDED, GIVEN, OVER, PICKED_UP, PICKED_UP_AGAIN, Refusal, SHOWN_AGAIN, WAITED_FOR_BY_TWO, WAITING,
+    ENDED, GIVEN, OVER, PICKED_UP, PICKED_UP_AGAIN, PICKED_UP_BY_ANOTHER, Refusal, SHOWN_AGAIN,
+    WAITED_FOR_BY_TWO, WAITING,
 };
 use crate::{Handoff, MOST_TRIES};
 
@@ -72,34 +73,31 @@ impl Browser<'_> {
     async fn show(&self, choice: Option<Choice>) -> Result<Response, Refusal> {
         let logins = &self.function.store.logins;
         let id = self.ticket.id();
-        let chosen = choice.as_ref().map(|choice| self.secret_for(choice));
-        let mut last_end = None;
+        // Without a script there is no choice, and an answer that is lost is lost; but the repetition of a write is its own.
+        let chosen = self.secret_for(&choice.unwrap_or_else(|| Choice::new(random::bytes())));
+        let (mut last_end, mut is_given_now) = (None, false);
         for _ in 0..MOST_TRIES {
             let Some(ticket) = logins.ticket(&id).await? else {
                 let login = self.login().await?;
                 let ticket = made(&login, device(self.request.headers()), self.now);
+                // A ticket that ended, and whose item is gone by now, does not begin again.
+                if ticket.is_over(self.now) {
+                    return Err(Refusal::LoginGone);
+                }
                 logins.put_ticket(&id, &ticket).await?;
                 continue;
             };
-            match ticket.step(self.held.as_ref(), chosen.as_ref(), self.now) {
+            match ticket.step(self.held.as_ref(), Some(&chosen), self.now) {
                 Step::Wait => return Ok(WAITING.of(self.page(&ticket, Shown::Code(self.code_link())).await)),
                 Step::Give => {
-                    // Without a script there is no choice, and an answer that is lost is lost.
-                    let secret = chosen.clone();
-                    let secret = secret.unwrap_or_else(|| self.secret_for(&Choice::new(random::bytes())));
-                    if logins.give(&id, &secret.digest(), self.now).await? {
-                        let number = ticket.scan.as_ref().map(|scan| scan.numbers.right());
-                        let page = self.page(&ticket, Shown::Number(number.unwrap_or_default())).await;
-                        let cookie = self.function.cookies.set_pick_up(&secret);
-                        return Ok(GIVEN.of(with_cookie(page, &cookie)));
-                    }
+                    // Read once more, whoever was first: then this browser is shown the number, or another one was given it.
+                    is_given_now = logins.give(&id, &chosen.digest(), self.now).await?;
                 }
                 Step::Show { number, anew } => {
                     let page = self.page(&ticket, Shown::Number(number)).await;
-                    let cookie = chosen.as_ref().filter(|_| anew);
-                    let cookie = cookie.map(|secret| self.function.cookies.set_pick_up(secret));
+                    let cookie = anew.then(|| self.function.cookies.set_pick_up(&chosen));
                     let page = cookie.into_iter().fold(page, |page, cookie| with_cookie(page, &cookie));
-                    return Ok(SHOWN_AGAIN.of(page));
+                    return Ok(if is_given_now { &GIVEN } else { &SHOWN_AGAIN }.of(page));
                 }
                 Step::PickUp(sealed) => {
                     if let Some(response) = self.pick_up(&ticket, &sealed).await? {
@@ -119,6 +117,10 @@ impl Browser<'_> {
                 Step::Ended(end) => {
                     let page = self.page(&ticket, Shown::Ended(end)).await;
                     return Ok(last_end.unwrap_or(&ENDED).of(page));
+                }
+                Step::PickedUpByAnother => {
+                    let page = self.page(&ticket, Shown::PickedUpByAnother).await;
+                    return Ok(PICKED_UP_BY_ANOTHER.of(page));
                 }
                 Step::Over => return Ok(OVER.of(self.page(&ticket, Shown::Over).await)),
             }
@@ -208,6 +210,9 @@ impl Browser<'_> {
     }
 }
 
+/// A ticket ends before its login by the time in which an approved one can be picked up, for which the login is needed.
 fn made(login: &PendingLogin, device: Device, now: Timestamp) -> StoredTicket {
-    StoredTicket::new(login.app.clone(), login.request.scope, device, now, login.expires_at)
+    let end = login.expires_at.epoch_seconds().saturating_sub(PICK_UP_LIFETIME.as_secs());
+    let end = Timestamp::from_epoch_seconds(end);
+    StoredTicket::new(login.app.clone(), login.request.scope, device, now, end)
 }

@@ -38,7 +38,7 @@ use std::time::Duration;
 use crate::pending::{BrowserSecret, LoginId, RequestedScope, State};
 use crate::seal::{self, NonceBytes, Sealed};
 use crate::secret::{Digest, from_hex, hmac, random_secret, to_hex};
-use crate::session::{Session, SessionId, SessionToken};
+use crate::session::{Refusals, Session, SessionId, SessionToken};
 use crate::time::Timestamp;
 use wechat::AppId;
 
@@ -94,7 +94,13 @@ impl Ticket {
     /// `None` only if the session cannot be encoded, which no value of it can cause.
     #[must_use]
     pub fn seal(&self, session: &Session, nonce: NonceBytes) -> Option<Sealed> {
-        let handed = Session { access_token: None, refresh_token: None, ..session.clone() };
+        let handed = Session {
+            access_token: None,
+            refresh_token: None,
+            confirmed_at: None,
+            refusals: Refusals::default(),
+            ..session.clone()
+        };
         seal::seal(&self.0, INFO, self.id().as_str(), nonce, &handed.to_text()?)
     }
 
@@ -408,6 +414,8 @@ pub enum Step {
     PickUpAgain,
     /// Another browser was given the number: two wait, and the ticket ends.
     EndForTwo,
+    /// Another browser has picked it up.
+    PickedUpByAnother,
     /// The ticket ended.
     Ended(End),
     /// Its time is over.
@@ -434,7 +442,7 @@ impl StoredTicket {
         let is_repetition = is_to(chosen, given) && given.may_be_repeated(now);
         match &self.approved {
             Some(Approved::PickedUp) if is_one => Step::PickUpAgain,
-            Some(Approved::PickedUp) => Step::Over,
+            Some(Approved::PickedUp) => Step::PickedUpByAnother,
             _ if !is_one && !is_repetition => Step::EndForTwo,
             Some(Approved::Sealed(sealed)) if is_one => Step::PickUp(sealed.clone()),
             _ => Step::Show { number: scan.numbers.right(), anew: !is_one },
@@ -551,7 +559,7 @@ mod tests {
             (&scanned, Step::Give, Step::Give, Step::Give),
             (&given(3), show, again.clone(), Step::EndForTwo),
             (&approved, Step::PickUp(sealed), again, Step::EndForTwo),
-            (&picked_up, Step::PickUpAgain, Step::Over, Step::Over),
+            (&picked_up, Step::PickUpAgain, Step::PickedUpByAnother, Step::PickedUpByAnother),
             (&ended, Step::Ended(End::Refused), Step::Ended(End::Refused), Step::Ended(End::Refused)),
             (&over, Step::Over, Step::Over, Step::Over),
         ] {

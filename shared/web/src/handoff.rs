@@ -28,6 +28,8 @@ pub enum Shown {
     Number(u8),
     /// That the ticket ended, and why.
     Ended(End),
+    /// That another browser was logged in.
+    PickedUpByAnother,
     /// That its time is over.
     Over,
 }
@@ -104,6 +106,7 @@ pub fn wait(visit: &Visit, waiting: &Waiting<'_>) -> Response {
         Shown::Ended(end) => {
             return told(visit, of_end(visit.language, *end), Some(waiting.link));
         }
+        Shown::PickedUpByAnother => return told(visit, by_another(visit.language), Some(waiting.link)),
         Shown::Over => return told(visit, over(visit.language), Some(waiting.link)),
     };
     let script = SCRIPT.replace("STAGE", waiting.stage);
@@ -239,11 +242,11 @@ fn since(language: Language, minutes: u64) -> String {
 const fn done(language: Language) -> [&'static str; 3] {
     match language {
         Language::Chinese => {
-            ["另一台设备已登录", "可以回到那台设备继续。", "如果那不是你的设备，请马上联系网站客服。"]
+            ["已确认", "请回到另一台设备，它会自动登录。", "如果那不是你的设备，请马上联系网站客服。"]
         }
         Language::English => [
-            "The other device is logged in",
-            "Go on there; you can close this page.",
+            "Confirmed",
+            "Go back to the other device: it logs in by itself.",
             "If it isn't your device, contact the site at once.",
         ],
     }
@@ -258,6 +261,21 @@ const fn another_phone(language: Language) -> [&'static str; 3] {
             "This code was scanned already",
             "Another phone was faster.",
             "Get a new code on the device you want to log in.",
+        ],
+    }
+}
+
+const fn by_another(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::Chinese => [
+            "登录的是另一个浏览器",
+            "手机确认之后，登录的不是这个浏览器。",
+            "如果不是你操作的，请马上联系网站客服。",
+        ],
+        Language::English => [
+            "Another browser was logged in",
+            "Your phone's answer was picked up elsewhere, not here.",
+            "If that wasn't you, contact the site at once.",
         ],
     }
 }

@@ -123,7 +123,7 @@ pub fn home(request: &Request, has_session: bool, was_denied: bool) -> Response 
         was_denied,
         is_wechat: request::is_wechat(request.headers()),
     };
-    with_form(respond(http::StatusCode::OK, &page, ""))
+    response::alone(with_form(respond(http::StatusCode::OK, &page, "")))
 }
 
 /// The page that names a client whose address proves nobody, with the button that goes on to `action`. The answer leaves

@@ -5,7 +5,7 @@ use askama::Template;
 use crate::date;
 use crate::language::Language;
 use crate::page::{STYLE, respond, with_form};
-use crate::response::Response;
+use crate::response::{Response, alone};
 use crate::visit::Visit;
 use crate::words::Labels;
 use login::session::Session;
@@ -50,7 +50,7 @@ pub fn page(visit: &Visit, session: &Session, expires_at: Timestamp, consent_lin
         fields: fields(visit.language, session, expires_at),
         consent_link: user_info.is_none().then_some(consent_link),
     };
-    with_form(respond(http::StatusCode::OK, &page, "img-src https://*.qlogo.cn https://*.qpic.cn; "))
+    alone(with_form(respond(http::StatusCode::OK, &page, "img-src https://*.qlogo.cn https://*.qpic.cn; ")))
 }
 
 /// What is known, and nothing that is not: WeChat leaves most of a profile empty.

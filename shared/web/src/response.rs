@@ -142,14 +142,18 @@ pub fn with_header(mut response: Response, name: HeaderName, value: &str) -> Res
     response
 }
 
+/// Gives a page a window of its own: no other page reaches it, and it reaches none.
+#[must_use]
+pub fn alone(response: Response) -> Response {
+    with_header(response, HeaderName::from_static("cross-origin-opener-policy"), "same-origin")
+}
+
 /// Gives a response everything that every response must carry, without replacing what it chose itself.
 ///
-/// What protects a page stands on pages alone. `Cross-Origin-Opener-Policy` on a redirect would cut the window that a
-/// page opened for a login off from that page, in the middle of the login.
+/// `Cross-Origin-Opener-Policy` is on the profile page and the home page alone ([`alone`]): on any page from which a login goes
+/// on, or on a redirect, it would cut the window that a page opened for the login off from that page.
 pub fn secure(response: &mut Response, correlation_id: &CorrelationId) {
     let is_busy = response.status() == StatusCode::SERVICE_UNAVAILABLE;
-    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let is_page = kind.starts_with(b"text/html");
     let headers = response.headers_mut();
     for (name, value) in [
         ("cache-control", "no-store"),
@@ -161,9 +165,6 @@ pub fn secure(response: &mut Response, correlation_id: &CorrelationId) {
         ("x-robots-tag", "noindex"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    if is_page {
-        headers.entry("cross-origin-opener-policy").or_insert(HeaderValue::from_static("same-origin"));
     }
     if is_busy {
         headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("10"));

@@ -10,7 +10,8 @@
         headers: { accept: "application/json" },
       });
       if (answer.ok) seen = (await answer.json()).stage;
-    } catch {}
+      else if (answer.status === 400) seen = "gone";
+    } catch (error) {}
     if (seen === stage) return setTimeout(ask, 3000);
     page.searchParams.delete("choice");
     if (seen === "scanned") {

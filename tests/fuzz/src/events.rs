@@ -193,9 +193,10 @@ fn check(function: &str, answer: &Value) {
     }
     assert_eq!(header("retry-after").is_some(), status == 503, "{told}");
 
-    // What protects a page stands on pages alone: a redirect must not cut a popup off from its opener.
+    // Pages on which nothing goes on have a window of their own: anything else must not cut a popup off from its opener.
     let is_page = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
-    assert_eq!(header("cross-origin-opener-policy"), is_page.then_some("same-origin"), "{told}");
+    let policy = header("cross-origin-opener-policy");
+    assert!(policy.is_none_or(|policy| is_page && status == 200 && policy == "same-origin"), "{told}");
 
     let location = header("location");
     assert_eq!(location.is_some(), matches!(status, 302 | 303), "{told}");
