@@ -15,7 +15,7 @@
 //! Left out: what is sealed (it decides nothing that the condition does not), refresh tokens, and reads that are old, for
 //! every read here is a consistent one.
 
-use std::collections::{HashMap, VecDeque, hash_map::Entry};
+use crate::walk::{Explored, walk};
 
 /// How many requests there are.
 const REQUESTS: usize = 3;
@@ -174,18 +174,9 @@ impl Mutant {
     ];
 }
 
-/// What a search came to.
-#[derive(Debug)]
-pub struct Explored {
-    /// How many states were seen.
-    pub states: usize,
-    /// The first promise that was broken, and how.
-    pub broken: Option<(Promise, Vec<String>)>,
-}
-
 /// Looks at every state, breadth first; at every promise, or at one alone.
 #[must_use]
-pub fn explore(faults: u8, deaths: u8, mutant: Option<Mutant>, alone: Option<Promise>) -> Explored {
+pub fn explore(faults: u8, deaths: u8, mutant: Option<Mutant>, alone: Option<Promise>) -> Explored<Promise> {
     let promises: Vec<_> =
         Promise::ALL.into_iter().filter(|promise| alone.is_none_or(|alone| alone == *promise)).collect();
     let request =
@@ -200,28 +191,7 @@ pub fn explore(faults: u8, deaths: u8, mutant: Option<Mutant>, alone: Option<Pro
         faults,
         deaths,
     };
-    let mut reached = HashMap::from([(start, None::<(State, String)>)]);
-    let mut frontier = VecDeque::from([start]);
-    while let Some(state) = frontier.pop_front() {
-        for (step, after) in steps(state, mutant) {
-            let broken = promises.iter().find(|promise| !is_kept(**promise, &state, &after));
-            if let Entry::Vacant(place) = reached.entry(after) {
-                place.insert(Some((state, step.clone())));
-                frontier.push_back(after);
-            }
-            if let Some(promise) = broken {
-                let mut way = vec![step];
-                let mut at = state;
-                while let Some(Some((before, step))) = reached.get(&at) {
-                    way.push(step.clone());
-                    at = *before;
-                }
-                way.reverse();
-                return Explored { states: reached.len(), broken: Some((*promise, way)) };
-            }
-        }
-    }
-    Explored { states: reached.len(), broken: None }
+    walk(start, &promises, |state| steps(state, mutant), is_kept)
 }
 
 /// Every step that could come next, and what it leads to.

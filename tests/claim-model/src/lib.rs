@@ -67,6 +67,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 pub mod ticket;
+pub mod walk;
 
 pub use mutant::Mutant;
 pub use property::Property;

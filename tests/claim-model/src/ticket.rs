@@ -13,7 +13,7 @@
 //! Persons tap the right number once the browser in front of them shows it, a wrong one, or no; and, where they may guess, any
 //! one before that. Left out: what is sealed beyond whom it names, and the numbers themselves.
 
-use std::collections::{HashMap, VecDeque, hash_map::Entry};
+use crate::walk::{Explored, walk};
 
 /// The browser in front of the person, whose script makes one choice.
 const OWN: usize = 0;
@@ -171,44 +171,19 @@ impl Mutant {
     ];
 }
 
-/// What a search came to.
-#[derive(Debug)]
-pub struct Explored {
-    /// How many states were seen.
-    pub states: usize,
-    /// The first promise that was broken, and how.
-    pub broken: Option<(Promise, Vec<String>)>,
-}
-
 /// Looks at every state, breadth first; at every promise, or at one alone. `may_guess` is whether persons tap numbers that
 /// they have not seen.
 #[must_use]
-pub fn explore(faults: u8, may_guess: bool, mutant: Option<Mutant>, alone: Option<Promise>) -> Explored {
+pub fn explore(
+    faults: u8,
+    may_guess: bool,
+    mutant: Option<Mutant>,
+    alone: Option<Promise>,
+) -> Explored<Promise> {
     let promises: Vec<_> =
         Promise::ALL.into_iter().filter(|promise| alone.is_none_or(|alone| alone == *promise)).collect();
     let start = State { faults, may_guess, ..State::default() };
-    let mut reached = HashMap::from([(start, None::<(State, String)>)]);
-    let mut frontier = VecDeque::from([start]);
-    while let Some(state) = frontier.pop_front() {
-        for (step, after) in steps(state, mutant) {
-            let broken = promises.iter().find(|promise| !is_kept(**promise, &state, &after));
-            if let Entry::Vacant(place) = reached.entry(after) {
-                place.insert(Some((state, step.clone())));
-                frontier.push_back(after);
-            }
-            if let Some(promise) = broken {
-                let mut way = vec![step];
-                let mut at = state;
-                while let Some(Some((before, step))) = reached.get(&at) {
-                    way.push(step.clone());
-                    at = *before;
-                }
-                way.reverse();
-                return Explored { states: reached.len(), broken: Some((*promise, way)) };
-            }
-        }
-    }
-    Explored { states: reached.len(), broken: None }
+    walk(start, &promises, |state| steps(state, mutant), is_kept)
 }
 
 /// Every step that could come next, and what it leads to.
