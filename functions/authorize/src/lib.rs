@@ -215,7 +215,8 @@ impl Authorize {
             AppChoice::Unknown => return Err(Refusal::Value("app")),
         };
 
-        let (browser, state) = (self.browser(request, now), State::new(random::bytes()));
+        let browser = self.cookies.browser_to_begin(request.headers(), now, random::bytes());
+        let state = State::new(random::bytes());
         let login = parameters.to_login(&app, &browser, now);
         self.logins.put_login(&state.login_id(), &login).await?;
 
@@ -229,13 +230,6 @@ impl Authorize {
         Ok(with_cookie(response, &self.cookies.set_browser(&browser, now)))
     }
 
-    /// One secret a browser, not one a login: tabs that log in side by side must not break each other.
-    fn browser(&self, request: &Request, now: Timestamp) -> BrowserSecret {
-        let browser =
-            self.cookies.browser(request.headers()).filter(|browser| browser.may_begin_a_login(now));
-        browser.unwrap_or_else(|| BrowserSecret::new(now, random::bytes()))
-    }
-
     /// Sends the browser to wait for a phone. WeChat never hears of this state, and no callback finds the login.
     async fn hand_off(
         &self,
@@ -244,7 +238,8 @@ impl Authorize {
         app: App,
         now: Timestamp,
     ) -> Result<Response, Refusal> {
-        let (browser, state) = (self.browser(request, now), State::new(random::bytes()));
+        let browser = self.cookies.browser_to_begin(request.headers(), now, random::bytes());
+        let state = State::new(random::bytes());
         let login = parameters.to_login(&app, &browser, now);
         let login = PendingLogin { expires_at: now.plus(TICKET_LIFETIME + PICK_UP_LIFETIME), ..login };
         self.logins.put_login(&state.handoff_id(), &login).await?;

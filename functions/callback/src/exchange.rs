@@ -198,12 +198,8 @@ impl Callback {
     /// grant is gone ends here, and what it knew with it.
     async fn previous(&self, claim: &Claim<'_>) -> Option<Previous> {
         let token = claim.arrival.session.as_ref()?;
-        let stored = self.store.sessions.session(&token.session_id(), claim.now).await.ok()??;
-        if stored.refused_at.is_some() {
-            return None;
-        }
-        let session = Session::unseal(token, &stored.sealed)?;
-        Some(Previous { session, version: stored.version })
+        let (stored, session) = self.store.sessions.open(token, claim.now).await.ok()??;
+        stored.refused_at.is_none().then_some(Previous { session, version: stored.version })
     }
 
     /// Stores the session; only then is there a cookie.

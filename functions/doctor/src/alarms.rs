@@ -5,7 +5,6 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
-use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::types::Subscription;
 use futures_util::future::join_all;
 
@@ -32,13 +31,7 @@ async fn subscriptions_of(client: &Client, topic: &str) -> Vec<Found> {
     let subscriptions = match answer {
         Ok(answer) => answer.subscriptions.unwrap_or_default(),
         Err(error) => {
-            let code = match &error {
-                SdkError::ServiceError(_) => error.code().unwrap_or("ServiceError"),
-                SdkError::TimeoutError(_) => "Timeout",
-                SdkError::DispatchFailure(_) => "DispatchFailure",
-                _ => "ResponseError",
-            };
-            return vec![Finding::AlarmsUnseen.of(topic).with(code)];
+            return vec![Finding::AlarmsUnseen.of(topic).with(aws_error::code(&error))];
         }
     };
     let (waiting, heard): (Vec<_>, Vec<_>) =

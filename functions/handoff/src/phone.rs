@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use login::handoff::{End, HAND_OFF, HiddenTicket, Numbers, Scan, StoredTicket, Ticket};
-use login::pending::{BrowserSecret, RequestedScope};
+use login::pending::RequestedScope;
 use login::random;
 use login::return_to::HAND_ON;
 use login::session::{Session, SessionId};
@@ -133,12 +133,11 @@ async fn person(
     now: Timestamp,
 ) -> Result<Option<Person>, Refusal> {
     let Some(token) = function.cookies.session(request.headers()) else { return Ok(None) };
-    let id = token.session_id();
-    let Some(stored) = function.store.sessions.session(&id, now).await? else { return Ok(None) };
-    let session = Session::unseal(&token, &stored.sealed).filter(|_| stored.refused_at.is_none());
+    let opened = function.store.sessions.open(&token, now).await?;
+    let granted = opened.filter(|(stored, _)| stored.refused_at.is_none()).map(|(_, session)| session);
     // One that was itself handed over hands nothing on: a chain of tickets would end nowhere that anybody looks at.
-    let session = session.filter(|session| session.app == ticket.app && session.access_token.is_some());
-    Ok(session.map(|session| Person { id, session }))
+    let session = granted.filter(|session| session.app == ticket.app && session.access_token.is_some());
+    Ok(session.map(|session| Person { id: token.session_id(), session }))
 }
 
 /// Sends the phone to log in, as always, and back. What the login's item holds of the ticket only this browser reads.
@@ -151,9 +150,7 @@ fn log_in(
     now: Timestamp,
 ) -> Result<Response, Refusal> {
     let account = function.account(stored).ok_or(Refusal::NoAccount)?;
-    let browser = function.cookies.browser(request.headers());
-    let browser = browser.filter(|browser| browser.may_begin_a_login(now));
-    let browser = browser.unwrap_or_else(|| BrowserSecret::new(now, random::bytes()));
+    let browser = function.cookies.browser_to_begin(request.headers(), now, random::bytes());
     let hidden = ticket.hide(&browser, random::bytes()).ok_or(Refusal::Unsealable)?;
     let mut link = function.link_like(stored);
     link.request.scope = scope;

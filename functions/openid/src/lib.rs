@@ -35,7 +35,7 @@ use lambda::Function;
 use login::Digest;
 use login::account::Account;
 use login::deployment::Deployment;
-use login::pending::{BrowserSecret, LoginRequest, RequestedScope, RequestedSwitches, Turn};
+use login::pending::{LoginRequest, RequestedScope, RequestedSwitches, Turn};
 use login::random;
 use login::return_to::CONTINUE;
 use login::session::{Session, SessionId, StoredSession};
@@ -310,11 +310,9 @@ impl Openid {
     /// Who is logged in in this browser, if a session says so that a grant can come from.
     async fn person(&self, request: &Request, now: Timestamp) -> Result<Option<Person>, Refusal> {
         let Some(token) = self.cookies.session(request.headers()) else { return Ok(None) };
-        let id = token.session_id();
-        let Some(stored) = self.store.sessions.session(&id, now).await? else { return Ok(None) };
-        let session = Session::unseal(&token, &stored.sealed);
-        let is_good = stored.refused_at.is_none() && stored.pepper.is_some();
-        Ok(session.filter(|_| is_good).map(|session| Person { id, stored, session }))
+        let opened = self.store.sessions.open(&token, now).await?;
+        let good = opened.filter(|(stored, _)| stored.refused_at.is_none() && stored.pepper.is_some());
+        Ok(good.map(|(stored, session)| Person { id: token.session_id(), stored, session }))
     }
 
     /// Whom an ID token is about, if it is one of ours that its grant remembers.
@@ -405,9 +403,7 @@ impl Openid {
         if let Some(handle) = handle {
             return Ok((format!("{CONTINUE}{}", handle.expose()), None));
         }
-        let browser =
-            self.cookies.browser(request.headers()).filter(|browser| browser.may_begin_a_login(now));
-        let browser = browser.unwrap_or_else(|| BrowserSecret::new(now, random::bytes()));
+        let browser = self.cookies.browser_to_begin(request.headers(), now, random::bytes());
         let handle = RequestHandle::new(random::bytes());
         let sealed = pending.seal(&handle, &browser, random::bytes()).ok_or(Refusal::Unsealable)?;
         self.store.logins.put_request(&handle.key(), &sealed, now.plus(REQUEST_LIFETIME)).await?;

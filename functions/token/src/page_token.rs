@@ -3,7 +3,6 @@
 use http::StatusCode;
 use login::pending::{LoginRequest, RequestedScope};
 use login::random;
-use login::session::Session;
 use login::time::Timestamp;
 use openid_connect::access_token::AccessToken;
 use openid_connect::api::Api;
@@ -35,9 +34,9 @@ pub async fn issue(
 ) -> Result<Response, Refusal> {
     let api = api(issuing, request, origin)?;
     let cookie = token.cookies.session(request.headers()).ok_or(Refusal::NoCookie)?;
-    let stored = token.sessions.session(&cookie.session_id(), now).await?;
-    let stored = stored.filter(|stored| stored.refused_at.is_none()).ok_or(Refusal::NoSession)?;
-    let session = Session::unseal(&cookie, &stored.sealed).ok_or(Refusal::NoSession)?;
+    let opened = token.sessions.open(&cookie, now).await?;
+    let granted = opened.filter(|(stored, _)| stored.refused_at.is_none());
+    let (stored, session) = granted.ok_or(Refusal::NoSession)?;
     let account = token.deployment.accounts.of(&session.app);
     if !account.is_some_and(|account| account.targets.is_trusted_origin(origin)) {
         return Err(Refusal::ForeignAccount);

@@ -17,7 +17,7 @@ use login::random;
 use login::session::{Profile, RefusedAbout, RefusedBefore, Session, SessionToken, StoredSession};
 use login::time::Timestamp;
 use secrets::SecretsError;
-use store::{Saved, Sessions};
+use store::Saved;
 use web::request::Request;
 use wechat::body::{ErrorAnswer, Refresh, UserInfo};
 use wechat::errcode::{Errcode, Reaction};
@@ -104,7 +104,7 @@ impl<'a> LiveSession<'a> {
         token: SessionToken,
         now: Timestamp,
     ) -> Result<Option<Self>, Refusal> {
-        let Some((stored, session)) = read(&function.sessions, &token, now).await? else {
+        let Some((stored, session)) = function.sessions.open(&token, now).await? else {
             return Ok(None);
         };
         let left_at_first = lambda::time_left(request);
@@ -417,19 +417,8 @@ impl<'a> LiveSession<'a> {
     }
 
     async fn reopen(&mut self) -> Result<(), Failure> {
-        let opened = read(&self.function.sessions, &self.token, self.now).await?;
+        let opened = self.function.sessions.open(&self.token, self.now).await.map_err(Refusal::from)?;
         (self.stored, self.session) = opened.ok_or(Refusal::NoSession)?;
         Ok(())
     }
-}
-
-async fn read(
-    sessions: &Sessions,
-    token: &SessionToken,
-    now: Timestamp,
-) -> Result<Option<(StoredSession, Session)>, Refusal> {
-    let Some(stored) = sessions.session(&token.session_id(), now).await? else {
-        return Ok(None);
-    };
-    Ok(Session::unseal(token, &stored.sealed).map(|session| (stored, session)))
 }

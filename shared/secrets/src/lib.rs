@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use settings::{Settings, Wrong};
 use thiserror::Error;
@@ -235,16 +235,8 @@ fn lock<T>(kept: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Keeps the code and drops the message, which names accounts and roles.
 fn unavailable<R>(error: &SdkError<GetSecretValueError, R>) -> SecretsError {
-    let code = match error {
-        SdkError::ServiceError(_) => error.code().unwrap_or("ServiceError"),
-        SdkError::TimeoutError(_) => "Timeout",
-        SdkError::DispatchFailure(_) => "DispatchFailure",
-        SdkError::ConstructionFailure(_) => "ConstructionFailure",
-        _ => "ResponseError",
-    };
-    SecretsError::Unavailable(code.to_owned())
+    SecretsError::Unavailable(aws_error::code(error).to_owned())
 }
 
 #[cfg(test)]

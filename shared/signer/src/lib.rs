@@ -199,16 +199,8 @@ impl KmsKey {
     }
 }
 
-/// Keeps the code and drops the message, which names accounts and roles.
 fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Error {
-    let code = match error {
-        SdkError::ServiceError(_) => error.code().unwrap_or("ServiceError"),
-        SdkError::TimeoutError(_) => "Timeout",
-        SdkError::DispatchFailure(_) => "DispatchFailure",
-        SdkError::ConstructionFailure(_) => "ConstructionFailure",
-        _ => "ResponseError",
-    };
-    Error::Unavailable { operation, code: code.to_owned() }
+    Error::Unavailable { operation, code: aws_error::code(error).to_owned() }
 }
 
 #[cfg(test)]

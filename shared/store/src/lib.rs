@@ -235,14 +235,7 @@ async fn pause_with_jitter(pause: Duration) {
 }
 
 fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Error {
-    let code = match error {
-        SdkError::ServiceError(_) => error.code().unwrap_or("ServiceError"),
-        SdkError::TimeoutError(_) => "Timeout",
-        SdkError::DispatchFailure(_) => "DispatchFailure",
-        SdkError::ConstructionFailure(_) => "ConstructionFailure",
-        _ => "ResponseError",
-    };
-    Error::Unavailable { operation, code: code.to_owned() }
+    Error::Unavailable { operation, code: aws_error::code(error).to_owned() }
 }
 
 /// The SDK's builders fail only if a required field was forgotten.

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::item::{number, session_from_item, text};
 use super::{Error, Sessions, past_conflicts, unavailable};
 use login::Sealed;
-use login::session::{SessionId, SessionToken, StoredSession};
+use login::session::{Session, SessionId, SessionToken, StoredSession};
 use login::time::Timestamp;
 
 /// What saving a changed session came to.
@@ -30,6 +30,21 @@ impl Sessions {
         let item = self.0.get(id.as_str()).await?;
         let session = item.as_ref().map(session_from_item).transpose()?;
         Ok(session.filter(|session| session.expires_at > now))
+    }
+
+    /// Reads the session that a browser's cookie names, and opens it; `None` if there is none, if it is over, or if it is
+    /// sealed with another token. Whether WeChat still grants it is for the caller to ask (`refused_at`).
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub async fn open(
+        &self,
+        token: &SessionToken,
+        now: Timestamp,
+    ) -> Result<Option<(StoredSession, Session)>, Error> {
+        let stored = self.session(&token.session_id(), now).await?;
+        Ok(stored.and_then(|stored| Session::unseal(token, &stored.sealed).map(|session| (stored, session))))
     }
 
     /// Saves a changed seal over the version it was made from.

@@ -42,6 +42,15 @@ impl Cookies {
         BrowserSecret::parse(&one(headers, self.browser_name())?)
     }
 
+    /// The browser secret that a login may begin with: the request's own, or a new one of these random bytes if it came with
+    /// none or its day is nearly over. One secret a browser, not one a login: tabs that log in side by side must not break
+    /// each other.
+    #[must_use]
+    pub fn browser_to_begin(self, headers: &HeaderMap, now: Timestamp, random: [u8; 32]) -> BrowserSecret {
+        let own = self.browser(headers).filter(|browser| browser.may_begin_a_login(now));
+        own.unwrap_or_else(|| BrowserSecret::new(now, random))
+    }
+
     /// The session token the request came with, if exactly one well-formed cookie holds it.
     #[must_use]
     pub fn session(self, headers: &HeaderMap) -> Option<SessionToken> {
