@@ -218,11 +218,18 @@ docs: .tools/mdbook-$(MDBOOK_VERSION) ## Build the documentation into target/doc
 docs-reference: ## Write the reference tables of docs/ from the code that decides
 	@cargo run --quiet --bin reference
 
+# The peers in JavaScript are left out where there is no npm, and the page then says so.
 .PHONY: bench
-bench: ## Print how fast, large and hungry the functions are beside their floors; ARGS="25 --only start", ARGS=--help
+bench: .venv-peers/installed $(if $(shell command -v npm),target/peers/installed) ## Print how fast, large and hungry the functions are beside floors and peers; ARGS="25 --only start", ARGS=--help
 	$(call say,Building for release; this takes some minutes)
 	@cargo build --release $(FUNCTIONS) --package floor
 	@cargo bench --package harness --bench speed --profile dev -- $(ARGS)
+
+# What `make test` built is enough: who waits how often for whom does not depend on how it was compiled.
+.PHONY: bench-counts
+bench-counts: ## Count the round trips and bytes of a login beside the same calls by the bare SDK; fails if it has more
+	@cargo build --quiet --workspace
+	@cargo bench --quiet --package harness --bench speed --profile dev -- 20 --only login --debug $(ARGS)
 
 # It builds, and asks what it has to know before that. The AWS CLI is the one on PATH, else one is installed here.
 .PHONY: deploy
@@ -260,8 +267,9 @@ dist-check: .venv/installed ## Build a part of the release in two folders with t
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data
-	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint .venv-rehearsal \
-	  .venv-relying-parties dist tests/foreign-clients/node_modules tests/relying-parties/node_modules tests/pages/node_modules
+	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint .venv-peers \
+	  .venv-rehearsal .venv-relying-parties dist tests/bench/peers/node/node_modules tests/foreign-clients/node_modules \
+	  tests/relying-parties/node_modules tests/pages/node_modules
 	@cargo clean --quiet
 
 # ---------------------------------------------------------------- tools
@@ -312,6 +320,20 @@ tests/foreign-clients/node_modules/installed: tests/foreign-clients/package-lock
 	@command -v npm >/dev/null || { \
 	  echo "The clients in JavaScript need Node and npm. Without them: make foreign-clients LANGUAGES=python" >&2; exit 1; }
 	@npm --prefix tests/foreign-clients ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.venv-peers/installed: tests/bench/peers/python/requirements.txt
+	$(call say,Installing what a login in Python needs into .venv-peers)
+	$(install)
+
+# Bundled, as what is deployed is: it starts in half the time.
+target/peers/installed: tests/bench/peers/node/package-lock.json $(wildcard tests/bench/peers/node/*.mjs)
+	$(call say,Installing what a login in JavaScript needs and bundling it into target/peers)
+	@npm --prefix tests/bench/peers/node ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd tests/bench/peers/node && node_modules/.bin/esbuild authorize.mjs callback.mjs userinfo.mjs \
+	  --bundle --minify --platform=node --target=node20 --format=esm --main-fields=module,main \
+	  --out-extension:.js=.mjs --outdir=$(CURDIR)/target/peers --log-level=warning \
+	  --banner:js="import{createRequire}from'node:module';const require=createRequire(import.meta.url);"
 	@touch $@
 
 .venv-relying-parties/installed: tests/relying-parties/requirements.txt

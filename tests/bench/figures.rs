@@ -40,12 +40,22 @@ pub struct Table {
 impl Table {
     /// One with these heads.
     pub fn new<const N: usize>(heads: [&str; N]) -> Self {
-        Self { rows: vec![heads.map(str::to_owned).into()] }
+        Self::of(heads.map(str::to_owned).into())
+    }
+
+    /// One with as many heads as there happen to be.
+    pub fn of(heads: Vec<String>) -> Self {
+        Self { rows: vec![heads] }
     }
 
     /// Another row.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.into());
+        self.line(cells.into());
+    }
+
+    /// Another row, of as many cells as there are heads.
+    pub fn line(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
     }
 
     /// Its lines, with columns as wide as they must be.
@@ -72,7 +82,7 @@ impl Table {
     }
 }
 
-/// A multiple of the floor, and whether it is within what it may be.
+/// A multiple of a floor or a peer, and whether it is within what it may be.
 pub fn judged(multiple: f64, aim: f64) -> String {
     if multiple <= aim { format!("{multiple:.2}") } else { format!("{multiple:.2}, over {aim}") }
 }

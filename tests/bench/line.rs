@@ -40,6 +40,7 @@ const WINDOW: usize = 64 * 1024;
 pub struct Authority {
     acceptor: TlsAcceptor,
     bundle: PathBuf,
+    alone: PathBuf,
     _directory: TempDir,
 }
 
@@ -69,12 +70,19 @@ impl Authority {
         let mut trusted = known.map(std::fs::read_to_string).transpose()?.unwrap_or_default();
         trusted.push_str(&issuer.pem());
         std::fs::write(&bundle, trusted)?;
-        Ok(Self { acceptor, bundle, _directory: directory })
+        let alone = directory.path().join("authority.pem");
+        std::fs::write(&alone, issuer.pem())?;
+        Ok(Self { acceptor, bundle, alone, _directory: directory })
     }
 
     /// The file with everybody who is trusted, in PEM.
     pub fn bundle(&self) -> String {
         self.bundle.display().to_string()
+    }
+
+    /// The file with this authority alone, for a runtime that has the others within itself.
+    pub fn alone(&self) -> String {
+        self.alone.display().to_string()
     }
 }
 
@@ -91,6 +99,8 @@ pub struct Count {
 
 #[derive(Default)]
 struct Counters {
+    /// How long a round trip of a connection takes that is made from now on, in microseconds.
+    round_trip: AtomicU64,
     connections: AtomicU64,
     round_trips: AtomicU64,
     bytes: AtomicU64,
@@ -117,6 +127,11 @@ impl Count {
 }
 
 impl Counters {
+    fn set_round_trip(&self, round_trip: Duration) {
+        let microseconds = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
+        self.round_trip.store(microseconds, Ordering::Relaxed);
+    }
+
     fn add(&self, bytes: usize) {
         self.bytes.fetch_add(u64::try_from(bytes).unwrap_or_default(), Ordering::Relaxed);
     }
@@ -137,6 +152,7 @@ impl Line {
         let address = listener.local_addr()?;
         let acceptor = authority.acceptor.clone();
         let counters = Arc::<Counters>::default();
+        counters.set_round_trip(round_trip);
         let counted = Arc::clone(&counters);
         let serving = async move {
             let acceptor = Arc::new(acceptor);
@@ -147,7 +163,6 @@ impl Line {
                     connection,
                     target,
                     Arc::clone(&acceptor),
-                    round_trip,
                     Arc::clone(&counted),
                 ));
                 while connections.try_join_next().is_some() {}
@@ -156,9 +171,14 @@ impl Line {
         Ok(Self { address, counters, _serving: JoinSet::from_iter([serving]) })
     }
 
+    /// Makes it longer or shorter, for connections that are made from now on.
+    pub fn set_round_trip(&self, round_trip: Duration) {
+        self.counters.set_round_trip(round_trip);
+    }
+
     /// What has gone over it so far.
     pub fn count(&self) -> Count {
-        let Counters { connections, round_trips, bytes } = &*self.counters;
+        let Counters { connections, round_trips, bytes, .. } = &*self.counters;
         let [connections, round_trips, bytes] =
             [connections, round_trips, bytes].map(|counter| counter.load(Ordering::Relaxed));
         Count { connections, round_trips, bytes }
@@ -175,9 +195,9 @@ async fn lead(
     connection: TcpStream,
     target: SocketAddr,
     acceptor: Arc<TlsAcceptor>,
-    round_trip: Duration,
     count: Arc<Counters>,
 ) -> std::io::Result<()> {
+    let round_trip = Duration::from_micros(count.round_trip.load(Ordering::Relaxed));
     connection.set_nodelay(true)?;
     let mut inside = TcpStream::connect(target).await?;
     inside.set_nodelay(true)?;

@@ -2,7 +2,8 @@
 //!
 //! `make bench` builds them and runs this: it prints a table for each question, ratios first, and with `--write` puts them
 //! into the page of the documentation where they stand. Nothing fails by a time: a busy machine is no defect. What fails
-//! is a count: a warm login that makes more round trips than its calls do. The calls are counted in `tests/it/calls`.
+//! is a count: a warm login that makes more round trips than its calls do, or puts more bytes on the wire. The calls are
+//! counted in `tests/it/calls`.
 
 #![expect(clippy::print_stdout, reason = "the tables are the purpose")]
 #![expect(clippy::disallowed_methods, reason = "what is measured is real time, in environments of its own")]
@@ -12,6 +13,7 @@ mod figures;
 mod line;
 mod login;
 mod machine;
+mod peers;
 mod process;
 mod share;
 mod start;
@@ -36,15 +38,17 @@ const HELP: &str = "\
 Usage: make bench ARGS=\"[RUNS] [--only PART]… [--write]\"
 
   RUNS         how often each binary is started, 100 otherwise
-  --only PART  start, login, tokens or cold
+  --only PART  start, login, peers, tokens or cold
+  --debug      take what the tests built: the same round trips and bytes, and figures of nothing that is deployed
   --write      put the tables into docs/development/speed.md";
 
 /// The parts, by the names of their tables in the page.
-const PARTS: [&str; 4] = ["start", "login", "tokens", "cold"];
+const PARTS: [&str; 5] = ["start", "login", "peers", "tokens", "cold"];
 
 struct Arguments {
     runs: usize,
     only: Vec<String>,
+    is_release: bool,
     is_to_write: bool,
 }
 
@@ -54,7 +58,7 @@ async fn main() -> Result<()> {
         println!("{HELP}");
         return Ok(());
     };
-    let world = World::open().await?;
+    let world = World::open(arguments.is_release).await?;
     let machine = machine::description();
     println!("{machine}");
     let mut complaints = Vec::new();
@@ -69,10 +73,12 @@ async fn main() -> Result<()> {
                 complaints.extend(over);
                 text
             }
+            "peers" => peers::measure(&world, arguments.runs).await?,
             "tokens" => tokens::measure(&world, arguments.runs.min(ROUNDS)).await?,
             _ => cold::measure(&world, arguments.runs).await?,
         };
-        let text = format!("{machine}\n{text}");
+        let remark = if arguments.is_release { "" } else { "Not built for release: only counts mean anything.\n\n" };
+        let text = format!("{machine}\n{remark}{text}");
         println!("{text}");
         if arguments.is_to_write {
             write(part, &text)?;
@@ -83,7 +89,7 @@ async fn main() -> Result<()> {
 
 fn arguments() -> Result<Option<Arguments>> {
     let mut parser = lexopt::Parser::from_args(env::args_os().skip(1));
-    let mut arguments = Arguments { runs: RUNS, only: Vec::new(), is_to_write: false };
+    let mut arguments = Arguments { runs: RUNS, only: Vec::new(), is_release: true, is_to_write: false };
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") => return Ok(None),
@@ -96,10 +102,14 @@ fn arguments() -> Result<Option<Arguments>> {
                 }
                 arguments.only.push(part);
             }
+            Long("debug") => arguments.is_release = false,
             Long("write") => arguments.is_to_write = true,
             Value(runs) => arguments.runs = runs.parse::<usize>()?.max(1),
             other => return Err(other.unexpected().into()),
         }
+    }
+    if arguments.is_to_write && !arguments.is_release {
+        return Err(Failure::new("what is written is of what is deployed: --write or --debug"));
     }
     Ok(Some(arguments))
 }

@@ -27,8 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Program {
     /// The file to execute.
     pub binary: PathBuf,
+    /// What it is told.
+    pub arguments: Vec<String>,
     /// Its environment.
     pub environment: BTreeMap<String, String>,
+    /// What its runtime puts before the address of the Runtime API by itself, and so is not to be given.
+    pub own_scheme: &'static str,
 }
 
 impl Program {
@@ -74,10 +78,13 @@ impl Process {
             None => Command::new(&program.binary),
             Some(share) => share.command(&program.binary),
         };
+        let url = lambda.url_for(number);
+        let address = url.strip_prefix(program.own_scheme).unwrap_or(&url).to_owned();
         command
+            .args(&program.arguments)
             .env_clear()
             .envs(&program.environment)
-            .envs(lambda_environment("bench", number, lambda.url_for(number)))
+            .envs(lambda_environment("bench", number, address))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true);

@@ -49,11 +49,12 @@ impl Share {
         Ok(Self { group })
     }
 
-    /// A command that runs a binary in this share, from its first instruction on: a shell goes in, and becomes it.
+    /// A command that runs a binary in this share, from its first instruction on: a shell goes in, and becomes it. What is
+    /// added are the binary's arguments.
     pub fn command(&self, binary: &Path) -> Command {
         let mut command = Command::new("/bin/sh");
         command
-            .args(["-c", r#"echo $$ >"$0" && exec "$1""#])
+            .args(["-c", r#"echo $$ >"$0" && exec "$@""#])
             .arg(self.group.join("cgroup.procs"))
             .arg(binary);
         command

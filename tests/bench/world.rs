@@ -1,7 +1,7 @@
 //! Everything that the measured processes speak to: DynamoDB, KMS, Secrets Manager and WeChat on this machine, each behind
 //! TLS and as far away as it is; and a stack of the same functions, in which people log in beforehand.
 
-use std::{env, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, env, net::SocketAddr, path::{Path, PathBuf}, time::Duration};
 
 use axum::body::Bytes;
 use harness::{
@@ -32,7 +32,7 @@ use crate::{
 /// How long a round trip to AWS's services takes, in the region.
 const TO_AWS: Duration = Duration::from_millis(3);
 /// And one to WeChat, from a region nearby.
-const TO_WECHAT: Duration = Duration::from_millis(25);
+pub const TO_WECHAT: Duration = Duration::from_millis(25);
 
 /// All of it; everything stops when it is dropped.
 pub struct World {
@@ -40,12 +40,12 @@ pub struct World {
     pub lambda: RuntimeApi,
     /// The stack in which scenes are set.
     pub stack: Stack,
-    release: Binaries,
+    built: Binaries,
     kms: Kms,
     lines: Lines,
     _secrets: SecretsManager,
     _wechat: JoinSet<std::io::Result<()>>,
-    _authority: Authority,
+    authority: Authority,
 }
 
 struct Lines {
@@ -56,10 +56,10 @@ struct Lines {
 }
 
 impl World {
-    /// Opens all of it, with the binaries that are deployed.
-    pub async fn open() -> Result<Self> {
+    /// Opens all of it, with the binaries that are deployed, or with those of the tests.
+    pub async fn open(is_release: bool) -> Result<Self> {
         let authority = Authority::new()?;
-        let release = Binaries::in_directory(&release_directory()?)?;
+        let built = Binaries::in_directory(&target_directory()?.join(if is_release { "release" } else { "debug" }))?;
         let database = Database::in_memory().await?;
         let simulator = Simulator::new(Settings::example());
         let secrets = SecretsManager::start().await?;
@@ -74,7 +74,7 @@ impl World {
         let options = relying_party::options("openid")?
             .simulator(simulator)
             .database(database)
-            .binaries(release.clone())
+            .binaries(built.clone())
             .without("APP_SECRETS")
             .with("APP_SECRETS_ARN", ARN)
             .with("AWS_ENDPOINT_URL_DYNAMODB", &to_dynamodb.url())
@@ -84,12 +84,12 @@ impl World {
         Ok(Self {
             lambda: RuntimeApi::start().await?,
             stack: Stack::start(options).await?,
-            release,
+            built,
             kms,
             lines: Lines { dynamodb: to_dynamodb, secrets: to_secrets, kms: to_kms, wechat: to_wechat },
             _secrets: secrets,
             _wechat: serving,
-            _authority: authority,
+            authority,
         })
     }
 
@@ -104,7 +104,7 @@ impl World {
     pub fn function(&self, name: &str) -> Result<Program> {
         let specification = self.stack.functions().specification(name)?;
         let environment = specification.environment.clone();
-        Ok(Program { binary: specification.binary.clone(), environment })
+        Ok(Program { binary: specification.binary.clone(), arguments: Vec::new(), environment, own_scheme: "" })
     }
 
     /// The same, with the key in KMS.
@@ -118,18 +118,34 @@ impl World {
         program.with([("AWS_ENDPOINT_URL_DYNAMODB", Some(self.stack.database().url()))])
     }
 
+    /// Makes the way to WeChat longer or shorter, for connections that are made from now on.
+    pub fn set_way_to_wechat(&self, round_trip: Duration) {
+        self.lines.wechat.set_round_trip(round_trip);
+    }
+
+    /// What a program of another language knows of the same services: the largest of the functions' environments, with the
+    /// names that other SDKs use for the same things.
+    pub fn environment_of_peers(&self) -> Result<BTreeMap<String, String>> {
+        let program = self.function("token")?.with([
+            ("AWS_DEFAULT_REGION", Some("us-east-1".to_owned())),
+            ("AWS_CA_BUNDLE", Some(self.authority.bundle())),
+            ("NODE_EXTRA_CA_CERTS", Some(self.authority.alone())),
+        ]);
+        Ok(program.environment)
+    }
+
     /// A floor, in the largest of the functions' environments.
     pub fn floor(&self, name: &str) -> Result<Program> {
-        Ok(Program { binary: self.release.path(name)?.to_owned(), ..self.function("token")? })
+        Ok(Program { binary: self.built.path(name)?.to_owned(), ..self.function("token")? })
     }
 }
 
-/// Where `cargo build --release` puts its binaries: beside the directory of this one.
-fn release_directory() -> Result<PathBuf> {
+/// Where Cargo puts what it builds: two directories above that of this binary.
+pub fn target_directory() -> Result<PathBuf> {
     let executable = env::current_exe()?;
     let target = executable.ancestors().nth(3);
     target
-        .map(|target| target.join("release"))
+        .map(Path::to_owned)
         .ok_or_else(|| Failure::new(format!("{} is not in a target directory", executable.display())))
 }
 
