@@ -12,7 +12,7 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 use harness::{
     Failure, Result,
     binaries::{search, workspace},
-    places::{EXCHANGE, SESSION_COOKIE},
+    places::{self, EXCHANGE, SESSION_COOKIE, parameter},
 };
 use serde_json::Value;
 use tokio::process::Command;
@@ -158,7 +158,8 @@ async fn version(interpreter: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches("Python ").to_owned())
 }
 
-/// Of two copies of a callback, one is exchanged; no other browser's is, and nobody else is shown who logged in.
+/// Of two copies of a callback, one is exchanged; none of another browser is, and no code for a second login; and nobody
+/// else is shown who logged in.
 async fn prove(world: &World, peer: &Peer) -> Result<()> {
     let [authorize, callback, userinfo] = &peer.programs;
     let start = |program| Process::start(&world.lambda, program, None);
@@ -189,6 +190,11 @@ async fn prove(world: &World, peer: &Peer) -> Result<()> {
     let [arrived] = arrived.as_slice() else {
         return Err(Failure::new("of two copies not one is logged in"));
     };
+
+    let state = parameter(header(&elsewhere, "location")?, "state");
+    let twice = called_back(&places::callback(&parameter(&back, "code"), &state), &elsewhere)?;
+    callback.ask(&question(twice, "", 303)?).await?;
+    require("a code is exchanged for a second login", exchanges() == before + 1)?;
 
     let (_, shown) = userinfo.ask(&question(asked_by(arrived)?, "", 200)?).await?;
     let nickname = world.stack.simulator().settings(|settings| {
