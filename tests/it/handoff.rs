@@ -107,7 +107,7 @@ async fn a_lost_answer_is_given_again_to_the_same_script_and_to_nobody_else() ->
     let form = form(&scan(&phone, &computer.code).await?)?;
     let number = computer.number().await?;
     // The cookie did not arrive; the page is opened once more, by what its script chose.
-    computer.visitor.browser.forget_cookie("__Host-handoff");
+    computer.visitor.browser.forget_cookie(&computer.cookie()?);
     assert_eq!(computer.number().await?, number);
     assert!(is_titled(&tap(&phone, &form, Some(number)).await?, "已确认"));
     let first = computer.open(None).await?;
@@ -133,6 +133,27 @@ async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
         let form = form(&scan(&phone, &computer.code).await?)?;
         let (first, second) =
             if thief_first { (&thief, &computer.visitor) } else { (&computer.visitor, &thief) };
+/// Two tabs of one browser wait, each for a phone of its own: neither takes from the other what picks its login up.
+#[tokio::test]
+async fn two_tabs_of_one_browser_wait_side_by_side() -> Result<()> {
+    let stack = account_only().await?;
+    let first = at_a_computer(&stack).await?;
+    let second = Waiting::begin(first.visitor.clone(), "").await?;
+    let phones = [stack.visitor("zhou"), stack.visitor("lin")];
+    let mut forms = Vec::new();
+    for (tab, phone) in [&first, &second].into_iter().zip(&phones) {
+        let form = form(&scan(phone, &tab.code).await?)?;
+        forms.push((form, tab.number().await?));
+    }
+    assert_ne!(first.cookie()?, second.cookie()?);
+    for ((tab, phone), (form, number)) in [&first, &second].into_iter().zip(&phones).zip(&forms) {
+        assert!(is_titled(&tap(phone, form, Some(*number)).await?, "已确认"));
+        assert_eq!(tab.open(None).await?.status, 303);
+        assert_eq!(openid_of(&tab.visitor).await?, Some(phone.openid()));
+    }
+    Ok(())
+}
+
         let right = number(&first.open(&format!("{}&choice={CHOICE}", computer.url)).await?)?;
         if is_approved {
             tap(&phone, &form, Some(right)).await?;

@@ -47,7 +47,7 @@ pub(crate) async fn answer(
     let headers = request.headers();
     let secret = function.cookies.browser(headers).ok_or(Refusal::NoBrowser)?;
     let ticket = Ticket::derive(&secret, &state);
-    let held = function.cookies.pick_up(headers);
+    let held = function.cookies.pick_up(headers, &state);
     let browser = Browser { function, request, secret, state, ticket, held, now };
     if !wants_page(headers) {
         return browser.tell_script().await;
@@ -95,7 +95,7 @@ impl Browser<'_> {
                 }
                 Step::Show { number, anew } => {
                     let page = self.page(&ticket, Shown::Number(number)).await;
-                    let cookie = anew.then(|| self.function.cookies.set_pick_up(&chosen));
+                    let cookie = anew.then(|| self.function.cookies.set_pick_up(&chosen, &self.state));
                     let page = cookie.into_iter().fold(page, |page, cookie| with_cookie(page, &cookie));
                     return Ok(if is_given_now { &GIVEN } else { &SHOWN_AGAIN }.of(page));
                 }

@@ -2,7 +2,8 @@
 //!
 //! * the **browser cookie** holds the [`BrowserSecret`]: it ties a login to the browser that began it;
 //! * the **session cookie** holds the [`SessionToken`]: it is the session;
-//! * the **hand-off cookie** holds the [`PickUpSecret`] of a browser that a phone is about to log in, for some minutes.
+//! * a **hand-off cookie** holds the [`PickUpSecret`] of a browser that a phone is about to log in, for some minutes. Each login
+//!   has its own, named after its state: two tabs that wait do not know of each other.
 //!
 //! On the deployed domain all carry the `__Host-` prefix ([RFC 6265bis §4.1.3.2]), so that no sibling
 //! domain and no plain-HTTP page can plant them. The prefix protects only if it is compared exactly:
@@ -18,7 +19,8 @@ use http::{HeaderMap, HeaderValue, header};
 
 use login::handoff::{PICK_UP_LIFETIME, PickUpSecret, TICKET_LIFETIME};
 use login::origin::Origin;
-use login::pending::BrowserSecret;
+use login::Digest;
+use login::pending::{BrowserSecret, State};
 use login::session::SessionToken;
 use login::time::Timestamp;
 
@@ -57,16 +59,17 @@ impl Cookies {
         SessionToken::parse(&one(headers, self.session_name())?)
     }
 
-    /// The pick-up secret the request came with, if exactly one well-formed cookie holds it.
+    /// The pick-up secret that the request came with for the login that `state` names, if exactly one well-formed cookie
+    /// holds it.
     #[must_use]
-    pub fn pick_up(self, headers: &HeaderMap) -> Option<PickUpSecret> {
-        PickUpSecret::parse(&one(headers, self.pick_up_name())?)
+    pub fn pick_up(self, headers: &HeaderMap, state: &State) -> Option<PickUpSecret> {
+        PickUpSecret::parse(&one(headers, &self.pick_up_name(state))?)
     }
 
-    /// `Set-Cookie` for the pick-up secret, for as long as its ticket can last.
+    /// `Set-Cookie` for the pick-up secret of that login, for as long as its ticket can last.
     #[must_use]
-    pub fn set_pick_up(self, secret: &PickUpSecret) -> String {
-        self.set(self.pick_up_name(), &secret.expose(), TICKET_LIFETIME + PICK_UP_LIFETIME)
+    pub fn set_pick_up(self, secret: &PickUpSecret, state: &State) -> String {
+        self.set(&self.pick_up_name(state), &secret.expose(), TICKET_LIFETIME + PICK_UP_LIFETIME)
     }
 
     /// `Set-Cookie` for the browser secret, for what is left of its day.
@@ -95,8 +98,10 @@ impl Cookies {
         if self.secure { "__Host-session" } else { "session" }
     }
 
-    const fn pick_up_name(self) -> &'static str {
-        if self.secure { "__Host-handoff" } else { "handoff" }
+    fn pick_up_name(self, state: &State) -> String {
+        let prefix = if self.secure { "__Host-" } else { "" };
+        let digest = Digest::of(state.expose().as_bytes());
+        format!("{prefix}handoff-{}", digest.as_str().get(..8).unwrap_or_default())
     }
 
     fn set(self, name: &str, value: &str, lifetime: Duration) -> String {
@@ -165,6 +170,25 @@ mod tests {
             let headers = HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())]);
             assert_eq!(cookies.session(&headers).map(|token| token.expose()).as_deref(), Some(SECRET));
             assert_eq!(cookies.browser(&headers).map(|secret| secret.expose()), Some(other.clone()));
+        }
+    }
+
+    #[test]
+    fn each_login_by_a_phone_has_a_cookie_of_its_own() {
+        let states = [State::new([1; 32]), State::new([2; 32])];
+        for (cookies, prefix) in [(cookies(true), "__Host-"), (cookies(false), "")] {
+            let secrets = [PickUpSecret::new([3; 32]), PickUpSecret::new([4; 32])];
+            let set = [0, 1].map(|at| cookies.set_pick_up(&secrets[at], &states[at]));
+            // printf 0101…01 | sha256sum | head -c 8
+            assert!(set[0].starts_with(&format!("{prefix}handoff-58badd9b=0303")), "{set:?}");
+            assert!(set[0].contains("; Max-Age=240;"), "{set:?}");
+            let sent = set.iter().filter_map(|set| set.split(';').next()).collect::<Vec<_>>().join("; ");
+            let headers = HeaderMap::from_iter([(header::COOKIE, sent.parse().unwrap())]);
+            for (secret, state) in secrets.iter().zip(&states) {
+                let held = cookies.pick_up(&headers, state).map(|secret| secret.expose());
+                assert_eq!(held, Some(secret.expose()));
+            }
+            assert!(cookies.pick_up(&headers, &State::new([5; 32])).is_none());
         }
     }
 

@@ -1,8 +1,9 @@
 //! A hand-off as its two sides have it: a browser that waits, and a phone that scans its code, is asked, and taps.
 
 use http::Method;
+use ring::digest::{SHA256, digest};
 
-use crate::{Answer, Failure, Result, Visitor, browser::Visit, places::AUTHORIZE, stack::PUBLIC_URL};
+use crate::{Answer, Failure, Result, Visitor, browser::Visit, places::{AUTHORIZE, parameter}, stack::PUBLIC_URL};
 
 const COMPUTER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0 Safari/537.36";
 
@@ -37,6 +38,18 @@ impl Waiting {
         let code = text.split("<p class=\"link\">").nth(1).and_then(|rest| rest.split('<').next());
         let code = code.ok_or_else(|| Failure::new("no link"))?.to_owned();
         Ok(Self { visitor, url, code })
+    }
+
+    /// The name of the cookie that picks its login up.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the address names no login.
+    pub fn cookie(&self) -> Result<String> {
+        let state = parameter(&self.url, "state");
+        let digest = digest(&SHA256, state.as_bytes());
+        let start = digest.as_ref().first_chunk::<4>().ok_or_else(|| Failure::new("no digest"))?;
+        Ok(format!("__Host-handoff-{:08x}", u32::from_be_bytes(*start)))
     }
 
     /// What its script is told.

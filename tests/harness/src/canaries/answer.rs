@@ -152,7 +152,8 @@ impl Watch {
             // Whoever ends a session gives the browser a new secret.
             "browser" => (Kind::BrowserSecret, &["authorize", "handoff", "logout", "openid", "userinfo"][..]),
             "session" => (Kind::SessionToken, &["callback", "handoff"][..]),
-            "handoff" => (Kind::PickUpSecret, &["handoff"][..]),
+            // Each login by a phone has one of its own.
+            name if name.starts_with("handoff-") => (Kind::PickUpSecret, &["handoff"][..]),
             _ => (Kind::Planted, &[][..]),
         };
         // A browser's secret stands behind its birth.
