@@ -1,5 +1,5 @@
-//! A1: a flood, of logins that nobody finishes, of callbacks that nobody began, and of whatever an OpenID Provider may be
-//! asked.
+//! A1: a flood, of logins that nobody finishes, of callbacks that nobody began, of whatever an OpenID Provider may be
+//! asked, and of waits and phones that guess (`flood/hand_off.rs`).
 //!
 //! What a flood may cost is one small write for each login that is begun, and no write at all for a
 //! forged callback: the exception is a callback that names a living login, which may mark three codes as
@@ -9,11 +9,13 @@
 //! end: whatever a request leaves behind in memory would show after so many.
 //!
 //! Of the provider, a request that a registered client could have sent is one write, of up to six kilobytes; any other one is
-//! none, and nothing of a stranger's is signed. And whatever the flood is of, it sets off no alarm but those on floods: each
+//! none, and nothing of a stranger's is signed. Who guesses at a hand-off writes nothing. And whatever the flood is of, it sets off no alarm but those on floods: each
 //! line is held against every filter that an alarm is made of.
 //!
 //! The events are API Gateway's ([`Arrival`]), handed to the functions without the gateway in between:
 //! it would add nothing but time.
+
+mod hand_off;
 
 use std::collections::BTreeMap;
 
@@ -101,9 +103,10 @@ pub async fn of_requests(run: &Run) -> Result<String> {
     no_alarm(run, &stack).await?;
     run.end(stack).await?;
     let (asked, long) = of_provider(run, run.size(600, 50_000)).await?;
+    let guesses = hand_off::of_waits_and_phones(run, run.size(640, 64_000)).await?;
     Ok(format!(
         "{logins} logins ({longest} of them of three write units), {callbacks} forged callbacks, {asked} requests of an \
-         OpenID Provider ({long} of them of six write units)"
+         OpenID Provider ({long} of them of six write units), {guesses} guesses at a hand-off"
     ))
 }
 
@@ -168,7 +171,7 @@ async fn ask_to_authorize(run: &Run, stack: &Stack, requests: u64, random: &Rng)
         let cookie = random.bool().then(|| format!("{BROWSER_COOKIE}={}", token(&mut random)));
         event("/oauth2/authorize", query, WECHAT_USER_AGENT, cookie.as_deref())
     };
-    let is_right = |answer: &Value| [302, 303, 400].iter().any(|status| answer["statusCode"] == *status);
+    let is_right = |_, answer: &Value| [302, 303, 400].iter().any(|status| answer["statusCode"] == *status);
     flood(run, stack, "openid", requests, make, is_right).await?;
     Ok((usize::try_from(requests / 2)?, usize::try_from(requests.div_ceil(LONGEST_OF))?))
 }
@@ -239,7 +242,7 @@ async fn guess_at_tokens(run: &Run, stack: &Stack, requests: u64, random: &Rng, 
             }
         };
         let is_right =
-            |answer: &Value| [200, 400, 401, 403].iter().any(|status| answer["statusCode"] == *status);
+            |_, answer: &Value| [200, 400, 401, 403].iter().any(|status| answer["statusCode"] == *status);
         flood(run, stack, function, count, make, is_right).await?;
     }
     Ok(())
@@ -308,7 +311,7 @@ async fn begin_logins(run: &Run, stack: &Stack, logins: u64) -> Result<usize> {
         let cookie = random.bool().then(|| format!("{BROWSER_COOKIE}={}", token(&mut random)));
         event("/authorize", &format!("return_to={target}&scope={scope}"), browser, cookie.as_deref())
     };
-    let is_right = |answer: &Value| answer["statusCode"] == 302;
+    let is_right = |_, answer: &Value| answer["statusCode"] == 302;
     flood(run, stack, "authorize", logins, make, is_right).await?;
     Ok(usize::try_from(logins.div_ceil(LONGEST_OF))?)
 }
@@ -336,7 +339,7 @@ async fn forge_callbacks(run: &Run, stack: &Stack, owners: &str, callbacks: u64)
         };
         event("/callback", &query, WECHAT_USER_AGENT, cookie.as_deref())
     };
-    let is_right = |answer: &Value| {
+    let is_right = |_, answer: &Value| {
         answer["statusCode"] == 303 && answer["cookies"].as_array().is_none_or(Vec::is_empty)
     };
     flood(run, stack, "callback", callbacks, make, is_right).await
@@ -349,14 +352,14 @@ async fn flood(
     function: &str,
     events: u64,
     make: impl Fn(u64) -> Result<Value>,
-    is_right: fn(&Value) -> bool,
+    is_right: impl Fn(u64, &Value) -> bool,
 ) -> Result<()> {
     let mut early = BTreeMap::new();
     for (from, to) in [(0, events / 10), (events / 10, events)] {
-        let (functions, make) = (stack.functions(), &make);
+        let (functions, make, is_right) = (stack.functions(), &make, &is_right);
         let answers = (from..to).map(async |number| {
             Ok(match functions.invoke(function, &make(number)?).await {
-                Ok(answer) if is_right(&answer) => None,
+                Ok(answer) if is_right(number, &answer) => None,
                 Ok(answer) => Some(answer.to_string()),
                 Err(error) => Some(error.to_string()),
             })

@@ -61,7 +61,7 @@ const ROWS: [Row; 18] = [
     ("O4", "a signing key that gives way to another one, under load"),
     ("O5", "duplicate callbacks of WeChat, through a relying party"),
     ("M1", "every state of the claim, as a model; and every mutant of it"),
-    ("A1", "a flood of logins that nobody finishes, and of forged callbacks"),
+    ("A1", "a flood of logins that nobody finishes, of forged callbacks, and of guesses"),
     // The last one, whichever others are chosen: it is about all of them.
     (canaries::ROW, "canaries in all that the rows above printed, answered and stored"),
 ];
