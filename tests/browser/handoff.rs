@@ -1,6 +1,6 @@
 //! A browser that a phone's WeChat logs in, and the phone: two browsers with a profile each.
 
-use harness::{Options, Result, Stack};
+use harness::{Options, Result, Stack, hand_off::scan};
 use login::{
     handoff::Ticket,
     pending::{BrowserSecret, State},
@@ -88,6 +88,41 @@ async fn says_on_both_screens_that_the_number_was_wrong() -> Result<()> {
     computer.arrive(LABELS.scan_to_log_in).await?;
     computer.leave(&[]).await?;
     phone.leave(&[]).await
+}
+
+/// A page whose questions are throttled, refused, lost or answered by somebody else waits on, and asks less often.
+#[tokio::test]
+async fn waits_on_while_it_is_not_answered() -> Result<()> {
+    // Its clock goes faster, once it has asked for the first time.
+    const TROUBLE: &str = r#"
+        const answers = [
+            () => new Response('{"message":"Too Many Requests"}', { status: 429 }),
+            () => new Response('{"message":"Service Unavailable"}', { status: 503 }),
+            () => Promise.reject(new TypeError("offline")),
+            () => new Response("<title>a hotel's page</title>"),
+            () => Response.json({ message: "nothing of ours" }),
+        ];
+        const [ask, wait] = [fetch, setTimeout];
+        window.fetch = async (...asked) => {
+            const answer = answers.shift();
+            return answer ? answer() : ask(...asked);
+        };
+        window.setTimeout = (run, pause) => {
+            if (run.name === "ask") sessionStorage.pauses = (sessionStorage.pauses || "") + pause + " ";
+            return wait(run, pause / 60);
+        };
+    "#;
+    let stack = account_only().await?;
+    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    let phone = stack.visitor("zhou");
+    computer.open(&format!("{}/authorize", stack.public_url())).await?;
+    computer.arrive(LABELS.scan_to_log_in).await?;
+    computer.run(TROUBLE, Vec::new()).await?;
+    scan(&phone, &code(&stack, &computer).await?).await?;
+    computer.arrive(LABELS.confirm_on_phone).await?;
+    let pauses = computer.run("return sessionStorage.pauses", Vec::new()).await?;
+    assert_eq!(pauses, "6000 12000 12000 12000 12000 ");
+    computer.leave(&[]).await
 }
 
 /// On a phone there is a link that one tap selects as a whole, and the code as a picture to keep.

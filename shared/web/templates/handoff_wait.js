@@ -3,16 +3,24 @@
   // Asks what has happened, and opens the page again once it is something else than the page was made for.
   const page = new URL(location.href);
   const stage = "STAGE";
+  const every = 3000;
+  let pause = every;
   const ask = async () => {
-    let seen = stage;
+    let seen;
+    // AbortSignal.timeout is younger than browsers that people use.
+    const late = new AbortController();
+    setTimeout(() => late.abort(), 10000);
     try {
       const answer = await fetch(page.pathname + "?state=" + page.searchParams.get("state"), {
         headers: { accept: "application/json" },
+        signal: late.signal,
       });
       if (answer.ok) seen = (await answer.json()).stage;
       else if (answer.status === 400) seen = "gone";
     } catch (error) {}
-    if (seen === stage) return setTimeout(ask, 3000);
+    // Throttled, unavailable, offline: the page waits on, and asks less often.
+    pause = seen ? every : Math.min(2 * pause, 4 * every);
+    if (!seen || seen === stage) return setTimeout(ask, pause);
     page.searchParams.delete("choice");
     if (seen === "scanned") {
       // What only this page knows: the same is asked again if the answer is lost.
@@ -21,5 +29,5 @@
     }
     location.replace(page);
   };
-  setTimeout(ask, 3000);
+  setTimeout(ask, every);
 }
