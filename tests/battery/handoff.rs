@@ -9,7 +9,7 @@ use futures_util::future::{join_all, try_join_all};
 use harness::{
     Options, Result, Stack, Visitor,
     database::attribute,
-    hand_off::{CHOICE, Form, Waiting, form, number, scan, tap},
+    hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, take_back, tap},
     proxy::{Fault, Kind, Rule, Throttle},
 };
 
@@ -34,7 +34,8 @@ fn another_choice(number: usize) -> String {
 }
 
 /// H1: each ticket is scanned ten times at once by five phones, approved five times at once, and picked up five times at
-/// once; every other one is also waited for by somebody who has the browser's secret and the state.
+/// once; every other one is also waited for by somebody who has the browser's secret and the state, and every third one is
+/// taken back three times at the moment of its pick-ups.
 pub async fn rivals(run: &Run) -> Result<String> {
     let tickets = run.size(6, 200);
     let stack = run.stack(options()).await?;
@@ -81,7 +82,10 @@ pub async fn rivals(run: &Run) -> Result<String> {
         try_join_all((0..5).map(|_| tap(phone, asked_form, right.or(asked_form.numbers.first().copied()))))
             .await?;
         let pick_ups = [&computer.visitor; 5].into_iter().chain(has_thief.then_some(&thief));
-        join_all(pick_ups.map(|visitor| visitor.open(&computer.url))).await;
+        let pick_ups = join_all(pick_ups.map(|visitor| visitor.open(&computer.url)));
+        let is_taken_back = ticket % 3 == 0;
+        let taken_back = join_all((0..if is_taken_back { 3 } else { 0 }).map(|_| take_back(phone, asked_form)));
+        let (_, told) = futures_util::join!(pick_ups, taken_back);
 
         let new = picked_up(&stack)? - before;
         run.require(new <= 1, || format!("ticket {ticket} gave {new} sessions"));
@@ -90,7 +94,13 @@ pub async fn rivals(run: &Run) -> Result<String> {
         let person = computer.visitor.logged_in_as().await?;
         // Somebody else's wait ends the ticket; nobody's else does not.
         let should = (!has_thief).then(|| phone.openid());
+        // Whichever of the two was first, both sides are told the same of.
+        let is_lost = told.iter().flatten().any(|page| is_titled(page, "已撤回"));
+        let should = should.filter(|_| !is_lost);
         run.require(person == should, || format!("ticket {ticket}: {person:?} instead of {should:?}"));
+        let last = scan(phone, &computer.code).await?;
+        let is_right = has_thief || is_titled(&last, if is_lost { "已撤回" } else { "另一台设备已登录" });
+        run.require(is_right, || format!("ticket {ticket}: the phone is told {}", last.text()));
         run.progress(ticket, tickets);
     }
     run.end(stack).await?;
@@ -98,8 +108,16 @@ pub async fn rivals(run: &Run) -> Result<String> {
 }
 
 /// The calls of a hand-off.
-const CALLS: [Kind; 7] =
-    [Kind::PutTicket, Kind::Ticket, Kind::Scan, Kind::Give, Kind::Approve, Kind::EndTicket, Kind::PickUp];
+const CALLS: [Kind; 8] = [
+    Kind::PutTicket,
+    Kind::Ticket,
+    Kind::Scan,
+    Kind::Give,
+    Kind::Approve,
+    Kind::Refuse,
+    Kind::TakeBack,
+    Kind::PickUp,
+];
 
 const FAULTS: [Fault; 7] = [
     Fault::DropBefore,
@@ -130,23 +148,33 @@ pub async fn faults(run: &Run) -> Result<String> {
         let told = format!("{call:?} {fault:?} × {times}");
         let phone = stack.visitor("zhou").logged_in().await?;
         let broken = stack.proxy()?.inject(Rule::at(call, fault).times(times));
-        let refuses = call == Kind::EndTicket;
-        let during = go(stack, &phone, refuses).await;
+        let says = match call {
+            Kind::Refuse => Says::No,
+            Kind::TakeBack => Says::YesAndNo,
+            _ => Says::Yes,
+        };
+        let during = go(stack, &phone, says).await;
         stack.proxy()?.heal();
         drop(broken);
         if let Ok((computer, ..)) = &during {
             let person = computer.visitor.logged_in_as().await?;
-            run.require(!refuses || person.is_none(), || format!("{told}: a refusal logged {person:?} in"));
+            // A yes that could not be taken back is a yes.
+            let is_refused = match says {
+                Says::Yes => false,
+                Says::No => true,
+                Says::YesAndNo => is_titled(&scan(&phone, &computer.code).await?, "已撤回"),
+            };
+            run.require(!is_refused || person.is_none(), || format!("{told}: a refusal logged {person:?} in"));
             run.require(person.is_none() || person == Some(phone.openid()), || format!("{told}: {person:?}"));
         }
         // The fault is over: what is left of it is gone on with, or a new code is enough.
         let after = match during {
-            Ok((computer, form)) => finish(&computer, &phone, form, refuses).await?,
+            Ok((computer, form)) => finish(&computer, &phone, form, says).await?,
             Err(_) => false,
         };
         let after = after || {
-            let (computer, form) = go(stack, &phone, refuses).await?;
-            finish(&computer, &phone, form, refuses).await?
+            let (computer, form) = go(stack, &phone, says).await?;
+            finish(&computer, &phone, form, says).await?
         };
         run.require(after, || format!("{told}: nobody gets in afterwards"));
         Ok(())
@@ -155,15 +183,27 @@ pub async fn faults(run: &Run) -> Result<String> {
     Ok(format!("{count} logins"))
 }
 
+/// What a phone says.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Says {
+    Yes,
+    No,
+    /// Yes, and that it was none.
+    YesAndNo,
+}
+
 /// As far as it goes: a browser that waits, and the phone's form if it was asked. A step that is not answered is left out.
-async fn go(stack: &Stack, phone: &Visitor, refuses: bool) -> Result<(Waiting, Option<Form>)> {
+async fn go(stack: &Stack, phone: &Visitor, says: Says) -> Result<(Waiting, Option<Form>)> {
     let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "").await?;
     let asked = scan(phone, &computer.code).await.ok().and_then(|page| form(&page).ok());
     let shown = computer.open(Some(CHOICE)).await.ok().and_then(|page| number(&page).ok());
     if let Some(form) = &asked {
-        let number = shown.filter(|_| !refuses);
-        if number.is_some() || refuses {
+        let number = shown.filter(|_| says != Says::No);
+        if number.is_some() || says == Says::No {
             let _ = tap(phone, form, number).await;
+        }
+        if says == Says::YesAndNo {
+            let _ = take_back(phone, form).await;
         }
     }
     let _ = computer.open(None).await;
@@ -171,8 +211,15 @@ async fn go(stack: &Stack, phone: &Visitor, refuses: bool) -> Result<(Waiting, O
 }
 
 /// Goes on with what is there; whether it came to its right end.
-async fn finish(computer: &Waiting, phone: &Visitor, asked: Option<Form>, refuses: bool) -> Result<bool> {
-    if refuses {
+async fn finish(computer: &Waiting, phone: &Visitor, asked: Option<Form>, says: Says) -> Result<bool> {
+    if says == Says::YesAndNo
+        && let Some(form) = &asked
+    {
+        let is_taken_back = is_titled(&take_back(phone, form).await?, "已撤回");
+        let person = computer.visitor.logged_in_as().await?;
+        return Ok(person == (!is_taken_back).then(|| phone.openid()));
+    }
+    if says == Says::No {
         if let Some(form) = &asked {
             tap(phone, form, None).await?;
         }

@@ -1,10 +1,10 @@
 //! A browser is logged in by a phone's WeChat. What may pass between the two stands in `shared/login/src/handoff.rs`.
 
 use harness::{
-    Options, Result, Stack, Visitor,
+    Answer, Options, Result, Stack, Visitor,
     browser::Visit,
     database::{attribute, with},
-    hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, tap},
+    hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, take_back, tap},
     places::{AUTHORIZE, parameter},
     proxy::{Fault, Kind, Rule},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
@@ -27,6 +27,12 @@ async fn openid_of(visitor: &Visitor) -> Result<Option<String>> {
     visitor.logged_in_as().await
 }
 
+/// The phone's own login is not what it came for.
+fn offers_no_login(page: &Answer) {
+    let text = page.text();
+    assert!(!text.contains("/authorize") && !text.contains("href=\"/\""), "{text}");
+}
+
 /// Somebody at a computer, who came from a page.
 async fn at_a_computer(stack: &Stack) -> Result<Waiting> {
     let link = "return_to=https%3A%2F%2Fwww.example.com%2Fme%3Fa%3D1";
@@ -37,14 +43,20 @@ async fn at_a_computer(stack: &Stack) -> Result<Waiting> {
 pub async fn every_step(stack: &Stack) -> Result<()> {
     let mut visitor = stack.visitor("lin").at_a_computer();
     // The last one in place of a session.
-    for is_refused in [true, false, false] {
+    for turn in ["refused", "taken back", "waited for by two", "picked up", "picked up"] {
         let computer = Waiting::begin(visitor, "via=handoff").await?;
         let phone = stack.visitor("zhou");
         let form = form(&scan(&phone, &computer.code).await?)?;
+        let thief = computer.visitor.thief();
         let number = computer.number().await?;
-        tap(&phone, &form, Some(number).filter(|_| !is_refused)).await?;
+        tap(&phone, &form, Some(number).filter(|_| turn != "refused")).await?;
+        match turn {
+            "taken back" => drop(take_back(&phone, &form).await?),
+            "waited for by two" => drop(thief.open(&computer.url).await?),
+            _ => {}
+        }
         let ended = computer.open(None).await?;
-        assert_eq!(ended.status, if is_refused { 200 } else { 303 }, "{}", ended.text());
+        assert_eq!(ended.status, if turn == "picked up" { 303 } else { 200 }, "{}", ended.text());
         visitor = computer.visitor;
     }
     Ok(())
@@ -121,18 +133,6 @@ async fn a_lost_answer_is_given_again_to_the_same_script_and_to_nobody_else() ->
     Ok(())
 }
 
-/// Somebody knows the state and the browser's secret, from a computer that he shared: whoever of the two comes second ends
-/// the ticket, and both pages say so.
-#[tokio::test]
-async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
-    let stack = account_only().await?;
-    for (is_approved, thief_first) in [(false, false), (false, true), (true, false), (true, true)] {
-        let computer = at_a_computer(&stack).await?;
-        let thief = computer.visitor.thief();
-        let phone = stack.visitor("zhou");
-        let form = form(&scan(&phone, &computer.code).await?)?;
-        let (first, second) =
-            if thief_first { (&thief, &computer.visitor) } else { (&computer.visitor, &thief) };
 /// Two tabs of one browser wait, each for a phone of its own: neither takes from the other what picks its login up.
 #[tokio::test]
 async fn two_tabs_of_one_browser_wait_side_by_side() -> Result<()> {
@@ -154,6 +154,18 @@ async fn two_tabs_of_one_browser_wait_side_by_side() -> Result<()> {
     Ok(())
 }
 
+/// Somebody knows the state and the browser's secret, from a computer that he shared: whoever of the two comes second ends
+/// the ticket, and both pages say so.
+#[tokio::test]
+async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
+    let stack = account_only().await?;
+    for (is_approved, thief_first) in [(false, false), (false, true), (true, false), (true, true)] {
+        let computer = at_a_computer(&stack).await?;
+        let thief = computer.visitor.thief();
+        let phone = stack.visitor("zhou");
+        let form = form(&scan(&phone, &computer.code).await?)?;
+        let (first, second) =
+            if thief_first { (&thief, &computer.visitor) } else { (&computer.visitor, &thief) };
         let right = number(&first.open(&format!("{}&choice={CHOICE}", computer.url)).await?)?;
         if is_approved {
             tap(&phone, &form, Some(right)).await?;
@@ -187,8 +199,10 @@ async fn one_wrong_tap_or_a_no_ends_it() -> Result<()> {
         let right = computer.number().await?;
         let wrong = form.numbers.iter().copied().find(|number| *number != right);
         let tapped = tap(&phone, &form, wrong.filter(|_| !is_refused)).await?;
-        let title = if is_refused { "没有登录" } else { "数字不对，没有登录" };
-        assert!(is_titled(&tapped, title), "{}", tapped.text());
+        let wrong = "数字不对，没有登录";
+        let [title, on_phone] = if is_refused { ["没有登录", "已拒绝"] } else { [wrong, wrong] };
+        assert!(is_titled(&tapped, on_phone), "{}", tapped.text());
+        offers_no_login(&tapped);
         assert_eq!(computer.stage().await?, "ended");
         let page = computer.open(None).await?;
         assert!(is_titled(&page, title), "{}", page.text());
@@ -199,7 +213,7 @@ async fn one_wrong_tap_or_a_no_ends_it() -> Result<()> {
             page.text()
         );
         // The right number comes too late, from whoever.
-        assert!(is_titled(&tap(&phone, &form, Some(right)).await?, title));
+        assert!(is_titled(&tap(&phone, &form, Some(right)).await?, on_phone));
         assert_eq!(openid_of(&computer.visitor).await?, None);
     }
     Ok(())
@@ -235,6 +249,45 @@ async fn only_the_phone_that_scanned_decides_and_only_on_its_own_page() -> Resul
     assert!(is_titled(&tap(&phone, &form, Some(number)).await?, "二维码已被扫过"));
     assert_eq!(computer.open(None).await?.status, 200);
     assert_eq!(openid_of(&computer.visitor).await?, None);
+    Ok(())
+}
+
+/// Whoever said yes by mistake takes it back, as long as it is not picked up; then it is too late, and the page says so.
+#[tokio::test]
+async fn a_yes_is_taken_back_until_it_is_picked_up() -> Result<()> {
+    let stack = account_only().await?;
+    for is_picked_up in [false, true] {
+        let computer = at_a_computer(&stack).await?;
+        let (phone, other) = (stack.visitor("zhou"), stack.visitor("lin").logged_in().await?);
+        let form = form(&scan(&phone, &computer.code).await?)?;
+        // Before the yes there is nothing to take back.
+        assert!(is_titled(&take_back(&phone, &form).await?, LABELS.log_in_other_device));
+        let number = computer.number().await?;
+        let done = tap(&phone, &form, Some(number)).await?;
+        assert!(is_titled(&done, "已确认") && done.text().contains(LABELS.take_back), "{}", done.text());
+        assert_eq!(harness::hand_off::form(&done)?.session, form.session);
+        // Nobody else does, and it is no tap once more.
+        assert!(is_titled(&take_back(&other, &form).await?, "二维码已被扫过"));
+        assert!(is_titled(&tap(&phone, &form, None).await?, "已确认"));
+        if is_picked_up {
+            assert_eq!(computer.open(None).await?.status, 303);
+        }
+        let told = take_back(&phone, &form).await?;
+        assert!(is_titled(&told, if is_picked_up { "另一台设备已登录" } else { "已撤回" }), "{}", told.text());
+        assert!(!told.text().contains("<form"), "{}", told.text());
+        offers_no_login(&told);
+        let page = computer.open(None).await?;
+        let person = openid_of(&computer.visitor).await?;
+        if is_picked_up {
+            assert_eq!((page.status, person), (303, Some(phone.openid())));
+        } else {
+            assert!(is_titled(&page, "没有登录") && page.text().contains(LABELS.new_code), "{}", page.text());
+            assert_eq!(person, None);
+            assert!(!stack.logins()?.iter().any(|item| item["sealed"].is_object()));
+        }
+    }
+    let log = stack.stop().await.text();
+    assert!(log.contains(r#""outcome":"handoff_taken_back""#));
     Ok(())
 }
 
@@ -350,11 +403,15 @@ async fn a_ticket_that_is_over_is_worth_nothing_though_its_item_is_there() -> Re
         assert!(is_titled(&page, "二维码已过期"), "{how_far}: {}", page.text());
         assert!(page.text().contains(LABELS.new_code), "{}", page.text());
         if how_far < 3 {
-            assert!(is_titled(&scan(&phone, &computer.code).await?, "二维码已过期"), "{how_far}");
+            let told = scan(&phone, &computer.code).await?;
+            assert!(is_titled(&told, "二维码已过期"), "{how_far}");
+            offers_no_login(&told);
         }
         if let Some(form) = &asked {
             tap(&phone, form, number.or(form.numbers.first().copied())).await?;
         }
+        // Nobody was logged in, so nobody is told so.
+        assert!(is_titled(&scan(&phone, &computer.code).await?, "二维码已过期"), "{how_far}");
         let page = computer.open(Some(CHOICE)).await?;
         assert_eq!(page.status, 200, "{how_far}");
         let tickets = stack.logins()?;
@@ -373,10 +430,13 @@ async fn a_phone_that_does_not_get_through_is_told_and_costs_nothing() -> Result
     // The person says no at WeChat.
     stack.simulator().knobs(|knobs| knobs.denial = Denial::StateOnly);
     let refuser = stack.visitor("lin");
+    let begun = refuser.open(&computer.code).await?;
     let to_login = refuser.open(&computer.code).await?.redirect()?.map(String::from).unwrap_or_default();
     let callback = refuser.decide(&refuser.begin(&to_login).await?, "deny").await?;
     let told = refuser.go_on(&refuser.call_back(&callback).await?).await?.pop();
-    assert!(told.is_some_and(|page| is_titled(&page, title(Reason::AccessDenied))));
+    let told = told.unwrap_or(begun);
+    assert!(is_titled(&told, title(Reason::AccessDenied)), "{}", told.text());
+    offers_no_login(&told);
     // A browser that keeps no cookie has no way to show which ticket was hidden for it, or that it is logged in.
     let forgetful = stack.visitor("lin");
     let hidden = forgetful.follow(&computer.code).await?.pop().map(|page| page.url.to_string());
@@ -384,6 +444,20 @@ async fn a_phone_that_does_not_get_through_is_told_and_costs_nothing() -> Result
     forgetful.browser.forget_cookies();
     let told = forgetful.open(&hidden.unwrap_or_default()).await?;
     assert!(is_titled(&told, title(Reason::CookieMissing)), "{}", told.text());
+    offers_no_login(&told);
+    // A code that is none, or of which nothing is left.
+    for (address, reason) in [
+        (computer.code.replace("ticket=", "ticket=x"), Reason::InvalidRequest),
+        (format!("{PUBLIC_URL}/handoff?ticket={CHOICE}"), Reason::LoginExpired),
+    ] {
+        let told = refuser.open(&address).await?;
+        assert!(is_titled(&told, title(reason)), "{}", told.text());
+        offers_no_login(&told);
+    }
+    // A frame is left for the same page.
+    let told = refuser.send(Visit::open(&computer.code).header("sec-fetch-dest", "iframe")).await?;
+    let same = computer.code.strip_prefix(PUBLIC_URL).unwrap_or_default();
+    assert!(told.text().contains(&format!("href=\"{same}\"")), "{}", told.text());
 
     // The other code is for somebody whose session has no profile: the phone is asked for it first.
     let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "scope=snsapi_userinfo").await?;

@@ -8,7 +8,7 @@
 //! 3. The session is one of the ticket's Official Account; without one the phone logs in first, as always.
 //! 4. The first session that scans is the one.
 //! 5. To say yes or no takes a form of this stack's own page (the exact `Origin`) that names that session: somebody else who
-//!    is logged in by then starts over. One wrong number ends the ticket.
+//!    is logged in by then starts over. One wrong number ends the ticket. Who takes a yes back ends it until it is picked up.
 //!
 //! Those of a waiting browser:
 //!
@@ -113,6 +113,9 @@ impl Function for Handoff {
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        if request.uri().path() == HAND_OFF {
+            return phone::refused(request, reason);
+        }
         page::notice(&Visit::of(request), reason, link::AUTHORIZE)
     }
 }

@@ -1,21 +1,22 @@
 //! The phone: from the QR code to the tap.
 
 use http::StatusCode;
-use login::handoff::{End, HAND_OFF, HiddenTicket, Numbers, Scan, StoredTicket, Ticket};
+use login::handoff::{Approved, End, HAND_OFF, HiddenTicket, Numbers, Scan, StoredTicket, Ticket};
 use login::pending::RequestedScope;
 use login::random;
 use login::return_to::HAND_ON;
 use login::session::{Session, SessionId};
 use login::time::Timestamp;
 use web::cors::Caller;
-use web::handoff::{Asked, Told};
+use web::handoff::{Asked, Confirmed, Told};
 use web::link::LoginLink;
 use web::query::Query;
+use web::reason::Reason;
 use web::request::{Form, Request, is_page_load};
 use web::response::{Response, redirect, with_cookie};
 use web::visit::Visit;
 
-use crate::refusal::{APPROVED, ASKED, PHONE_LOGIN, Refusal, STARTED_OVER, TOLD, of_end};
+use crate::refusal::{APPROVED, ASKED, PHONE_LOGIN, Refusal, STARTED_OVER, TAKEN_BACK, TOLD, of_end};
 use crate::{Handoff, MOST_TRIES};
 
 /// Who is logged in on the phone, with the ticket's Official Account.
@@ -49,7 +50,7 @@ pub(crate) async fn arrive(
         if let Some(end) = stored.ended {
             return Ok(told(request, Told::Ended(end)));
         }
-        if stored.is_over(now) && stored.approved.is_none() {
+        if stored.is_over(now) && stored.approved != Some(Approved::PickedUp) {
             return Ok(told(request, Told::Over));
         }
         let Some(person) = person(function, request, &stored, now).await? else {
@@ -62,8 +63,14 @@ pub(crate) async fn arrive(
         let lacks_profile = stored.scope == RequestedScope::Profile && person.session.profile.is_none();
         match &stored.scan {
             Some(scan) if scan.session != person.id => return Ok(told(request, Told::AnotherPhone)),
-            Some(_) if stored.approved.is_some() => return Ok(told(request, Told::Done)),
-            Some(scan) => return Ok(ask(function, request, &ticket, &stored, scan, now)),
+            Some(scan) => {
+                let confirmed = Confirmed { ticket: &ticket.expose(), session: scan.session.as_str() };
+                return Ok(match &stored.approved {
+                    Some(Approved::PickedUp) => told(request, Told::PickedUp),
+                    Some(Approved::Sealed(_)) => told(request, Told::Confirmed(confirmed)),
+                    None => ask(function, request, &ticket, &stored, scan, now),
+                });
+            }
             None if lacks_profile && hidden.is_none() => {
                 return log_in(function, request, &stored, &ticket, RequestedScope::Profile, now);
             }
@@ -77,7 +84,7 @@ pub(crate) async fn arrive(
     Err(Refusal::TicketGone)
 }
 
-/// The person taps. Every answer leads to the page that says what it came to, so that nothing is posted twice.
+/// The person taps, or takes a tap back. Every answer leads to the page that says what it came to, so that nothing is posted twice.
 pub(crate) async fn decide(
     function: &Handoff,
     request: &Request,
@@ -92,6 +99,7 @@ pub(crate) async fn decide(
     let named = form.one("session")?.ok_or(Refusal::Value("session"))?;
     let number = form.one("number")?.map(|text| text.parse::<u8>().map_err(|_| Refusal::Value("number")));
     let number = number.transpose()?;
+    let takes_back = form.one("undo")?.is_some();
 
     let back = redirect(StatusCode::SEE_OTHER, &format!("{own}{HAND_OFF}?ticket={}", ticket.expose()));
     let (id, logins) = (ticket.id(), &function.store.logins);
@@ -104,12 +112,14 @@ pub(crate) async fn decide(
         return Ok(STARTED_OVER.of(back));
     };
     let end = match number {
+        _ if takes_back => Some(End::TakenBack),
         None => Some(End::Refused),
         Some(number) if number != scan.numbers.right() => Some(End::WrongNumber),
         Some(_) => None,
     };
     let outcome = match end {
-        Some(end) => logins.end_ticket(&id, end, Some(&person.id), now).await?.then(|| of_end(end)),
+        Some(End::TakenBack) => logins.take_back(&id, &person.id, now).await?.then_some(&TAKEN_BACK),
+        Some(end) => logins.refuse(&id, end, &person.id, now).await?.then(|| of_end(end)),
         None => {
             let sealed = ticket.seal(&person.session, random::bytes()).ok_or(Refusal::Unsealable)?;
             logins.approve(&id, &person.id, &sealed, now).await?.then_some(&APPROVED)
@@ -182,6 +192,17 @@ fn ask(
     ASKED.of(web::handoff::ask(&Visit::of(request), &asked))
 }
 
-fn told(request: &Request, told: Told) -> Response {
+fn told(request: &Request, told: Told<'_>) -> Response {
     TOLD.of(web::handoff::tell(&Visit::of(request), told))
+}
+
+/// The page of a refusal, on a phone.
+pub(crate) fn refused(request: &Request, reason: Reason) -> Response {
+    let query = Query::of(request);
+    let text = |name| query.one(name).ok().flatten();
+    let again = text("ticket").and_then(|ticket| Ticket::parse(&ticket)).map(|ticket| ticket.expose());
+    let again = again.map(|ticket| format!("{HAND_OFF}?ticket={ticket}"));
+    let hidden = || text("hidden").and_then(|hidden| HiddenTicket::parse(&hidden));
+    let again = again.or_else(|| hidden().map(|hidden| format!("{HAND_ON}{}", hidden.expose())));
+    web::handoff::refuse(&Visit::of(request), reason, again.as_deref())
 }

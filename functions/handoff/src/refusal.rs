@@ -57,6 +57,7 @@ web::outcomes! {
     ASKED = Info "handoff_asked" ["the phone is asked for the number on the other screen"] ["询问手机：另一个屏幕上是哪个数字"];
     APPROVED = Info "handoff_approved" ["the phone tapped the right number"] ["手机点了正确的数字"];
     REFUSED = Info "handoff_refused" ["the phone said no"] ["手机拒绝了登录"];
+    TAKEN_BACK = Info "handoff_taken_back" ["the phone took its yes back, before the other device was logged in", "often: somebody sends people QR codes"] ["手机在另一台设备登录之前撤回了确认", "频繁出现时：可能有人在散发登录二维码"];
     WRONG_NUMBER = Info "handoff_wrong_number" ["the phone tapped a number that the other screen does not show: the ticket is ended", "often: somebody sends people QR codes"] ["手机点的数字与另一个屏幕不符：登录已结束", "频繁出现时：可能有人在散发登录二维码"];
     TOLD = Info "handoff_told" ["the phone is told how it ended"] ["告知手机结果"];
     STARTED_OVER = Info "handoff_started_over" ["an answer from a phone that is not the one that scanned, or that came too early: its page is shown anew"] ["点选来自另一部手机，或来得太早：重新显示页面"];
@@ -94,5 +95,6 @@ pub(crate) const fn of_end(end: End) -> &'static Outcome {
         End::Refused => &REFUSED,
         End::WrongNumber => &WRONG_NUMBER,
         End::WaitedForByTwo => &WAITED_FOR_BY_TWO,
+        End::TakenBack => &TAKEN_BACK,
     }
 }

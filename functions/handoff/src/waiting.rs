@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use login::account::Account;
-use login::handoff::{Choice, Device, End, PICK_UP_LIFETIME, PickUpSecret, Step, StoredTicket, Ticket};
+use login::handoff::{Choice, Device, PICK_UP_LIFETIME, PickUpSecret, Step, StoredTicket, Ticket};
 use login::pending::{BrowserSecret, ClaimId, LoginRequest, PendingLogin, RequestedScope, State};
 use login::random;
 use login::session::{Pepper, Session, StoredSession};
@@ -110,7 +110,7 @@ impl Browser<'_> {
                 }
                 Step::EndForTwo => {
                     last_end = logins
-                        .end_ticket(&id, End::WaitedForByTwo, None, self.now)
+                        .end_ticket(&id, self.now)
                         .await?
                         .then_some(&WAITED_FOR_BY_TWO);
                 }

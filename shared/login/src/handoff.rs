@@ -30,6 +30,8 @@
 //! write; whoever asks second ends the ticket. So somebody who waits at home with what he read off a screen either comes
 //! second, or is found out when the right browser does.
 //!
+//! Whoever said yes by mistake can take it back until the other browser has picked it up, by another conditional write.
+//!
 //! The pick-up secret is derived from a number that the page's script chooses after it saw that the code was scanned, so
 //! that the same script is answered again if the answer was lost, and nobody who did not see that number.
 
@@ -293,11 +295,13 @@ pub enum End {
     WrongNumber,
     /// Two browsers waited for it.
     WaitedForByTwo,
+    /// The person said yes, and took it back before the other device picked it up.
+    TakenBack,
 }
 
 impl End {
     /// Every way.
-    pub const ALL: [Self; 3] = [Self::Refused, Self::WrongNumber, Self::WaitedForByTwo];
+    pub const ALL: [Self; 4] = [Self::Refused, Self::WrongNumber, Self::WaitedForByTwo, Self::TakenBack];
 
     /// Its name in the table.
     #[must_use]
@@ -306,6 +310,7 @@ impl End {
             Self::Refused => "refused",
             Self::WrongNumber => "wrong_number",
             Self::WaitedForByTwo => "waited_for_by_two",
+            Self::TakenBack => "taken_back",
         }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   made ──► scanned ──► given ──► approved ──► picked up
-//!     └─────────┴──────────┴─────────┴──► ended: refused, a wrong number, two that wait
+//!     └─────────┴──────────┴─────────┴──► ended: refused, a wrong number, two that wait, taken back
 //! ```
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -87,31 +87,54 @@ impl Logins {
         was_first(update).await
     }
 
-    /// Ends a ticket that was not picked up; whether it was the first to do so. What it held of a person goes. If the phone
-    /// of a session ends it, then only before that phone has approved.
+    /// Ends a ticket for which two wait and that was not picked up; whether it was the first to do so. What it held of a
+    /// person goes.
     ///
     /// # Errors
     ///
     /// [`Error::Unavailable`].
-    pub async fn end_ticket(
+    pub async fn end_ticket(&self, id: &TicketId, now: Timestamp) -> Result<bool, Error> {
+        let update = self.end(id, End::WaitedForByTwo, now).condition_expression(
+            "attribute_not_exists(ended) AND attribute_not_exists(picked_up) AND expires_at > :now",
+        );
+        was_first(update).await
+    }
+
+    /// Ends a ticket that the phone which scanned it does not approve; whether it was the first to do so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub async fn refuse(
         &self,
         id: &TicketId,
         end: End,
-        phone: Option<&SessionId>,
+        phone: &SessionId,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        const OPEN: &str =
-            "attribute_not_exists(ended) AND attribute_not_exists(picked_up) AND expires_at > :now";
-        let update = self.step(id, now).update_expression("SET ended = :end REMOVE sealed");
-        let update = match phone {
-            None => update.condition_expression(OPEN),
-            Some(session) => update
-                .condition_expression(format!(
-                    "{OPEN} AND scanned_by = :session AND attribute_not_exists(approved)"
-                ))
-                .expression_attribute_values(":session", text(session.as_str())),
-        };
-        was_first(update.expression_attribute_values(":end", text(end.as_str()))).await
+        let update = self
+            .end(id, end, now)
+            .condition_expression(
+                "scanned_by = :session AND attribute_not_exists(approved) AND attribute_not_exists(ended) AND expires_at > :now",
+            )
+            .expression_attribute_values(":session", text(phone.as_str()));
+        was_first(update).await
+    }
+
+    /// Ends a ticket that this phone has approved and that nobody has picked up; whether it was the first to do so. What it
+    /// held of the person goes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub async fn take_back(&self, id: &TicketId, phone: &SessionId, now: Timestamp) -> Result<bool, Error> {
+        let update = self
+            .end(id, End::TakenBack, now)
+            .condition_expression(
+                "scanned_by = :session AND attribute_exists(approved) AND attribute_not_exists(picked_up) AND attribute_not_exists(ended) AND expires_at > :now",
+            )
+            .expression_attribute_values(":session", text(phone.as_str()));
+        was_first(update).await
     }
 
     /// Approves a ticket that was given to a browser, from the phone that scanned it; whether it is now. It then waits a
@@ -138,6 +161,11 @@ impl Logins {
             .expression_attribute_values(":sealed", bytes(sealed.as_bytes()))
             .expression_attribute_values(":until", number(now.plus(PICK_UP_LIFETIME).epoch_seconds()));
         was_first(update).await
+    }
+
+    fn end(&self, id: &TicketId, end: End, now: Timestamp) -> UpdateItemFluentBuilder {
+        let update = self.step(id, now).update_expression("SET ended = :end REMOVE sealed");
+        update.expression_attribute_values(":end", text(end.as_str()))
     }
 
     fn step(&self, id: &TicketId, now: Timestamp) -> UpdateItemFluentBuilder {

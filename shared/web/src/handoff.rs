@@ -12,10 +12,11 @@ use login::handoff::{Device, End};
 use ring::digest::{SHA256, digest};
 
 use crate::language::Language;
-use crate::page::{STYLE, respond, with_form};
+use crate::page::{STYLE, notice_of, respond, with_form};
+use crate::reason::Reason;
 use crate::response::Response;
 use crate::visit::Visit;
-use crate::words::Labels;
+use crate::words::{Button, Labels, Words};
 
 const SCRIPT: &str = include_str!("../templates/handoff_wait.js");
 
@@ -68,11 +69,22 @@ pub struct Asked<'a> {
     pub minutes: u64,
 }
 
+/// What a phone has confirmed, and may take back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirmed<'a> {
+    /// The ticket, for the form.
+    pub ticket: &'a str,
+    /// The session that confirmed it, likewise.
+    pub session: &'a str,
+}
+
 /// What a phone is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum Told<'a> {
+    /// It confirmed, and the other device is about to log in.
+    Confirmed(Confirmed<'a>),
     /// The other device is logged in.
-    Done,
+    PickedUp,
     /// Another phone has scanned the code.
     AnotherPhone,
     /// The ticket ended.
@@ -104,10 +116,10 @@ pub fn wait(visit: &Visit, waiting: &Waiting<'_>) -> Response {
         Shown::Code(code) => (None, Some(code.as_str())),
         Shown::Number(number) => (Some(*number), None),
         Shown::Ended(end) => {
-            return told(visit, of_end(visit.language, *end), Some(waiting.link));
+            return ended(visit, of_end(visit.language, *end), waiting.link);
         }
-        Shown::PickedUpByAnother => return told(visit, by_another(visit.language), Some(waiting.link)),
-        Shown::Over => return told(visit, over(visit.language), Some(waiting.link)),
+        Shown::PickedUpByAnother => return told(visit, by_another(visit.language), Some(waiting.link), None),
+        Shown::Over => return ended(visit, over(visit.language), waiting.link),
     };
     let script = SCRIPT.replace("STAGE", waiting.stage);
     let title = match (number, waiting.is_phone) {
@@ -162,17 +174,49 @@ pub fn ask(visit: &Visit, asked: &Asked<'_>) -> Response {
 
 /// The page that tells a phone how it ended.
 #[must_use]
-pub fn tell(visit: &Visit, what: Told) -> Response {
-    let words = match what {
-        Told::Done => done(visit.language),
-        Told::AnotherPhone => another_phone(visit.language),
-        Told::Ended(end) => of_end(visit.language, end),
-        Told::Over => over(visit.language),
+pub fn tell(visit: &Visit, what: Told<'_>) -> Response {
+    let language = visit.language;
+    let [title, happened] = match what {
+        Told::Confirmed(one) => return with_form(told(visit, confirmed(language), None, Some(one))),
+        Told::PickedUp => return told(visit, picked_up(language), None, None),
+        Told::AnotherPhone => another_phone(language),
+        Told::Ended(end) => of_end_on_phone(language, end),
+        Told::Over => over(language),
     };
-    told(visit, words, None)
+    told(visit, [title, happened, begin_there(language)], None, None)
 }
 
-fn told(visit: &Visit, words: [&'static str; 3], link: Option<&str>) -> Response {
+/// The page that says to a phone why there is nothing to confirm. It offers no login, for that would be the phone's own: the
+/// other device's begins there. `again` is the address that was opened, for what may pass.
+#[must_use]
+pub fn refuse(visit: &Visit, reason: Reason, again: Option<&str>) -> Response {
+    let words = reason.words(visit.language);
+    let words = match (reason, reason.button()) {
+        (_, Some(Button::Home)) => words,
+        (Reason::NotAPage, _) if again.is_some() => words,
+        (Reason::ServiceUnavailable | Reason::Misconfigured | Reason::Unexpected, _) => {
+            Words { button: again.map(|_| Labels::of(visit.language).try_again), ..words }
+        }
+        _ => Words { next: begin_there(visit.language), button: None, ..words },
+    };
+    notice_of(visit, reason, words, again.unwrap_or_default(), None)
+}
+
+/// The page of a browser that waited in vain, with the login that begins anew.
+fn ended(visit: &Visit, [title, happened]: [&'static str; 2], link: &str) -> Response {
+    let next = match visit.language {
+        Language::Chinese => "如需登录，请获取新的二维码。",
+        Language::English => "Get a new code to log in.",
+    };
+    told(visit, [title, happened, next], Some(link), None)
+}
+
+fn told(
+    visit: &Visit,
+    words: [&'static str; 3],
+    link: Option<&str>,
+    confirmed: Option<Confirmed<'_>>,
+) -> Response {
     #[derive(Template)]
     #[template(path = "handoff_told.html")]
     struct Said<'a> {
@@ -181,9 +225,10 @@ fn told(visit: &Visit, words: [&'static str; 3], link: Option<&str>) -> Response
         labels: Labels,
         words: [&'static str; 3],
         link: Option<&'a str>,
+        confirmed: Option<Confirmed<'a>>,
     }
     let labels = Labels::of(visit.language);
-    respond(StatusCode::OK, &Said { style: STYLE, visit, labels, words, link }, "")
+    respond(StatusCode::OK, &Said { style: STYLE, visit, labels, words, link, confirmed }, "")
 }
 
 /// A QR code as a picture that a phone can keep: a PNG of one bit a pixel, as an address.
@@ -239,29 +284,46 @@ fn since(language: Language, minutes: u64) -> String {
     }
 }
 
-const fn done(language: Language) -> [&'static str; 3] {
+/// What a phone that was told why there is no login is to do.
+const fn begin_there(language: Language) -> &'static str {
+    match language {
+        Language::Chinese => "要登录另一台设备，请在那里获取新的二维码。",
+        Language::English => "To log the other device in, get a new code there.",
+    }
+}
+
+const fn confirmed(language: Language) -> [&'static str; 3] {
     match language {
         Language::Chinese => {
-            ["已确认", "请回到另一台设备，它会自动登录。", "如果那不是你的设备，请马上联系网站客服。"]
+            ["已确认", "请回到另一台设备，它会自动登录。", "如果那不是你的设备，请马上撤回。"]
         }
         Language::English => [
             "Confirmed",
             "Go back to the other device: it logs in by itself.",
+            "If it isn't your device, take it back now.",
+        ],
+    }
+}
+
+const fn picked_up(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::Chinese => [
+            "另一台设备已登录",
+            "在这部手机上退出登录，不会影响它。",
+            "如果那不是你的设备，请马上联系网站客服。",
+        ],
+        Language::English => [
+            "The other device is logged in",
+            "Logging out on this phone doesn't log it out.",
             "If it isn't your device, contact the site at once.",
         ],
     }
 }
 
-const fn another_phone(language: Language) -> [&'static str; 3] {
+const fn another_phone(language: Language) -> [&'static str; 2] {
     match language {
-        Language::Chinese => {
-            ["二维码已被扫过", "另一部手机先扫了这个二维码。", "请在要登录的设备上获取新的二维码。"]
-        }
-        Language::English => [
-            "This code was scanned already",
-            "Another phone was faster.",
-            "Get a new code on the device you want to log in.",
-        ],
+        Language::Chinese => ["二维码已被扫过", "另一部手机先扫了这个二维码。"],
+        Language::English => ["This code was scanned already", "Another phone was faster."],
     }
 }
 
@@ -280,40 +342,42 @@ const fn by_another(language: Language) -> [&'static str; 3] {
     }
 }
 
-const fn over(language: Language) -> [&'static str; 3] {
+const fn over(language: Language) -> [&'static str; 2] {
     match language {
-        Language::Chinese => ["二维码已过期", "二维码三分钟内有效。", "请在要登录的设备上获取新的二维码。"],
-        Language::English => [
-            "The code has expired",
-            "A code is good for three minutes.",
-            "Get a new one on the device you want to log in.",
-        ],
+        Language::Chinese => ["二维码已过期", "二维码三分钟内有效。"],
+        Language::English => ["The code has expired", "A code is good for three minutes."],
     }
 }
 
-const fn of_end(language: Language, end: End) -> [&'static str; 3] {
+/// How it ended, to the browser that waited.
+const fn of_end(language: Language, end: End) -> [&'static str; 2] {
     match (language, end) {
-        (Language::Chinese, End::Refused) => {
-            ["没有登录", "手机上拒绝了这次登录。", "如需登录，请获取新的二维码。"]
-        }
+        (Language::Chinese, End::Refused) => ["没有登录", "手机上拒绝了这次登录。"],
+        (Language::Chinese, End::TakenBack) => ["没有登录", "手机上撤回了这次登录。"],
         (Language::Chinese, End::WrongNumber) => {
-            ["数字不对，没有登录", "为了账号安全，点错一次就会结束。", "如需登录，请获取新的二维码。"]
+            ["数字不对，没有登录", "为了账号安全，点错一次就会结束。"]
         }
         (Language::Chinese, End::WaitedForByTwo) => {
-            ["有两个浏览器在等待", "为了账号安全，这次登录已结束。", "如需登录，请获取新的二维码。"]
+            ["有两个浏览器在等待", "为了账号安全，这次登录已结束。"]
         }
-        (Language::English, End::Refused) => {
-            ["Not logged in", "The login was refused on the phone.", "Get a new code to log in."]
+        (Language::English, End::Refused) => ["Not logged in", "The login was refused on the phone."],
+        (Language::English, End::TakenBack) => ["Not logged in", "The login was taken back on the phone."],
+        (Language::English, End::WrongNumber) => {
+            ["Not logged in: wrong number", "To protect your account, one wrong tap ends it."]
         }
-        (Language::English, End::WrongNumber) => [
-            "Not logged in: wrong number",
-            "To protect your account, one wrong tap ends it.",
-            "Get a new code to log in.",
-        ],
-        (Language::English, End::WaitedForByTwo) => [
-            "Two browsers were waiting",
-            "To protect your account, this login has ended.",
-            "Get a new code to log in.",
-        ],
+        (Language::English, End::WaitedForByTwo) => {
+            ["Two browsers were waiting", "To protect your account, this login has ended."]
+        }
+    }
+}
+
+/// The same to the phone, which is logged in itself.
+const fn of_end_on_phone(language: Language, end: End) -> [&'static str; 2] {
+    match (language, end) {
+        (Language::Chinese, End::Refused) => ["已拒绝", "另一台设备不会登录。"],
+        (Language::Chinese, End::TakenBack) => ["已撤回", "另一台设备不会登录。"],
+        (Language::English, End::Refused) => ["Refused", "The other device won't be logged in."],
+        (Language::English, End::TakenBack) => ["Taken back", "The other device won't be logged in."],
+        (_, End::WrongNumber | End::WaitedForByTwo) => of_end(language, end),
     }
 }

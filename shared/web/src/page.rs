@@ -21,16 +21,24 @@ const HOME: &str = "/";
 /// The page that says why there was no login, and offers to begin one at `link` where that helps.
 #[must_use]
 pub fn notice(visit: &Visit, reason: Reason, link: &str) -> Response {
-    notice_of(visit, reason, link, None)
+    notice_of(visit, reason, reason.words(visit.language), link, None)
 }
 
 /// The page that waits some `seconds`, and then begins a login at `link` by itself.
 #[must_use]
 pub fn wait(visit: &Visit, seconds: u64, link: &str) -> Response {
-    notice_of(visit, Reason::CodeRepeated, link, Some(seconds))
+    let reason = Reason::CodeRepeated;
+    notice_of(visit, reason, reason.words(visit.language), link, Some(seconds))
 }
 
-fn notice_of(visit: &Visit, reason: Reason, link: &str, wait_seconds: Option<u64>) -> Response {
+/// The page of a reason, in these words.
+pub(crate) fn notice_of(
+    visit: &Visit,
+    reason: Reason,
+    words: Words,
+    link: &str,
+    wait_seconds: Option<u64>,
+) -> Response {
     #[derive(Template)]
     #[template(path = "notice.html")]
     struct Notice<'a> {
@@ -48,7 +56,7 @@ fn notice_of(visit: &Visit, reason: Reason, link: &str, wait_seconds: Option<u64
         style: STYLE,
         visit,
         labels: Labels::of(language),
-        words: reason.words(language),
+        words,
         href: if button == Some(Button::Home) { HOME } else { link },
         is_plain: button == Some(Button::TryAgain),
         reference: reason.reference(language, &visit.id),

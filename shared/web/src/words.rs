@@ -102,6 +102,7 @@ labels! {
     only_your_own, "The warning.", "只有它在你面前、由你打开时才继续。别人发来的二维码，一定要拒绝。", "Go on only if it's in front of you and you opened it. Refuse a code that somebody sent you.";
     which_number, "Above the numbers.", "它的屏幕上是哪个数字？点一下就会登录它。", "Which number does its screen show? A tap logs it in.";
     refuse, "The button that says no.", "拒绝", "Refuse";
+    take_back, "On the phone that confirmed, the button that takes it back.", "撤回", "Take it back";
     no_number_yet, "Below the numbers.", "还没有数字？等几秒钟；点错一次就会结束。", "No number there yet? Wait some seconds: one wrong tap ends it.";
     show_code, "The link, on that page, to the QR code, for who has it on another screen.", "在另一台设备上扫码？显示二维码", "Scanning with another device? Show the QR code";
     code_comes, "In a frame, until WeChat's QR code is there; a link to it.", "正在打开二维码……", "Opening the QR code…";

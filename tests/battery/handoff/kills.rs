@@ -37,6 +37,8 @@ enum Step {
     Tap,
     /// Or says no.
     Refuse,
+    /// It takes its yes back.
+    TakeBack,
     /// The browser opens its page again, and picks the login up, or is told that it ended.
     PickUp,
     /// It does so once more.
@@ -60,10 +62,45 @@ const REFUSED: [(Step, &[Awaited]); 2] = [
     (Step::PickUp, &[Table(Kind::Ticket), Table(Kind::Login), Answered]),
 ];
 
+/// The same of one whose yes is taken back.
+const TAKEN_BACK: [(Step, &[Awaited]); 2] = [
+    (Step::TakeBack, &[Table(Kind::Ticket), Table(Kind::Session), Table(Kind::TakeBack), Answered]),
+    (Step::PickUp, &[Table(Kind::Ticket), Table(Kind::Login), Answered]),
+];
+
+/// What the phone says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Says {
+    Yes,
+    No,
+    YesAndNo,
+}
+
+impl Says {
+    const ALL: [Self; 3] = [Self::Yes, Self::No, Self::YesAndNo];
+
+    /// The steps that are of this alone.
+    const fn own_steps(self) -> &'static [(Step, &'static [Awaited])] {
+        match self {
+            Self::Yes => &STEPS,
+            Self::No => &REFUSED,
+            Self::YesAndNo => &TAKEN_BACK,
+        }
+    }
+
+    const fn said(self) -> &'static [Step] {
+        match self {
+            Self::Yes => &[Step::Tap],
+            Self::No => &[Step::Refuse],
+            Self::YesAndNo => &[Step::Tap, Step::TakeBack],
+        }
+    }
+}
+
 /// Where a login loses a process: in which one, at which step, how often.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    refuses: bool,
+    says: Says,
     death: Option<(Step, Point)>,
     times: usize,
 }
@@ -71,16 +108,16 @@ struct Plan {
 /// H3.
 pub async fn everywhere(run: &Run, open: impl AsyncFn() -> Result<Stack>) -> Result<String> {
     let mut random = run.random(0);
-    let mut plans =
-        vec![Plan { refuses: false, death: None, times: 0 }, Plan { refuses: true, death: None, times: 0 }];
-    let of = |refuses, steps: &'static [(Step, &'static [Awaited])]| {
-        steps.iter().flat_map(move |(step, awaited)| awaited.iter().map(move |one| (refuses, *step, *one)))
+    let mut plans: Vec<_> = Says::ALL.map(|says| Plan { says, death: None, times: 0 }).into();
+    let of = |says: Says| {
+        let steps = says.own_steps().iter();
+        steps.flat_map(move |(step, awaited)| awaited.iter().map(move |one| (says, *step, *one)))
     };
-    for (refuses, step, awaited) in of(false, &STEPS).chain(of(true, &REFUSED)) {
+    for (says, step, awaited) in Says::ALL.into_iter().flat_map(of) {
         for is_applied in if awaited == Answered { &[true][..] } else { &[false, true] } {
             let point = Point { function: "handoff", awaited, is_applied: *is_applied };
             for _ in 0..run.size(1, 20) {
-                plans.push(Plan { refuses, death: Some((step, point)), times: random.usize(1..=2) });
+                plans.push(Plan { says, death: Some((step, point)), times: random.usize(1..=2) });
             }
         }
     }
@@ -109,12 +146,12 @@ async fn login(stack: &Stack, plan: Plan) -> Result<Vec<String>> {
     let url = begun.redirect()?.map(String::from).ok_or_else(|| Failure::new(begun.text()))?;
     let mut side = Sides { stack, plan, visitor, phone, url, code: String::new(), asked: None, number: None };
     let mut broken = Vec::new();
-    let last = if plan.refuses { Step::Refuse } else { Step::Tap };
-    for step in [Step::Show, Step::Scan, Step::Stage, Step::Give, last, Step::PickUp, Step::Again] {
-        broken.extend(side.go(step).await?);
+    let before = [Step::Show, Step::Scan, Step::Stage, Step::Give];
+    for step in before.iter().chain(plan.says.said()).chain(&[Step::PickUp, Step::Again]) {
+        broken.extend(side.go(*step).await?);
     }
     let person = side.visitor.logged_in_as().await?;
-    let should = (!plan.refuses).then(|| side.phone.openid());
+    let should = (plan.says == Says::Yes).then(|| side.phone.openid());
     if person != should {
         broken.push(format!("{person:?} instead of {should:?}"));
     }
@@ -162,20 +199,20 @@ impl Sides<'_> {
             }
             Step::Scan => self.asked = Some(form(&answer)?),
             Step::Give => self.number = Some(number(&answer)?),
-            Step::Stage | Step::Tap | Step::Refuse | Step::PickUp | Step::Again => {}
+            Step::Stage | Step::Tap | Step::Refuse | Step::TakeBack | Step::PickUp | Step::Again => {}
         }
         Ok(broken)
     }
 
     async fn ask(&self, step: Step) -> Result<Answer> {
-        let tap = |number: Option<u8>| {
-            let number = number.map(|number| number.to_string());
+        let number = self.number.map(|number| number.to_string());
+        let tap = |field: Option<(&'static str, &str)>| {
             let asked = self.asked.as_ref();
             let mut fields: Vec<_> = asked
                 .into_iter()
                 .flat_map(|form| [("ticket", form.ticket.as_str()), ("session", form.session.as_str())])
                 .collect();
-            fields.extend(number.as_deref().map(|number| ("number", number)));
+            fields.extend(field);
             Visit::form(&format!("{PUBLIC_URL}/handoff"), PUBLIC_URL, &fields)
         };
         match step {
@@ -186,15 +223,15 @@ impl Sides<'_> {
                 self.visitor.send(ask.header("accept", "application/json")).await
             }
             Step::Give => self.visitor.open(&format!("{}&choice={CHOICE}", self.url)).await,
-            Step::Tap => self.phone.send(tap(self.number)).await,
+            Step::Tap => self.phone.send(tap(number.as_deref().map(|number| ("number", number)))).await,
             Step::Refuse => self.phone.send(tap(None)).await,
+            Step::TakeBack => self.phone.send(tap(Some(("undo", "1")))).await,
         }
     }
 
     /// The calls of a step that the list does not have, and those that were not made.
     fn unlisted(&self, step: Step) -> Result<Vec<String>> {
-        let refused = self.plan.refuses.then_some(&REFUSED[..]).into_iter().flatten();
-        let listed = refused.chain(&STEPS).find(|(known, _)| *known == step).map_or(&[][..], |(_, all)| all);
+        let listed = self.plan.says.own_steps().iter().chain(&STEPS).find(|(known, _)| *known == step).map_or(&[][..], |(_, all)| all);
         let listed: Vec<_> = listed.iter().filter(|awaited| **awaited != Answered).copied().collect();
         let calls = self.stack.proxy()?.calls();
         let calls: Vec<_> = calls.iter().filter(|call| call.function == "handoff").collect();
@@ -202,7 +239,7 @@ impl Sides<'_> {
         let wrong =
             made.iter().any(|call| !listed.contains(call)) || listed.iter().any(|one| !made.contains(one));
         // The second pick-up of a login that was refused is told the same.
-        let is_known = step == Step::Again && self.plan.refuses;
+        let is_known = step == Step::Again && self.plan.says != Says::Yes;
         Ok(if wrong && !is_known {
             vec![format!("{step:?} calls {made:?}, not {listed:?}")]
         } else {

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //!   browser: opens ── reads ──► shows | picks up again        phone: opens ── reads ──► is asked ──► taps
-//!                        └─► a write: give, end for two, pick up        └─► a write: scan          └─► a write: approve, end
+//!                        └─► a write: give, end for two, pick up        └─► a write: scan          └─► a write: approve, end,
+//!                                                                                                      and then take back
 //! ```
 //!
 //! Persons tap the right number once the browser in front of them shows it, a wrong one, or no; and, where they may guess, any
@@ -29,6 +30,7 @@ enum Write {
     Scan,
     Approve,
     End,
+    TakeBack,
 }
 
 /// Why a ticket ended.
@@ -36,6 +38,7 @@ enum Write {
 enum End {
     Refused,
     ForTwo,
+    TakenBack,
 }
 
 /// The ticket as it is stored.
@@ -66,6 +69,8 @@ struct Browser {
 struct Phone {
     is_asked: bool,
     has_tapped: bool,
+    /// Whether it was told that its yes is taken back.
+    is_told: bool,
     flight: Option<Write>,
     stray: Option<Write>,
 }
@@ -104,13 +109,15 @@ pub enum Promise {
     NothingAfterItsTime,
     /// What names the person is gone once it was picked up, or ended.
     TheSealGoes,
+    /// Of what a phone was told that it is taken back, nothing is picked up, before or after.
+    TakenBackIsTakenBack,
     /// Lost answers and reloads end no ticket for which one browser alone waits.
     NobodyEndsHisOwn,
 }
 
 impl Promise {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OneSession,
         Self::OfWhoApproved,
         Self::TheFirstPhone,
@@ -120,6 +127,7 @@ impl Promise {
         Self::TheEndIsFinal,
         Self::NothingAfterItsTime,
         Self::TheSealGoes,
+        Self::TakenBackIsTakenBack,
         Self::NobodyEndsHisOwn,
     ];
 }
@@ -149,13 +157,15 @@ pub enum Mutant {
     SealStaysPickedUp,
     /// The seal stays when it ended.
     SealStaysEnded,
+    /// It is taken back though it was picked up.
+    TakeBackIfPickedUp,
     /// The choice of the script is not looked at: a lost answer makes a second browser.
     NoChoice,
 }
 
 impl Mutant {
     /// Each of them, and the promise that it breaks.
-    pub const HARMFUL: [(Self, Promise); 12] = [
+    pub const HARMFUL: [(Self, Promise); 13] = [
         (Self::AnyScan, Promise::TheFirstPhone),
         (Self::AnyGive, Promise::OneNumber),
         (Self::AnyBrowser, Promise::NothingForTheRival),
@@ -167,6 +177,7 @@ impl Mutant {
         (Self::NoExpiry, Promise::NothingAfterItsTime),
         (Self::SealStaysPickedUp, Promise::TheSealGoes),
         (Self::SealStaysEnded, Promise::TheSealGoes),
+        (Self::TakeBackIfPickedUp, Promise::TakenBackIsTakenBack),
         (Self::NoChoice, Promise::NobodyEndsHisOwn),
     ];
 }
@@ -280,9 +291,17 @@ fn phone_steps(state: State, number: usize, mutant: Option<Mutant>, found: &mut 
         };
         step("taps a wrong number, or no", with(&refuse, state));
     }
+    // Its page offers so once the yes is there, and as long as nobody picked it up; the form is good later, too.
+    if phone.flight.is_none() && state.ticket.approved_by == Some(id) && !phone.is_told {
+        step("takes it back", with(&|phone| phone.flight = Some(Write::TakeBack), state));
+    }
     if let Some(write) = phone.flight {
-        let (applied, _) = apply(state, number, write, mutant);
-        step(&format!("is answered: {write:?}"), with(&|phone| phone.flight = None, applied));
+        let (applied, is_first) = apply(state, number, write, mutant);
+        let answered = |phone: &mut Phone| {
+            phone.flight = None;
+            phone.is_told |= write == Write::TakeBack && is_first;
+        };
+        step(&format!("is answered: {write:?}"), with(&answered, applied));
         if state.faults > 0 && phone.stray.is_none() {
             let mut late = with(&|phone| phone.stray = phone.flight.take(), state);
             late.faults -= 1;
@@ -346,6 +365,12 @@ fn apply(state: State, number: usize, write: Write, mutant: Option<Mutant>) -> (
         }
         Write::EndForTwo => is_open && !ticket.is_picked_up,
         Write::End => is_open && ticket.scanned_by == id && ticket.approved_by.is_none(),
+        Write::TakeBack => {
+            is_open
+                && ticket.scanned_by == id
+                && ticket.approved_by.is_some()
+                && (!ticket.is_picked_up || is(Mutant::TakeBackIfPickedUp))
+        }
         Write::Approve => {
             (is_open || is(Mutant::ApproveIfEnded) && in_time)
                 && (ticket.scanned_by == id || is(Mutant::AnyPhone))
@@ -365,8 +390,12 @@ fn apply(state: State, number: usize, write: Write, mutant: Option<Mutant>) -> (
     match write {
         Write::Scan => ticket.scanned_by = id,
         Write::Give => ticket.given_to = id,
-        Write::EndForTwo | Write::End => {
-            ticket.ended = Some(if write == Write::End { End::Refused } else { End::ForTwo });
+        Write::EndForTwo | Write::End | Write::TakeBack => {
+            ticket.ended = Some(match write {
+                Write::End => End::Refused,
+                Write::TakeBack => End::TakenBack,
+                _ => End::ForTwo,
+            });
             ticket.is_sealed &= is(Mutant::SealStaysEnded);
         }
         Write::Approve => (ticket.approved_by, ticket.is_sealed) = (id, true),
@@ -395,6 +424,9 @@ fn is_kept(promise: Promise, before: &State, after: &State) -> bool {
         Promise::TheEndIsFinal => old.ended.is_none() || !is_picked_up_now && !is_approved_now,
         Promise::NothingAfterItsTime => !before.is_over || !is_picked_up_now,
         Promise::TheSealGoes => !new.is_sealed || !new.is_picked_up && new.ended.is_none(),
+        Promise::TakenBackIsTakenBack => {
+            after.sessions == 0 || !after.phones.iter().any(|phone| phone.is_told)
+        }
         Promise::NobodyEndsHisOwn => after.browsers[RIVAL].has_opened || new.ended != Some(End::ForTwo),
     }
 }

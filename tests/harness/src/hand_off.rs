@@ -149,8 +149,21 @@ pub async fn scan(phone: &Visitor, code: &str) -> Result<Answer> {
 /// [`Failure`] if it is not answered.
 pub async fn tap(phone: &Visitor, form: &Form, number: Option<u8>) -> Result<Answer> {
     let number = number.map(|number| number.to_string());
+    post(phone, form, number.as_deref().map(|number| ("number", number))).await
+}
+
+/// Takes back what was confirmed; the page that this leads to.
+///
+/// # Errors
+///
+/// [`Failure`] if it is not answered.
+pub async fn take_back(phone: &Visitor, form: &Form) -> Result<Answer> {
+    post(phone, form, Some(("undo", "1"))).await
+}
+
+async fn post(phone: &Visitor, form: &Form, field: Option<(&str, &str)>) -> Result<Answer> {
     let mut fields = vec![("ticket", &*form.ticket), ("session", &*form.session)];
-    fields.extend(number.as_deref().map(|number| ("number", number)));
+    fields.extend(field);
     let answer = phone.send(Visit::form(&format!("{PUBLIC_URL}/handoff"), PUBLIC_URL, &fields)).await?;
     if answer.status != 303 {
         return Ok(answer);

@@ -64,7 +64,7 @@ macro_rules! kinds {
 
         impl Kind {
             /// Every kind that the product's store has a function for.
-            pub const ALL: [Self; 33] = [$(Self::$kind),+];
+            pub const ALL: [Self; 35] = [$(Self::$kind),+];
 
             /// The name of the store's function.
             pub const fn as_str(self) -> &'static str {
@@ -134,8 +134,12 @@ kinds! {
     Scan = "scan",
     /// Gives a ticket to one waiting browser.
     Give = "give",
-    /// Ends a ticket.
+    /// Ends a ticket for which two browsers wait.
     EndTicket = "end_ticket",
+    /// Ends a ticket that its phone does not approve.
+    Refuse = "refuse",
+    /// Ends a ticket that its phone has approved.
+    TakeBack = "take_back",
     /// Approves a ticket.
     Approve = "approve",
     /// The transaction that picks a ticket up.
@@ -231,7 +235,13 @@ impl Kind {
             "UpdateItem" if has("UpdateItem", "ticket") && changes(request, "scanned_by") => Self::Scan,
             "UpdateItem" if has("UpdateItem", "ticket") && changes(request, "given_to") => Self::Give,
             "UpdateItem" if has("UpdateItem", "ticket") && changes(request, "approved") => Self::Approve,
-            "UpdateItem" if has("UpdateItem", "ticket") => Self::EndTicket,
+            "UpdateItem" if has("UpdateItem", "ticket") => {
+                match request["ExpressionAttributeValues"][":end"]["S"].as_str() {
+                    Some("taken_back") => Self::TakeBack,
+                    Some("waited_for_by_two") => Self::EndTicket,
+                    _ => Self::Refuse,
+                }
+            }
             "TransactWriteItems" if has("UpdateItem", "ticket") => Self::PickUp,
             "PutItem" if has("PutItem", "app token") => Self::PutAppToken,
             "PutItem" if has("PutItem", "request") => Self::PutRequest,
