@@ -1,11 +1,16 @@
 //! A browser that a phone's WeChat logs in, and the phone: two browsers with a profile each.
 
-use harness::{Options, Result, Stack, hand_off::scan};
+use harness::{
+    Options, Result, Stack,
+    browser::Visit,
+    hand_off::{CHOICE, form, scan},
+};
 use login::{
     handoff::Ticket,
     pending::{BrowserSecret, State},
 };
-use web::{language::Language, words::Labels};
+use serde_json::json;
+use web::{language::Language, reason::Reason, words::Labels};
 
 use crate::{
     chromium::{Chromium, Reader},
@@ -88,6 +93,101 @@ async fn says_on_both_screens_that_the_number_was_wrong() -> Result<()> {
     computer.arrive(LABELS.scan_to_log_in).await?;
     computer.leave(&[]).await?;
     phone.leave(&[]).await
+}
+
+/// A browser in which no page runs a script: the page that waits opens itself anew, shows the number, and is in at the end. An
+/// answer that is lost on the way is lost, and takes a new code.
+#[tokio::test]
+async fn waits_without_a_script() -> Result<()> {
+    let stack = account_only().await?;
+    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    computer.cdp().send_raw("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await?;
+    let phone = stack.visitor("zhou");
+    computer.open(&format!("{}/authorize", stack.public_url())).await?;
+    for is_lost in [true, false] {
+        computer.arrive(LABELS.scan_to_log_in).await?;
+        let page = scan(&phone, &code(&stack, &computer).await?).await?;
+        computer.arrive(LABELS.confirm_on_phone).await?;
+        let number = computer.text(".number").await?;
+        let names = computer.cookie_names().await?;
+        let pick_ups: Vec<_> = names.iter().filter(|name| name.starts_with("handoff-")).collect();
+        if is_lost {
+            for name in pick_ups {
+                computer.delete_cookie(name.as_str()).await?;
+            }
+            computer.arrive("有两个浏览器在等待").await?;
+            computer.press(LABELS.new_code).await?;
+        } else {
+            assert_eq!(pick_ups.len(), 1, "{names:?}");
+            let form = form(&page)?;
+            let fields = [("ticket", &*form.ticket), ("session", &*form.session), ("number", &*number)];
+            let address = format!("{}/handoff", stack.public_url());
+            let tapped = phone.send(Visit::form(&address, stack.public_url(), &fields)).await?;
+            assert_eq!(tapped.status, 303, "{}", tapped.text());
+        }
+    }
+    computer.until_at(&format!("{}/", stack.public_url())).await?;
+    assert_eq!(computer.text("main > p").await?, LABELS.welcome_back);
+    computer.leave(&[]).await
+}
+
+/// Every page of a phone for which nothing is confirmed sends the person back to the other device, and offers no login here.
+#[tokio::test]
+async fn says_to_a_phone_why_nothing_was_confirmed() -> Result<()> {
+    let stack = account_only().await?;
+    for (languages, language, name) in
+        [("zh-CN,zh", Language::Chinese, "zh"), ("en-US,en", Language::English, "en")]
+    {
+        let labels = Labels::of(language);
+        let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
+            return Ok(());
+        };
+        let Some(phone) = Chromium::start(Reader::IN_WECHAT.reading(languages)).await? else { return Ok(()) };
+        let told = async |title: &str, picture: &str| {
+            phone.arrive(title).await?;
+            assert_eq!(phone.run("return document.querySelectorAll('a, button').length", vec![]).await?, 0);
+            phone.look(&format!("handoff-{picture}-{name}")).await
+        };
+        let in_words = |chinese, english| if language == Language::Chinese { chinese } else { english };
+        let handoff = format!("{}/handoff", stack.public_url());
+        phone.open(&format!("{handoff}?ticket=x")).await?;
+        told(Reason::InvalidRequest.words(language).title, "phone-invalid").await?;
+        phone.open(&format!("{handoff}?ticket={CHOICE}")).await?;
+        told(Reason::LoginExpired.words(language).title, "phone-gone").await?;
+
+        // Refused, and taken back before the computer, which looks at something else, has picked it up.
+        for is_refused in [true, false] {
+            computer.open(&format!("{}/authorize", stack.public_url())).await?;
+            computer.arrive(labels.scan_to_log_in).await?;
+            phone.open(&code(&stack, &computer).await?).await?;
+            phone.arrive(labels.log_in_other_device).await?;
+            computer.arrive(labels.confirm_on_phone).await?;
+            let (number, waiting) = (computer.text(".number").await?, computer.current_url().await?);
+            if is_refused {
+                phone.press(labels.refuse).await?;
+                told(in_words("已拒绝", "Refused"), "phone-refused").await?;
+            } else {
+                computer.open("about:blank").await?;
+                phone.press(&number).await?;
+                phone.press(labels.take_back).await?;
+                told(in_words("已撤回", "Taken back"), "phone-taken-back").await?;
+                computer.open(waiting.as_str()).await?;
+            }
+            computer.arrive(in_words("没有登录", "Not logged in")).await?;
+            computer.look(&format!("handoff-{}-{name}", if is_refused { "refused" } else { "taken-back" })).await?;
+        }
+
+        // Another phone was first, and confirms.
+        computer.press(labels.new_code).await?;
+        computer.arrive(labels.scan_to_log_in).await?;
+        let code = code(&stack, &computer).await?;
+        scan(&stack.visitor("lin"), &code).await?;
+        phone.open(&code).await?;
+        told(in_words("二维码已被扫过", "This code was scanned already"), "phone-second").await?;
+        computer.leave(&[]).await?;
+        phone.leave(&["status of 400"]).await?;
+    }
+    Ok(())
 }
 
 /// A page whose questions are throttled, refused, lost or answered by somebody else waits on, and asks less often.

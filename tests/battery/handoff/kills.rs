@@ -58,7 +58,7 @@ const STEPS: [(Step, &[Awaited]); 7] = [
 
 /// The same of one that is refused, where it differs.
 const REFUSED: [(Step, &[Awaited]); 2] = [
-    (Step::Refuse, &[Table(Kind::Ticket), Table(Kind::Session), Table(Kind::EndTicket), Answered]),
+    (Step::Refuse, &[Table(Kind::Ticket), Table(Kind::Session), Table(Kind::Refuse), Answered]),
     (Step::PickUp, &[Table(Kind::Ticket), Table(Kind::Login), Answered]),
 ];
 
