@@ -4,6 +4,8 @@
 //! This function touches nothing: no table, no secret, no other host.
 
 mod script;
+#[cfg(test)]
+mod without_comments;
 
 use http::{HeaderName, StatusCode};
 use lambda::Function;

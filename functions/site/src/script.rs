@@ -1,8 +1,9 @@
 //! `login.js` and its types: what a page of the team loads.
 //!
-//! The source is read as it stands, and served without its comments, which are two fifths of it: API Gateway compresses
-//! nothing. Every browser asks again at most once an hour, and is told by 304 that nothing changed. A page that names the
-//! version it was made for (`?v=0.1.0`) never asks again, as long as that version runs.
+//! The source is read as it stands, and served without its comments, which are two fifths of it, and compressed for who takes
+//! gzip: API Gateway compresses nothing. Both are made by `build.rs`. Every browser asks again at most once an hour, and is
+//! told by 304 that nothing changed. A page that names the version it was made for (`?v=0.1.0`) never asks again, as long as
+//! that version runs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,42 +11,57 @@ use http::{StatusCode, header};
 use ring::digest::{SHA256, digest};
 use web::query::Query;
 use web::request::Request;
-use web::response::{Response, empty, file, public, with_header};
+use web::response::{Response, empty, file, in_base64, public, with_header};
 
 /// A file that is the same for everybody.
 #[derive(Debug)]
 pub(crate) struct Script {
     kind: &'static str,
-    text: String,
-    /// A strong validator ([RFC 9110 §8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)), with its quotes.
-    etag: String,
+    text: &'static str,
+    /// The same in gzip, as base64.
+    compressed: &'static str,
+    /// The digest of the text.
+    digest: String,
 }
 
 impl Script {
     /// The module, `login.js`.
     pub(crate) fn module() -> Self {
-        Self::new("text/javascript; charset=utf-8", without_comments(include_str!("../login.js")))
+        Self::new(
+            "text/javascript; charset=utf-8",
+            include_str!(concat!(env!("OUT_DIR"), "/login.js")),
+            include_str!(concat!(env!("OUT_DIR"), "/login.js.gz.base64")),
+        )
     }
 
     /// Its types, `login.d.ts`, for an editor: with their comments.
     pub(crate) fn types() -> Self {
-        Self::new("application/typescript; charset=utf-8", include_str!("../login.d.ts").to_owned())
+        Self::new(
+            "application/typescript; charset=utf-8",
+            include_str!(concat!(env!("OUT_DIR"), "/login.d.ts")),
+            include_str!(concat!(env!("OUT_DIR"), "/login.d.ts.gz.base64")),
+        )
     }
 
-    fn new(kind: &'static str, text: String) -> Self {
-        let digest = digest(&SHA256, text.as_bytes());
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest));
-        Self { kind, text, etag }
+    fn new(kind: &'static str, text: &'static str, compressed: &'static str) -> Self {
+        let digest = URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()));
+        Self { kind, text, compressed, digest }
     }
 
     /// The file, or that the browser has it.
     pub(crate) fn answer(&self, request: &Request) -> Response {
-        let response = if self.is_known(request) {
+        let is_compressed = takes_gzip(request);
+        let etag = self.etag(is_compressed);
+        let response = if is_known(request, &etag) {
             empty(StatusCode::NOT_MODIFIED)
+        } else if is_compressed {
+            let response = in_base64(file(self.kind, self.compressed.to_owned()));
+            with_header(response, header::CONTENT_ENCODING, "gzip")
         } else {
-            file(self.kind, self.text.clone())
+            file(self.kind, self.text.to_owned())
         };
-        let response = with_header(public(response), header::ETAG, &self.etag);
+        let response = with_header(public(response), header::ETAG, &etag);
+        let response = with_header(response, header::VARY, "Accept-Encoding");
         let version = Query::of(request).one("v").ok().flatten();
         if version.as_deref() == Some(env!("CARGO_PKG_VERSION")) {
             with_header(response, header::CACHE_CONTROL, "public, max-age=31536000, immutable")
@@ -54,35 +70,48 @@ impl Script {
         }
     }
 
-    /// Whether `If-None-Match` names it, by weak comparison
-    /// ([RFC 9110 §13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
-    fn is_known(&self, request: &Request) -> bool {
-        request.headers().get_all(header::IF_NONE_MATCH).iter().any(|value| {
-            value.as_bytes().split(|byte| *byte == b',').any(|tag| {
-                let tag = tag.trim_ascii();
-                let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
-                tag == self.etag.as_bytes() || tag == b"*"
-            })
-        })
+    /// A strong validator, with its quotes: each representation has its own
+    /// ([RFC 9110 §8.8.3.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3.3)).
+    fn etag(&self, is_compressed: bool) -> String {
+        format!("\"{}{}\"", self.digest, if is_compressed { "-gzip" } else { "" })
     }
 }
 
-/// The script without what only its readers need: comments that are a line of their own, or stand between `/**` and `*/`,
-/// and blanks at the beginning of lines. `login.js` has neither in a string.
-fn without_comments(source: &str) -> String {
-    let mut parts = source.split("/**");
-    let code = parts.next().unwrap_or_default().to_owned();
-    let code = parts.fold(code, |code, part| code + part.split_once("*/").map_or("", |(_, rest)| rest));
-    let lines = code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
-    lines.flat_map(|line| [line, "\n"]).collect()
+/// Whether `Accept-Encoding` names gzip, and not with a weight of zero
+/// ([RFC 9110 §12.5.3](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3)).
+fn takes_gzip(request: &Request) -> bool {
+    let values = request.headers().get_all(header::ACCEPT_ENCODING).iter();
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().get(2..).unwrap_or("1");
+        name.trim().eq_ignore_ascii_case("gzip") && !weight.bytes().all(|byte| b"0. ".contains(&byte))
+    })
+}
+
+/// Whether `If-None-Match` names this validator, by weak comparison
+/// ([RFC 9110 §13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
+fn is_known(request: &Request, etag: &str) -> bool {
+    request.headers().get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        value.as_bytes().split(|byte| *byte == b',').any(|tag| {
+            let tag = tag.trim_ascii();
+            let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
+            tag == etag.as_bytes() || tag == b"*"
+        })
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
+    use base64::engine::general_purpose::STANDARD;
+    use flate2::read::GzDecoder;
     use web::language::Language;
+    use web::response::InBase64;
     use web::words::Labels;
 
     use super::*;
+    use crate::without_comments::without_comments;
 
     fn request(target: &str, known: Option<&str>) -> Request {
         let request = http::Request::builder().uri(target);
@@ -110,20 +139,65 @@ mod tests {
                 ("cache-control", "public, max-age=3600"),
                 ("access-control-allow-origin", "*"),
                 ("cross-origin-resource-policy", "cross-origin"),
-                ("etag", &script.etag),
+                ("etag", &script.etag(false)),
+                ("vary", "Accept-Encoding"),
+                ("content-encoding", ""),
             ] {
                 assert_eq!(header(&response, name), value, "{name}");
             }
             assert_eq!(header(&response, "access-control-allow-credentials"), "");
-            assert_eq!(response.body(), &script.text);
+            assert_eq!(response.body(), script.text);
         }
-        assert_ne!(Script::module().etag, Script::types().etag);
+        assert_ne!(Script::module().digest, Script::types().digest);
+    }
+
+    #[test]
+    fn who_takes_gzip_is_given_the_same_in_gzip() {
+        for script in [Script::module(), Script::types()] {
+            for (accepted, is_compressed) in [
+                ("gzip", true),
+                ("gzip, deflate, br, zstd", true),
+                ("br;q=1.0, GZip;q=0.8, *;q=0.1", true),
+                ("deflate, br", false),
+                ("gzip;q=0, br", false),
+                ("gzip; q=0.000", false),
+                ("xgzip", false),
+                ("", false),
+            ] {
+                let mut request = request("/login.js", None);
+                request.headers_mut().insert(header::ACCEPT_ENCODING, accepted.parse().unwrap());
+                let response = script.answer(&request);
+                assert_eq!(header(&response, "vary"), "Accept-Encoding", "{accepted}");
+                assert_eq!(header(&response, "etag"), script.etag(is_compressed), "{accepted}");
+                assert_eq!(response.extensions().get::<InBase64>().is_some(), is_compressed, "{accepted}");
+                let encoding = if is_compressed { "gzip" } else { "" };
+                assert_eq!(header(&response, "content-encoding"), encoding, "{accepted}");
+                if is_compressed {
+                    let bytes = STANDARD.decode(response.body()).unwrap();
+                    // No time, no name, no system: the same sources give the same bytes.
+                    assert_eq!(bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]);
+                    let mut text = String::new();
+                    GzDecoder::new(&*bytes).read_to_string(&mut text).unwrap();
+                    assert_eq!(text, script.text);
+                }
+                // One representation is not known by the other's validator.
+                for other in [true, false] {
+                    let tag = script.etag(other).parse().unwrap();
+                    request.headers_mut().insert(header::IF_NONE_MATCH, tag);
+                    let response = script.answer(&request);
+                    let is_known = other == is_compressed;
+                    assert_eq!(response.status(), if is_known { 304 } else { 200 }, "{accepted}");
+                    assert_eq!(header(&response, "vary"), "Accept-Encoding");
+                    assert!(!is_known || header(&response, "content-encoding").is_empty());
+                }
+            }
+        }
     }
 
     #[test]
     fn a_browser_that_has_it_is_told_so() {
         let script = Script::module();
-        let etag = &script.etag;
+        let etag = &script.etag(false);
         for (known, is_known) in [
             (etag.clone(), true),
             (format!("W/{etag}"), true),

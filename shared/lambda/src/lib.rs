@@ -42,7 +42,7 @@ use web::link;
 use web::page;
 use web::reason::Reason;
 use web::request::{CorrelationId, Form, Request};
-use web::response::{self, Response};
+use web::response::{self, InBase64, Response};
 use web::visit::Visit;
 
 /// How long before Lambda's own deadline the outer layer answers in a function's stead.
@@ -262,6 +262,7 @@ fn to_answer(response: &Response) -> ApiGatewayV2httpResponse {
         }
     }
     answer.body = Some(Body::Text(response.body().clone()));
+    answer.is_base64_encoded = response.extensions().get::<InBase64>().is_some();
     answer
 }
 

@@ -55,6 +55,17 @@ pub fn file(kind: &'static str, body: String) -> Response {
     with_type(StatusCode::OK, Some(kind), body)
 }
 
+/// That a body is base64 of what is to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct InBase64;
+
+/// Says that the body is base64 of what is to be sent, which API Gateway then sends: it takes bytes in no other way.
+#[must_use]
+pub fn in_base64(mut response: Response) -> Response {
+    response.extensions_mut().insert(InBase64);
+    response
+}
+
 /// A JSON document.
 #[must_use]
 pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {

@@ -148,7 +148,9 @@ async fn the_provider_answers_with_these_headers() {
     ];
     for (path, kind) in [("login.js", "text/javascript"), ("login.d.ts", "application/typescript")] {
         let kind = format!("{kind}; charset=utf-8");
-        let script: Extra<'_> = &[("content-type", &*kind), ("etag", ANY), public[1], public[2], public[3]];
+        let vary = ("vary", "Accept-Encoding");
+        let script: Extra<'_> =
+            &[("content-type", &*kind), ("etag", ANY), vary, public[1], public[2], public[3]];
         let known = open(&format!("{HOME}{path}")).header("if-none-match", "*");
         assert_visit(&stranger, open(&format!("{HOME}{path}")), 200, script).await.unwrap();
         assert_visit(&stranger, known, 304, &script[1..]).await.unwrap();
