@@ -504,3 +504,67 @@ async fn without_a_script_the_number_is_given_once() -> Result<()> {
     assert_eq!(computer.open(None).await?.location(), Some(TARGET));
     Ok(())
 }
+
+/// Who approves is logged in with the ticket's own app, by a session that WeChat did not end.
+#[tokio::test]
+async fn a_session_of_another_app_or_one_that_ended_scans_nothing() -> Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "via=handoff").await?;
+    let by_website = stack.visitor("zhou").at_a_computer().logged_in().await?;
+    assert_eq!(by_website.open(&computer.code).await?.status, 302);
+    let ended = stack.visitor("zhou").logged_in().await?;
+    let table = stack.table("SessionsTable")?.to_owned();
+    for item in stack.sessions()? {
+        stack.database().put(&table, &with(item, "refused_at", json!({ "N": "1700000000" })))?;
+    }
+    assert_eq!(ended.open(&computer.code).await?.status, 302);
+    assert_eq!(computer.stage().await?, "waiting");
+    Ok(())
+}
+
+/// A login waits in the browser that began it, as a page of its own, and for one ticket.
+#[tokio::test]
+async fn a_login_waits_in_its_own_browser_and_once() -> Result<()> {
+    let stack = account_only().await?;
+    let (computer, other) = (at_a_computer(&stack).await?, at_a_computer(&stack).await?);
+    let gone = other.visitor.open(&computer.url).await?;
+    assert_eq!(gone.status, 400, "{}", gone.text());
+    let framed = Visit::open(&computer.url).header("sec-fetch-dest", "iframe");
+    assert_eq!(computer.visitor.send(framed).await?.status, 403);
+    // The item of a ticket that is over is gone before that of its login: nothing begins again.
+    let table = stack.table("LoginsTable")?.to_owned();
+    let soon = json!({ "N": (harness::time::now_seconds() + 50).to_string() });
+    for item in stack.logins()? {
+        let id = attribute(&item, "id").to_owned();
+        if id.starts_with("ticket#") {
+            stack.database().delete(&table, &id)?;
+        } else {
+            stack.database().put(&table, &with(item, "expires_at", soon.clone()))?;
+        }
+    }
+    let gone = computer.open(None).await?;
+    assert_eq!(gone.status, 400, "{}", gone.text());
+    assert!(!stack.logins()?.iter().any(|item| attribute(item, "id").starts_with("ticket#")));
+    Ok(())
+}
+
+/// The choice of a script is worth half a minute; the cookie, as long as the ticket.
+#[tokio::test]
+async fn a_choice_is_repeated_for_half_a_minute() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = at_a_computer(&stack).await?;
+    scan(&stack.visitor("zhou"), &computer.code).await?;
+    let number = computer.number().await?;
+    let table = stack.table("LoginsTable")?.to_owned();
+    let before = json!({ "N": (harness::time::now_seconds() - 30).to_string() });
+    for item in stack.logins()? {
+        if item["given_at"].is_object() {
+            stack.database().put(&table, &with(item, "given_at", before.clone()))?;
+        }
+    }
+    assert_eq!(computer.number().await?, number);
+    computer.visitor.browser.forget_cookie(&computer.cookie()?);
+    let ended = computer.open(Some(CHOICE)).await?;
+    assert!(is_titled(&ended, "有两个浏览器在等待"), "{}", ended.text());
+    Ok(())
+}
