@@ -84,7 +84,8 @@ pub async fn rivals(run: &Run) -> Result<String> {
         let pick_ups = [&computer.visitor; 5].into_iter().chain(has_thief.then_some(&thief));
         let pick_ups = join_all(pick_ups.map(|visitor| visitor.open(&computer.url)));
         let is_taken_back = ticket % 3 == 0;
-        let taken_back = join_all((0..if is_taken_back { 3 } else { 0 }).map(|_| take_back(phone, asked_form)));
+        let taken_back =
+            join_all((0..if is_taken_back { 3 } else { 0 }).map(|_| take_back(phone, asked_form)));
         let (_, told) = futures_util::join!(pick_ups, taken_back);
 
         let new = picked_up(&stack)? - before;
@@ -164,7 +165,9 @@ pub async fn faults(run: &Run) -> Result<String> {
                 Says::No => true,
                 Says::YesAndNo => is_titled(&scan(&phone, &computer.code).await?, "已撤回"),
             };
-            run.require(!is_refused || person.is_none(), || format!("{told}: a refusal logged {person:?} in"));
+            run.require(!is_refused || person.is_none(), || {
+                format!("{told}: a refusal logged {person:?} in")
+            });
             run.require(person.is_none() || person == Some(phone.openid()), || format!("{told}: {person:?}"));
         }
         // The fault is over: what is left of it is gone on with, or a new code is enough.

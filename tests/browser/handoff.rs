@@ -153,7 +153,7 @@ async fn says_to_a_phone_why_nothing_was_confirmed() -> Result<()> {
         phone.open(&format!("{handoff}?ticket=x")).await?;
         told(Reason::InvalidRequest.words(language).title, "phone-invalid").await?;
         phone.open(&format!("{handoff}?ticket={CHOICE}")).await?;
-        told(Reason::LoginExpired.words(language).title, "phone-gone").await?;
+        told(in_words("二维码已过期", "The code has expired"), "phone-gone").await?;
 
         // Refused, and taken back before the computer, which looks at something else, has picked it up.
         for is_refused in [true, false] {
@@ -174,7 +174,9 @@ async fn says_to_a_phone_why_nothing_was_confirmed() -> Result<()> {
                 computer.open(waiting.as_str()).await?;
             }
             computer.arrive(in_words("没有登录", "Not logged in")).await?;
-            computer.look(&format!("handoff-{}-{name}", if is_refused { "refused" } else { "taken-back" })).await?;
+            computer
+                .look(&format!("handoff-{}-{name}", if is_refused { "refused" } else { "taken-back" }))
+                .await?;
         }
 
         // Another phone was first, and confirms.

@@ -273,7 +273,11 @@ async fn a_yes_is_taken_back_until_it_is_picked_up() -> Result<()> {
             assert_eq!(computer.open(None).await?.status, 303);
         }
         let told = take_back(&phone, &form).await?;
-        assert!(is_titled(&told, if is_picked_up { "另一台设备已登录" } else { "已撤回" }), "{}", told.text());
+        assert!(
+            is_titled(&told, if is_picked_up { "另一台设备已登录" } else { "已撤回" }),
+            "{}",
+            told.text()
+        );
         assert!(!told.text().contains("<form"), "{}", told.text());
         offers_no_login(&told);
         let page = computer.open(None).await?;
@@ -447,11 +451,11 @@ async fn a_phone_that_does_not_get_through_is_told_and_costs_nothing() -> Result
     offers_no_login(&told);
     // A code that is none, or of which nothing is left.
     for (address, reason) in [
-        (computer.code.replace("ticket=", "ticket=x"), Reason::InvalidRequest),
-        (format!("{PUBLIC_URL}/handoff?ticket={CHOICE}"), Reason::LoginExpired),
+        (computer.code.replace("ticket=", "ticket=x"), title(Reason::InvalidRequest)),
+        (format!("{PUBLIC_URL}/handoff?ticket={CHOICE}"), "二维码已过期"),
     ] {
         let told = refuser.open(&address).await?;
-        assert!(is_titled(&told, title(reason)), "{}", told.text());
+        assert!(is_titled(&told, reason), "{}", told.text());
         offers_no_login(&told);
     }
     // A frame is left for the same page.

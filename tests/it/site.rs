@@ -83,7 +83,10 @@ async fn the_script_is_small_and_the_same_for_everybody() {
     let url = &format!("{PUBLIC_URL}/login.js");
     let script = visitor.open(url).await.unwrap();
     let compressed = visitor.send(Visit::open(url).header("accept-encoding", "gzip, br")).await.unwrap();
-    assert_eq!((script.header("content-encoding"), compressed.header("content-encoding")), (None, Some("gzip")));
+    assert_eq!(
+        (script.header("content-encoding"), compressed.header("content-encoding")),
+        (None, Some("gzip"))
+    );
     let size = compressed.body.len();
     assert!(size < SMALLEST_COMPRESSED, "{size} bytes");
     let mut text = String::new();

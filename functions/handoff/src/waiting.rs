@@ -109,10 +109,7 @@ impl Browser<'_> {
                     return Ok(PICKED_UP_AGAIN.of(self.logged_in(&self.login().await?, held)));
                 }
                 Step::EndForTwo => {
-                    last_end = logins
-                        .end_ticket(&id, self.now)
-                        .await?
-                        .then_some(&WAITED_FOR_BY_TWO);
+                    last_end = logins.end_ticket(&id, self.now).await?.then_some(&WAITED_FOR_BY_TWO);
                 }
                 Step::Ended(end) => {
                     let page = self.page(&ticket, Shown::Ended(end)).await;

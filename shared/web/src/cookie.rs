@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 
+use login::Digest;
 use login::handoff::{PICK_UP_LIFETIME, PickUpSecret, TICKET_LIFETIME};
 use login::origin::Origin;
-use login::Digest;
 use login::pending::{BrowserSecret, State};
 use login::session::SessionToken;
 use login::time::Timestamp;

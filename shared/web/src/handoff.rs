@@ -190,14 +190,19 @@ pub fn tell(visit: &Visit, what: Told<'_>) -> Response {
 /// other device's begins there. `again` is the address that was opened, for what may pass.
 #[must_use]
 pub fn refuse(visit: &Visit, reason: Reason, again: Option<&str>) -> Response {
-    let words = reason.words(visit.language);
+    let language = visit.language;
+    let words = reason.words(language);
     let words = match (reason, reason.button()) {
+        (Reason::LoginExpired, _) => {
+            let [title, happened] = over(language);
+            Words { title, happened, next: begin_there(language), button: None }
+        }
         (_, Some(Button::Home)) => words,
         (Reason::NotAPage, _) if again.is_some() => words,
         (Reason::ServiceUnavailable | Reason::Misconfigured | Reason::Unexpected, _) => {
-            Words { button: again.map(|_| Labels::of(visit.language).try_again), ..words }
+            Words { button: again.map(|_| Labels::of(language).try_again), ..words }
         }
-        _ => Words { next: begin_there(visit.language), button: None, ..words },
+        _ => Words { next: begin_there(language), button: None, ..words },
     };
     notice_of(visit, reason, words, again.unwrap_or_default(), None)
 }
@@ -354,12 +359,8 @@ const fn of_end(language: Language, end: End) -> [&'static str; 2] {
     match (language, end) {
         (Language::Chinese, End::Refused) => ["没有登录", "手机上拒绝了这次登录。"],
         (Language::Chinese, End::TakenBack) => ["没有登录", "手机上撤回了这次登录。"],
-        (Language::Chinese, End::WrongNumber) => {
-            ["数字不对，没有登录", "为了账号安全，点错一次就会结束。"]
-        }
-        (Language::Chinese, End::WaitedForByTwo) => {
-            ["有两个浏览器在等待", "为了账号安全，这次登录已结束。"]
-        }
+        (Language::Chinese, End::WrongNumber) => ["数字不对，没有登录", "为了账号安全，点错一次就会结束。"],
+        (Language::Chinese, End::WaitedForByTwo) => ["有两个浏览器在等待", "为了账号安全，这次登录已结束。"],
         (Language::English, End::Refused) => ["Not logged in", "The login was refused on the phone."],
         (Language::English, End::TakenBack) => ["Not logged in", "The login was taken back on the phone."],
         (Language::English, End::WrongNumber) => {

@@ -119,8 +119,8 @@ const fn promise(number: u64) -> Promise {
 fn asked(number: u64, seen: &Seen, random: &Rng) -> Result<Value> {
     let mut random = Rng::with_seed(random.clone().u64(..) ^ number);
     let which = usize::from(random.bool());
-    let [state, ticket, cookie] = [&seen.states, &seen.tickets, &seen.cookies]
-        .map(|one| one.get(which).cloned().unwrap_or_default());
+    let [state, ticket, cookie] =
+        [&seen.states, &seen.tickets, &seen.cookies].map(|one| one.get(which).cloned().unwrap_or_default());
     let (guess, choice) = (token(&mut random), token(&mut random));
     let browser = format!("{BROWSER_COOKIE}={}", token(&mut random));
     let pick_up = format!("{browser}; {cookie}={}", token(&mut random));

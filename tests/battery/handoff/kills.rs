@@ -231,7 +231,14 @@ impl Sides<'_> {
 
     /// The calls of a step that the list does not have, and those that were not made.
     fn unlisted(&self, step: Step) -> Result<Vec<String>> {
-        let listed = self.plan.says.own_steps().iter().chain(&STEPS).find(|(known, _)| *known == step).map_or(&[][..], |(_, all)| all);
+        let listed = self
+            .plan
+            .says
+            .own_steps()
+            .iter()
+            .chain(&STEPS)
+            .find(|(known, _)| *known == step)
+            .map_or(&[][..], |(_, all)| all);
         let listed: Vec<_> = listed.iter().filter(|awaited| **awaited != Answered).copied().collect();
         let calls = self.stack.proxy()?.calls();
         let calls: Vec<_> = calls.iter().filter(|call| call.function == "handoff").collect();

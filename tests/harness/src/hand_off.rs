@@ -3,7 +3,12 @@
 use http::Method;
 use ring::digest::{SHA256, digest};
 
-use crate::{Answer, Failure, Result, Visitor, browser::Visit, places::{AUTHORIZE, parameter}, stack::PUBLIC_URL};
+use crate::{
+    Answer, Failure, Result, Visitor,
+    browser::Visit,
+    places::{AUTHORIZE, parameter},
+    stack::PUBLIC_URL,
+};
 
 const COMPUTER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0 Safari/537.36";
 

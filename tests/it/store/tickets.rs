@@ -2,7 +2,8 @@
 
 use login::Sealed;
 use login::handoff::{
-    Approved, Choice, Device, End, Numbers, PICK_UP_LIFETIME, PickUpSecret, Scan, StoredTicket, Ticket, TicketId,
+    Approved, Choice, Device, End, Numbers, PICK_UP_LIFETIME, PickUpSecret, Scan, StoredTicket, Ticket,
+    TicketId,
 };
 use login::pending::RequestedScope;
 use login::session::{SessionId, StoredSession};
