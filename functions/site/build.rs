@@ -18,7 +18,6 @@ use flate2::write::GzEncoder;
 
 use without_comments::without_comments;
 
-#[expect(clippy::print_stdout, reason = "how a build script speaks to Cargo")]
 #[expect(clippy::disallowed_methods, reason = "where a build script writes to")]
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

@@ -51,9 +51,9 @@ pub(super) async fn of_waits_and_phones(run: &Run, requests: usize) -> Result<us
     last(&stack)?;
     let (logins, sessions) = (stack.logins()?, stack.sessions()?);
     let seen = Seen {
-        states: [0, 1].map(|at| parameter(&computers[at].url, "state")),
+        states: computers.each_ref().map(|computer| parameter(&computer.url, "state")),
         cookies: [computers[0].cookie()?, computers[1].cookie()?],
-        tickets: [0, 1].map(|at| parameter(&computers[at].code, "ticket")),
+        tickets: computers.each_ref().map(|computer| parameter(&computer.code, "ticket")),
     };
     stack.proxy()?.forget();
 

@@ -1,5 +1,7 @@
 //! A ticket of the hand-off: each of its steps, at each of its stages, in time and too late, by whom it is for and by another.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
+
 use login::Sealed;
 use login::handoff::{
     Approved, Choice, Device, End, Numbers, PICK_UP_LIFETIME, PickUpSecret, Scan, StoredTicket, Ticket,
