@@ -72,6 +72,16 @@ battery: ## Run every row of the battery at full size; ARGS="--row B6 --seed 7" 
 	@cargo build --release $(FUNCTIONS)
 	@FUNCTIONS_BIN_DIR="$(CURDIR)/target/release" cargo test --profile battery --package harness --test battery -- --full $(ARGS)
 
+# Copied, so that nothing that is built meanwhile changes what runs.
+.PHONY: soak
+soak: ## Log people in for an hour against one set of processes, and draw what it took; ARGS=5 takes five minutes
+	$(call say,Building for release; this takes some minutes)
+	@cargo build --release $(FUNCTIONS)
+	@mkdir -p target/soak/functions
+	@cp $(patsubst functions/%/Cargo.toml,target/release/%,$(wildcard functions/*/Cargo.toml)) target/soak/functions
+	@FUNCTIONS_BIN_DIR="$(CURDIR)/target/soak/functions" cargo test --profile battery --package harness --test battery -- \
+	  --full --row S1 --minutes $(or $(ARGS),60)
+
 # Clients that others wrote, in the languages that are named: CI leaves out Rust, whose clients take minutes to build.
 LANGUAGES ?= python node rust
 FOREIGN_CLIENTS := $(CURDIR)/target/foreign-clients/debug/foreign-clients

@@ -16,6 +16,8 @@ Options:
       --full          At full size; without it, a sample of each row
       --row <ROW>     Only this row, such as B6; may stand several times
       --seed <SEED>   The seed of everything random [default: another one each time]
+      --minutes <MINUTES>
+                      How long row S1 lasts; it then draws its picture and writes what it saw into the documentation
   -h, --help          Print this help";
 
 /// A command line, by the names of its options.
@@ -25,6 +27,7 @@ pub struct Arguments {
     /// None means all.
     pub rows: Vec<String>,
     pub seed: Option<u64>,
+    pub minutes: Option<u32>,
     pub help: bool,
 }
 
@@ -37,6 +40,7 @@ impl Arguments {
             match argument {
                 Long("full") => read.is_full = true,
                 Long("row") => read.rows.push(parser.value()?.string()?.to_uppercase()),
+                Long("minutes") => read.minutes = Some(parser.value()?.parse()?),
                 Long("seed") => read.seed = Some(parser.value()?.parse()?),
                 Long("help") | Short('h') => read.help = true,
                 _ => return Err(argument.unexpected().into()),

@@ -24,10 +24,15 @@ mod flood;
 mod fuzz;
 mod handoff;
 mod kills;
+#[path = "../bench/machine.rs"]
+mod machine;
 mod model;
 mod oracle;
+#[path = "../bench/page.rs"]
+mod page;
 mod provider;
 mod row;
+mod soak;
 mod wechat;
 
 use std::{process::ExitCode, rc::Rc};
@@ -38,7 +43,7 @@ use harness::Result;
 use row::{Row, Run};
 
 /// Every row, in the order in which they run.
-const ROWS: [Row; 18] = [
+const ROWS: [Row; 19] = [
     ("B1", "duplicates at once, each in a process of its own"),
     ("B4", "codes and states that cross, in one browser and in two, in every order"),
     ("B5", "kill -9 at every await point, once and twice, then the visitor tries again"),
@@ -62,6 +67,7 @@ const ROWS: [Row; 18] = [
     ("O5", "duplicate callbacks of WeChat, through a relying party"),
     ("M1", "every state of the claim, as a model; and every mutant of it"),
     ("A1", "a flood of logins that nobody finishes, of forged callbacks, and of guesses"),
+    ("S1", "mixed logins, floods and kills for a long time, against one set of processes"),
     // The last one, whichever others are chosen: it is about all of them.
     (canaries::ROW, "canaries in all that the rows above printed, answered and stored"),
 ];
@@ -86,6 +92,7 @@ async fn work(name: &str, run: &Run) -> Result<String> {
         "O5" => provider::duplicates(run).await,
         "M1" => claim::every_state(run).await,
         "A1" => flood::of_requests(run).await,
+        "S1" => soak::over_time(run).await,
         _ => canaries::everywhere(run).await,
     }
 }
@@ -117,7 +124,7 @@ async fn main() -> ExitCode {
     for row in chosen {
         let (name, about) = *row;
         println!("{name}  {about}; seed {seed}");
-        let run = Run::new(name, arguments.is_full, seed, &scans);
+        let run = Run::new(name, arguments.is_full, arguments.minutes, seed, &scans);
         let size = Box::pin(work(name, &run)).await;
         table.push(run.finish(about, size));
     }

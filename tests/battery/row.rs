@@ -28,6 +28,7 @@ pub type Row = (&'static str, &'static str);
 pub struct Run {
     name: &'static str,
     is_full: bool,
+    minutes: Option<u32>,
     seed: u64,
     started: Instant,
     told: Cell<Instant>,
@@ -39,15 +40,26 @@ pub struct Run {
 
 impl Run {
     /// A run that has not begun. What its stacks were searched for goes to `scans`.
-    pub fn new(name: &'static str, is_full: bool, seed: u64, scans: &Rc<Scans>) -> Self {
+    pub fn new(
+        name: &'static str,
+        is_full: bool,
+        minutes: Option<u32>,
+        seed: u64,
+        scans: &Rc<Scans>,
+    ) -> Self {
         let now = clock();
         let (told, violations, open) = (Cell::new(now), RefCell::default(), Cell::new(0));
-        Self { name, is_full, seed, started: now, told, violations, scans: Rc::clone(scans), open }
+        Self { name, is_full, minutes, seed, started: now, told, violations, scans: Rc::clone(scans), open }
     }
 
     /// Whether this is the full run.
     pub fn is_full(&self) -> bool {
         self.is_full
+    }
+
+    /// How long a row is to last that lasts as long as it is told, if it was told.
+    pub fn minutes(&self) -> Option<u32> {
+        self.minutes
     }
 
     /// One of two sizes.

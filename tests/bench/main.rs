@@ -13,6 +13,7 @@ mod figures;
 mod line;
 mod login;
 mod machine;
+mod page;
 mod peers;
 mod process;
 mod share;
@@ -20,9 +21,9 @@ mod start;
 mod tokens;
 mod world;
 
-use std::{env, fs};
+use std::env;
 
-use harness::{Failure, Result, binaries::workspace};
+use harness::{Failure, Result};
 use lexopt::prelude::{Long, Value, ValueExt as _};
 use world::World;
 
@@ -30,9 +31,6 @@ use world::World;
 const RUNS: usize = 100;
 /// In how many rounds the answers of warm processes are counted, at most.
 const ROUNDS: usize = 20;
-
-/// Where the tables stand.
-const PAGE: &str = "docs/development/speed.md";
 
 const HELP: &str = "\
 Usage: make bench ARGS=\"[RUNS] [--only PART]… [--write]\"
@@ -82,7 +80,7 @@ async fn main() -> Result<()> {
         let text = format!("{machine}\n{remark}{text}");
         println!("{text}");
         if arguments.is_to_write {
-            write(part, &text)?;
+            page::write(part, &text)?;
         }
     }
     if complaints.is_empty() { Ok(()) } else { Err(Failure::new(complaints.join("; "))) }
@@ -113,15 +111,4 @@ fn arguments() -> Result<Option<Arguments>> {
         return Err(Failure::new("what is written is of what is deployed: --write or --debug"));
     }
     Ok(Some(arguments))
-}
-
-/// Puts a table between its marks.
-fn write(part: &str, text: &str) -> Result<()> {
-    let path = workspace().join(PAGE);
-    let page = fs::read_to_string(&path)?;
-    let mark = format!("<!-- measured: {part} -->\n");
-    let none = || Failure::new(format!("{PAGE} has no place for {part}"));
-    let (before, rest) = page.split_once(&mark).ok_or_else(none)?;
-    let (_, after) = rest.split_once("<!-- end -->").ok_or_else(none)?;
-    Ok(fs::write(&path, format!("{before}{mark}\n{text}\n<!-- end -->{after}"))?)
 }

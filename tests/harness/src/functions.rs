@@ -223,6 +223,15 @@ impl Functions {
         workers.filter_map(|worker| Some((worker.id, resident(worker.process?)?))).collect()
     }
 
+    /// How many descriptors each idle process of a function has open, by the process's number.
+    ///
+    /// Nothing where the system does not tell it in `/proc`.
+    pub fn descriptors(&self, function: &str) -> BTreeMap<u64, u64> {
+        let idle = lock(&self.0.idle);
+        let workers = idle.get(function).into_iter().flatten();
+        workers.filter_map(|worker| Some((worker.id, descriptors(worker.process?)?))).collect()
+    }
+
     /// What the functions print.
     pub fn logs(&self) -> Logs {
         self.0.logs.clone()
@@ -351,6 +360,12 @@ fn resident(process: u32) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u64 = line.trim().trim_end_matches("kB").trim_end().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+/// How many descriptors a process has open.
+fn descriptors(process: u32) -> Option<u64> {
+    let open = std::fs::read_dir(format!("/proc/{process}/fd")).ok()?;
+    u64::try_from(open.count()).ok()
 }
 
 /// Marks a process as at work for as long as this lives, whatever becomes of the invocation.

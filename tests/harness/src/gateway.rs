@@ -5,9 +5,10 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
@@ -24,6 +25,7 @@ use crate::{
     Result,
     event::{Arrival, decoded_path, to_response},
     functions::{Functions, InvocationError},
+    lock,
     template::Route,
     time,
 };
@@ -36,13 +38,27 @@ pub struct Gateway {
     address: SocketAddr,
     functions: Functions,
     answering: BTreeSet<String>,
+    served: Arc<Served>,
     _serving: JoinSet<io::Result<()>>,
+}
+
+/// A request that a function was asked, as the access log has it.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Its method and the pattern of its path, such as `GET /userinfo`.
+    pub route_key: String,
+    /// What it was answered.
+    pub status: u16,
+    /// From its arrival to its answer.
+    pub latency: Duration,
 }
 
 struct Served {
     routes: Vec<Route>,
     functions: Functions,
     requests: AtomicU64,
+    unanswered: AtomicU64,
+    access_log: Mutex<Vec<Access>>,
 }
 
 impl Gateway {
@@ -56,11 +72,17 @@ impl Gateway {
     pub fn serve(listener: TcpListener, routes: Vec<Route>, functions: Functions) -> Result<Self> {
         let address = listener.local_addr()?;
         let answering = routes.iter().map(|route| route.binary.clone()).collect();
-        let served = Arc::new(Served { routes, functions: functions.clone(), requests: AtomicU64::new(0) });
-        let application = Router::new().fallback(answer).with_state(served);
+        let served = Arc::new(Served {
+            routes,
+            functions: functions.clone(),
+            requests: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+            access_log: Mutex::default(),
+        });
+        let application = Router::new().fallback(answer).with_state(Arc::clone(&served));
         let service = application.into_make_service_with_connect_info::<SocketAddr>();
         let serving = JoinSet::from_iter([async move { axum::serve(listener, service).await }]);
-        Ok(Self { address, functions, answering, _serving: serving })
+        Ok(Self { address, functions, answering, served, _serving: serving })
     }
 
     /// Where it listens, for plain HTTP.
@@ -71,6 +93,16 @@ impl Gateway {
     /// The names of the functions that a route leads to.
     pub fn answering(&self) -> &BTreeSet<String> {
         &self.answering
+    }
+
+    /// The access log since the last time.
+    pub fn take_access_log(&self) -> Vec<Access> {
+        std::mem::take(&mut *lock(&self.served.access_log))
+    }
+
+    /// How many requests it has answered itself, because no function did.
+    pub fn unanswered(&self) -> u64 {
+        self.served.unanswered.load(Ordering::SeqCst)
     }
 
     /// Hands an event to a function directly, as `aws lambda invoke` does.
@@ -96,14 +128,16 @@ async fn answer(
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
+    let route_key = format!("{} {}", route.method, route.path);
+    let arrived = time::now();
     let event = Arrival {
         parts: &parts,
         body: &body,
         path: &path,
-        route_key: &format!("{} {}", route.method, route.path),
+        route_key: &route_key,
         path_parameters: &path_parameters,
         source,
-        time: time::now(),
+        time: arrived,
         request_id: &request_id,
     }
     .to_event();
@@ -115,8 +149,11 @@ async fn answer(
     let mut response = response.unwrap_or_else(|reason| {
         // The visitor learns nothing, as on AWS; the person at the test does.
         served.functions.logs().note(&route.binary, &reason);
+        served.unanswered.fetch_add(1, Ordering::SeqCst);
         message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     });
+    let (status, latency) = (response.status().as_u16(), time::now().saturating_sub(arrived));
+    lock(&served.access_log).push(Access { route_key, status, latency });
     if let Ok(value) = request_id.parse() {
         response.headers_mut().insert("apigw-requestid", value);
     }

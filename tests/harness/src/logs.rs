@@ -62,6 +62,11 @@ impl Logs {
         lock(&self.0.lines).clone()
     }
 
+    /// Every line until now, which is forgotten here: for a log that would grow too long.
+    pub fn take(&self) -> Vec<Line> {
+        std::mem::take(&mut *lock(&self.0.lines))
+    }
+
     /// Every line until now as one text, for a search of what must not be there.
     pub fn text(&self) -> String {
         let lines: Vec<_> = lock(&self.0.lines)
