@@ -27,7 +27,10 @@ mod line;
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -38,6 +41,7 @@ use axum::{
     http::{HeaderMap, Response, StatusCode, header},
     response::IntoResponse,
 };
+use serde_json::Value;
 use simulator::Broken;
 use tokio::{
     net::TcpListener,
@@ -72,6 +76,7 @@ struct Shared {
     record: Mutex<Record>,
     rules: Mutex<Vec<Arc<fault::Standing>>>,
     changed: watch::Sender<()>,
+    counts_units: AtomicBool,
 }
 
 /// Every call since the last [`Proxy::forget`], and a clock that ticks at each arrival and answer.
@@ -103,6 +108,7 @@ impl Proxy {
             record: Mutex::default(),
             rules: Mutex::default(),
             changed: watch::Sender::new(()),
+            counts_units: AtomicBool::new(false),
         });
         let router =
             Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&shared));
@@ -129,6 +135,12 @@ impl Proxy {
         for standing in lock(&self.0.shared.rules).drain(..) {
             standing.remove();
         }
+    }
+
+    /// Asks DynamoDB from now on what it charges for each call, which the product does not want to know. What arrives is
+    /// then not quite what was signed, so this is for a DynamoDB that does not look at signatures.
+    pub fn count_units(&self) {
+        self.0.shared.counts_units.store(true, Ordering::SeqCst);
     }
 
     /// Every call, in order of arrival, the repetitions of the SDK among them.
@@ -208,12 +220,20 @@ impl Shared {
     }
 
     /// Hands a call on and notes whether it was carried out.
-    async fn forward(&self, index: usize, headers: HeaderMap, body: Bytes) -> Option<Response<Bytes>> {
+    async fn forward(&self, index: usize, headers: HeaderMap, mut body: Bytes) -> Option<Response<Bytes>> {
+        if self.counts_units.load(Ordering::SeqCst) {
+            let mut request: Value = serde_json::from_slice(&body).ok()?;
+            request["ReturnConsumedCapacity"] = "TOTAL".into();
+            body = request.to_string().into();
+        }
         let sent = self.client.post(&self.database).headers(headers).body(body).send().await.ok()?;
         let status = sent.status();
         let headers = sent.headers().clone();
         let body = sent.bytes().await.ok()?;
-        self.note(index, |call| call.is_applied = status.is_success());
+        self.note(index, |call| {
+            call.is_applied = status.is_success();
+            call.units = charged(&body);
+        });
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
@@ -265,6 +285,14 @@ impl Shared {
         self.answered(index, response.as_ref().map(|response| response.status().as_u16()), &caller);
         response
     }
+}
+
+/// The capacity units of an answer: of one table, or of several.
+fn charged(answer: &[u8]) -> f64 {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let charged = &answer["ConsumedCapacity"];
+    let tables = charged.as_array().map_or(std::slice::from_ref(charged), Vec::as_slice);
+    tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum()
 }
 
 /// Who waits for an answer; closed once nobody does.

@@ -1,5 +1,6 @@
 //! What the functions ask of DynamoDB: how many calls a route takes (here), how they are repeated when
-//! they go wrong ([`repeated`]), and that no function may do more than it does ([`permissions`]).
+//! they go wrong ([`repeated`]), what they are charged ([`units`]), and that no function may do more than it does
+//! ([`permissions`]).
 
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
 
 mod permissions;
 mod repeated;
+mod units;
 
 use harness::{
     Answer, Options, Result, Stack, Visitor,

@@ -38,6 +38,9 @@ pub struct Call {
     pub is_abandoned: bool,
     /// The HTTP status that the caller was told; `None` if it was told nothing, or not yet.
     pub status: Option<u16>,
+    /// The capacity units that DynamoDB charged, of whichever kind [`is_write`](Self::is_write) says; 0 unless they are
+    /// [counted](super::Proxy::count_units).
+    pub units: f64,
 }
 
 /// One item of a call, and what the caller must be allowed to do to it.
@@ -176,6 +179,7 @@ impl Call {
             is_applied: false,
             is_abandoned: false,
             status: None,
+            units: 0.0,
         }
     }
 
