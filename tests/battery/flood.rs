@@ -20,15 +20,12 @@ mod hand_off;
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use fastrand::Rng;
 use harness::{
     Failure, Options, Result, Stack,
     browser::{DESKTOP_USER_AGENT, WECHAT_USER_AGENT},
-    database::attribute,
+    database::{attribute, size_of},
     event::Arrival,
     kms::Kms,
     pattern::Pattern,
@@ -439,17 +436,4 @@ fn token(random: &mut Rng) -> String {
 /// The items of the table of logins, by their keys.
 fn items(stack: &Stack) -> Result<BTreeMap<String, Value>> {
     Ok(stack.logins()?.into_iter().map(|item| (attribute(&item, "id").to_owned(), item)).collect())
-}
-
-/// What DynamoDB counts for an item: names and values, a number by its digits.
-fn size_of(item: &Value) -> usize {
-    let attributes = item.as_object().into_iter().flatten();
-    attributes
-        .map(|(name, value)| {
-            let text = |kind: &str| value[kind].as_str();
-            let number = text("N").map(|digits| digits.len().div_ceil(2) + 1);
-            let bytes = text("B").map(|encoded| STANDARD.decode(encoded).map_or(0, |bytes| bytes.len()));
-            name.len() + text("S").map(str::len).or(number).or(bytes).unwrap_or_default()
-        })
-        .sum()
 }

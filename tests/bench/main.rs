@@ -16,6 +16,7 @@ mod machine;
 mod page;
 mod peers;
 mod process;
+mod scale;
 mod share;
 mod start;
 mod tokens;
@@ -36,12 +37,12 @@ const HELP: &str = "\
 Usage: make bench ARGS=\"[RUNS] [--only PART]… [--write]\"
 
   RUNS         how often each binary is started, 100 otherwise
-  --only PART  start, login, peers, tokens or cold
+  --only PART  start, login, peers, tokens, cold or scale
   --debug      take what the tests built: the same round trips and bytes, and figures of nothing that is deployed
   --write      put the tables into docs/development/speed.md";
 
 /// The parts, by the names of their tables in the page.
-const PARTS: [&str; 5] = ["start", "login", "peers", "tokens", "cold"];
+const PARTS: [&str; 6] = ["start", "login", "peers", "tokens", "cold", "scale"];
 
 struct Arguments {
     runs: usize,
@@ -73,6 +74,11 @@ async fn main() -> Result<()> {
             }
             "peers" => peers::measure(&world, arguments.runs).await?,
             "tokens" => tokens::measure(&world, arguments.runs.min(ROUNDS)).await?,
+            "scale" => {
+                let (text, differences) = scale::measure(&world, arguments.runs).await?;
+                complaints.extend(differences);
+                text
+            }
             _ => cold::measure(&world, arguments.runs).await?,
         };
         let remark =

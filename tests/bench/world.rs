@@ -146,6 +146,11 @@ impl World {
         Ok(program.environment)
     }
 
+    /// The binaries that are deployed.
+    pub fn binaries(&self) -> Binaries {
+        self.release.clone()
+    }
+
     /// A floor, in the largest of the functions' environments.
     pub fn floor(&self, name: &str) -> Result<Program> {
         Ok(Program { binary: self.built.path(name)?.to_owned(), ..self.function("token")? })

@@ -11,7 +11,7 @@
 mod remote;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     path::Path,
     sync::{
@@ -21,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot};
@@ -37,6 +38,8 @@ use remote::Remote;
 /// How long a table may take to be there, and the pauses between two looks.
 const MOST_LOOKS: u32 = 600;
 const LOOK: Duration = Duration::from_millis(100);
+/// How many copies of an item are written in one transaction.
+const COPIES_AT_ONCE: usize = 20_000;
 
 /// A DynamoDB with the tables of one login service; an embedded one stops when it is dropped, and one
 /// somewhere else is left as it was.
@@ -219,6 +222,28 @@ impl Database {
         self.call("DeleteItem", json!({ "TableName": table, "Key": { "id": { "S": id } } })).map(drop)
     }
 
+    /// Writes copies of an item under these ids, past the product and past DynamoDB's protocol: how a test sets a large
+    /// scene. Only in a database of this process.
+    pub fn copy(&self, table: &str, item: &Value, ids: impl IntoIterator<Item = String>) -> Result<()> {
+        let Place::Embedded { engine, .. } = &self.0 else {
+            return Err(Failure::new("only an embedded database can be filled"));
+        };
+        let item: HashMap<String, dynoxide::AttributeValue> = request(item.clone())?;
+        let mut ids = ids.into_iter();
+        loop {
+            let chunk = ids.by_ref().take(COPIES_AT_ONCE).map(|id| {
+                let mut copy = item.clone();
+                copy.insert("id".to_owned(), dynoxide::AttributeValue::S(id));
+                copy
+            });
+            let chunk: Vec<_> = chunk.collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            engine.import_items(table, chunk, dynoxide::ImportOptions::default())?;
+        }
+    }
+
     fn table_names(&self) -> Result<Vec<String>> {
         match &self.0 {
             Place::Embedded { .. } => {
@@ -269,6 +294,19 @@ pub fn attribute<'a>(item: &'a Value, name: &str) -> &'a str {
 pub fn number(item: &Value, name: &str) -> Result<u64> {
     let text = attribute(item, name);
     text.parse().map_err(|error| Failure::from(error).during(format!("{name} is {text:?}")))
+}
+
+/// What DynamoDB counts for an item, in bytes: names and values, a number by its digits. Maps and lists are not looked into.
+pub fn size_of(item: &Value) -> usize {
+    let attributes = item.as_object().into_iter().flatten();
+    attributes
+        .map(|(name, value)| {
+            let text = |kind: &str| value[kind].as_str();
+            let number = text("N").map(|digits| digits.len().div_ceil(2) + 1);
+            let bytes = text("B").map(|encoded| STANDARD.decode(encoded).map_or(0, |bytes| bytes.len()));
+            name.len() + text("S").map(str::len).or(number).or(bytes).unwrap_or_default()
+        })
+        .sum()
 }
 
 /// The item with another value of one attribute.

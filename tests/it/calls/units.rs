@@ -6,9 +6,11 @@
 use std::{collections::BTreeMap, fs};
 
 use harness::{
-    Stack,
+    Options, Stack,
     binaries::workspace,
+    database::{attribute, size_of},
     places::{AUTHORIZE, AUTHORIZE_PROFILE},
+    proxy::Call,
     relying_party::{asked, code, options, redeem, refresh, text, userinfo, visitor},
 };
 
@@ -31,9 +33,9 @@ fn rows(stack: &Stack, request: &str) -> Vec<Row> {
     proxy.forget();
     // Two that are made side by side arrive in either order.
     calls.sort_by_key(|call| call.kind);
-    let charge = |call: &harness::proxy::Call| match call.is_write() {
-        true => Charge { write: call.units, read: 0.0 },
-        false => Charge { write: 0.0, read: call.units },
+    let charge = |call: &Call| {
+        let [write, read] = if call.is_write() { [call.units, 0.0] } else { [0.0, call.units] };
+        Charge { write, read }
     };
     calls.iter().map(|call| (request.to_owned(), call.kind.as_str().to_owned(), charge(call))).collect()
 }
@@ -128,4 +130,31 @@ fn table(rows: &[Row]) -> String {
         format!("| `{request}` | `{call}` | {} | {} | |\n", cell(charge.write), cell(charge.read))
     };
     rows.iter().map(line).collect()
+}
+
+/// The sizes that the pages on cost reckon the storage with: of a login that has ended, of its code's guard and of its session.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_on_cost_say_how_large_an_item_is() {
+    for (link, row) in [(AUTHORIZE, 1), (AUTHORIZE_PROFILE, 2)] {
+        let stack = counted(Options::default()).await;
+        stack.visitor("lin").log_in_at(link).await.unwrap();
+        let logins = stack.logins().unwrap();
+        let of = |prefix: &str| logins.iter().find(|item| attribute(item, "id").starts_with(prefix)).unwrap();
+        let sessions = stack.sessions().unwrap();
+        let sizes = [of("login#"), of("code#"), &sessions[0]].map(size_of);
+        for (language, heading) in [("en", "## What is stored"), ("zh-CN", "## 存储的数据")] {
+            let page = workspace().join(format!("docs/{language}/reference/cost.md"));
+            let page = fs::read_to_string(page).unwrap();
+            let (_, section) = page.split_once(heading).unwrap();
+            let line = section.lines().filter(|line| line.starts_with('|')).nth(1 + row).unwrap();
+            let told: Vec<usize> = line
+                .split('|')
+                .skip(2)
+                .take(3)
+                .map(|cell| cell.trim().replace(',', "").parse().unwrap())
+                .collect();
+            let is_near = |(told, found): (&usize, &usize)| told.abs_diff(*found) * 20 <= *found;
+            assert!(told.iter().zip(&sizes).all(is_near), "{language}, {link}: {told:?}, not {sizes:?}");
+        }
+    }
 }

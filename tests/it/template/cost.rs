@@ -99,6 +99,64 @@ async fn the_page_on_cost_reckons_with_what_was_measured() {
     }
 }
 
+/// Requests in a million of logins above which API Gateway is cheaper, and its price from there on.
+const CHEAPER_ABOVE: (f64, f64) = (300.0, 0.90);
+/// Per GB and month; and what DynamoDB adds to an item, in bytes.
+const STORAGE: (f64, f64) = (0.25, 100.0);
+/// How long an item is there after it is over, in days: DynamoDB says "within a few days".
+const DELETED_AFTER: f64 = 2.0;
+
+/// The second table is the first one, times a hundred, with storage and with the one price that changes.
+#[test]
+fn a_hundred_million_logins_are_reckoned_from_one() {
+    for (language, headings) in [
+        ("en", ["What is stored", "A hundred million logins a month"]),
+        ("zh-CN", ["存储的数据", "每月一亿次登录的费用"]),
+    ] {
+        let page = workspace().join(format!("docs/{language}/reference/cost.md"));
+        let page = fs::read_to_string(page).unwrap();
+        let bill = Bill::read(&page);
+        let rows = |heading: &str| -> Vec<Vec<f64>> {
+            let (_, section) = page.split_once(&format!("\n## {heading}\n")).unwrap();
+            let lines = section.split("\n## ").next().unwrap().lines().filter(|line| line.starts_with('|'));
+            let cells = lines.skip(2).map(|line| line.split('|').skip(2).flat_map(numbers).collect());
+            cells.collect()
+        };
+        let [items, many] = headings.map(rows);
+        let silent = &items[0];
+        let days = [DELETED_AFTER, 1.0 + DELETED_AFTER, 7.0 + DELETED_AFTER];
+        let bytes: f64 = silent.iter().zip(days).map(|(bytes, days)| (bytes + STORAGE.1) * days).sum();
+        let stored = 1e6 / 30.0 * bytes / 1e9 * STORAGE.0;
+        let mut sums = [0.0; 4];
+        for (at, row) in many.iter().enumerate() {
+            let [one, twenty] = match bill.rows.get(at) {
+                Some((_, _, dollars)) => *dollars,
+                None => [stored, stored],
+            };
+            let mut found = [one, twenty, one * 100.0, twenty * 100.0];
+            if at == 0 {
+                for (found, requests) in found.iter_mut().skip(2).zip([300.0, 2200.0]) {
+                    let (above, price) = CHEAPER_ABOVE;
+                    *found = f64::min(requests, above) + f64::max(requests - above, 0.0) * price;
+                }
+            }
+            if at == many.len() - 1 {
+                found = sums;
+            }
+            for (column, (said, found)) in row.iter().zip(found).enumerate() {
+                // Cents, then whole dollars of a sum that the first table has rounded to cents.
+                let most = if column < 2 { 0.011 } else { 1.0 + found / 500.0 };
+                assert!(
+                    (said - found).abs() <= most,
+                    "{language}, row {at}, column {column}: {said}, not {found}"
+                );
+            }
+            sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);
+        }
+        assert_eq!(many.len(), bill.rows.len() + 2, "{language}");
+    }
+}
+
 /// The table of a million logins: what a row begins with and its numbers, its price, and its dollars in both columns.
 struct Bill {
     rows: Vec<(String, f64, [f64; 2])>,
