@@ -17,10 +17,10 @@ use harness::{
     binaries::workspace,
     browser::Visit,
     database::{Database, attribute},
-    places::{AUTHORIZE, BROWSER_COOKIE, SESSION_COOKIE, USERINFO},
+    places::{AUTHORIZE, USERINFO},
     proxy::Call,
     relying_party,
-    stack::{PAGE_ORIGIN, PUBLIC_URL},
+    stack::PAGE_ORIGIN,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,8 +28,8 @@ use tokio::net::TcpListener;
 
 use crate::{
     figures::{Series, Table, milliseconds},
-    login::{cookie, header},
-    process::Process,
+    login::{asked_by, called_back, header},
+    process::{Process, Program},
     tokens::redemptions,
     world::{World, page, question},
 };
@@ -145,9 +145,11 @@ impl Scene {
         let mut processes = Vec::new();
         for function in ["authorize", "callback", "userinfo", "token"] {
             let specification = stack.functions().specification(function)?;
-            let program = crate::process::Program {
+            let program = Program {
                 binary: specification.binary,
+                arguments: Vec::new(),
                 environment: specification.environment,
+                own_scheme: "",
             };
             let program = program.with([("AWS_ENDPOINT_URL_DYNAMODB", Some(url.clone()))]);
             processes.push(Process::start(&world.lambda, &program, None).await?);
@@ -164,12 +166,8 @@ impl Scene {
         };
         let (began, first) = ask(authorize, page("/authorize"), 302).await?;
         let back = visitor.agree(header(&began, "location")?).await?;
-        let back = page(back.trim_start_matches(PUBLIC_URL));
-        let back = back.header("Cookie", format!("{BROWSER_COOKIE}={}", cookie(&began, BROWSER_COOKIE)?));
-        let (arrived, second) = ask(callback, back, 303).await?;
-        let shown = page("/userinfo").header("Origin", PAGE_ORIGIN);
-        let shown = shown.header("Cookie", format!("{SESSION_COOKIE}={}", cookie(&arrived, SESSION_COOKIE)?));
-        let (_, third) = ask(userinfo, shown, 200).await?;
+        let (arrived, second) = ask(callback, called_back(&back, &began)?, 303).await?;
+        let (_, third) = ask(userinfo, asked_by(&arrived)?, 200).await?;
         let redemption = redemptions(&visitor, 1).await?;
         let redemption = redemption.first().ok_or_else(|| Failure::new("no code"))?;
         let (fourth, _) = token.ask(redemption).await?;

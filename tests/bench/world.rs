@@ -146,9 +146,9 @@ impl World {
         Ok(program.environment)
     }
 
-    /// The binaries that are deployed.
+    /// The binaries that are measured.
     pub fn binaries(&self) -> Binaries {
-        self.release.clone()
+        self.built.clone()
     }
 
     /// A floor, in the largest of the functions' environments.
