@@ -228,7 +228,7 @@ docs: .tools/mdbook-$(MDBOOK_VERSION) ## Build the documentation into target/doc
 docs-reference: ## Write the reference tables of docs/ from the code that decides
 	@cargo run --quiet --bin reference
 
-# The peers in JavaScript are left out where there is no npm, and the page then says so.
+# The peer in JavaScript is left out where there is no npm.
 .PHONY: bench
 bench: .venv-peers/installed $(if $(shell command -v npm),target/peers/installed) ## Print how fast, large and hungry the functions are beside floors and peers; ARGS="25 --only start", ARGS=--help
 	$(call say,Building for release; this takes some minutes)

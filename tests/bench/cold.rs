@@ -11,13 +11,10 @@ use harness::{Failure, Result, relying_party};
 use crate::{
     figures::{Series, Table, judged_time, milliseconds},
     process::{Process, Program, Question},
-    share::Share,
+    share::{MEMORY, Share},
     tokens::{DISCOVERY, JWKS, opened, page_token, redemptions, text, tokens, userinfo},
     world::World,
 };
-
-/// What the template gives every function, in MB.
-const MEMORY: u64 = 256;
 
 /// What nobody is to wait longer for, in milliseconds: API Gateway and Cognito give up on a provider soon after a second.
 const AIM: f64 = 500.0;

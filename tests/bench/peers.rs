@@ -24,7 +24,7 @@ use crate::{
         shown_as,
     },
     process::{Process, Program},
-    share::Share,
+    share::{MEMORY, Share},
     world::{TO_WECHAT, World, page, question, target_directory},
 };
 
@@ -33,8 +33,6 @@ const START_AIM: f64 = 0.1;
 const PROCESSOR_AIM: f64 = 0.4;
 const MEMORY_AIM: f64 = 0.2;
 
-/// What the template gives every function, in MB.
-const MEMORY: u64 = 256;
 /// How long a round trip to WeChat takes from far away.
 const SLOW: Duration = Duration::from_millis(120);
 /// How many processes are started in the share and on the slow line, at most. Each is warm for nine of its logins.

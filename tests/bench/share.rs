@@ -13,6 +13,8 @@ use std::{
 
 use tokio::process::Command;
 
+/// What the template gives every function, in MB.
+pub const MEMORY: u64 = 256;
 /// Where Lambda gives a whole processor, in MB.
 const WHOLE: u64 = 1769;
 /// The period of the quota.
