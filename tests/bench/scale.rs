@@ -3,7 +3,7 @@
 //!
 //! DynamoDB finds an item by the hash of its key, so nothing should depend on how many there are. That it does not is partly
 //! the product's doing: it never scans, has no index, and no item that grows. Here the tables are those of the template in a
-//! file of the embedded DynamoDB, where a key is found in a B-tree: a million is twice as deep as a thousand. The other items
+//! file of the embedded DynamoDB, where a key is found in a B-tree, which is deeper for a million. The other items
 //! are copies of a real session and of a real login, each under a key of its own.
 //!
 //! The calls and the units are counted on the wire, by what DynamoDB says that it charged; they must be the same. The times
