@@ -122,6 +122,9 @@ async fn a_lost_answer_is_given_again_to_the_same_script_and_to_nobody_else() ->
     computer.visitor.browser.forget_cookie(&computer.cookie()?);
     assert_eq!(computer.number().await?, number);
     assert!(is_titled(&tap(&phone, &form, Some(number)).await?, "已确认"));
+    // Nor does it when the phone has confirmed meanwhile.
+    computer.visitor.browser.forget_cookie(&computer.cookie()?);
+    assert_eq!(computer.number().await?, number);
     let first = computer.open(None).await?;
     assert_eq!(first.location(), Some(TARGET));
     let session = computer.visitor.session();
