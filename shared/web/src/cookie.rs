@@ -182,8 +182,8 @@ mod tests {
             // printf 0101…01 | sha256sum | head -c 8
             assert!(set[0].starts_with(&format!("{prefix}handoff-58badd9b=0303")), "{set:?}");
             assert!(set[0].contains("; Max-Age=240;"), "{set:?}");
-            let sent = set.iter().filter_map(|set| set.split(';').next()).collect::<Vec<_>>().join("; ");
-            let headers = HeaderMap::from_iter([(header::COOKIE, sent.parse().unwrap())]);
+            let carried = set.iter().filter_map(|set| set.split(';').next()).collect::<Vec<_>>().join("; ");
+            let headers = HeaderMap::from_iter([(header::COOKIE, carried.parse().unwrap())]);
             for (secret, state) in secrets.iter().zip(&states) {
                 let held = cookies.pick_up(&headers, state).map(|secret| secret.expose());
                 assert_eq!(held, Some(secret.expose()));
