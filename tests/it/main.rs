@@ -6,6 +6,7 @@ mod auto;
 mod callback;
 mod calls;
 mod component;
+mod connections;
 mod desktop;
 mod doctor;
 mod events;

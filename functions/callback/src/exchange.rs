@@ -14,7 +14,7 @@ use wechat::body::{Exchange, Follower};
 use wechat::errcode::Reaction;
 use wechat::error::{Doubt, Error};
 use wechat::{AuthorizationCode, Scope};
-use wechat_api::Credentials;
+use wechat_api::{Conversation, Credentials};
 
 use crate::Callback;
 use crate::arrival::Arrival;
@@ -32,6 +32,8 @@ pub(crate) struct Claim<'a> {
     pub code: &'a AuthorizationCode,
     pub login: &'a PendingLogin,
     pub id: &'a ClaimId,
+    /// What it asks WeChat.
+    pub wechat: Conversation<'a>,
     pub now: Timestamp,
     /// The request that it comes with, which knows how much time is left.
     pub request: &'a Request,
@@ -53,7 +55,7 @@ impl Callback {
     ) -> Result<Response, Refusal> {
         let Claim { login, now, .. } = *claim;
         let credentials = self.credentials(login, secrets, now).await?;
-        let exchange = self.wechat.exchange(&login.app, &credentials, claim.code, login.scope);
+        let exchange = claim.wechat.exchange(&login.app, &credentials, claim.code, login.scope);
         let exchange = tokio::time::timeout(claim.time_left(), exchange);
         // What the browser had before is read meanwhile; it costs no time of its own.
         let (exchanged, previous) = tokio::join!(exchange, self.previous(claim));
@@ -158,7 +160,7 @@ impl Callback {
             return Ok(None);
         }
         let lang = claim.login.request.lang;
-        let call = self.wechat.user_info(&exchanged.access_token, &exchanged.openid, lang);
+        let call = claim.wechat.user_info(&exchanged.access_token, &exchanged.openid, lang);
         match tokio::time::timeout(EXTRA_BUDGET.min(claim.time_left()), call).await {
             Ok(Ok(user_info)) if user_info.openid.expose() == exchanged.openid.expose() => {
                 Ok(Some(Profile { user_info, lang, read_at: claim.now }))
@@ -188,7 +190,7 @@ impl Callback {
             return Ok(None);
         }
         let sessions = &self.store.sessions;
-        let mut token = AppToken::new(sessions, &self.wechat, &login.app, secret, now);
+        let mut token = AppToken::new(sessions, &claim.wechat, &login.app, secret, now);
         let budget = EXTRA_BUDGET.min(claim.time_left());
         let asked = tokio::time::timeout(budget, token.follower(&exchanged.openid)).await;
         asked.unwrap_or_else(|_| Err(token.too_long())).map(Some)

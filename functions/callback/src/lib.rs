@@ -170,7 +170,9 @@ impl Callback {
         match claimed.map_err(Refusal::Store)? {
             Claimed::Now(login) => {
                 let login = known.get_or_init(|| login).clone();
-                let claim = Claim { arrival: &arrival, code, login: &login, id: &claim_id, now, request };
+                let wechat = self.wechat.conversation();
+                let claim =
+                    Claim { arrival: &arrival, code, login: &login, id: &claim_id, wechat, now, request };
                 match self.exchange(&claim, &secrets).await {
                     Ok(response) => Ok(response),
                     Err(refusal) => {

@@ -16,7 +16,7 @@ use web::outcome::Report;
 use wechat::body::Follower;
 use wechat::errcode::Reaction;
 use wechat::{AppId, AppSecret, GlobalToken, OpenId};
-use wechat_api::Client;
+use wechat_api::Conversation;
 
 /// How a process waits for the token that another one fetches; up to twice as long each, by chance.
 const PAUSES: [Duration; 3] =
@@ -63,7 +63,7 @@ impl NoUnionId {
 /// An app's global token, and what is needed to get it.
 pub struct AppToken<'a> {
     sessions: &'a Sessions,
-    wechat: &'a Client,
+    wechat: &'a Conversation<'a>,
     app: &'a AppId,
     secret: &'a AppSecret,
     now: Timestamp,
@@ -74,7 +74,7 @@ impl<'a> AppToken<'a> {
     /// The token of this app, which is still to be had.
     pub const fn new(
         sessions: &'a Sessions,
-        wechat: &'a Client,
+        wechat: &'a Conversation<'a>,
         app: &'a AppId,
         secret: &'a AppSecret,
         now: Timestamp,

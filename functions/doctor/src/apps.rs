@@ -109,7 +109,7 @@ async fn secret(app: &App, wechat: &Client, kept: &AppSecrets, asks_for_global_t
     }
     let exchange = async {
         let credentials = Credentials::App(secret.clone());
-        let answer = wechat.exchange(&app.id, &credentials, &made_up_code(), scope(app)).await;
+        let answer = wechat.conversation().exchange(&app.id, &credentials, &made_up_code(), scope(app)).await;
         judge(subject, &answer.map(drop), Finding::SecretAccepted)
     };
     // Only the Official Account has followers, and so a global token that is of use.
@@ -117,7 +117,7 @@ async fn secret(app: &App, wechat: &Client, kept: &AppSecrets, asks_for_global_t
         return vec![exchange.await];
     }
     let global = async {
-        let token = wechat.stable_token(&app.id, &secret).await.map(drop);
+        let token = wechat.conversation().stable_token(&app.id, &secret).await.map(drop);
         judge(&format!("{subject} stable_token"), &token, Finding::GlobalTokenGiven)
     };
     let (exchange, global) = join(exchange, global).await;
@@ -138,7 +138,8 @@ async fn component(app: &App, wechat: &Client, tokens: &AppSecrets) -> Found {
         return Finding::ComponentTokenMissing.of(component.as_str());
     };
     let credentials = Credentials::Component { component: component.clone(), token };
-    let answer = wechat.exchange(&app.id, &credentials, &made_up_code(), scope(app)).await.map(drop);
+    let answer =
+        wechat.conversation().exchange(&app.id, &credentials, &made_up_code(), scope(app)).await.map(drop);
     match &answer {
         Err(error) if credentials.are_refused_by(error) => Finding::ComponentTokenRefused
             .of(component.as_str())

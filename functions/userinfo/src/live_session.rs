@@ -23,6 +23,7 @@ use wechat::body::{ErrorAnswer, Refresh, UserInfo};
 use wechat::errcode::{Errcode, Reaction};
 use wechat::error::{Doubt, Error, Unsent};
 use wechat::{AppId, ComponentAccessToken, Lang};
+use wechat_api::Conversation;
 
 use crate::{Refusal, Userinfo};
 
@@ -52,6 +53,7 @@ const REFUSED_KEPT: Duration = Duration::from_mins(10);
 pub struct LiveSession<'a> {
     function: &'a Userinfo,
     request: &'a Request,
+    wechat: Conversation<'a>,
     /// How much time the request is to have left when it stops asking WeChat.
     reserve: Duration,
     /// How much time it had left when the session was opened.
@@ -113,6 +115,7 @@ impl<'a> LiveSession<'a> {
         Ok(Some(Self {
             function,
             request,
+            wechat: function.wechat.conversation(),
             reserve,
             left_at_first,
             token,
@@ -226,14 +229,14 @@ impl<'a> LiveSession<'a> {
         let Session { access_token: Some(access_token), openid, .. } = &self.session else {
             return Err(Error::NotSent(Unsent::NoRequest));
         };
-        self.within(self.function.wechat.auth(access_token, openid)).await
+        self.within(self.wechat.auth(access_token, openid)).await
     }
 
     async fn ask_profile(&self, lang: Option<Lang>) -> Result<UserInfo, Error> {
         let Session { access_token: Some(access_token), openid, .. } = &self.session else {
             return Err(Error::NotSent(Unsent::NoRequest));
         };
-        self.within(self.function.wechat.user_info(access_token, openid, lang)).await
+        self.within(self.wechat.user_info(access_token, openid, lang)).await
     }
 
     /// Asks WeChat whether the grant still stands, unless it said so a moment ago, or refused to say.
@@ -360,7 +363,7 @@ impl<'a> LiveSession<'a> {
         let Some(refresh_token) = &self.session.refresh_token else {
             return Err(Error::NotSent(Unsent::NoRequest));
         };
-        self.within(self.function.wechat.refresh(&self.session.app, component, refresh_token)).await
+        self.within(self.wechat.refresh(&self.session.app, component, refresh_token)).await
     }
 
     /// The third-party platform that acts for the session's app, if one does, and its token, from memory

@@ -2,22 +2,30 @@
 //!
 //! **A code is sent at most once.** WeChat may burn a code and then fail to say so: a timeout, a
 //! reset, a 5xx or `-1` leave in doubt whether the code was used, and asking again could only turn
-//! doubt into 40163. So [`Client::exchange`] repeats itself only if no connection was made at all,
-//! which is the one failure that proves that nothing was sent.
+//! doubt into 40163. So [`Conversation::exchange`] repeats itself only if no connection was made at all
+//! (`connection.rs`), which is the one failure that proves that nothing was sent.
 //!
-//! No connection outlives its request. A Lambda sandbox is frozen between invocations; a connection
-//! kept across a freeze may be dead without anyone having noticed, and a code written into it would
-//! be in doubt for nothing.
+//! No connection outlives the request that a function answers. A Lambda sandbox is frozen between
+//! invocations; a connection kept across a freeze may be dead without anyone having noticed. Within a
+//! request, a question that changes nothing goes over the connection that the call before it made, which
+//! saves two round trips. What is sent at most once goes over a connection of its own: the other end may
+//! be about to close one that was used, and a code written into that would be in doubt for nothing.
 //!
-//! **No URL leaves this file.** The query of a call holds the secret, the code or a token, and an
-//! error of the HTTP client prints its URL; every such error becomes an [`Error`] of ours on the spot.
+//! **No URL leaves this crate.** The query of a call holds the secret, the code or a token; every error
+//! becomes an [`Error`] of ours on the spot.
 
+mod connection;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
+use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, DATE, HeaderName, LOCATION, USER_AGENT};
+use http::{Request, StatusCode};
 use settings::{Settings, Wrong};
-use url::Url;
+use tokio::time::timeout;
+use url::{Position, Url};
 
+use connection::{Connection, Connector};
 use wechat::body::{self, BodyError, Exchange, Follower, Refresh, StableToken, UserInfo};
 use wechat::errcode::Errcode;
 use wechat::error::{Doubt, Error, Unsent};
@@ -27,12 +35,8 @@ use wechat::{
     RefreshToken, Scope,
 };
 
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
-/// How long a call may take, connection and body included.
+/// How long a call may take, connections and body included; longer than two connections.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest body that is read, in bytes; WeChat's own are below one kilobyte.
-const LARGEST_BODY: usize = 64 * 1024;
 /// How often a question that changes nothing is asked, and the pauses in between.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
 
@@ -42,16 +46,24 @@ const BROWSER: &str = "Mozilla/5.0 (Linux; Android 14; wv) AppleWebKit/537.36 (K
 /// A client of WeChat's API; one per process.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    connector: Connector,
     api_url: Url,
     backup_url: Option<Url>,
     time: fn() -> Box<dyn Send>,
 }
 
+/// What one request of a function asks WeChat, one call after the other.
+#[derive(Debug)]
+pub struct Conversation<'a> {
+    client: &'a Client,
+    /// The connection of the call before.
+    kept: Mutex<Option<Connection>>,
+}
+
 /// Why there is no client of WeChat's API.
 #[derive(Debug, thiserror::Error)]
 #[error("the client of WeChat's API could not be made: {0}")]
-pub struct StartError(String);
+pub struct StartError(std::io::Error);
 
 /// Where WeChat's API is.
 #[derive(Debug, Clone)]
@@ -117,19 +129,6 @@ impl Credentials {
     }
 }
 
-/// Keeps the kind and drops the error: it prints its URL, and the URL holds secrets.
-fn kind(error: &reqwest::Error) -> Error {
-    if error.is_builder() {
-        Error::NotSent(Unsent::NoRequest)
-    } else if error.is_connect() {
-        Error::NotSent(Unsent::NoConnection)
-    } else if error.is_timeout() {
-        Error::InDoubt(Doubt::Timeout)
-    } else {
-        Error::InDoubt(Doubt::Broken)
-    }
-}
-
 impl Client {
     /// A client of the API on these hosts. `time` is called when a call begins; what it gives is dropped when
     /// the call is over, however it ends.
@@ -139,23 +138,47 @@ impl Client {
     /// [`StartError`] if the platform's certificates cannot be loaded.
     pub fn new(hosts: Hosts, time: fn() -> Box<dyn Send>) -> Result<Self, StartError> {
         let Hosts { api_url, backup_url } = hosts;
-        // The provider is the process's; a second installation is refused and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .https_only(api_url.scheme() == "https")
-            .no_proxy()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .pool_max_idle_per_host(0)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TOTAL_TIMEOUT)
-            .build()
-            // Nothing has been asked yet, so the error has no URL to print.
-            .map_err(|error| StartError(error.without_url().to_string()))?;
-        Ok(Self { http, api_url, backup_url, time })
+        let connector = Connector::new(api_url.scheme() == "https").map_err(StartError)?;
+        Ok(Self { connector, api_url, backup_url, time })
     }
 
+    /// What a request is going to ask.
+    #[must_use]
+    pub const fn conversation(&self) -> Conversation<'_> {
+        Conversation { client: self, kept: Mutex::new(None) }
+    }
+
+    /// Opens one of WeChat's own pages as its browser on a phone does, and follows no redirect. For who looks after a
+    /// deployment: a person's browser does this itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if no connection was made, or if no readable answer came back; a page of any status is an answer.
+    pub async fn page(&self, url: Url) -> Result<Page, Error> {
+        let head = Request::get(&url[Position::BeforePath..Position::AfterQuery]);
+        let head = head.header(USER_AGENT, BROWSER).header(ACCEPT_LANGUAGE, "zh-CN,zh");
+        let request = made(head, String::new())?;
+        let asked = async { self.connector.connect(&url).await?.send(request).await };
+        let answer = self.in_time(asked).await?;
+        let header = |name: HeaderName| {
+            answer.headers.get(name).and_then(|value| value.to_str().ok().map(str::to_owned))
+        };
+        Ok(Page {
+            status: answer.status.as_u16(),
+            location: header(LOCATION),
+            date: header(DATE),
+            text: String::from_utf8_lossy(&answer.body).into_owned(),
+        })
+    }
+
+    /// Waits for a call. Connections are given up before the time is over; what did not come then is an answer.
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let _running = (self.time)();
+        timeout(TOTAL_TIMEOUT, call).await.unwrap_or(Err(Error::InDoubt(Doubt::Timeout)))
+    }
+}
+
+impl Conversation<'_> {
     /// Exchanges a code for a person's tokens: `GET /sns/oauth2/access_token`, or a third-party
     /// platform's `component/access_token`. Sends the code at most once.
     ///
@@ -174,12 +197,12 @@ impl Client {
         let body = match credentials {
             Credentials::App(secret) => {
                 let query = [("appid", app.as_str()), ("secret", secret.expose()), code, grant_type];
-                self.get_once("/sns/oauth2/access_token", &query).await?
+                self.send_once(&self.get("/sns/oauth2/access_token", &query)?).await?
             }
             Credentials::Component { component, token } => {
                 let [component, token] = component_query(component, token);
                 let query = [("appid", app.as_str()), code, grant_type, component, token];
-                self.get_once("/sns/oauth2/component/access_token", &query).await?
+                self.send_once(&self.get("/sns/oauth2/component/access_token", &query)?).await?
             }
         };
         Ok(body::exchange(&body, requested)?)
@@ -200,11 +223,14 @@ impl Client {
         let (app, grant_type) = (("appid", app.as_str()), ("grant_type", "refresh_token"));
         let refresh_token = ("refresh_token", refresh_token.expose());
         let body = match component {
-            None => self.get_once("/sns/oauth2/refresh_token", &[app, grant_type, refresh_token]).await?,
+            None => {
+                let query = [app, grant_type, refresh_token];
+                self.send_once(&self.get("/sns/oauth2/refresh_token", &query)?).await?
+            }
             Some((component, token)) => {
                 let [component, token] = component_query(component, token);
                 let query = [app, grant_type, component, token, refresh_token];
-                self.get_once("/sns/oauth2/component/refresh_token", &query).await?
+                self.send_once(&self.get("/sns/oauth2/component/refresh_token", &query)?).await?
             }
         };
         Ok(body::refresh(&body)?)
@@ -223,11 +249,8 @@ impl Client {
             "secret": secret.expose(),
             "force_refresh": false,
         });
-        let mut url = self.api_url.clone();
-        url.set_path("/cgi-bin/stable_token");
-        let request =
-            self.http.post(url).header("content-type", "application/json").body(request.to_string());
-        Ok(body::stable_token(&self.send(request).await?)?)
+        let head = Request::post("/cgi-bin/stable_token").header(CONTENT_TYPE, "application/json");
+        Ok(body::stable_token(&self.send_once(&made(head, request.to_string())?).await?)?)
     }
 
     /// Reads whether a person follows the account, and a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing, so it is asked up to three
@@ -269,22 +292,6 @@ impl Client {
         self.ask("/sns/auth", &query, body::auth).await
     }
 
-    /// Opens one of WeChat's own pages as its browser on a phone does, and follows no redirect. For who looks after a
-    /// deployment: a person's browser does this itself.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] if no connection was made, or if no readable answer came back; a page of any status is an answer.
-    pub async fn page(&self, url: Url) -> Result<Page, Error> {
-        let request = self.http.get(url).header("user-agent", BROWSER).header("accept-language", "zh-CN,zh");
-        let response = request.send().await.map_err(|error| kind(&error))?;
-        let header =
-            |name| response.headers().get(name).and_then(|value| value.to_str().ok().map(str::to_owned));
-        let (status, location, date) = (response.status().as_u16(), header("location"), header("date"));
-        let text = String::from_utf8_lossy(&read(response).await?).into_owned();
-        Ok(Page { status, location, date, text })
-    }
-
     /// Asks a question that changes nothing until it is answered, three times at most.
     async fn ask<T>(
         &self,
@@ -292,53 +299,68 @@ impl Client {
         query: &[(&str, &str)],
         read: impl Fn(&[u8]) -> Result<T, BodyError>,
     ) -> Result<T, Error> {
+        let request = self.get(path, query)?;
         for pause in PAUSES {
-            match self.get_once(path, query).await.and_then(|body| Ok(read(&body)?)) {
+            match self.ask_once(&request).await.and_then(|body| Ok(read(&body)?)) {
                 Err(error) if error.is_passing() => tokio::time::sleep(pause).await,
                 answer => return answer,
             }
         }
-        Ok(read(&self.get_once(path, query).await?)?)
+        Ok(read(&self.ask_once(&request).await?)?)
     }
 
-    /// Sends a request; once more, to the backup host if there is one, if no connection was made.
-    async fn get_once(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
-        match self.get(&self.api_url, path, query).await {
-            Err(Error::NotSent(Unsent::NoConnection)) => {
-                self.get(self.backup_url.as_ref().unwrap_or(&self.api_url), path, query).await
-            }
-            answer => answer,
+    /// Sends a request over the connection of the call before, if there is one that is still open.
+    async fn ask_once(&self, request: &Request<String>) -> Result<Vec<u8>, Error> {
+        let kept = self.kept().take();
+        if let Some(mut connection) = kept
+            && connection.is_open().await
+        {
+            return self.client.in_time(self.send(connection, request)).await;
         }
+        self.send_once(request).await
     }
 
-    async fn get(&self, base: &Url, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
-        let mut url = base.clone();
+    /// Sends a request over a new connection: to the backup host, if there is one, if none to the first was made.
+    async fn send_once(&self, request: &Request<String>) -> Result<Vec<u8>, Error> {
+        let Client { connector, api_url, backup_url, .. } = self.client;
+        self.kept().take();
+        let sent = async {
+            let connection = match connector.connect(api_url).await {
+                Err(Error::NotSent(Unsent::NoConnection)) => {
+                    connector.connect(backup_url.as_ref().unwrap_or(api_url)).await?
+                }
+                connection => connection?,
+            };
+            self.send(connection, request).await
+        };
+        self.client.in_time(sent).await
+    }
+
+    /// Sends a request, and keeps the connection if an answer came back.
+    async fn send(&self, mut connection: Connection, request: &Request<String>) -> Result<Vec<u8>, Error> {
+        let answer = connection.send(request.clone()).await?;
+        if answer.status != StatusCode::OK {
+            return Err(Error::InDoubt(Doubt::Status(answer.status.as_u16())));
+        }
+        *self.kept() = Some(connection);
+        Ok(answer.body)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Request<String>, Error> {
+        let mut url = self.client.api_url.clone();
         url.set_path(path);
         url.query_pairs_mut().extend_pairs(query);
-        self.send(self.http.get(url)).await
-    }
-
-    /// Sends a request and reads the body of the answer, if it is one and not too large.
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, Error> {
-        let _running = (self.time)();
-        let response = request.send().await.map_err(|error| kind(&error))?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(Error::InDoubt(Doubt::Status(response.status().as_u16())));
-        }
-        read(response).await
+        made(Request::get(&url[Position::BeforePath..]), String::new())
     }
 }
 
-/// The body of an answer, if it is not too large.
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| kind(&error))? {
-        if body.len() + chunk.len() > LARGEST_BODY {
-            return Err(Error::InDoubt(Doubt::TooLarge));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+/// A request, if it is one.
+fn made(head: http::request::Builder, body: String) -> Result<Request<String>, Error> {
+    head.body(body).map_err(|_| Error::NotSent(Unsent::NoRequest))
 }
 
 /// How a third-party platform names itself.
@@ -390,37 +412,110 @@ mod tests {
         )
         .unwrap();
         let (token, openid) = (AccessToken::new("canary".to_owned()), OpenId::new("canary".to_owned()));
-        let refused = client.get(&client.api_url, "/", &[]).await.unwrap_err();
+        let refused = client.connector.connect(&client.api_url).await.unwrap_err();
         assert_eq!(refused, Error::NotSent(Unsent::NoConnection));
-        let error = client.auth(&token, &openid).await.unwrap_err();
+        let error = client.conversation().auth(&token, &openid).await.unwrap_err();
         assert_eq!(error, Error::NotSent(Unsent::NoRequest));
         assert!(!error.to_string().contains("canary"), "{error}");
     }
 
     /// A process of Lambda's is frozen between two requests, and a connection may die unseen meanwhile: a code that is
-    /// sent into a dead connection is a code in doubt. So each call has a connection of its own, kept open or not.
+    /// sent into a dead connection is a code in doubt.
     #[tokio::test]
-    async fn no_connection_outlives_its_call() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let api_url = Url::parse(&format!("http://{address}")).unwrap();
-        let server = tokio::task::spawn_blocking(move || {
-            let asked = listener.incoming().map(|stream| answer_while_asked(stream.unwrap()));
-            asked.take_while(|asked| *asked > 0).collect::<Vec<_>>()
-        });
-        let client = Client::new(Hosts { api_url, backup_url: None }, || Box::new(())).unwrap();
-        let (token, openid) = (AccessToken::new("token".to_owned()), OpenId::new("openid".to_owned()));
+    async fn no_connection_outlives_the_request_that_asks() {
+        let server = Server::start("");
         for _ in 0..2 {
-            client.auth(&token, &openid).await.unwrap();
+            let conversation = server.client.conversation();
+            ask(&conversation).await;
+            ask(&conversation).await;
         }
-        drop(client);
-        // Who asks nothing ends it.
-        drop(std::net::TcpStream::connect(address).unwrap());
-        assert_eq!(server.await.unwrap(), [1, 1]);
+        assert_eq!(server.end().await, [2, 2]);
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_at_most_once_has_a_connection_of_its_own() {
+        let server = Server::start("");
+        let conversation = server.client.conversation();
+        ask(&conversation).await;
+        let app = AppId::parse("wx0000000000000aaa").unwrap();
+        let credentials = Credentials::App(AppSecret::new("secret".to_owned()));
+        let code = AuthorizationCode::parse("code".to_owned()).unwrap();
+        conversation.exchange(&app, &credentials, &code, Scope::Base).await.unwrap_err();
+        ask(&conversation).await;
+        let refresh_token = RefreshToken::new("refresh".to_owned());
+        conversation.refresh(&app, None, &refresh_token).await.unwrap_err();
+        drop(conversation);
+        assert_eq!(server.end().await, [1, 2, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_other_end_closes_is_not_waited_for() {
+        let server = Server::start("connection: close\r\n");
+        let conversation = server.client.conversation();
+        ask(&conversation).await;
+        ask(&conversation).await;
+        drop(conversation);
+        assert_eq!(server.end().await, [1, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_given_up_takes_its_connection_along() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = client_of(&listener);
+        let conversation = client.conversation();
+        let (token, openid) = (AccessToken::new("token".to_owned()), OpenId::new("openid".to_owned()));
+        let (is_asked, asked) = tokio::sync::oneshot::channel();
+        let server = tokio::task::spawn_blocking(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = [0; 1024];
+            is_asked.send(stream.read(&mut bytes).unwrap()).unwrap();
+            stream.read(&mut bytes).unwrap_or_default()
+        });
+        tokio::select! {
+            answer = conversation.auth(&token, &openid) => panic!("{answer:?}"),
+            length = asked => assert!(length.unwrap() > 0),
+        }
+        assert_eq!(server.await.unwrap(), 0);
+    }
+
+    async fn ask(conversation: &Conversation<'_>) {
+        let (token, openid) = (AccessToken::new("token".to_owned()), OpenId::new("openid".to_owned()));
+        conversation.auth(&token, &openid).await.unwrap();
+    }
+
+    fn client_of(listener: &std::net::TcpListener) -> Client {
+        let api_url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        Client::new(Hosts { api_url, backup_url: None }, || Box::new(())).unwrap()
+    }
+
+    /// Counts what is asked on each connection, and says yes.
+    struct Server {
+        client: Client,
+        address: std::net::SocketAddr,
+        asked: tokio::task::JoinHandle<Vec<usize>>,
+    }
+
+    impl Server {
+        /// One that adds a header.
+        fn start(header: &'static str) -> Self {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let (client, address) = (client_of(&listener), listener.local_addr().unwrap());
+            let asked = tokio::task::spawn_blocking(move || {
+                let asked = listener.incoming().map(|stream| answer_while_asked(stream.unwrap(), header));
+                asked.take_while(|asked| *asked > 0).collect()
+            });
+            Self { client, address, asked }
+        }
+
+        async fn end(self) -> Vec<usize> {
+            // Who asks nothing ends it.
+            drop(std::net::TcpStream::connect(self.address).unwrap());
+            self.asked.await.unwrap()
+        }
     }
 
     /// Answers whatever is asked on a connection, keeps it open for more, and counts.
-    fn answer_while_asked(mut stream: std::net::TcpStream) -> usize {
+    fn answer_while_asked(mut stream: std::net::TcpStream, header: &str) -> usize {
         let body = r#"{"errcode":0,"errmsg":"ok"}"#;
         let (mut asked, mut request) = (0, Vec::new());
         let mut bytes = [0; 1024];
@@ -432,7 +527,8 @@ mod tests {
             if request.ends_with(b"\r\n\r\n") {
                 request.clear();
                 asked += 1;
-                write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+                let length = body.len();
+                write!(stream, "HTTP/1.1 200 OK\r\n{header}content-length: {length}\r\n\r\n{body}").unwrap();
             }
         }
     }
