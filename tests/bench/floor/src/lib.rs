@@ -20,6 +20,9 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
 use lambda_http::{Body, Error, Request, Response, service_fn};
 
 /// Answers every event with nothing, and keeps the clients to the end, as a function keeps them.
@@ -65,17 +68,16 @@ fn timeouts() -> TimeoutConfig {
 }
 
 /// The client of WeChat's API.
-pub fn wechat() -> Result<reqwest::Client, reqwest::Error> {
-    // A second installation is refused and changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .https_only(true)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .pool_max_idle_per_host(0)
-        .connect_timeout(Duration::from_millis(1500))
-        .timeout(Duration::from_secs(5))
-        .build()
+pub type Wechat = Client<HttpsConnector<HttpConnector>, String>;
+
+/// One that keeps no connection.
+pub fn wechat() -> std::io::Result<Wechat> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(Duration::from_millis(1500)));
+    let provider = rustls::crypto::ring::default_provider();
+    let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
+    let connector = tls.https_only().enable_http1().wrap_connector(tcp);
+    Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))
 }

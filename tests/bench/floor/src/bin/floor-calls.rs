@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use http_body_util::BodyExt as _;
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
@@ -23,7 +24,7 @@ const SEALED: usize = 400;
 struct Floor {
     dynamodb: aws_sdk_dynamodb::Client,
     secrets: aws_sdk_secretsmanager::Client,
-    wechat: reqwest::Client,
+    wechat: floor::Wechat,
     secret: OnceCell<String>,
     logins: String,
     sessions: String,
@@ -117,15 +118,12 @@ impl Floor {
         login_read?;
 
         let secret = self.secret.get_or_try_init(|| self.read_secret()).await?;
-        let answer = self
-            .wechat
-            .get(format!(
-                "{}/sns/oauth2/access_token?appid=wx0000000000000aaa&secret={secret}&code={code}&grant_type=authorization_code",
-                self.api
-            ))
-            .send()
-            .await?;
-        let answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        let address = format!(
+            "{}/sns/oauth2/access_token?appid=wx0000000000000aaa&secret={secret}&code={code}&grant_type=authorization_code",
+            self.api
+        );
+        let answer = self.wechat.get(address.parse()?).await?;
+        let answer: Value = serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?;
         answer.get("openid").ok_or("WeChat says no")?;
 
         let item = [
