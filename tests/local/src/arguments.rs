@@ -10,7 +10,7 @@ use lexopt::{
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-The whole login on this machine: the five functions under `cargo lambda watch`, a simulated WeChat,
+The whole login on this machine: the functions under `cargo lambda watch`, a simulated WeChat,
 and an embedded DynamoDB that is kept in a file.
 
 Usage: local [OPTIONS]
