@@ -22,7 +22,7 @@
 //! 2. The client and its `redirect_uri` are registered and belong together. Until then, nothing leaves for that address.
 //! 3. The request is one that can be granted (`openid_connect::authorization`).
 //! 4. The session is one that answers it (`decision.rs`).
-//! 5. Of `/oauth2/continue`: the request opens under this browser's secret, and no other browser's.
+//! 5. Of `/oauth2/continue`: the request opens under a secret of this browser's, and no other browser's.
 //! 6. Of a client whose address proves nobody: a person has pressed a button, on a page that names the client.
 
 mod decision;
@@ -35,7 +35,7 @@ use lambda::Function;
 use login::Digest;
 use login::account::Account;
 use login::deployment::Deployment;
-use login::pending::{LoginRequest, RequestedScope, RequestedSwitches, Turn};
+use login::pending::{BrowserSecret, LoginRequest, RequestedScope, RequestedSwitches, Turn};
 use login::random;
 use login::return_to::CONTINUE;
 use login::session::{Session, SessionId, StoredSession};
@@ -214,7 +214,9 @@ impl Openid {
         let query = Query::of(request);
         let handle =
             query.one("request")?.as_deref().and_then(RequestHandle::parse).ok_or(Refusal::RequestGone)?;
-        let browser = self.cookies.browser(request.headers()).ok_or(Refusal::RequestGone)?;
+        let headers = request.headers();
+        let own = self.cookies.request(headers, &handle.digest());
+        let browser = own.or_else(|| self.cookies.browser(headers)).ok_or(Refusal::RequestGone)?;
         let sealed = self.store.logins.request(&handle.key(), now).await?.ok_or(Refusal::RequestGone)?;
         let pending = PendingRequest::open(&handle, &browser, &sealed).ok_or(Refusal::RequestGone)?;
         // Of the login itself: `/callback` adds it to where it leads back.
@@ -291,10 +293,10 @@ impl Openid {
                 self.log_in(request, account, &pending, log_in, now).await
             }
             (Decision::AskWechat, _) => {
-                let (link, cookie) =
+                let (link, cookies) =
                     self.link(request, account, pending, handle, LogIn::consent(), now).await?;
                 let page = page::notice(&Visit::of(request), Reason::NoSubject, &link);
-                Ok(NO_SUBJECT.of(with_cookie_if(page, cookie.as_deref())))
+                Ok(NO_SUBJECT.of(with_cookies(page, &cookies)))
             }
             (Decision::Tell(error), _) => {
                 Ok(LOGIN_REQUIRED.because(error.words()[0]).of(tell(provider, asked, error)))
@@ -348,10 +350,10 @@ impl Openid {
         client: &Client,
         now: Timestamp,
     ) -> Result<Response, Refusal> {
-        let (path, cookie) = self.stored(request, pending, handle, now).await?;
+        let (path, cookies) = self.stored(request, pending, handle, now).await?;
         let page =
             page::confirm(&Visit::of(request), client.name.as_str(), &path, &pending.request.redirect_uri);
-        Ok(CONFIRMATION_ASKED.of(with_cookie_if(page, cookie.as_deref())))
+        Ok(CONFIRMATION_ASKED.of(with_cookies(page, &cookies)))
     }
 
     /// Sends the browser to log in, and back.
@@ -363,12 +365,12 @@ impl Openid {
         log_in: LogIn,
         now: Timestamp,
     ) -> Result<Response, Refusal> {
-        let (link, cookie) = self.link(request, account, pending, None, log_in, now).await?;
+        let (link, cookies) = self.link(request, account, pending, None, log_in, now).await?;
         let redirect = response::redirect(StatusCode::FOUND, &link);
-        Ok(LOGIN_BEGUN.of(with_cookie_if(redirect, cookie.as_deref())))
+        Ok(LOGIN_BEGUN.of(with_cookies(redirect, &cookies)))
     }
 
-    /// The login that answers a request, and the cookie that it needs, if it is a new one.
+    /// The login that answers a request, and the cookies that it needs, if it is a new one.
     async fn link(
         &self,
         request: &Request,
@@ -377,8 +379,8 @@ impl Openid {
         handle: Option<&RequestHandle>,
         log_in: LogIn,
         now: Timestamp,
-    ) -> Result<(String, Option<String>), Refusal> {
-        let (path, cookie) = self.stored(request, pending, handle, now).await?;
+    ) -> Result<(String, Vec<String>), Refusal> {
+        let (path, cookies) = self.stored(request, pending, handle, now).await?;
         let asks = LoginRequest {
             scope: if log_in.asks_profile { RequestedScope::Profile } else { RequestedScope::Auto },
             app: account.name.clone(),
@@ -389,26 +391,51 @@ impl Openid {
         };
         let link =
             LoginLink { return_to: account.targets.check(&path).ok(), request: asks, turn: Turn::FIRST };
-        Ok((link.on(self.deployment.public_url.as_str()), cookie))
+        Ok((link.on(self.deployment.public_url.as_str()), cookies))
     }
 
-    /// Where a request goes on that is stored now, or was before; and the cookie that opens it, if it is to be set.
+    /// Where a request goes on that is stored now, or was before; and the cookies that open it, if they are to be set.
     async fn stored(
         &self,
         request: &Request,
         pending: &PendingRequest,
         handle: Option<&RequestHandle>,
         now: Timestamp,
-    ) -> Result<(String, Option<String>), Refusal> {
+    ) -> Result<(String, Vec<String>), Refusal> {
         if let Some(handle) = handle {
-            return Ok((format!("{CONTINUE}{}", handle.expose()), None));
+            return Ok((format!("{CONTINUE}{}", handle.expose()), Vec::new()));
         }
-        let browser = self.cookies.browser_to_begin(request.headers(), now, random::bytes());
         let handle = RequestHandle::new(random::bytes());
-        let sealed = pending.seal(&handle, &browser, random::bytes()).ok_or(Refusal::Unsealable)?;
+        let (secret, cookies) = self.secret_of(request, &handle, now);
+        let sealed = pending.seal(&handle, &secret, random::bytes()).ok_or(Refusal::Unsealable)?;
         self.store.logins.put_request(&handle.key(), &sealed, now.plus(REQUEST_LIFETIME)).await?;
-        let cookie = self.cookies.set_browser(&browser, now);
-        Ok((format!("{CONTINUE}{}", handle.expose()), Some(cookie)))
+        Ok((format!("{CONTINUE}{}", handle.expose()), cookies))
+    }
+
+    /// What a new request is sealed under, and the cookies for it.
+    ///
+    /// A browser that comes for the first time may do so in two tabs at once, as when it opens those of yesterday. Each
+    /// answer brings another browser secret, and the last one stays: the other tab's request would open under none. So a
+    /// first request has a secret of its own, in a cookie of its own. Only a first one, or whoever opens links for somebody
+    /// could fill that browser with cookies until no request of it is accepted.
+    fn secret_of(
+        &self,
+        request: &Request,
+        handle: &RequestHandle,
+        now: Timestamp,
+    ) -> (BrowserSecret, Vec<String>) {
+        let cookies = self.cookies;
+        match cookies.known_browser(request.headers(), now) {
+            Some(browser) => {
+                let kept = cookies.set_browser(&browser, now);
+                (browser, vec![kept])
+            }
+            None => {
+                let [browser, own] = [(); 2].map(|()| BrowserSecret::new(now, random::bytes()));
+                let first = cookies.set_request(&own, &handle.digest(), REQUEST_LIFETIME);
+                (own, vec![cookies.set_browser(&browser, now), first])
+            }
+        }
     }
 }
 
@@ -417,10 +444,7 @@ fn tell(provider: &Provider, asked: &AuthorizationRequest, error: AuthorizationE
     response::redirect(StatusCode::SEE_OTHER, &asked.answer(provider, Answer::Error(error)))
 }
 
-/// `response`, and a cookie if there is one to set.
-fn with_cookie_if(response: Response, cookie: Option<&str>) -> Response {
-    match cookie {
-        Some(cookie) => response::with_cookie(response, cookie),
-        None => response,
-    }
+/// `response`, and the cookies that are to be set.
+fn with_cookies(response: Response, cookies: &[String]) -> Response {
+    cookies.iter().fold(response, |response, cookie| response::with_cookie(response, cookie))
 }

@@ -2,7 +2,7 @@
 //!
 //! The provider is a client of the login: it sends the browser to `/authorize`, with an address of its own to come back
 //! to. Nothing of the request stands in that address but a handle; the request itself is stored, sealed under the handle
-//! *and* the browser's secret. So what a client asked for in one browser is never answered in another: whoever lures a
+//! *and* a secret of the browser's. So what a client asked for in one browser is never answered in another: whoever lures a
 //! browser to a handle of his own has it opened by nobody.
 
 use std::fmt;
@@ -48,7 +48,13 @@ impl RequestHandle {
     /// The key under which the request is stored.
     #[must_use]
     pub fn key(&self) -> RequestKey {
-        RequestKey(format!("request#{}", Digest::of(&self.0).as_str()))
+        RequestKey(format!("request#{}", self.digest().as_str()))
+    }
+
+    /// What may be told of it.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.0)
     }
 
     fn secret(&self, browser: &BrowserSecret) -> Vec<u8> {

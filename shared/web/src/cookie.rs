@@ -3,7 +3,9 @@
 //! * the **browser cookie** holds the [`BrowserSecret`]: it ties a login to the browser that began it;
 //! * the **session cookie** holds the [`SessionToken`]: it is the session;
 //! * a **hand-off cookie** holds the [`PickUpSecret`] of a browser that a phone is about to log in, for some minutes. Each login
-//!   has its own, named after its state: two tabs that wait do not know of each other.
+//!   has its own, named after its state: two tabs that wait do not know of each other;
+//! * a **request cookie** does for a client's request what the browser cookie does otherwise, where the request is what a
+//!   browser came with first. Two tabs may come first at once, and of two browser cookies the browser keeps the last.
 //!
 //! On the deployed domain all carry the `__Host-` prefix ([RFC 6265bis §4.1.3.2]), so that no sibling
 //! domain and no plain-HTTP page can plant them. The prefix protects only if it is compared exactly:
@@ -49,8 +51,13 @@ impl Cookies {
     /// each other.
     #[must_use]
     pub fn browser_to_begin(self, headers: &HeaderMap, now: Timestamp, random: [u8; 32]) -> BrowserSecret {
-        let own = self.browser(headers).filter(|browser| browser.may_begin_a_login(now));
-        own.unwrap_or_else(|| BrowserSecret::new(now, random))
+        self.known_browser(headers, now).unwrap_or_else(|| BrowserSecret::new(now, random))
+    }
+
+    /// The request's own browser secret, if a login may begin with it.
+    #[must_use]
+    pub fn known_browser(self, headers: &HeaderMap, now: Timestamp) -> Option<BrowserSecret> {
+        self.browser(headers).filter(|browser| browser.may_begin_a_login(now))
     }
 
     /// The session token the request came with, if exactly one well-formed cookie holds it.
@@ -70,6 +77,19 @@ impl Cookies {
     #[must_use]
     pub fn set_pick_up(self, secret: &PickUpSecret, state: &State) -> String {
         self.set(&self.pick_up_name(state), &secret.expose(), TICKET_LIFETIME + PICK_UP_LIFETIME)
+    }
+
+    /// The secret that the request came with for the client's request of this digest, if exactly one well-formed cookie
+    /// holds it.
+    #[must_use]
+    pub fn request(self, headers: &HeaderMap, of: &Digest) -> Option<BrowserSecret> {
+        BrowserSecret::parse(&one(headers, &self.named("request", of))?)
+    }
+
+    /// `Set-Cookie` for the secret of a client's request that is a browser's first, for as long as the request waits.
+    #[must_use]
+    pub fn set_request(self, secret: &BrowserSecret, of: &Digest, lifetime: Duration) -> String {
+        self.set(&self.named("request", of), &secret.expose(), lifetime)
     }
 
     /// `Set-Cookie` for the browser secret, for what is left of its day.
@@ -99,9 +119,13 @@ impl Cookies {
     }
 
     fn pick_up_name(self, state: &State) -> String {
+        self.named("handoff", &Digest::of(state.expose().as_bytes()))
+    }
+
+    /// The name of a cookie that is there for one thing.
+    fn named(self, kind: &str, of: &Digest) -> String {
         let prefix = if self.secure { "__Host-" } else { "" };
-        let digest = Digest::of(state.expose().as_bytes());
-        format!("{prefix}handoff-{}", digest.as_str().get(..8).unwrap_or_default())
+        format!("{prefix}{kind}-{}", of.as_str().get(..8).unwrap_or_default())
     }
 
     fn set(self, name: &str, value: &str, lifetime: Duration) -> String {

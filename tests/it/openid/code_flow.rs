@@ -306,6 +306,41 @@ async fn a_duplicate_callback_gets_a_code_of_its_own() -> Result<()> {
     Ok(())
 }
 
+/// A browser that opens yesterday's tabs: each tab's request comes without a cookie, and of the two browser secrets the
+/// last one stays. Both arrive, and with either tab's secret the other one's request opens to nobody.
+#[tokio::test]
+async fn the_first_tabs_of_a_browser_both_arrive() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let mut logins = Vec::new();
+    let mut requests = Vec::new();
+    for state in ["one", "two"] {
+        visitor.browser.forget_cookies();
+        logins.push((state, visitor.open(&asked(&[("state", state)])).await?.redirect()?.unwrap()));
+        let own = visitor.browser.cookies().into_iter().filter(|cookie| cookie.name.contains("request-"));
+        requests.extend(own);
+    }
+    assert_eq!(requests.len(), 2);
+    visitor.browser.forget_cookie(&requests[1].name);
+    let alone = visitor.follow(logins[0].1.as_str()).await?;
+    assert_eq!(alone.last().unwrap().status, 400);
+    requests.into_iter().for_each(|cookie| visitor.browser.insert_cookie(cookie));
+    for (state, to_login) in logins {
+        let answer = brought(&visitor.follow(to_login.as_str()).await?)?;
+        assert_eq!(parameter(&answer, "state").as_deref(), Some(state));
+        let code = parameter(&answer, "code").unwrap();
+        assert_eq!(redeem(&stack, &code, &[]).await?.status, 200);
+    }
+    // Whoever comes again has a secret, and is given no more cookies.
+    let again = visitor.open(&asked(&[("prompt", "login")])).await?;
+    assert!(
+        again.set_cookies().iter().all(|cookie| !cookie.contains("request-")),
+        "{:?}",
+        again.set_cookies()
+    );
+    Ok(())
+}
+
 #[tokio::test]
 async fn another_browsers_request_does_not_open() -> Result<()> {
     let stack = provider().await?;
