@@ -324,7 +324,9 @@ async fn the_first_tabs_of_a_browser_both_arrive() -> Result<()> {
     visitor.browser.forget_cookie(&requests[1].name);
     let alone = visitor.follow(logins[0].1.as_str()).await?;
     assert_eq!(alone.last().unwrap().status, 400);
-    requests.into_iter().for_each(|cookie| visitor.browser.insert_cookie(cookie));
+    for cookie in requests {
+        visitor.browser.insert_cookie(cookie);
+    }
     for (state, to_login) in logins {
         let answer = brought(&visitor.follow(to_login.as_str()).await?)?;
         assert_eq!(parameter(&answer, "state").as_deref(), Some(state));

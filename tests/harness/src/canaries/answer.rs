@@ -154,6 +154,8 @@ impl Watch {
             "session" => (Kind::SessionToken, &["callback", "handoff"][..]),
             // Each login by a phone has one of its own.
             name if name.starts_with("handoff-") => (Kind::PickUpSecret, &["handoff"][..]),
+            // And so does a client's request, if it is what a browser comes with first.
+            name if name.starts_with("request-") => (Kind::RequestSecret, &["openid"][..]),
             _ => (Kind::Planted, &[][..]),
         };
         // A browser's secret stands behind its birth.

@@ -31,6 +31,8 @@ pub enum Kind {
     SessionToken,
     /// What picks up a login that a phone hands over.
     PickUpSecret,
+    /// What a browser's first request of a client opens with.
+    RequestSecret,
     /// A token for an API, or a client's access token.
     SignedToken,
     /// A token that tells a client who is logged in.
