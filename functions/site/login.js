@@ -171,7 +171,8 @@ const hasOneWindow = () => matchMedia("(pointer: coarse)").matches || /MicroMess
 export const login = ({ mode, scope, app, lang, returnTo } = {}) => {
   const link = new URL(begin);
   const via = mode === "handoff" ? mode : undefined;
-  for (const [name, value] of Object.entries({ return_to: returnTo ?? here(), scope, app, lang, via })) {
+  const asked = { return_to: returnTo ?? here(), scope, app, lang: lang?.replace("-", "_"), via };
+  for (const [name, value] of Object.entries(asked)) {
     if (value) link.searchParams.set(name, String(value));
   }
   if (mode === "popup" && !hasOneWindow() && open(link, NAME, "popup,width=480,height=640")) begun = true;

@@ -373,6 +373,32 @@ async fn a_session_that_was_handed_over_hands_nothing_on() -> Result<()> {
     Ok(())
 }
 
+/// Where there is a website app as well, it would know the person by another openid.
+#[tokio::test]
+async fn a_profile_is_added_by_a_phone_where_a_phone_logged_in() -> Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "scope=auto&via=handoff").await?;
+    let phone = stack.visitor("zhou");
+    let asked = form(&scan(&phone, &computer.code).await?)?;
+    tap(&phone, &asked, Some(computer.number().await?)).await?;
+    computer.open(None).await?;
+    let shown = computer.visitor.shown().await?;
+    let link = shown["upgrade_url"].as_str().unwrap_or_default();
+    assert_eq!(parameter(link, "via"), "handoff", "{shown}");
+    let page = computer.visitor.userinfo_page().await?;
+    assert!(page.text().contains("via=handoff"), "{}", page.text());
+
+    let query = link.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
+    let again = Waiting::begin(computer.visitor, &query).await?;
+    let asked = form(&scan(&phone, &again.code).await?)?;
+    tap(&phone, &asked, Some(again.number().await?)).await?;
+    again.open(None).await?;
+    let after = again.visitor.shown().await?;
+    assert_eq!(after["openid"], shown["openid"]);
+    assert!(after["nickname"].is_string(), "{after}");
+    Ok(())
+}
+
 /// Three minutes, whatever DynamoDB keeps longer: for the code, for the tap, and a minute more for who was approved.
 #[tokio::test]
 async fn a_ticket_that_is_over_is_worth_nothing_though_its_item_is_there() -> Result<()> {

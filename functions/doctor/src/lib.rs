@@ -96,6 +96,7 @@ impl Parts {
         note::<callback::Callback>(variable, &mut problems);
         note::<userinfo::Userinfo>(variable, &mut problems);
         note::<logout::Logout>(variable, &mut problems);
+        note::<handoff::Handoff>(variable, &mut problems);
         note::<site::Site>(variable, &mut problems);
         note::<openid::Openid>(variable, &mut problems);
         note::<token::Token>(variable, &mut problems);
@@ -270,7 +271,7 @@ impl Doctor {
         let problems = &self.parts.problems;
         if problems.is_empty() {
             let provider = if self.parts.provider.is_some() { ", openid, token" } else { "" };
-            let all = format!("authorize, callback, userinfo, logout, site{provider}");
+            let all = format!("authorize, callback, userinfo, logout, handoff, site{provider}");
             return vec![Finding::ConfigurationRight.of(all)];
         }
         let found = |(problem, functions): (&String, &Vec<&str>)| {

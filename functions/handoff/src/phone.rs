@@ -146,7 +146,7 @@ async fn person(
     let opened = function.store.sessions.open(&token, now).await?;
     let granted = opened.filter(|(stored, _)| stored.refused_at.is_none()).map(|(_, session)| session);
     // One that was itself handed over hands nothing on: a chain of tickets would end nowhere that anybody looks at.
-    let session = granted.filter(|session| session.app == ticket.app && session.access_token.is_some());
+    let session = granted.filter(|session| session.app == ticket.app && !session.is_handed_over());
     Ok(session.map(|session| Person { id: token.session_id(), session }))
 }
 

@@ -1,7 +1,6 @@
 //! A token for the script of a page, from the session.
 
 use http::StatusCode;
-use login::pending::{LoginRequest, RequestedScope};
 use login::random;
 use login::time::Timestamp;
 use openid_connect::access_token::AccessToken;
@@ -42,10 +41,8 @@ pub async fn issue(
         return Err(Refusal::ForeignAccount);
     }
     let subject = issuing.provider.subject.of(&session).ok_or_else(|| {
-        // A login with consent, which WeChat answers with the unionid if there is one.
-        let app = account.and_then(|account| account.name.clone());
-        let request = LoginRequest { scope: RequestedScope::Profile, app, ..LoginRequest::default() };
-        let login = LoginLink { request, ..LoginLink::default() };
+        // Which WeChat answers with the unionid, if there is one.
+        let login = LoginLink::with_consent(&token.deployment.accounts, &session);
         Refusal::NoSubject { upgrade_url: login.on(token.deployment.public_url.as_str()) }
     })?;
     let claims = AccessToken {

@@ -30,7 +30,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use lambda::Function;
 use login::deployment::Deployment;
-use login::pending::{LoginRequest, RequestedScope};
+use login::pending::LoginRequest;
 use login::random;
 use login::session::Session;
 use login::time::Timestamp;
@@ -208,7 +208,8 @@ impl Userinfo {
         };
         let (session, expires_at) = (&live.session, live.expires_at());
         Ok(report.of(if wants_page(request.headers()) {
-            profile::page(&Visit::of(request), session, expires_at, &self.consent_link("", session))
+            let consent = LoginLink::with_consent(&self.deployment.accounts, session).on("");
+            profile::page(&Visit::of(request), session, expires_at, &consent)
         } else {
             answer::json(session, expires_at, self.upgrade_url(session))
         }))
@@ -224,15 +225,9 @@ impl Userinfo {
     /// redirect, and it asks for consent by name: it cannot lead round in a circle.
     fn upgrade_url(&self, session: &Session) -> Option<String> {
         let has_none = session.profile.is_none() && !session.scope.includes_profile();
+        let Deployment { accounts, public_url, .. } = &self.deployment;
         (session.wants_profile && has_none)
-            .then(|| self.consent_link(self.deployment.public_url.as_str(), session))
-    }
-
-    /// A login with consent, of the account the session is of; by which of its apps is decided by the browser that opens it.
-    fn consent_link(&self, public_url: &str, session: &Session) -> String {
-        let app = self.deployment.accounts.of(&session.app).and_then(|account| account.name.clone());
-        let request = LoginRequest { scope: RequestedScope::Profile, app, ..LoginRequest::default() };
-        LoginLink { request, ..LoginLink::default() }.on(public_url)
+            .then(|| LoginLink::with_consent(accounts, session).on(public_url.as_str()))
     }
 
     fn refuse(&self, request: &Request, caller: Caller<'_>, refusal: &Refusal) -> Response {

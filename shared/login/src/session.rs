@@ -233,6 +233,12 @@ impl Session {
         seal::seal(&token.0, INFO, token.session_id().as_str(), nonce, &self.to_text()?)
     }
 
+    /// Whether a phone handed it over: what it hands over has none of WeChat's tokens.
+    #[must_use]
+    pub const fn is_handed_over(&self) -> bool {
+        self.access_token.is_none()
+    }
+
     /// What is sealed.
     pub(crate) fn to_text(&self) -> Option<Vec<u8>> {
         let exposed = |token: Option<&str>| token.unwrap_or_default().to_owned();

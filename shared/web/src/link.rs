@@ -8,6 +8,7 @@ use form_urlencoded::Serializer;
 use login::account::{Account, Accounts, Choice};
 use login::pending::{LoginRequest, MOST_ROUNDS, MOST_WAITS, RequestedScope, RequestedSwitches, Turn};
 use login::return_to::ReturnTo;
+use login::session::Session;
 use wechat::Lang;
 
 use crate::query::Query;
@@ -51,6 +52,17 @@ impl LoginLink {
             },
             turn: Turn::FIRST,
         }
+    }
+
+    /// A login with consent, of the account that the session is of; by which of its apps is decided by the browser that opens
+    /// it. A session that a phone handed over is renewed by a phone: a website app would know the person by another openid.
+    #[must_use]
+    pub fn with_consent(accounts: &Accounts, session: &Session) -> Self {
+        let app = accounts.of(&session.app).and_then(|account| account.name.clone());
+        let via_handoff = session.is_handed_over();
+        let request =
+            LoginRequest { scope: RequestedScope::Profile, app, via_handoff, ..LoginRequest::default() };
+        Self { request, ..Self::default() }
     }
 
     /// Where the login begins, on `public_url`; as a path if that is empty.

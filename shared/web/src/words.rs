@@ -104,6 +104,7 @@ labels! {
     refuse, "The button that says no.", "拒绝", "Refuse";
     take_back, "On the phone that confirmed, the button that takes it back.", "撤回", "Take it back";
     no_number_yet, "Below the numbers.", "还没有数字？等几秒钟；点错一次就会结束。", "No number there yet? Wait some seconds: one wrong tap ends it.";
+    wechat_code, "The link from this stack's QR code to WeChat's own, where there is a website app.", "改用微信的二维码", "Use WeChat's own QR code instead";
     show_code, "The link, on that page, to the QR code, for who has it on another screen.", "在另一台设备上扫码？显示二维码", "Scanning with another device? Show the QR code";
     code_comes, "In a frame, until WeChat's QR code is there; a link to it.", "正在打开二维码……", "Opening the QR code…";
     open_on_computer, "The title of the page inside WeChat, where only a QR code logs people in.", "请在电脑上登录", "Log in on a computer";

@@ -44,21 +44,11 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
         let environment: BTreeMap<_, _> =
             function.environment.into_iter().map(|(name, value)| made_up(name, value)).collect();
         public_url = public_url.or_else(|| environment.get("PUBLIC_URL").cloned());
-        let of_function = match &*function.binary {
-            "authorize" => check(&environment, lambda::configure::<authorize::Authorize>),
-            "callback" => check(&environment, lambda::configure::<callback::Callback>),
-            Doctor::NAME => check(&environment, doctor::configure),
-            "handoff" => check(&environment, lambda::configure::<handoff::Handoff>),
-            "logout" => check(&environment, lambda::configure::<logout::Logout>),
-            "openid" => check(&environment, lambda::configure::<openid::Openid>),
-            "site" => check(&environment, lambda::configure::<site::Site>),
-            "token" => check(&environment, lambda::configure::<token::Token>),
-            "userinfo" => check(&environment, lambda::configure::<userinfo::Userinfo>),
-            // A function with settings of its own that is not named above would be judged by nobody.
-            other => vec![format!("{other} is not known to check-config")],
-        };
-        of_functions
-            .extend(of_function.iter().map(|text| in_parameters(template, parameters, &environment, text)));
+        of_functions.extend(
+            judge(&function.binary, &environment)
+                .iter()
+                .map(|text| in_parameters(template, parameters, &environment, text)),
+        );
     }
     add(&mut found, of_functions);
     let origins: Vec<_> = parameters
@@ -86,6 +76,37 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
         .collect();
     found.extend(of_rules);
     found.into_iter().collect()
+}
+
+/// Everything that the functions of `template` say of these variables, each once, in English and in Chinese.
+#[must_use]
+pub fn wrong(template: &Template, variables: &BTreeMap<String, String>) -> Vec<[String; 2]> {
+    let of_functions =
+        template.functions().into_iter().flat_map(|function| judge(&function.binary, variables));
+    let said: BTreeSet<_> = of_functions.collect();
+    said.into_iter()
+        .map(|english| {
+            let chinese = in_chinese(&english);
+            [english, chinese]
+        })
+        .collect()
+}
+
+/// What a function says of its environment.
+fn judge(function: &str, environment: &BTreeMap<String, String>) -> Vec<String> {
+    match function {
+        "authorize" => check(environment, lambda::configure::<authorize::Authorize>),
+        "callback" => check(environment, lambda::configure::<callback::Callback>),
+        Doctor::NAME => check(environment, doctor::configure),
+        "handoff" => check(environment, lambda::configure::<handoff::Handoff>),
+        "logout" => check(environment, lambda::configure::<logout::Logout>),
+        "openid" => check(environment, lambda::configure::<openid::Openid>),
+        "site" => check(environment, lambda::configure::<site::Site>),
+        "token" => check(environment, lambda::configure::<token::Token>),
+        "userinfo" => check(environment, lambda::configure::<userinfo::Userinfo>),
+        // A function with settings of its own that is not named above would be judged by nobody.
+        other => vec![format!("{other} is not known to check-config")],
+    }
 }
 
 fn problem(parameter: &str, text: String) -> Problem {
@@ -231,6 +252,35 @@ mod tests {
         assert_eq!(named(&[]), Vec::<String>::new());
         assert_eq!(named(&[("WebsiteAppId", "")]), Vec::<String>::new());
         assert_eq!(named(&[("SiteVerification", "MP_verify_a1.txt=a1")]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn variables_are_judged_by_every_function_that_reads_them_and_each_fault_is_told_once() {
+        let template = Template::of_the_project().unwrap();
+        let right = [
+            ("PUBLIC_URL", "http://localhost:9000"),
+            ("DEFAULT_RETURN_TO", "/"),
+            ("OFFICIAL_ACCOUNT_APP_ID", "wx0123456789abcdef"),
+            ("LOGINS_TABLE", "logins"),
+            ("SESSIONS_TABLE", "sessions"),
+            ("APP_SECRETS", r#"{"wx0123456789abcdef":"canary"}"#),
+        ];
+        let told = |changes: &[(&str, &str)]| {
+            let variables = right.iter().chain(changes);
+            let variables = variables.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+            wrong(&template, &variables)
+        };
+        assert_eq!(told(&[]), Vec::<[String; 2]>::new());
+        for (name, value) in [
+            ("ALLOWED_ORIGINS", "localhost:9410"),
+            ("ALLOWED_ORIGINS", "http://localhost:9410/"),
+            ("SESSION_LIFETIME_SECONDS", "abc"),
+            ("OPENID_CONNECT", "{"),
+        ] {
+            let [[english, chinese]] = told(&[(name, value)]).try_into().unwrap();
+            assert!(english.contains(name) && has_english(&english), "{name}={value}: {english}");
+            assert!(chinese.contains(name) && !has_english(&chinese), "{name}={value}: {chinese}");
+        }
     }
 
     #[test]

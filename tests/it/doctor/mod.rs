@@ -15,6 +15,7 @@ use futures_util::{StreamExt as _, stream};
 use harness::{
     places::{CONSENT_PAGE, EXCHANGE, QR_PAGE, STABLE_TOKEN},
     stack::OFFICIAL_ACCOUNT,
+    template::Template,
 };
 use serde_json::{Value, json};
 
@@ -102,6 +103,19 @@ async fn who_is_well_is_told_so_in_the_language_that_was_asked_for() {
     let log = patient.stack.stop().await.text();
     let line = log.lines().find(|line| line.contains("\"outcome\":\"examined\"")).unwrap();
     assert!(line.contains("\"function\":\"doctor\"") && line.contains("0 note, 0 wrong"), "{line}");
+}
+
+/// Every function that is deployed says what it thinks of its settings; here they all lack the same one.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_function_is_asked_about_its_settings() {
+    let (answer, _) = Patient::new().with("PUBLIC_URL", "").examined().await;
+    let found = answer["findings"].as_array().unwrap().iter();
+    let named = found.filter(|found| found["en"]["saw"].as_str().unwrap().contains("PUBLIC_URL is missing"));
+    let asked: BTreeSet<&str> =
+        named.flat_map(|found| found["subject"].as_str().unwrap().split(", ")).collect();
+    let deployed = Template::of_the_project().unwrap().functions();
+    let deployed: BTreeSet<_> = deployed.iter().map(|function| &*function.binary).collect();
+    assert_eq!(asked, deployed.into_iter().filter(|name| *name != "doctor").collect(), "{answer}");
 }
 
 /// What the doctor asks changes nothing: no item, no code that is spent, and the live global token is left alive.

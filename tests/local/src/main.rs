@@ -91,7 +91,6 @@ async fn run(arguments: &Arguments) -> Result<()> {
     if arguments.is_real() {
         reality::face(arguments, &mut surroundings.variables)?;
     }
-    // The functions judge them, and say so before anything else if one is wrong.
     let allowed = surroundings.variables.entry("ALLOWED_ORIGINS".to_owned()).or_default();
     *allowed = std::iter::once(&*allowed)
         .chain(&arguments.allow_origins)
@@ -111,6 +110,13 @@ async fn run(arguments: &Arguments) -> Result<()> {
             "{origin} 与 {public_url} 不是同一个网站，浏览器不会从那里带上登录的 Cookie。\n\
              {origin} is of another site than {public_url}, so browsers send no cookie of the login from there"
         )));
+    }
+    // The functions would answer each request that they are misconfigured, and say so in the log.
+    let wrong = check_config::wrong(&template, &surroundings.variables);
+    if !wrong.is_empty() {
+        let told: Vec<_> =
+            wrong.into_iter().map(|[english, chinese]| format!("{chinese}\n{english}")).collect();
+        return Err(Failure::new(told.join("\n")));
     }
     let env_file = directory.join("env");
     fs::write(&env_file, environment::env_file(&surroundings.variables)?)?;
@@ -135,7 +141,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
         if arguments.is_real() {
             announce_reality(public_url, &surroundings);
         } else {
-            announce(&here, &surroundings);
+            let is_own = arguments.set.iter().any(|(name, _)| name == "OPENID_CONNECT");
+            announce(&here, &surroundings, !is_own);
         }
         Err(watch.end().await)
     };
@@ -153,8 +160,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
     result
 }
 
-/// Compiles the functions, and starts each once: what is wrong with the configuration is said here,
-/// one time, instead of at every attempt of `cargo lambda watch`.
+/// Compiles the functions, and starts each once: one that does not start is told of here, one time, instead of at
+/// every attempt of `cargo lambda watch`.
 async fn build(template: &Template, variables: &BTreeMap<String, String>) -> Result<()> {
     println!("正在编译（首次需要几分钟）…… · Building (minutes, the first time)…");
     let mut compiler = Command::from(build_functions()?);
@@ -181,7 +188,18 @@ async fn build(template: &Template, variables: &BTreeMap<String, String>) -> Res
 }
 
 /// What a person needs to know to begin.
-fn announce(login_url: &str, surroundings: &Surroundings) {
+fn announce(login_url: &str, surroundings: &Surroundings, has_usual_client: bool) {
+    let provider = if has_usual_client {
+        format!(
+            "    OpenID Provider   {login_url}
+    客户端 local（无密码，PKCE），返回 http://localhost:3000/callback
+    Its client local has no secret, uses PKCE, and is at http://localhost:3000/callback
+
+"
+        )
+    } else {
+        String::new()
+    };
     let data = &surroundings.data;
     let directory = env::current_dir().unwrap_or_default();
     let simulator_url = &surroundings.simulator_url;
@@ -197,11 +215,7 @@ fn announce(login_url: &str, surroundings: &Surroundings) {
     任何浏览器都可以；加上 &scope=snsapi_userinfo 可取得昵称和头像
     As if inside WeChat, in any browser; add &scope=snsapi_userinfo for name and photo
 
-    OpenID Provider   {login_url}
-    客户端 local（无密码，PKCE），返回 http://localhost:3000/callback
-    Its client local has no secret, uses PKCE, and is at http://localhost:3000/callback
-
-    微信模拟器        {simulator_url}/_simulator/
+{provider}    微信模拟器        {simulator_url}/_simulator/
     测试人物、故障开关、收到的请求
     The simulated WeChat: people, faults, requests
 
