@@ -83,6 +83,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let template = Template::of_the_project()?;
     let mut surroundings = Surroundings::start(
         (!arguments.check).then_some(port),
+        &arguments.allow_origins,
         &template,
         &directory,
         ports.simulator,

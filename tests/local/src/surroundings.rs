@@ -34,9 +34,10 @@ impl Surroundings {
     /// Starts both behind ports that are open already.
     ///
     /// `port` is that of the login for a person at this machine. Without it the environment is a
-    /// deployment's, which is where the events of a check come from.
+    /// deployment's, which is where the events of a check come from. `pages` are origins that may use the login besides.
     pub fn start(
         port: Option<u16>,
+        pages: &[String],
         template: &Template,
         directory: &Path,
         simulator_listener: TcpListener,
@@ -61,8 +62,8 @@ impl Surroundings {
         let database = Database::in_file(&data, database_listener)?;
         let tables = database.create_tables(template)?;
         let changes = [
-            // What the key signs names a person by openid, which every login knows, and goes to the pages of the login itself.
-            ("OPENID_CONNECT", &*openid_connect(&places.public_url)),
+            // What the key signs names a person by openid, which every login knows.
+            ("OPENID_CONNECT", &*openid_connect(&places.public_url, pages)),
             ("SIGNING_KEYS", &*signing_key(directory)?),
             ("SITE_VERIFICATION", "MP_verify_0123456789abcdef.txt=0123456789abcdef"),
             ("AWS_ACCESS_KEY_ID", "local"),
@@ -85,9 +86,10 @@ impl Surroundings {
 const REDIRECT_URIS: [&str; 2] =
     ["http://localhost:3000/callback", "http://localhost:3000/api/auth/callback/wechat-login"];
 
-/// An OpenID Provider for trying it out: an API, and a client without a secret.
-fn openid_connect(public_url: &str) -> String {
-    let api = json!({"origins": [public_url], "clients": ["local"]});
+/// An OpenID Provider for trying it out: an API, for the pages of this machine, and a client without a secret.
+fn openid_connect(public_url: &str, pages: &[String]) -> String {
+    let origins: Vec<_> = std::iter::once(public_url).chain(pages.iter().map(String::as_str)).collect();
+    let api = json!({"origins": origins, "clients": ["local"]});
     let client = json!({
         "redirect_uris": REDIRECT_URIS,
         "origins": ["http://localhost:3000"],
