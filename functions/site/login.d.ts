@@ -35,7 +35,7 @@ export interface LoginOptions {
   scope?: "auto" | "snsapi_base" | "snsapi_userinfo" | (string & {}) | undefined;
   /** Which account, or which app. */
   app?: string | undefined;
-  lang?: "zh_CN" | "zh_TW" | "en" | "zh-CN" | "zh-TW" | undefined;
+  lang?: "zh_CN" | "zh_TW" | "zh-CN" | "zh-TW" | "en" | (string & {}) | undefined;
   /** Where the login ends; by default on this page. */
   returnTo?: string | URL | undefined;
 }
