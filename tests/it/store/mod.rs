@@ -19,13 +19,13 @@ use harness::{
     database::{Database, attribute},
     template::Template,
 };
-use login::Digest;
 use login::pending::{
-    BrowserSecret, ClaimId, CodeId, LoginRequest, PendingLogin, RequestedSwitches, State, Turn,
+    BrowserSecret, ClaimId, CodeId, LoginId, LoginRequest, PendingLogin, RequestedSwitches, State, Turn,
 };
 use login::return_to::StoredReturnTo;
-use login::session::SessionToken;
+use login::session::{SessionToken, StoredSession};
 use login::time::Timestamp;
+use login::{Digest, Sealed};
 use serde_json::{Value, json};
 use store::{Error, Store};
 use tokio::net::TcpListener;
@@ -129,6 +129,20 @@ fn browser_secret(number: u8) -> BrowserSecret {
 /// The token of the session that the first code of this login gives in the first browser.
 fn token(number: u8) -> SessionToken {
     SessionToken::derive(&browser_secret(1), &state(number), &code("0a"))
+}
+
+/// A session of that login, new, with these bytes in place of a seal.
+fn stored_session(sealed: &[u8], login: LoginId) -> StoredSession {
+    StoredSession {
+        sealed: Sealed::stored(sealed.to_vec()),
+        login,
+        created_at: NOW,
+        refreshed_at: NOW,
+        version: 1,
+        refused_at: None,
+        expires_at: END,
+        pepper: None,
+    }
 }
 
 /// A login that this browser began.

@@ -7,23 +7,14 @@ use login::time::Timestamp;
 use serde_json::{Value, json};
 use store::{CodeOutcome, Error, Finished, Replaced, Saved};
 
-use super::{END, Fixture, LOGINS, NOW, SESSIONS, before, browser, code, state, token};
+use super::{END, Fixture, LOGINS, NOW, SESSIONS, before, browser, code, state, stored_session, token};
 
 fn id(number: u8) -> SessionId {
     token(number).session_id()
 }
 
 fn session(sealed: &[u8]) -> StoredSession {
-    StoredSession {
-        sealed: Sealed::stored(sealed.to_vec()),
-        login: state(1).login_id(),
-        created_at: NOW,
-        refreshed_at: NOW,
-        version: 1,
-        refused_at: None,
-        expires_at: END,
-        pepper: None,
-    }
+    stored_session(sealed, state(1).login_id())
 }
 
 /// A fixture whose login and code the first attempt has claimed.

@@ -12,7 +12,7 @@ use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
 use wechat::AppId;
 
-use super::{END, Fixture, LOGINS, NOW, SESSIONS, before, browser_secret, state, token};
+use super::{END, Fixture, LOGINS, NOW, SESSIONS, before, browser_secret, state, stored_session, token};
 
 /// How far a ticket is, or where it was when it ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,16 +85,7 @@ fn pick_up(number: u8) -> PickUpSecret {
 }
 
 fn session() -> StoredSession {
-    StoredSession {
-        sealed: Sealed::stored(b"handed over".to_vec()),
-        login: state(1).handoff_id(),
-        created_at: NOW,
-        refreshed_at: NOW,
-        version: 1,
-        refused_at: None,
-        expires_at: END,
-        pepper: None,
-    }
+    stored_session(b"handed over", state(1).handoff_id())
 }
 
 impl One {

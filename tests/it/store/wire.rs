@@ -8,11 +8,11 @@ use harness::{
 use login::Sealed;
 use login::app_token::AppTokenId;
 use login::pending::CodeId;
-use login::session::{SessionToken, StoredSession};
+use login::session::SessionToken;
 use serde_json::{Value, json};
 use store::{Claimed, CodeOutcome, Error, Saved, Store};
 
-use super::{END, Fixture, LOGINS, NOW, SESSIONS, aws, browser, code, login, name, state, token};
+use super::{Fixture, LOGINS, NOW, SESSIONS, aws, browser, code, login, name, state, stored_session, token};
 
 /// A fixture whose store speaks to DynamoDB through a proxy.
 async fn proxied() -> Result<(Fixture, Proxy)> {
@@ -30,16 +30,7 @@ fn calls(proxy: &Proxy, kind: Kind) -> Vec<Call> {
 
 /// Stores the session of the first login.
 async fn finish(fixture: &Fixture) -> Result<(), Error> {
-    let session = StoredSession {
-        sealed: Sealed::stored(b"sealed".to_vec()),
-        login: state(1).login_id(),
-        created_at: NOW,
-        refreshed_at: NOW,
-        version: 1,
-        refused_at: None,
-        expires_at: END,
-        pepper: None,
-    };
+    let session = stored_session(b"sealed", state(1).login_id());
     let id = token(1).session_id();
     fixture.store.finish(&CodeId::of(&code("0a")), &fixture.attempt(1), &id, &session, None).await.map(drop)
 }
