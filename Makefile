@@ -51,19 +51,19 @@ client: ## Make a client of the OpenID Provider; NAME=web REDIRECT=https://app.e
 simulator: ## Run the simulated WeChat alone; ARGS="--help" shows the options
 	@cargo run --bin simulator -- $(ARGS)
 
-# All of it whatever fails, so that one run shows everything.
+# All of it whatever fails, so that one run shows everything; what failed is told once more at the end.
 .PHONY: test
 test: .venv/installed $(if $(shell command -v npm),tests/pages/node_modules/installed) ## Run every test, then every file of events/ against the running login
 	$(call say,Building)
 	@cargo build --workspace
 	$(call say,Testing and then sending events/ through cargo lambda invoke)
 	@failed=; \
-	  cargo test --workspace --no-fail-fast || failed=1; \
-	  cargo run --bin local -- --cargo-lambda .venv/bin/cargo-lambda --check || failed=1; \
+	  cargo test --workspace --no-fail-fast | tee target/test.log || failed=1; \
+	  cargo run --bin local -- --cargo-lambda .venv/bin/cargo-lambda --check | tee target/events.log || failed=1; \
 	  { command -v chromedriver && command -v $(BROWSERS); } >/dev/null || [ "$${REQUIRE_BROWSER-}" = 1 ] || { \
 	    printf '\n\033[1m==> SKIPPED: the tests in a browser, because there is none\033[0m\n'; \
 	    echo "\`make browser\` installs one on Debian and Ubuntu: apt-get install $(BROWSER_PACKAGES)"; } >&2; \
-	  [ -z "$$failed" ]
+	  [ -z "$$failed" ] || { .ci/failures target/test.log target/events.log; false; }
 
 # The functions as they are deployed, so that what is searched for secrets is what would log them.
 .PHONY: battery

@@ -99,10 +99,11 @@ impl Round {
         let functions = stack.functions();
         for function in FUNCTIONS {
             functions.spare_at_answer(function);
-            // Who is still here works for somebody who no longer waits.
-            while functions.busy(function) > 0 {
-                tokio::task::yield_now().await;
-            }
+        }
+        // Who is still at work is so for somebody who no longer waits.
+        while stack.gateway().under_way() > 0 || FUNCTIONS.iter().any(|function| functions.busy(function) > 0)
+        {
+            tokio::task::yield_now().await;
         }
         let mut routes: BTreeMap<String, Vec<Access>> = BTreeMap::new();
         let mut failed = 0;

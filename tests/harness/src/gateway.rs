@@ -57,6 +57,7 @@ struct Served {
     routes: Vec<Route>,
     functions: Functions,
     requests: AtomicU64,
+    under_way: AtomicU64,
     unanswered: AtomicU64,
     access_log: Mutex<Vec<Access>>,
 }
@@ -76,6 +77,7 @@ impl Gateway {
             routes,
             functions: functions.clone(),
             requests: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
             unanswered: AtomicU64::new(0),
             access_log: Mutex::default(),
         });
@@ -98,6 +100,12 @@ impl Gateway {
     /// The access log since the last time.
     pub fn take_access_log(&self) -> Vec<Access> {
         std::mem::take(&mut *lock(&self.served.access_log))
+    }
+
+    /// How many requests a function was asked that are not in the access log yet; some of them may be of somebody who no
+    /// longer waits.
+    pub fn under_way(&self) -> u64 {
+        self.served.under_way.load(Ordering::SeqCst)
     }
 
     /// How many requests it has answered itself, because no function did.
@@ -141,23 +149,41 @@ async fn answer(
         request_id: &request_id,
     }
     .to_event();
-    let answered = served.functions.invoke(&route.binary, &event).await;
-    let response = match answered {
-        Ok(answer) => to_response(&answer).map_err(|failure| failure.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    let mut response = response.unwrap_or_else(|reason| {
-        // The visitor learns nothing, as on AWS; the person at the test does.
-        served.functions.logs().note(&route.binary, &reason);
-        served.unanswered.fetch_add(1, Ordering::SeqCst);
-        message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+    let binary = route.binary.clone();
+    served.under_way.fetch_add(1, Ordering::SeqCst);
+    // A task of its own: who goes away before the answer has still asked, and is in the access log.
+    let answered = tokio::spawn(async move {
+        let response = served.ask(&binary, &event).await;
+        let (status, latency) = (response.status().as_u16(), time::now().saturating_sub(arrived));
+        lock(&served.access_log).push(Access { route_key, status, latency });
+        served.under_way.fetch_sub(1, Ordering::SeqCst);
+        response
     });
-    let (status, latency) = (response.status().as_u16(), time::now().saturating_sub(arrived));
-    lock(&served.access_log).push(Access { route_key, status, latency });
+    let mut response = answered.await.unwrap_or_else(|_| internal_server_error());
     if let Ok(value) = request_id.parse() {
         response.headers_mut().insert("apigw-requestid", value);
     }
     response
+}
+
+impl Served {
+    /// What a function answers, or the gateway itself where no function does.
+    async fn ask(&self, binary: &str, event: &Value) -> Response<Body> {
+        let response = match self.functions.invoke(binary, event).await {
+            Ok(answer) => to_response(&answer).map_err(|failure| failure.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        response.unwrap_or_else(|reason| {
+            // The visitor learns nothing, as on AWS; the person at the test does.
+            self.functions.logs().note(binary, &reason);
+            self.unanswered.fetch_add(1, Ordering::SeqCst);
+            internal_server_error()
+        })
+    }
+}
+
+fn internal_server_error() -> Response<Body> {
+    message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
 /// The gateway's own answers.

@@ -33,7 +33,8 @@ while True:
         headers = dict(invocation.headers)
     request = headers["lambda-runtime-aws-request-id"]
     answer = {"statusCode": 200}
-    match event.get("do"):
+    # By the gateway it comes in the query.
+    match event.get("do") or event.get("queryStringParameters", {}).get("do"):
         case "describe":
             answer["process"] = os.getpid()
             answer["environment"] = dict(os.environ)

@@ -153,6 +153,27 @@ async fn meets_a_warm_process_and_after_a_kill_a_cold_one() {
 }
 
 #[tokio::test]
+async fn logs_the_request_of_a_browser_that_goes_away() {
+    let functions = functions().await;
+    let route = Route { method: "GET".to_owned(), path: "/".to_owned(), binary: "stub".to_owned() };
+    let gateway = Gateway::start(vec![route], functions.clone()).await.unwrap();
+    let browser = Browser::new().unwrap().with_origin("https://login.example.com", gateway.address());
+    let logs = functions.logs();
+    tokio::select! {
+        answer = browser.get("https://login.example.com/?do=hang") => panic!("{answer:?}"),
+        waited = logs.wait_for("hanging") => drop(waited.unwrap()),
+    }
+    assert_eq!((gateway.under_way(), gateway.take_access_log().len()), (1, 0));
+    assert_eq!(functions.kill_busy("stub").await, 1);
+    while gateway.under_way() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let log = gateway.take_access_log();
+    assert_eq!(log.iter().map(|access| access.status).collect::<Vec<_>>(), [500]);
+    assert_eq!(gateway.unanswered(), 1);
+}
+
+#[tokio::test]
 async fn answers_a_browser_through_the_gateway() {
     let functions = functions().await;
     let route = |method: &str, path: &str| Route {
