@@ -1,12 +1,10 @@
 //! Where logins end: every address that a page can have, as the browser itself writes it.
 
+use chromium::{Chromium, Reader};
 use harness::{Options, Result, Stack};
 use serde_json::{Value, json};
 
-use crate::{
-    chromium::{Chromium, Reader},
-    team_page::TeamPage,
-};
+use crate::team_page::TeamPage;
 
 const PAGE: &str = "<!doctype html><title>A team's page</title><h1>Ours</h1>";
 

@@ -4,7 +4,7 @@ use harness::{Options, Result, Stack, signing_key};
 use serde_json::json;
 use web::{language::Language, words::Labels};
 
-use crate::chromium::{Chromium, Reader};
+use chromium::{Chromium, Reader};
 
 /// RFC 7636, appendix B.
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";

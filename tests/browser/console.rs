@@ -1,11 +1,9 @@
 //! The console is watched: what these tests promise about it would otherwise mean nothing.
 
+use chromium::{Chromium, Reader};
 use harness::Result;
 
-use crate::{
-    chromium::{Chromium, Reader},
-    team_page::TeamPage,
-};
+use crate::team_page::TeamPage;
 
 const FAULTY: &str = r#"<!doctype html>
 <meta http-equiv="content-security-policy" content="default-src 'none'; script-src 'unsafe-inline'">

@@ -1,15 +1,12 @@
 //! WeChat's page with the QR code, inside of a page of the team's own, as `wxLogin.js` puts it there; and quick login.
 
+use chromium::{Chromium, Reader};
 use form_urlencoded::byte_serialize;
 use harness::{Failure, Result, Stack, stack::WEBSITE_APP};
 use serde_json::{Value, json};
 use simulator::{Action, Entry, QuickLogin};
 
-use crate::{
-    chromium::{Chromium, Reader},
-    login::stack,
-    team_page::TeamPage,
-};
+use crate::{login::stack, team_page::TeamPage};
 
 const PAGE: &str = r#"<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">

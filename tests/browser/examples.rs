@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Stdio};
 
+use chromium::{Chromium, Reader};
 use harness::{
     Failure, Result, Stack,
     binaries::{variable, workspace},
@@ -9,7 +10,6 @@ use harness::{
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::{
-    chromium::{Chromium, Reader},
     login::LABELS,
     login_js::{API, NOBODY, with_page},
     team_page::TeamPage,

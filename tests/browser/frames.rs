@@ -1,16 +1,13 @@
 //! Our pages inside somebody else's.
 
+use chromium::{Chromium, Reader};
 use form_urlencoded::Serializer;
 use harness::{Result, stack::WEBSITE_APP};
 use serde_json::Value;
 use simulator::Action;
 use web::{language::Language, reason::Reason};
 
-use crate::{
-    chromium::{Chromium, Reader},
-    login::stack,
-    team_page::TeamPage,
-};
+use crate::{login::stack, team_page::TeamPage};
 
 const PAGE: &str = r#"<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -1,5 +1,6 @@
 //! A browser that a phone's WeChat logs in, and the phone: two browsers with a profile each.
 
+use chromium::{Chromium, Reader};
 use harness::{
     Options, Result, Stack,
     browser::Visit,
@@ -12,10 +13,7 @@ use login::{
 use serde_json::json;
 use web::{language::Language, reason::Reason, words::Labels};
 
-use crate::{
-    chromium::{Chromium, Reader},
-    login::LABELS,
-};
+use crate::login::LABELS;
 
 /// What the QR code of a waiting page says, which no program here can scan: who has the page's address and its browser's
 /// secret can tell.

@@ -5,7 +5,7 @@ use serde_json::json;
 use simulator::{Consent, Denial, ProfileEra};
 use web::{language::Language, reason::Reason, words::Labels};
 
-use crate::chromium::{Chromium, Reader};
+use chromium::{Chromium, Reader};
 
 /// The picture of a person, which names that lead nowhere keep away.
 pub const NO_AVATAR: &str = "qlogo.cn";

@@ -1,17 +1,16 @@
 //! `login.js` and `<wechat-login>`, on a page of the team's that allows nothing else.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chromium::{Chromium, Key, Reader};
 use harness::{
     Failure, Options, Result, Stack, signing_key,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP, WECHAT_OPEN_URL},
 };
 use serde_json::{Value, json};
 use simulator::{Action, Consent};
-use thirtyfour::Key;
 use web::{language::Language, reason::Reason, words::Labels};
 
 use crate::{
-    chromium::{Chromium, Reader},
     handoff,
     login::{LABELS, NO_AVATAR},
     team_page::TeamPage,

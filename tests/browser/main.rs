@@ -6,7 +6,6 @@
 //! left behind as a picture, in `target/screenshots`, at two widths.
 
 mod addresses;
-mod chromium;
 mod code_flow;
 mod console;
 mod embedded;

@@ -1,13 +1,10 @@
 //! Other pages' scripts, under a browser's own rules.
 
+use chromium::{Chromium, Reader};
 use harness::{Options, Result, Stack, signing_key, stack::OFFICIAL_ACCOUNT};
 use serde_json::{Value, json};
 
-use crate::{
-    chromium::{Chromium, Reader},
-    login::LABELS,
-    team_page::TeamPage,
-};
+use crate::{login::LABELS, team_page::TeamPage};
 
 /// Asks who is logged in, the way a page's script does; an answer that the browser keeps from the
 /// script is `null`.

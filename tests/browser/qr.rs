@@ -1,13 +1,10 @@
 //! Logging in on a computer, with the phone in the other hand.
 
+use chromium::{Chromium, Reader, WindowHandle};
 use harness::{Options, Result, Stack, stack::WEBSITE_APP};
-use thirtyfour::WindowHandle;
 use web::{language::Language, words::Labels};
 
-use crate::{
-    chromium::{Chromium, Reader},
-    login::{LABELS, NO_AVATAR, stack},
-};
+use crate::login::{LABELS, NO_AVATAR, stack};
 
 /// A login begun at a computer, from the front page: on WeChat's page with the QR code.
 async fn at_the_code(stack: &Stack) -> Result<Option<Chromium>> {

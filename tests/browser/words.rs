@@ -1,15 +1,13 @@
 //! Pages speak the visitor's language.
 
+use chromium::{Chromium, Reader};
 use harness::{Options, Result, Stack};
 use web::language::Language;
 use web::reason::Reason;
 use web::request::CorrelationId;
 use web::words::Labels;
 
-use crate::{
-    chromium::{Chromium, Reader},
-    login::{LABELS, stack},
-};
+use crate::login::{LABELS, stack};
 
 const ID: &str = "6a5145a9-0000-4000-8000-00000000002a";
 

@@ -1,6 +1,7 @@
 //! A visitor's Chromium: one process, one empty profile, one test.
 
 use std::{
+    env,
     fs::File,
     io::{self, Write},
     ops::Deref,
@@ -11,7 +12,7 @@ use std::{
 
 use harness::{
     Failure, Result,
-    binaries::{search, variable, workspace},
+    binaries::{search, variable},
     browser::WECHAT_USER_AGENT,
 };
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -19,8 +20,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::{
     By, ChromeCapabilities, ChromiumLikeCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
-    WindowHandle, prelude::WebDriverResult,
+    prelude::WebDriverResult,
 };
+pub use thirtyfour::{Key, WindowHandle};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -384,7 +386,7 @@ impl Chromium {
 
     /// Takes pictures of the page at both widths, and finds nothing that reaches over the edge.
     pub async fn look(&self, name: &str) -> Result<()> {
-        let directory = pictures();
+        let directory = pictures()?;
         std::fs::create_dir_all(&directory)?;
         for (size, width, height) in SIZES {
             let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone" });
@@ -433,52 +435,61 @@ impl Deref for Chromium {
     }
 }
 
-/// Where the pictures go: beside what Cargo builds, which is kept out of Git.
-fn pictures() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots")
+/// Where the pictures go: to `target`, in which this process is `debug/deps/browser`.
+fn pictures() -> Result<PathBuf> {
+    let program = env::current_exe()?;
+    let target = program.ancestors().nth(3).unwrap_or(Path::new("target"));
+    Ok(target.join("screenshots"))
 }
 
-#[tokio::test]
-async fn a_browser_that_is_missing_fails_the_test_and_says_what_to_do() {
-    let home = tempfile::tempdir().unwrap();
-    let failure = Driver::start("chromedriver-of-nobody", home.path()).await.err().unwrap();
-    assert!(failure.to_string().contains("`make browser`"), "{failure}");
-}
+#[cfg(test)]
+mod tests {
+    use harness::binaries::workspace;
 
-#[test]
-fn without_a_browser_a_test_is_skipped_loudly_unless_one_is_required() {
-    for (there, program) in [(&["chromium"][..], "chromedriver"), (&["chromedriver"], "Chromium")] {
-        let search = |name: &str| there.contains(&name);
+    use super::*;
+
+    #[tokio::test]
+    async fn a_browser_that_is_missing_fails_the_test_and_says_what_to_do() {
+        let home = tempfile::tempdir().unwrap();
+        let failure = Driver::start("chromedriver-of-nobody", home.path()).await.err().unwrap();
+        assert!(failure.to_string().contains("`make browser`"), "{failure}");
+    }
+
+    #[test]
+    fn without_a_browser_a_test_is_skipped_loudly_unless_one_is_required() {
+        for (there, program) in [(&["chromium"][..], "chromedriver"), (&["chromedriver"], "Chromium")] {
+            let search = |name: &str| there.contains(&name);
+            let mut said = Vec::new();
+            assert!(!is_there(search, false, &mut said).unwrap());
+            let said = String::from_utf8(said).unwrap();
+            assert!(said.contains("SKIPPED") && said.contains(program) && said.contains(INSTALL), "{said}");
+            let failure = is_there(search, true, Vec::new()).unwrap_err().to_string();
+            assert!(failure.contains(program) && failure.contains(INSTALL), "{failure}");
+        }
         let mut said = Vec::new();
-        assert!(!is_there(search, false, &mut said).unwrap());
-        let said = String::from_utf8(said).unwrap();
-        assert!(said.contains("SKIPPED") && said.contains(program) && said.contains(INSTALL), "{said}");
-        let failure = is_there(search, true, Vec::new()).unwrap_err().to_string();
-        assert!(failure.contains(program) && failure.contains(INSTALL), "{failure}");
+        assert!(is_there(|name| ["chromedriver", "google-chrome"].contains(&name), true, &mut said).unwrap());
+        assert!(said.is_empty());
     }
-    let mut said = Vec::new();
-    assert!(is_there(|name| ["chromedriver", "google-chrome"].contains(&name), true, &mut said).unwrap());
-    assert!(said.is_empty());
-}
 
-/// Starts a program that plays `chromedriver` and ends the first times.
-async fn start_after(ends: usize) -> Result<Driver> {
-    let home = tempfile::tempdir()?;
-    std::fs::write(home.path().join("ends"), ends.to_string())?;
-    let program = workspace().join("tests/browser/driver.sh");
-    Driver::start(&program.display().to_string(), home.path()).await
-}
-
-#[tokio::test]
-async fn a_driver_whose_port_is_taken_is_started_again() {
-    assert_eq!(start_after(MOST_STARTS - 1).await.unwrap().port, 7);
-}
-
-#[tokio::test]
-async fn a_driver_that_never_starts_says_what_happened() {
-    let failure = start_after(MOST_STARTS).await.err().unwrap().to_string();
-    for part in ["IPv6 port not available", "said to stderr", "exit status: 1"] {
-        assert!(failure.contains(part), "{failure}");
+    /// Starts a program that plays `chromedriver` and ends the first times.
+    async fn start_after(ends: usize) -> Result<Driver> {
+        let home = tempfile::tempdir()?;
+        std::fs::write(home.path().join("ends"), ends.to_string())?;
+        let program = workspace().join("tests/chromium/driver.sh");
+        Driver::start(&program.display().to_string(), home.path()).await
     }
-    assert!(!failure.contains("No browser"), "{failure}");
+
+    #[tokio::test]
+    async fn a_driver_whose_port_is_taken_is_started_again() {
+        assert_eq!(start_after(MOST_STARTS - 1).await.unwrap().port, 7);
+    }
+
+    #[tokio::test]
+    async fn a_driver_that_never_starts_says_what_happened() {
+        let failure = start_after(MOST_STARTS).await.err().unwrap().to_string();
+        for part in ["IPv6 port not available", "said to stderr", "exit status: 1"] {
+            assert!(failure.contains(part), "{failure}");
+        }
+        assert!(!failure.contains("No browser"), "{failure}");
+    }
 }
