@@ -18,7 +18,7 @@ use simulator::{Action, Entry, Snapshot};
 use web::reason::Reason;
 
 use crate::desktop::desktop;
-use crate::support::{alarm, allow, title};
+use crate::support::{alarm, allow, assert_problem, title};
 
 const COMPONENT: &str = "wx0000000000000ddd";
 const TOKEN: &str = "90_component0000000000000000000000000000";
@@ -258,6 +258,32 @@ async fn a_platforms_stale_token_costs_nobody_the_session() {
     // The other system has replaced the token, and ours is the one before.
     stack.simulator().settings(|settings| settings.components[0].access_token = "90_newer".to_owned());
     assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾");
+}
+
+/// The platform's token cannot be had, at once or not in time: what was read before is shown, and an operator is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_platforms_token_what_is_stored_is_shown() {
+    for hangs in [false, true] {
+        let secrets = SecretsManager::start().await.unwrap();
+        secrets.put(TOKENS);
+        let options = options().with("PROFILE_LIFETIME_SECONDS", "0");
+        let stack = start(secrets.hold(options, "COMPONENT_TOKENS")).await;
+        let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+        stack.simulator().act(&Action::ExpireAccessTokens);
+        secrets.take();
+        secrets.hang(hangs);
+        let answer = visitor.userinfo().await.unwrap();
+        assert_eq!((answer.status, &answer.json().unwrap()["nickname"]), (200, &"小满🌾".into()), "{hangs}");
+        let line = alarm(&stack, r#""outcome":"shown_stale""#).await.unwrap().text;
+        assert!(line.contains("the secret could not be read"), "{line}");
+        // Whether the grant stands, nothing else can say.
+        assert_problem(&visitor.verify().await.unwrap(), 503, "service_unavailable");
+        secrets.hang(false);
+        secrets.put(TOKENS);
+        if !hangs {
+            assert_eq!(visitor.verify().await.unwrap().status, 200);
+        }
+    }
 }
 
 /// The platform replaces its token every two hours, in the secret; nobody is told.

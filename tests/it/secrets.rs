@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use harness::{
     Options, Stack,
@@ -17,6 +17,8 @@ use secrets::{Secrets, SecretsError, SecretsSource};
 use serde_json::json;
 use simulator::{Settings, Simulator};
 use wechat::AppId;
+
+use crate::support::alarm;
 
 async fn stack(secrets: &SecretsManager) -> Stack {
     Stack::start(secrets.hold(Options::default(), "APP_SECRETS")).await.unwrap()
@@ -109,27 +111,73 @@ async fn what_is_no_object_of_secrets_is_a_wrong_configuration() {
     stack.visitor("lin").log_in().await.unwrap();
 }
 
-/// By the clock that the secrets are given: a quarter of an hour is not waited for.
+/// It costs two seconds to wait for nothing; whoever comes within some seconds is told at once, with a copy and without.
 #[tokio::test]
-async fn a_copy_is_read_again_after_its_time_and_used_on_while_it_cannot_be() {
+async fn a_secrets_manager_that_hangs_is_waited_for_once() {
     let service = SecretsManager::start().await.unwrap();
-    let aws = aws_config::defaults(BehaviorVersion::latest())
+    service.put(right());
+    let secrets = Secrets::of_apps(SecretsSource::SecretsManager(ARN.to_owned()), &aws(&service).await);
+    let at = |second: u64| Timestamp::from_epoch_seconds(1_800_000_000 + second);
+    service.hang(true);
+    let silence = secrets.get(at(0)).await.unwrap_err();
+    assert_eq!(silence, SecretsError::Unavailable("Timeout".to_owned()));
+    let asked = service.reads();
+    service.hang(false);
+    assert_eq!(secrets.get(at(4)).await.unwrap_err(), silence);
+    assert_eq!(secrets.read(at(4)).await.unwrap_err(), silence);
+    assert_eq!(service.reads(), asked);
+    secrets.get(at(5)).await.unwrap();
+    // What WeChat refuses is looked for again, which is not worth waiting for twice either.
+    service.hang(true);
+    assert_eq!(secrets.read(at(6)).await.unwrap_err(), silence);
+    let asked = service.reads();
+    assert_eq!(secrets.read(at(10)).await.unwrap_err(), silence);
+    secrets.get(at(10)).await.unwrap();
+    assert_eq!(service.reads(), asked);
+    service.hang(false);
+    secrets.read(at(11)).await.unwrap();
+}
+
+/// Nobody is sent to a login that cannot end; the function says so in time, and whose session is stored is served.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_secrets_manager_hangs_a_callback_says_so_in_time() {
+    let secrets = SecretsManager::start().await.unwrap();
+    secrets.put(right());
+    secrets.hang(true);
+    let stack = stack(&secrets).await;
+    let page =
+        stack.visitor("lin").follow(&format!("{AUTHORIZE}?return_to=%2Fcart")).await.unwrap().pop().unwrap();
+    let query = page.url.query().unwrap();
+    assert!(query.starts_with("reason=service_unavailable&id="), "{query}");
+    assert!(query.ends_with("&return_to=https%3A%2F%2Flogin.example.com%2Fcart"), "{query}");
+    let line = alarm(&stack, r#""outcome":"secrets_unavailable""#).await.unwrap().text;
+    assert!(line.contains("Timeout"), "{line}");
+    assert!(stack.requests(EXCHANGE).is_empty());
+}
+
+async fn aws(service: &SecretsManager) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
         .endpoint_url(service.url())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .load()
-        .await;
+        .await
+}
+
+/// By the clock that the secrets are given: a quarter of an hour is not waited for.
+#[tokio::test]
+async fn a_copy_is_read_again_after_its_time_and_used_on_while_it_cannot_be() {
+    let service = SecretsManager::start().await.unwrap();
     let app = AppId::parse(OFFICIAL_ACCOUNT).unwrap();
     let at = |minute: u64| Timestamp::from_epoch_seconds(1_800_000_000 + 60 * minute);
-    let secrets = Secrets::of_apps(SecretsSource::SecretsManager(ARN.to_owned()), &aws);
+    let secrets = Secrets::of_apps(SecretsSource::SecretsManager(ARN.to_owned()), &aws(&service).await);
     let read = async |minute| {
         let read = secrets.get(at(minute)).await?;
         read.of(&app).map(|secret| secret.expose().to_owned())
     };
-    // The service's own error, or the end of its two seconds, whichever the SDK's pauses leave.
-    let away = read(0).await.unwrap_err();
-    assert!(matches!(away, SecretsError::Unavailable(_)), "{away}");
+    let missing = read(0).await.unwrap_err();
+    assert_eq!(missing, SecretsError::Unavailable("ResourceNotFoundException".to_owned()));
     service.put(json!({ OFFICIAL_ACCOUNT: "first" }).to_string());
     assert_eq!(read(0).await.unwrap(), "first");
     service.put(json!({ OFFICIAL_ACCOUNT: "second" }).to_string());

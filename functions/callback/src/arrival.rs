@@ -41,7 +41,7 @@ impl Callback {
         };
         let code = match code {
             Ok(code) => code,
-            Err(refusal) => return Err(refusal.of_any(self.named(&state).await)),
+            Err(refusal) => return Err(refusal.of_named(self.named(&state).await)),
         };
         match self.cookies.browser(request.headers()) {
             Some(browser) => {
@@ -63,15 +63,16 @@ impl Callback {
         let login = self.named(&state).await;
         let has_code = query.one("code").is_ok_and(|code| code.is_some());
         let browser = self.cookies.browser(request.headers()).map(|browser| browser.digest());
-        let is_its_own = login.as_ref().is_some_and(|login| browser.as_ref() == Some(&login.browser));
+        let known = login.as_ref().ok().and_then(Option::as_ref);
+        let is_its_own = known.is_some_and(|login| browser.as_ref() == Some(&login.browser));
         let refusal = if has_code && is_its_own { Refusal::LoginNotAPage } else { Refusal::NotAPage };
-        refusal.of_any(login)
+        refusal.of_named(login)
     }
 
     /// The login that a state names, for what is offered after a refusal before the claim: that login again. One that
     /// cannot be read costs nothing but that.
-    pub(crate) async fn named(&self, state: &State) -> Option<PendingLogin> {
-        self.store.logins.login(&state.login_id()).await.ok().flatten()
+    pub(crate) async fn named(&self, state: &State) -> Result<Option<PendingLogin>, store::Error> {
+        self.store.logins.login(&state.login_id()).await
     }
 
     /// Guard 4. Only the browser that began the login is sent to where the login would have ended.

@@ -63,11 +63,10 @@ impl Callback {
             Ok(exchanged) => exchanged,
             // The code has been sent and is not sent again; new credentials serve the fresh login.
             Err(error) if credentials.are_refused_by(&error) => {
-                let were_rotated = self.were_rotated(login, &credentials, now).await;
-                return Err(if were_rotated {
-                    Refusal::CredentialsRotated
-                } else {
-                    Refusal::Credentials(error)
+                return Err(match self.were_rotated(login, &credentials, now).await {
+                    Ok(true) => Refusal::CredentialsRotated,
+                    Ok(false) => Refusal::Credentials { error, unread: None },
+                    Err(unread) => Refusal::Credentials { error, unread: Some(unread) },
                 });
             }
             Err(error) => return Err(Refusal::Wechat(error)),
@@ -99,12 +98,16 @@ impl Callback {
             confirmed_at: None,
             refusals: Refusals::default(),
         };
+        let (previous, unread) = found(previous);
         let response = self.finish(claim, session, previous).await?;
         let report = no_profile.into_iter().fold(LOGGED_IN.report(), |report, missed| match missed {
             NoProfile::Wechat(error) => report.with_wechat(&error),
             NoProfile::Refusal(_) | NoProfile::TooLong => report.with_cause("the profile took too long"),
         });
         let report = no_unionid.into_iter().fold(report, |report, missed| missed.add_to(report));
+        let report = unread.into_iter().fold(report, |report, error| {
+            report.with_cause(format_args!("what the session before knew could not be read: {error}"))
+        });
         Ok(report.of(response))
     }
 
@@ -137,19 +140,22 @@ impl Callback {
     }
 
     /// Reads the credentials anew, and says whether they are others than the ones that were used.
-    async fn were_rotated(&self, login: &PendingLogin, used: &Credentials, now: Timestamp) -> bool {
+    async fn were_rotated(
+        &self,
+        login: &PendingLogin,
+        used: &Credentials,
+        now: Timestamp,
+    ) -> Result<bool, SecretsError> {
         match used {
             Credentials::App(used) => {
-                let fresh = self.secrets.read(now).await.and_then(|secrets| secrets.of(&login.app));
-                fresh.is_ok_and(|fresh| fresh.expose() != used.expose())
+                let fresh = self.secrets.read(now).await?.of(&login.app)?;
+                Ok(fresh.expose() != used.expose())
             }
-            Credentials::Component { component, token: used } => match &self.component_tokens {
-                Some(tokens) => {
-                    let fresh = tokens.read(now).await.and_then(|tokens| tokens.component_token(component));
-                    fresh.is_ok_and(|fresh| fresh.expose() != used.expose())
-                }
-                None => false,
-            },
+            Credentials::Component { component, token: used } => {
+                let tokens = self.component_tokens.as_ref().ok_or(SecretsError::Missing)?;
+                let fresh = tokens.read(now).await?.component_token(component)?;
+                Ok(fresh.expose() != used.expose())
+            }
         }
     }
 
@@ -196,12 +202,13 @@ impl Callback {
         asked.unwrap_or_else(|_| Err(token.too_long())).map(Some)
     }
 
-    /// The session that the browser had before, opened; its absence, for whatever reason, costs nothing. One whose
-    /// grant is gone ends here, and what it knew with it.
-    async fn previous(&self, claim: &Claim<'_>) -> Option<Previous> {
-        let token = claim.arrival.session.as_ref()?;
-        let (stored, session) = self.store.sessions.open(token, claim.now).await.ok()??;
-        stored.refused_at.is_none().then_some(Previous { session, version: stored.version })
+    /// The session that the browser had before, opened; its absence costs no login. One whose grant is gone ends here,
+    /// and what it knew with it.
+    async fn previous(&self, claim: &Claim<'_>) -> Result<Option<Previous>, store::Error> {
+        let Some(token) = &claim.arrival.session else { return Ok(None) };
+        let opened = self.store.sessions.open(token, claim.now).await?;
+        let standing = opened.filter(|(stored, _)| stored.refused_at.is_none());
+        Ok(standing.map(|(stored, session)| Previous { session, version: stored.version }))
     }
 
     /// Stores the session; only then is there a cookie.

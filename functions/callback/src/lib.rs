@@ -36,7 +36,7 @@ use login::session::{self, SessionToken};
 use login::time::Timestamp;
 use secrets::{Secrets, SecretsSource};
 use settings::{Settings, Wrong};
-use store::{Claimed, LOGINS_TABLE, SESSIONS_TABLE, Store};
+use store::{Claimed, Store, Tables};
 use web::cookie::Cookies;
 use web::link::LoginLink;
 use web::reason::Reason;
@@ -66,8 +66,7 @@ pub struct Callback {
 #[derive(Debug)]
 pub struct Config {
     deployment: Deployment,
-    logins_table: String,
-    sessions_table: String,
+    tables: Tables,
     secrets: SecretsSource,
     component_tokens: Option<SecretsSource>,
     /// `SILENT_UNIONID`: whether a silent login asks for the unionid too.
@@ -89,22 +88,16 @@ impl Function for Callback {
 
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
         let deployment = Deployment::read(settings);
-        let logins_table = settings.required(&LOGINS_TABLE, store::table_name);
-        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        let tables = Tables::read(settings);
         let secrets = SecretsSource::of_apps(settings);
         let component_tokens = SecretsSource::of_components(settings);
         let silent_unionid = settings.optional(&SILENT_UNIONID, settings::boolean);
         let session_lifetime = session::lifetime(settings);
         let wechat_api = Hosts::read(settings);
         let page_loads_only = settings.optional(&PAGE_LOADS_ONLY, settings::boolean);
-        if logins_table.is_ok() && logins_table == sessions_table {
-            let problem = "SESSIONS_TABLE is wrong; it must be another table than LOGINS_TABLE";
-            return Err(settings.wrong(problem.to_owned()));
-        }
         Ok(Config {
             deployment: deployment?,
-            logins_table: logins_table?,
-            sessions_table: sessions_table?,
+            tables: tables?,
             secrets: secrets?,
             component_tokens: component_tokens?,
             silent_unionid: silent_unionid?.unwrap_or(false),
@@ -119,7 +112,7 @@ impl Function for Callback {
         let component_tokens = config.component_tokens.clone();
         Ok(Self {
             cookies: Cookies::of(&config.deployment.public_url),
-            store: Store::new(&aws, config.logins_table.clone(), config.sessions_table.clone()),
+            store: Store::new(&aws, config.tables.clone()),
             secrets: Secrets::of_apps(config.secrets.clone(), &aws),
             component_tokens: component_tokens.map(|source| Secrets::of_components(source, &aws)),
             wechat: Client::new(config.wechat_api.clone(), lambda::stopwatch::run)?,
@@ -160,14 +153,18 @@ impl Callback {
         };
         let secrets = match self.secrets.get(now).await {
             Ok(secrets) => secrets,
-            Err(error) => return Err(Refusal::Secrets(error).of_any(self.named(&arrival.state).await)),
+            Err(error) => return Err(Refusal::Secrets(error).of_named(self.named(&arrival.state).await)),
         };
 
         let logins = &self.store.logins;
         let claim_id = ClaimId::new(random::bytes());
         let (login_id, code_id) = (arrival.state.login_id(), CodeId::of(code));
         let claimed = logins.claim(&login_id, &code_id, &arrival.browser.digest(), &claim_id, now).await;
-        match claimed.map_err(Refusal::Store)? {
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => return Err(Refusal::Store(error).of_named(self.named(&arrival.state).await)),
+        };
+        match claimed {
             Claimed::Now(login) => {
                 let login = known.get_or_init(|| login).clone();
                 let wechat = self.wechat.conversation();
@@ -211,11 +208,9 @@ impl Callback {
         with_cookie(self.to_target(login), &self.cookies.set_session(token, self.config.session_lifetime))
     }
 
-    /// To where the login ends, judged by today's configuration.
+    /// To where the login ends.
     fn to_target(&self, login: &PendingLogin) -> Response {
-        let accounts = &self.config.deployment.accounts;
-        let account = accounts.of(&login.app).unwrap_or(&accounts.first);
-        let target = account.targets.check_again(&login.return_to);
-        redirect(StatusCode::SEE_OTHER, &target.as_ref().unwrap_or(&account.default_return_to).location())
+        let end = self.config.deployment.accounts.end_of(login);
+        redirect(StatusCode::SEE_OTHER, &end.location())
     }
 }

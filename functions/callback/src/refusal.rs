@@ -71,8 +71,12 @@ pub enum Refusal {
     ForeignProfile,
     #[error("the credentials have just been rotated")]
     CredentialsRotated,
-    #[error("the credentials are refused: {0}")]
-    Credentials(Error),
+    #[error("the credentials are refused: {error}")]
+    Credentials {
+        error: Error,
+        /// Why nobody knows whether they have just been rotated.
+        unread: Option<SecretsError>,
+    },
     #[error(transparent)]
     Wechat(Error),
     #[error(transparent)]
@@ -94,6 +98,8 @@ pub struct RefusedLogin {
     login: Option<PendingLogin>,
     /// Why the code could not be marked, where it was to be.
     unmarked: Option<store::Error>,
+    /// Why nobody knows which login it is about.
+    unread: Option<store::Error>,
 }
 
 /// What follows from a refusal. At which level it is logged, the outcome says.
@@ -118,9 +124,10 @@ web::outcomes! {
     FOREIGN_BROWSER = Info "foreign_browser" ["the login is another browser's: not exchanged, and the code marked as spent; fresh login", "if frequent: people share the address of a callback, or an attack"] ["登录属于另一个浏览器：不换取，并作废这个 code；自动重新登录", "如果频繁：有人分享了回调网址，或遭到攻击"];
     CODE_USED_ELSEWHERE = Info "code_used_elsewhere" ["the code was spent here before, as WeChat repeats it to quick logins: never exchanged; the login begins again after a short wait", "if frequent: pages that begin a login at once after a logout"] ["这个 code 在这里用过（微信会给短时间内的登录重复发放同一个 code）：不再换取，稍等几秒后自动重新登录", "如果频繁：有网页在退出后立即发起登录"];
     ANOTHER_CODE = Info "another_code" ["another code for a login that is finished: a second person scanned the page, or WeChat sent two codes. The code is spent, not exchanged, and nobody is given the first person's session", "if frequent: QR pages that stay open where many people pass"] ["已完成的登录又收到另一个 code：另一个人扫了同一个页面，或微信发了两个 code。作废这个 code，不换取；不会得到前一个人的会话", "如果频繁：二维码页面长时间开在人多的地方"];
-    SESSION_GONE = Info "session_gone" ["the callback of a login that a logout or an erasure came in between, or of the first of several tabs; fresh login"] ["回调到达之前退出了登录或删除了资料，或同时打开了几个标签页；自动重新登录"];
+    SESSION_GONE = Info "session_gone" ["the callback of a login that is finished, whose session a logout or an erasure has ended; fresh login"] ["登录已完成，但会话已因退出登录或删除资料而结束；自动重新登录"];
     WINNER_FAILED = Info "winner_failed" ["a duplicate, and the request that came first failed; fresh login", "see what the first came to"] ["重复的回调，先到的请求失败了；自动重新登录", "查看先到的请求的结果"];
     WINNER_SILENT = Info "winner_silent" ["a duplicate, and the request that came first died or takes too long; fresh login", "see what the first came to"] ["重复的回调，先到的请求意外中断或耗时过长；自动重新登录", "查看先到的请求的结果"];
+    BROWSER_RENEWED = Info "browser_renewed" ["the callback of the first of several tabs, or of a login that a logout came in between: the browser has a new secret since; the code is marked as spent; fresh login"] ["同时打开了几个标签页，或登录期间退出过：浏览器的密钥已更换；作废这个 code，自动重新登录"];
     SNAPSHOT = Info "snapshot" ["WeChat shows a snapshot page; nobody can log in there", "let people tap before you ask for `snsapi_userinfo`"] ["微信显示的是网页快照页，不能登录", "请让用户点击之后再请求 `snsapi_userinfo`"];
     CODE_REFUSED = Info "code_refused" ["WeChat takes the code no more, by `errcode`; fresh login"] ["微信不再接受这个 code，见 `errcode`；自动重新登录"];
     WECHAT_BUSY = Info "wechat_busy" ["WeChat said to come again later; fresh login", "if it lasts: `WechatTroubleAlarm`"] ["微信要求稍后重试；自动重新登录", "如果持续：见 `WechatTroubleAlarm`"];
@@ -159,7 +166,15 @@ impl Refusal {
 
     /// This refusal of a login that may not be there.
     pub const fn of_any(self, login: Option<PendingLogin>) -> RefusedLogin {
-        RefusedLogin { refusal: self, login, unmarked: None }
+        RefusedLogin { refusal: self, login, unmarked: None, unread: None }
+    }
+
+    /// This refusal of a login that was looked for, which may have failed.
+    pub fn of_named(self, named: Result<Option<PendingLogin>, store::Error>) -> RefusedLogin {
+        match named {
+            Ok(login) => self.of_any(login),
+            Err(error) => RefusedLogin { unread: Some(error), ..self.into() },
+        }
     }
 
     /// What is logged, at which level, and how the visitor goes on.
@@ -177,7 +192,7 @@ impl Refusal {
             Self::LoginUnknown => (&LOGIN_UNKNOWN, FreshLogin(Reason::LoginExpired)),
             Self::LoginExpired => (&LOGIN_EXPIRED, FreshLogin(Reason::LoginExpired)),
             Self::ForeignBrowser => (&FOREIGN_BROWSER, Again(Reason::LoginExpired)),
-            Self::BrowserRenewed => (&SESSION_GONE, Again(Reason::LoginExpired)),
+            Self::BrowserRenewed => (&BROWSER_RENEWED, Again(Reason::LoginExpired)),
             Self::CodeUsedElsewhere => (&CODE_USED_ELSEWHERE, Later(Reason::LoginExpired)),
             Self::AnotherCode => (&ANOTHER_CODE, FreshLogin(Reason::LoginExpired)),
             Self::AnotherScan => (&ANOTHER_CODE, Page(Reason::AlreadyLoggedIn)),
@@ -187,7 +202,7 @@ impl Refusal {
             Self::Snapshot => (&SNAPSHOT, Page(Reason::Snapshot)),
             Self::ForeignProfile => (&FOREIGN_PROFILE, Page(Reason::LoginFailed)),
             Self::CredentialsRotated => (&CREDENTIALS_ROTATED, FreshLogin(Reason::Misconfigured)),
-            Self::Credentials(_) | Self::Wechat(Error::NotSent(Unsent::NoRequest)) => {
+            Self::Credentials { .. } | Self::Wechat(Error::NotSent(Unsent::NoRequest)) => {
                 (&MISCONFIGURED, Page(Reason::Misconfigured))
             }
             Self::Secrets(SecretsError::Unavailable(_)) => {
@@ -223,8 +238,40 @@ impl Refusal {
     /// What the log says: the cause, and what WeChat said if it was WeChat.
     fn report(&self, outcome: &'static Outcome) -> Report {
         match self {
-            Self::Wechat(error) | Self::Credentials(error) => outcome.report().with_wechat(error),
-            refusal => outcome.because(refusal),
+            Self::Wechat(error) => outcome.report().with_wechat(error),
+            Self::Credentials { error, unread } => match unread {
+                None => outcome.report().with_wechat(error),
+                Some(unread) => {
+                    let report = outcome.report().with_wechat(error);
+                    report.with_cause(format_args!("whether they were rotated is not known: {unread}"))
+                }
+            },
+            Self::NotAPage
+            | Self::LoginNotAPage
+            | Self::Query(_)
+            | Self::MalformedState
+            | Self::MalformedCode
+            | Self::CookieMissing
+            | Self::DeniedHere
+            | Self::Denied
+            | Self::LoginUnknown
+            | Self::LoginExpired
+            | Self::ForeignBrowser
+            | Self::BrowserRenewed
+            | Self::CodeUsedElsewhere
+            | Self::SessionGone
+            | Self::AnotherCode
+            | Self::AnotherScan
+            | Self::WinnerFailed
+            | Self::WinnerSilent
+            | Self::Snapshot
+            | Self::ForeignProfile
+            | Self::CredentialsRotated
+            | Self::Secrets(_)
+            | Self::Store(_)
+            | Self::NotStored(_)
+            | Self::Unsealable
+            | Self::OutOfTime => outcome.because(self),
         }
     }
 }
@@ -272,6 +319,10 @@ impl RefusedLogin {
         let report = self.refusal.report(outcome);
         let report = match &self.unmarked {
             Some(error) => report.with_cause(format_args!("the code could not be marked: {error}")),
+            None => report,
+        };
+        let report = match &self.unread {
+            Some(error) => report.with_cause(format_args!("the login could not be read: {error}")),
             None => report,
         };
         report.of(redirect(StatusCode::SEE_OTHER, &location))

@@ -33,7 +33,7 @@ use login::pending::LoginRequest;
 use login::session;
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
-use store::{LOGINS_TABLE, SESSIONS_TABLE, Store};
+use store::{Store, Tables};
 use web::cookie::Cookies;
 use web::link::{self, LoginLink};
 use web::page;
@@ -62,8 +62,7 @@ pub struct Handoff {
 #[derive(Debug)]
 pub struct Config {
     deployment: Deployment,
-    logins_table: String,
-    sessions_table: String,
+    tables: Tables,
     page_loads_only: bool,
     session_lifetime: Duration,
 }
@@ -75,14 +74,12 @@ impl Function for Handoff {
 
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
         let deployment = Deployment::read(settings);
-        let logins_table = settings.required(&LOGINS_TABLE, store::table_name);
-        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        let tables = Tables::read(settings);
         let page_loads_only = settings.optional(&PAGE_LOADS_ONLY, settings::boolean);
         let session_lifetime = session::lifetime(settings);
         Ok(Config {
             deployment: deployment?,
-            logins_table: logins_table?,
-            sessions_table: sessions_table?,
+            tables: tables?,
             page_loads_only: page_loads_only?.unwrap_or(true),
             session_lifetime: session_lifetime?,
         })
@@ -93,7 +90,7 @@ impl Function for Handoff {
         Ok(Self {
             cookies: Cookies::of(&config.deployment.public_url),
             deployment: config.deployment,
-            store: Store::new(&aws, config.logins_table, config.sessions_table),
+            store: Store::new(&aws, config.tables),
             page_loads_only: config.page_loads_only,
             session_lifetime: config.session_lifetime,
         })

@@ -11,6 +11,7 @@ use login::{Sealed, handoff};
 use serde::Serialize;
 use web::handoff::{Shown, Waiting};
 use web::link::LoginLink;
+use web::outcome::Outcome;
 use web::query::Query;
 use web::request::{Request, device, is_page_load, is_phone, is_wecom, wants_page};
 use web::response::{self, Response, redirect, with_cookie};
@@ -88,16 +89,16 @@ impl Browser<'_> {
                 continue;
             };
             match ticket.step(self.held.as_ref(), Some(&chosen), self.now) {
-                Step::Wait => return Ok(WAITING.of(self.page(&ticket, Shown::Code(self.code_link())).await)),
+                Step::Wait => return Ok(self.page(&WAITING, &ticket, Shown::Code(self.code_link())).await),
                 Step::Give => {
                     // Read once more, whoever was first: then this browser is shown the number, or another one was given it.
                     is_given_now = logins.give(&id, &chosen.digest(), self.now).await?;
                 }
                 Step::Show { number, anew } => {
-                    let page = self.page(&ticket, Shown::Number(number)).await;
+                    let outcome = if is_given_now { &GIVEN } else { &SHOWN_AGAIN };
+                    let page = self.page(outcome, &ticket, Shown::Number(number)).await;
                     let cookie = anew.then(|| self.function.cookies.set_pick_up(&chosen, &self.state));
-                    let page = cookie.into_iter().fold(page, |page, cookie| with_cookie(page, &cookie));
-                    return Ok(if is_given_now { &GIVEN } else { &SHOWN_AGAIN }.of(page));
+                    return Ok(cookie.into_iter().fold(page, |page, cookie| with_cookie(page, &cookie)));
                 }
                 Step::PickUp(sealed) => {
                     if let Some(response) = self.pick_up(&ticket, &sealed).await? {
@@ -112,14 +113,12 @@ impl Browser<'_> {
                     last_end = logins.end_ticket(&id, self.now).await?.then_some(&WAITED_FOR_BY_TWO);
                 }
                 Step::Ended(end) => {
-                    let page = self.page(&ticket, Shown::Ended(end)).await;
-                    return Ok(last_end.unwrap_or(&ENDED).of(page));
+                    return Ok(self.page(last_end.unwrap_or(&ENDED), &ticket, Shown::Ended(end)).await);
                 }
                 Step::PickedUpByAnother => {
-                    let page = self.page(&ticket, Shown::PickedUpByAnother).await;
-                    return Ok(PICKED_UP_BY_ANOTHER.of(page));
+                    return Ok(self.page(&PICKED_UP_BY_ANOTHER, &ticket, Shown::PickedUpByAnother).await);
                 }
-                Step::Over => return Ok(OVER.of(self.page(&ticket, Shown::Over).await)),
+                Step::Over => return Ok(self.page(&OVER, &ticket, Shown::Over).await),
             }
         }
         Err(Refusal::LoginGone)
@@ -144,22 +143,19 @@ impl Browser<'_> {
         };
         let replaced = self.function.cookies.session(self.request.headers());
         let replaced = replaced.map(|token| token.session_id());
-        let attempt = ClaimId::new(random::bytes());
+        let claim_id = ClaimId::new(random::bytes());
         let (id, pick_up) = (token.session_id(), held.digest());
         let store = &self.function.store;
         let is_now = store
-            .pick_up(&self.ticket.id(), &pick_up, (&id, &stored), replaced.as_ref(), &attempt, self.now)
+            .pick_up(&self.ticket.id(), &pick_up, (&id, &stored), replaced.as_ref(), &claim_id, self.now)
             .await?;
         Ok(is_now.then(|| PICKED_UP.of(self.logged_in(&login, held))))
     }
 
-    /// The session's cookie, and to where the login ends, judged by today's configuration.
+    /// The session's cookie, and to where the login ends.
     fn logged_in(&self, login: &PendingLogin, held: &PickUpSecret) -> Response {
-        let accounts = &self.function.deployment.accounts;
-        let account = accounts.of(&login.app).unwrap_or(&accounts.first);
-        let target = account.targets.check_again(&login.return_to);
-        let target = target.as_ref().unwrap_or(&account.default_return_to);
-        let response = redirect(StatusCode::SEE_OTHER, &target.location());
+        let end = self.function.deployment.accounts.end_of(login);
+        let response = redirect(StatusCode::SEE_OTHER, &end.location());
         let token = held.session_token(&self.secret, &self.state);
         with_cookie(response, &self.function.cookies.set_session(&token, self.function.session_lifetime))
     }
@@ -181,10 +177,16 @@ impl Browser<'_> {
     }
 
     /// The page, with the login that its buttons begin anew.
-    async fn page(&self, ticket: &StoredTicket, shown: Shown) -> Response {
+    async fn page(&self, outcome: &'static Outcome, ticket: &StoredTicket, shown: Shown) -> Response {
         let like = self.function.link_like(ticket);
         // Where it ends is told by the login, which may be gone: then it ends where logins end.
-        let login = self.login().await.ok();
+        let (login, report) = match self.login().await {
+            Ok(login) => (Some(login), outcome.report()),
+            Err(Refusal::Store(error)) => {
+                (None, outcome.because(format_args!("the login could not be read: {error}")))
+            }
+            Err(_) => (None, outcome.report()),
+        };
         let account = self.function.account(ticket);
         let return_to = login.as_ref().zip(account);
         let return_to =
@@ -203,7 +205,7 @@ impl Browser<'_> {
             link: &link,
             code_link: code_link.as_deref(),
         };
-        web::handoff::wait(&Visit::of(self.request), &waiting)
+        report.of(web::handoff::wait(&Visit::of(self.request), &waiting))
     }
 }
 

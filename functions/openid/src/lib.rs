@@ -48,7 +48,7 @@ use openid_connect::client::{Client, RedirectKind};
 use openid_connect::grant::{self, StoredGrant};
 use openid_connect::pending::{PendingRequest, REQUEST_LIFETIME, RequestHandle};
 use settings::{Settings, Wrong};
-use store::{LOGINS_TABLE, SESSIONS_TABLE, Store};
+use store::{Store, Tables};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::link::{self, LoginLink};
@@ -88,8 +88,7 @@ pub struct Openid {
 #[derive(Debug)]
 pub struct Config {
     deployment: Deployment,
-    logins_table: String,
-    sessions_table: String,
+    tables: Tables,
     page_loads_only: bool,
     provider: Option<Provider>,
 }
@@ -108,14 +107,12 @@ impl Function for Openid {
 
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
         let deployment = Deployment::read(settings);
-        let logins_table = settings.required(&LOGINS_TABLE, store::table_name);
-        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        let tables = Tables::read(settings);
         let page_loads_only = settings.optional(&PAGE_LOADS_ONLY, settings::boolean);
         let provider = Provider::read(settings, &deployment);
         Ok(Config {
             deployment: deployment?,
-            logins_table: logins_table?,
-            sessions_table: sessions_table?,
+            tables: tables?,
             page_loads_only: page_loads_only?.unwrap_or(true),
             provider: provider?,
         })
@@ -126,7 +123,7 @@ impl Function for Openid {
         Ok(Self {
             cookies: Cookies::of(&config.deployment.public_url),
             deployment: config.deployment,
-            store: Store::new(&aws, config.logins_table, config.sessions_table),
+            store: Store::new(&aws, config.tables),
             page_loads_only: config.page_loads_only,
             provider: config.provider,
         })

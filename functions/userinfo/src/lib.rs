@@ -53,11 +53,9 @@ use wechat::Lang;
 use wechat_api::{Client, Hosts};
 
 use bearer::USER_INFO;
-use live_session::{Failure, LiveSession};
+use live_session::LiveSession;
 pub use refusal::OUTCOMES;
-use refusal::{
-    ERASED, NO_PROVIDER, Refusal, SHOWN, SHOWN_STALE, SHOWN_UNSAVED, Verdict, still_worth_showing,
-};
+use refusal::{ERASED, NO_PROVIDER, Refusal, SHOWN, SHOWN_UNSAVED, Verdict, shown_stale, unverified};
 use silence::Silence;
 
 /// The function.
@@ -186,11 +184,7 @@ impl Userinfo {
         live.refuse_if_gone().await?;
 
         if verify && let Err(failure) = live.verify().await {
-            let failure = live.remember(failure).await?;
-            return Err(match failure {
-                Failure::Platform(error) => Refusal::Platform(error),
-                failure => still_worth_showing(failure).map_or_else(|refusal| refusal, Refusal::Unverified),
-            });
+            return Err(unverified(live.remember(failure).await?));
         }
         let read = live.read_profile(lang).await;
         // That the grant was verified is worth storing whatever became of the profile.
@@ -199,12 +193,7 @@ impl Userinfo {
         let report = match read {
             Ok(()) => live.unsaved().map_or_else(|| SHOWN.report(), |error| SHOWN_UNSAVED.because(error)),
             // What was read before is better than nothing, unless there is nothing to show any more.
-            Err(failure) => {
-                let failure = live.remember(failure).await?;
-                let is_the_platforms = matches!(failure, Failure::Platform(_));
-                let report = SHOWN_STALE.report().with_wechat(&still_worth_showing(failure)?);
-                if is_the_platforms { report.for_an_operator() } else { report }
-            }
+            Err(failure) => shown_stale(live.remember(failure).await?)?,
         };
         let (session, expires_at) = (&live.session, live.expires_at());
         Ok(report.of(if wants_page(request.headers()) {

@@ -82,6 +82,8 @@ pub enum Failure {
     Wechat(Error),
     /// WeChat refuses the third-party platform, which says nothing of the person's grant.
     Platform(Error),
+    /// The third-party platform's token could not be had, so that WeChat was not asked.
+    Secrets(SecretsError),
     /// There is nothing to show any more.
     Refusal(Refusal),
 }
@@ -89,6 +91,12 @@ pub enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Wechat(error)
+    }
+}
+
+impl From<SecretsError> for Failure {
+    fn from(error: SecretsError) -> Self {
+        Self::Secrets(error)
     }
 }
 
@@ -142,11 +150,13 @@ impl<'a> LiveSession<'a> {
     /// is left alone: the answer may be a slow one, and the browser's cookie a new one by then.
     pub async fn refuse_if_gone(&self) -> Result<(), Refusal> {
         let Some(refused_at) = self.stored.refused_at else { return Ok(()) };
-        if self.now >= refused_at.plus(REFUSED_KEPT) {
-            let id = self.token.session_id();
-            self.function.sessions.delete_version(&id, self.stored.version).await?;
+        if self.now < refused_at.plus(REFUSED_KEPT) {
+            return Err(Refusal::GrantGoneBefore { undeleted: None });
         }
-        Err(Refusal::GrantGoneBefore)
+        let id = self.token.session_id();
+        let deleted = self.function.sessions.delete_version(&id, self.stored.version).await;
+        // The next request deletes it then.
+        Err(Refusal::GrantGoneBefore { undeleted: deleted.err() })
     }
 
     /// Remembers a failure: that the grant is gone, and what else is to be stored. Every failure but the first is given back.
@@ -160,7 +170,7 @@ impl<'a> LiveSession<'a> {
             }
             failure => match self.settle().await {
                 Err(Failure::Refusal(refusal)) => Err(refusal),
-                Ok(()) | Err(Failure::Wechat(_) | Failure::Platform(_)) => Ok(failure),
+                Ok(()) | Err(Failure::Wechat(_) | Failure::Platform(_) | Failure::Secrets(_)) => Ok(failure),
             },
         }
     }
@@ -198,7 +208,7 @@ impl<'a> LiveSession<'a> {
             Failure::Wechat(error) => (error, RefusedAbout::Question),
             Failure::Platform(error) => (error, RefusedAbout::Platform),
             Failure::Refusal(Refusal::GrantGone { error, unmarked: None }) => (error, RefusedAbout::Token),
-            Failure::Refusal(_) => return None,
+            Failure::Refusal(_) | Failure::Secrets(_) => return None,
         };
         let errcode = error.errcode()?;
         let is_lasting = !error.is_passing() || errcode.is_too_often();
@@ -210,13 +220,17 @@ impl<'a> LiveSession<'a> {
         Some(RefusedBefore { errcode: errcode.get(), about, at: self.now })
     }
 
+    /// How much time there is for what another answer can do without.
+    fn time_left(&self) -> Duration {
+        lambda::time_left(self.request).saturating_sub(self.reserve)
+    }
+
     /// Waits for a call of WeChat's, if there is time left for it and WeChat is not known to be silent.
     async fn within<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if !self.function.silence.is_over(self.now) {
             return Err(Error::NotSent(Unsent::Paused));
         }
-        let left = lambda::time_left(self.request).saturating_sub(self.reserve);
-        let answer = tokio::time::timeout(left, call).await;
+        let answer = tokio::time::timeout(self.time_left(), call).await;
         let answer = answer.unwrap_or(Err(Error::InDoubt(Doubt::Timeout)));
         if let Err(error) = &answer {
             let waited = self.left_at_first.saturating_sub(lambda::time_left(self.request));
@@ -373,10 +387,10 @@ impl<'a> LiveSession<'a> {
         let Some(component) = account.and_then(|account| account.component_for(&self.session.app)) else {
             return Ok(None);
         };
-        let tokens =
-            self.function.component_tokens.as_ref().ok_or(Refusal::Secrets(SecretsError::Missing))?;
-        let tokens = if anew { tokens.read(self.now).await } else { tokens.get(self.now).await };
-        let token = tokens.and_then(|tokens| tokens.component_token(component)).map_err(Refusal::Secrets)?;
+        let tokens = self.function.component_tokens.as_ref().ok_or(SecretsError::Missing)?;
+        let read = async { if anew { tokens.read(self.now).await } else { tokens.get(self.now).await } };
+        let read = tokio::time::timeout(self.time_left(), read).await;
+        let token = read.unwrap_or_else(|_| Err(tokens.give_up(self.now)))?.component_token(component)?;
         Ok(Some((component.clone(), token)))
     }
 
@@ -397,7 +411,13 @@ impl<'a> LiveSession<'a> {
                 self.unsaved = None;
                 Ok(())
             }
-            Ok(Saved::Outdated) => self.reopen().await,
+            Ok(Saved::Outdated) => match self.reopen().await {
+                Err(Failure::Refusal(Refusal::Store(error))) => {
+                    self.unsaved = Some(error);
+                    Ok(())
+                }
+                reopened => reopened,
+            },
             Err(error) => {
                 self.unsaved = Some(error);
                 Ok(())

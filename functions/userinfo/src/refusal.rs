@@ -29,7 +29,10 @@ pub(crate) enum Refusal {
         unmarked: Option<store::Error>,
     },
     #[error("WeChat said before that the grant is gone")]
-    GrantGoneBefore,
+    GrantGoneBefore {
+        /// Why it could not be deleted, where it was to be.
+        undeleted: Option<store::Error>,
+    },
     #[error("the session was handed over by a phone, and has no grant of its own to ask about")]
     HandedOver,
     #[error("WeChat restricts this account: {0}")]
@@ -56,7 +59,7 @@ pub(crate) struct Verdict {
 
 web::outcomes! {
     SHOWN = Info "shown" ["who is logged in, from the session or read again"] ["返回登录的用户，来自会话或重新读取"];
-    SHOWN_STALE = ByErrcode "shown_stale" ["what was read before, since WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["微信暂时无响应，返回上次读取的资料。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
+    SHOWN_STALE = ByErrcode "shown_stale" ["what was read before, since WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or the third-party platform is refused or its token cannot be read", "at level ERROR look up the `errcode`, or `cause`"] ["微信暂时无响应，返回上次读取的资料。`errcode` 属于*检查配置*、微信拒绝第三方平台或 component_access_token 无法读取时为 ERROR", "级别为 ERROR 时查 `errcode`，或看 `cause`"];
     SHOWN_UNSAVED = Error "shown_unsaved" ["what was just read from WeChat, though it could not be saved", "`cause` has DynamoDB's error"] ["返回刚从微信读取的资料，但没有保存成功", "`cause` 中有 DynamoDB 的错误"];
     UNVERIFIED = ByErrcode "unverified" ["with `verify=true`: WeChat could not be asked. ERROR if the `errcode` is of *configuration*, or WeChat refuses the third-party platform", "at level ERROR look up the `errcode`"] ["使用 `verify=true` 时：微信暂时无响应。`errcode` 属于*检查配置*或微信拒绝第三方平台时为 ERROR", "级别为 ERROR 时查 `errcode`"];
     BEARER_SHOWN = Info "shown_to_client" ["`/oauth2/userinfo`: what a client was granted"] ["`/oauth2/userinfo`：返回客户端获准的内容"];
@@ -71,7 +74,7 @@ web::outcomes! {
     FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
     INVALID_REQUEST = Info "invalid_request" ["`lang` or `verify` is malformed or given twice", "`cause`"] ["`lang` 或 `verify` 有误或重复", "查看 `cause`"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
-    SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["the token of the third-party platform could not be read, or there is none", "`cause`"] ["component_access_token 无法读取，或不存在", "查看 `cause`"];
+    SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["with `verify=true`: the token of the third-party platform could not be read, or there is none", "`cause`"] ["使用 `verify=true` 时：component_access_token 无法读取，或不存在", "查看 `cause`"];
     FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave, or the renewed token, is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料或刷新后的 access_token 属于另一个用户；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
     UNSEALABLE = Error "unsealable" ["the session could not be sealed: a defect", "report it"] ["会话无法加密：程序错误", "请反馈"];
 }
@@ -84,7 +87,7 @@ impl Refusal {
             Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
             Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
             // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
-            Self::GrantGone { .. } | Self::GrantGoneBefore => (&GRANT_GONE, Reason::NotLoggedIn),
+            Self::GrantGone { .. } | Self::GrantGoneBefore { .. } => (&GRANT_GONE, Reason::NotLoggedIn),
             Self::HandedOver => (&HANDED_OVER, Reason::NotLoggedIn),
             Self::User(_) => (&USER_REFUSED, Reason::UserRefused),
             Self::Unverified(_) | Self::Platform(_) => (&UNVERIFIED, Reason::WechatUnavailable),
@@ -108,19 +111,48 @@ impl Refusal {
                 }
             },
             Self::Platform(error) => outcome.report().with_wechat(error).for_an_operator(),
-            refusal => outcome.because(refusal),
+            Self::GrantGoneBefore { undeleted: Some(undeleted) } => {
+                let report = outcome.because(self);
+                report.with_cause(format_args!("the session could not be deleted: {undeleted}"))
+            }
+            Self::GrantGoneBefore { undeleted: None }
+            | Self::Query(_)
+            | Self::Value(_)
+            | Self::NoCookie
+            | Self::NoSession
+            | Self::ForeignAccount
+            | Self::HandedOver
+            | Self::ForeignProfile
+            | Self::Secrets(_)
+            | Self::Store(_)
+            | Self::Unsealable => outcome.because(self),
         }
     }
 }
 
-/// WeChat's error, if what was read before may be shown all the same: a passing one, or an operator's. Otherwise
-/// the refusal that it means.
-pub(crate) fn still_worth_showing(failure: Failure) -> Result<wechat::error::Error, Refusal> {
-    let error = match failure {
-        Failure::Refusal(refusal) => return Err(refusal),
-        Failure::Platform(error) => return Ok(error),
-        Failure::Wechat(error) => error,
-    };
+/// What is logged of what was read before, if it may be shown although WeChat could not be asked: after what passes, and
+/// what is an operator's to mend. Otherwise the refusal that the failure means.
+pub(crate) fn shown_stale(failure: Failure) -> Result<Report, Refusal> {
+    match failure {
+        Failure::Refusal(refusal) => Err(refusal),
+        Failure::Platform(error) => Ok(SHOWN_STALE.report().with_wechat(&error).for_an_operator()),
+        Failure::Secrets(error) => Ok(SHOWN_STALE.because(error).for_an_operator()),
+        Failure::Wechat(error) => Ok(SHOWN_STALE.report().with_wechat(&of_no_person(error)?)),
+    }
+}
+
+/// The refusal of who asks whether the grant stands, where WeChat did not say so.
+pub(crate) fn unverified(failure: Failure) -> Refusal {
+    match failure {
+        Failure::Refusal(refusal) => refusal,
+        Failure::Platform(error) => Refusal::Platform(error),
+        Failure::Secrets(error) => Refusal::Secrets(error),
+        Failure::Wechat(error) => of_no_person(error).map_or_else(|refusal| refusal, Refusal::Unverified),
+    }
+}
+
+/// WeChat's error, if it says nothing of the person or the grant.
+fn of_no_person(error: wechat::error::Error) -> Result<wechat::error::Error, Refusal> {
     match error.reaction() {
         // A token that is refused right after it was renewed will not get better.
         Some(Reaction::LoginAgain | Reaction::FreshLogin | Reaction::Refresh) => {

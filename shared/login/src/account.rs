@@ -8,6 +8,7 @@
 //! The appid travels with the stored login: a code of one app is never exchanged with another's
 //! secret, whatever the callback's query says.
 
+use crate::pending::PendingLogin;
 use crate::return_to::{ReturnTo, Targets};
 use wechat::AppId;
 
@@ -143,6 +144,14 @@ impl Accounts {
     pub fn of(&self, app: &AppId) -> Option<&Account> {
         let belongs = |id: &Option<AppId>| id.as_ref() == Some(app);
         self.iter().find(|account| belongs(&account.official_account) || belongs(&account.website))
+    }
+
+    /// Where a login ends, judged by today's configuration.
+    #[must_use]
+    pub fn end_of(&self, login: &PendingLogin) -> ReturnTo {
+        let account = self.of(&login.app).unwrap_or(&self.first);
+        let target = account.targets.check_again(&login.return_to);
+        target.unwrap_or_else(|_| account.default_return_to.clone())
     }
 
     /// Whether a script on a page of `origin` may ask anything at all: it is our own, or an account's.

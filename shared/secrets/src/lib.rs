@@ -6,6 +6,10 @@
 //! quarter of an hour, and read anew at once when WeChat says that the secret is wrong, so that a
 //! rotation needs no deployment. A copy that is older is used on while Secrets Manager is away: most
 //! likely it is still right, and if it is not, WeChat says so.
+//!
+//! To wait for Secrets Manager in vain costs a login two seconds, and the next one would wait no less. So its silence is
+//! remembered for a moment by a process that has no copy too; what it says at once is not, and who has just put the
+//! secret in is logged in.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -33,6 +37,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(900);
 /// For how long a copy is used on, once Secrets Manager gave no answer, before it is asked again: each question costs a
 /// login two seconds.
 const PAUSE: Duration = Duration::from_secs(30);
+/// For how long nobody asks again, with a copy or without, once Secrets Manager was waited for in vain.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// Where secrets are.
 #[derive(Debug, Clone)]
@@ -142,8 +148,15 @@ pub struct Secrets<T = AppSecrets> {
     lifetime: Duration,
     client: Option<aws_sdk_secretsmanager::Client>,
     kept: Mutex<Option<(T, Timestamp)>>,
-    /// When Secrets Manager last gave no answer.
-    failed_at: Mutex<Option<Timestamp>>,
+    failed: Mutex<Option<Failed>>,
+}
+
+/// The last question to Secrets Manager that gave no secret.
+#[derive(Debug, Clone)]
+struct Failed {
+    at: Timestamp,
+    /// What it came to, if it was waited for in vain.
+    silence: Option<SecretsError>,
 }
 
 impl Secrets {
@@ -177,7 +190,7 @@ impl<T: Clone> Secrets<T> {
             let settings = aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts);
             aws_sdk_secretsmanager::Client::from_conf(settings.build())
         });
-        Self { source, parse, lifetime, client, kept: Mutex::new(None), failed_at: Mutex::new(None) }
+        Self { source, parse, lifetime, client, kept: Mutex::new(None), failed: Mutex::new(None) }
     }
 
     /// The secrets, from memory if they were read lately or cannot be read now.
@@ -187,7 +200,7 @@ impl<T: Clone> Secrets<T> {
     /// [`SecretsError`] if they cannot be read, or are not what they should be.
     pub async fn get(&self, now: Timestamp) -> Result<T, SecretsError> {
         let kept = lock(&self.kept).clone();
-        let is_paused = lock(&self.failed_at).is_some_and(|failed_at| now < failed_at.plus(PAUSE));
+        let is_paused = lock(&self.failed).as_ref().is_some_and(|failed| now < failed.at.plus(PAUSE));
         match kept {
             Some((secrets, read_at)) if now < read_at.plus(self.lifetime) => Ok(secrets),
             Some((secrets, _)) if is_paused => Ok(secrets),
@@ -199,27 +212,38 @@ impl<T: Clone> Secrets<T> {
         }
     }
 
-    /// The secrets, read anew whatever is in memory.
+    /// The secrets, read anew whatever is in memory, unless Secrets Manager was waited for in vain a moment ago.
     ///
     /// # Errors
     ///
     /// [`SecretsError`] if they cannot be read, or are not what they should be.
     pub async fn read(&self, now: Timestamp) -> Result<T, SecretsError> {
-        let read = self.fetch().await;
-        match &read {
-            Ok(secrets) => *lock(&self.kept) = Some((secrets.clone(), now)),
-            Err(SecretsError::Unavailable(_)) => *lock(&self.failed_at) = Some(now),
-            Err(_) => {}
+        let failed = lock(&self.failed).clone();
+        if let Some(Failed { at, silence: Some(error) }) = failed
+            && now < at.plus(SILENCE)
+        {
+            return Err(error);
+        }
+        let read = self.fetch(now).await;
+        if let Ok(secrets) = &read {
+            *lock(&self.kept) = Some((secrets.clone(), now));
         }
         read
     }
 
-    async fn fetch(&self) -> Result<T, SecretsError> {
+    /// Notes that a caller gave Secrets Manager up, whose own time was over sooner, and says so as [`Self::read`] would.
+    pub fn give_up(&self, now: Timestamp) -> SecretsError {
+        let error = SecretsError::Unavailable("Timeout".to_owned());
+        *lock(&self.failed) = Some(Failed { at: now, silence: Some(error.clone()) });
+        error
+    }
+
+    async fn fetch(&self, now: Timestamp) -> Result<T, SecretsError> {
         let secrets = match (&self.source, &self.client) {
             (SecretsSource::Inline(secrets), _) => secrets.clone(),
             (SecretsSource::SecretsManager(arn), Some(client)) => {
                 let answer = client.get_secret_value().secret_id(arn).send().await;
-                let answer = answer.map_err(|error| unavailable(&error))?;
+                let answer = answer.map_err(|error| self.unavailable(&error, now))?;
                 answer.secret_string().and_then(self.parse).ok_or(SecretsError::Malformed)?
             }
             (SecretsSource::SecretsManager(_), None) => {
@@ -228,15 +252,22 @@ impl<T: Clone> Secrets<T> {
         };
         Ok(secrets)
     }
+
+    fn unavailable<R>(&self, error: &SdkError<GetSecretValueError, R>, now: Timestamp) -> SecretsError {
+        let is_silence = match error {
+            SdkError::TimeoutError(_) => true,
+            SdkError::DispatchFailure(failure) => failure.is_timeout(),
+            _ => false,
+        };
+        let error = SecretsError::Unavailable(aws_error::code(error).to_owned());
+        *lock(&self.failed) = Some(Failed { at: now, silence: is_silence.then(|| error.clone()) });
+        error
+    }
 }
 
 /// A panic elsewhere leaves at worst an old copy, which is what a copy is for.
 fn lock<T>(kept: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn unavailable<R>(error: &SdkError<GetSecretValueError, R>) -> SecretsError {
-    SecretsError::Unavailable(aws_error::code(error).to_owned())
 }
 
 #[cfg(test)]

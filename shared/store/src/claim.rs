@@ -231,9 +231,11 @@ impl Logins {
         match login.and_then(|login| login.ok_or(Error::LoginVanished)) {
             Ok(login) => Ok(Claimed::Now(login)),
             Err(error) => {
-                // If that fails too, duplicates wait in vain; the first error is the one to tell.
-                let _ = self.fail_code(code, claim_id, false).await;
-                Err(error)
+                // If that fails too, duplicates wait in vain.
+                match self.fail_code(code, claim_id, false).await {
+                    Ok(()) => Err(error),
+                    Err(unmarked) => Err(Error::Unmarked(Box::new(error), Box::new(unmarked))),
+                }
             }
         }
     }

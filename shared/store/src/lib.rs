@@ -35,6 +35,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
+use settings::{Settings, Wrong};
 
 use self::item::{Item, text};
 
@@ -82,6 +83,32 @@ pub fn table_name(text: &str) -> Option<String> {
     text.bytes().all(is_name).then(|| text.to_owned())
 }
 
+/// The names of the two tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// Where logins are.
+    pub logins: String,
+    /// Where sessions are.
+    pub sessions: String,
+}
+
+impl Tables {
+    /// Reads both names, which must not be the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Wrong`] if one is missing or wrong, or both are one; each is noted.
+    pub fn read(settings: &mut Settings<'_>) -> Result<Self, Wrong> {
+        let logins = settings.required(&LOGINS_TABLE, table_name);
+        let sessions = settings.required(&SESSIONS_TABLE, table_name);
+        if logins.is_ok() && logins == sessions {
+            let problem = "SESSIONS_TABLE is wrong; it must be another table than LOGINS_TABLE";
+            return Err(settings.wrong(problem.to_owned()));
+        }
+        Ok(Self { logins: logins?, sessions: sessions? })
+    }
+}
+
 /// Why a table gave no answer. Says which operation and DynamoDB's code for it, and nothing of the item.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -100,6 +127,9 @@ pub enum Error {
     /// as which app's.
     #[error("the login that was claimed is gone")]
     LoginVanished,
+    /// A claim came to the first of these, and the second kept its code from being marked as failed.
+    #[error("{0}; the code could not be marked: {1}")]
+    Unmarked(Box<Error>, Box<Error>),
 }
 
 impl Logins {
@@ -121,7 +151,7 @@ impl Sessions {
 impl Store {
     /// The tables of these names, reached as `aws` says.
     #[must_use]
-    pub fn new(aws: &SdkConfig, logins: String, sessions: String) -> Self {
+    pub fn new(aws: &SdkConfig, Tables { logins, sessions }: Tables) -> Self {
         let client = client(aws);
         let logins = Logins(Table { client: client.clone(), name: logins });
         Self { logins, sessions: Sessions(Table { client, name: sessions }) }

@@ -187,7 +187,7 @@ impl Store {
         pick_up: &Digest,
         (id, session): (&SessionId, &StoredSession),
         replaced: Option<&SessionId>,
-        attempt: &ClaimId,
+        claim_id: &ClaimId,
         now: Timestamp,
     ) -> Result<bool, Error> {
         let open = Update::builder()
@@ -217,7 +217,7 @@ impl Store {
                 .build();
             items.push(TransactWriteItem::builder().delete(built("Delete", delete)?).build());
         }
-        let written = self.logins.0.transact(items, attempt.as_str()).await?;
+        let written = self.logins.0.transact(items, claim_id.as_str()).await?;
         Ok(matches!(written, Written::Now))
     }
 }

@@ -5,6 +5,7 @@
 //! away.
 
 use std::{
+    future::pending,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -36,12 +37,14 @@ pub struct SecretsManager {
 #[derive(Default)]
 struct Secret {
     text: Option<String>,
+    is_away: bool,
     is_denied: bool,
+    is_silent: bool,
     reads: usize,
 }
 
 impl SecretsManager {
-    /// Opens a port. There is no answer but an internal error before a secret is [put](Self::put).
+    /// Opens a port. The secret has no value before one is [put](Self::put).
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -53,12 +56,23 @@ impl SecretsManager {
 
     /// Replaces the secret's text.
     pub fn put(&self, text: impl Into<String>) {
-        lock(&self.secret).text = Some(text.into());
+        let mut secret = lock(&self.secret);
+        (secret.text, secret.is_away) = (Some(text.into()), false);
     }
 
-    /// Has no answer from now on.
-    pub fn go_away(&self) {
+    /// Takes the value away again.
+    pub fn take(&self) {
         lock(&self.secret).text = None;
+    }
+
+    /// Has no answer but an internal error from now on.
+    pub fn go_away(&self) {
+        lock(&self.secret).is_away = true;
+    }
+
+    /// Takes every question and answers none, or no longer does so.
+    pub fn hang(&self, hangs: bool) {
+        lock(&self.secret).is_silent = hangs;
     }
 
     /// Refuses from now on, as for a role that lacks the permission.
@@ -93,12 +107,20 @@ async fn answer(State(secret): State<Arc<Mutex<Secret>>>, headers: HeaderMap, bo
     if target != Some("secretsmanager.GetSecretValue") || request["SecretId"] != ARN {
         return error(StatusCode::BAD_REQUEST, "ResourceNotFoundException");
     }
-    let mut secret = lock(&secret);
-    secret.reads += 1;
+    let is_silent = {
+        let mut secret = lock(&secret);
+        secret.reads += 1;
+        secret.is_silent
+    };
+    if is_silent {
+        return pending().await;
+    }
+    let secret = lock(&secret);
     match &secret.text {
+        _ if secret.is_away => error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError"),
         _ if secret.is_denied => error(StatusCode::BAD_REQUEST, "AccessDeniedException"),
         Some(text) => Json(json!({ "ARN": ARN, "SecretString": text })).into_response(),
-        None => error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError"),
+        None => error(StatusCode::BAD_REQUEST, "ResourceNotFoundException"),
     }
 }
 

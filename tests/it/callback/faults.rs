@@ -6,12 +6,12 @@ use harness::{
     Options, Stack,
     binaries::workspace,
     browser::Visit,
-    places::{ARRIVAL, AUTH, ERROR_PAGE, EXCHANGE, PROFILE, SESSION_COOKIE, USERINFO},
-    proxy::{Fault as DynamoFault, Kind, Rule},
+    places::{ARRIVAL, AUTH, ERROR_PAGE, EXCHANGE, PROFILE, REFRESH, SESSION_COOKIE, USERINFO},
+    proxy::{Fault as DynamoFault, Kind, Mixture, Rule},
     stack::PAGE_ORIGIN,
 };
 use http::Method;
-use simulator::{Fault, Scripted};
+use simulator::{Action, Fault, Scripted};
 use tempfile::TempDir;
 
 use super::{arrive, begin, exchanged, location, openid, sessions};
@@ -39,6 +39,33 @@ async fn a_session_that_cannot_be_stored_is_no_cookie_and_costs_one_round() {
     assert_eq!(exchanged(&stack).len(), 2);
     let line = alarm(&stack, r#""outcome":"store_unavailable""#).await.unwrap().text;
     assert!(line.contains("could not be stored"), "{line}");
+}
+
+/// DynamoDB answers the claim, and never decides it: nothing was sent, and the page keeps the whole link.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_is_never_decided_keeps_the_link() {
+    let stack = Stack::start(Options::default().proxied()).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "return_to=%2Fcart&scope=snsapi_userinfo&lang=en").await;
+    let link = "&return_to=https%3A%2F%2Flogin.example.com%2Fcart&scope=snsapi_userinfo&lang=en";
+    for mixture in Mixture::ALL {
+        let fault = stack.proxy().unwrap().inject(Rule::at(Kind::Claim, DynamoFault::Mixture(mixture)));
+        let page = arrive(&visitor, &callback).await;
+        assert!(page.starts_with(&format!("{ERROR_PAGE}service_unavailable&id=")), "{page}");
+        assert!(page.ends_with(link), "{page}");
+        fault.remove();
+    }
+    // Not even the login can be read: then the log says so, and the page leads to a login all the same.
+    let away = DynamoFault::InternalServerError;
+    let faults = [Kind::Claim, Kind::Login].map(|kind| stack.proxy().unwrap().inject(Rule::at(kind, away)));
+    let page = arrive(&visitor, &callback).await;
+    assert!(page.starts_with(&format!("{ERROR_PAGE}service_unavailable&id=")), "{page}");
+    alarm(&stack, "the login could not be read: GetItem failed: InternalServerError").await.unwrap();
+    for fault in faults {
+        fault.remove();
+    }
+    assert!(exchanged(&stack).is_empty());
+    assert_eq!(arrive(&visitor, &callback).await, "https://login.example.com/cart#");
 }
 
 /// The template with a Lambda that waits a few seconds and no longer.
@@ -117,6 +144,43 @@ async fn what_is_slow_everywhere_still_ends_in_time() {
     assert!(openid(&visitor).await.is_some());
     let line = stack.logs().wait_for(r#""outcome":"logged_in""#).await.unwrap().text;
     assert!(line.contains("the profile took too long"), "{line}");
+}
+
+/// Lambda's limit as it is deployed. All parts are as late as each of them may be, and the last one never comes: what waits
+/// for the others leaves it its time, so that each function still answers for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn under_lambdas_own_limit_both_answer_for_themselves() {
+    let stack = Stack::start(Options::default().proxied()).await.unwrap();
+    let (visitor, reader) =
+        (stack.visitor("lin"), stack.visitor("anna").logged_in_with_profile().await.unwrap());
+    let callback = begin(&visitor, "return_to=%2Fcart&scope=snsapi_userinfo&lang=en").await;
+    let proxy = stack.proxy().unwrap();
+    let late = DynamoFault::Delay(Duration::from_millis(1200));
+    for kind in [Kind::Claim, Kind::Session] {
+        proxy.inject(Rule::at(kind, late).times(1));
+    }
+    let writes = [Kind::Finish, Kind::SaveSession];
+    let held = writes.map(|kind| proxy.inject(Rule::at(kind, DynamoFault::HoldBefore)));
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    stack.simulator().knobs(|knobs| {
+        for path in [EXCHANGE, REFRESH] {
+            knobs.script(path, Scripted { delay_milliseconds: 4500, ..Fault::None.into() });
+        }
+        knobs.hold.insert(PROFILE.to_owned());
+    });
+    let (page, verified) = tokio::join!(arrive(&visitor, &callback), reader.verify());
+    assert!(page.starts_with(&format!("{ERROR_PAGE}service_unavailable&id=")), "{page}");
+    let link = "&return_to=https%3A%2F%2Flogin.example.com%2Fcart&scope=snsapi_userinfo&lang=en";
+    assert!(page.ends_with(link), "{page}");
+    alarm(&stack, r#""outcome":"store_unavailable""#).await.unwrap();
+    let verified = verified.unwrap();
+    assert_problem(&verified, 503, "wechat_unavailable");
+    assert_eq!(verified.header("access-control-allow-origin"), Some(PAGE_ORIGIN));
+    let unanswered = stack.gateway().unanswered();
+    assert_eq!((unanswered, stack.functions().cold_starts("callback")), (0, 1));
+    for write in held {
+        write.remove();
+    }
 }
 
 /// WeChat hangs, and hangs again: what is stored is shown, within two seconds the first time and at once from then on.

@@ -12,14 +12,13 @@ use login::session::SessionToken;
 use serde_json::{Value, json};
 use store::{Claimed, CodeOutcome, Error, Saved, Store};
 
-use super::{Fixture, LOGINS, NOW, SESSIONS, aws, browser, code, login, name, state, stored_session, token};
+use super::{Fixture, LOGINS, NOW, aws, browser, code, login, names, state, stored_session, token};
 
 /// A fixture whose store speaks to DynamoDB through a proxy.
 async fn proxied() -> Result<(Fixture, Proxy)> {
     let fixture = Fixture::new().await?;
     let proxy = Proxy::before(&fixture.database.url()).await?;
-    let store =
-        Store::new(&aws(&proxy.url()).await, name(&fixture.tables, LOGINS), name(&fixture.tables, SESSIONS));
+    let store = Store::new(&aws(&proxy.url()).await, names(&fixture.tables));
     Ok((Fixture { store, ..fixture }, proxy))
 }
 

@@ -382,6 +382,48 @@ async fn a_profile_that_cannot_be_saved_is_shown_all_the_same() {
     assert_eq!(visitor.shown().await.unwrap()["nickname"], "大满");
 }
 
+/// Another request stores its change first, and what it stored cannot be read: what was read from WeChat is at hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_cannot_be_read_again_is_shown_as_it_was_read() {
+    let options = Options::default().with("PROFILE_LIFETIME_SECONDS", "0").proxied();
+    let stack = Stack::start(options).await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+    stack.simulator().settings(|settings| settings.people[0].nickname = "大满".to_owned());
+    let proxy = stack.proxy().unwrap();
+    let save = proxy.inject(Rule::at(Kind::SaveSession, DynamoFault::HoldBefore).times(1));
+    let meanwhile = async {
+        let held = save.held().await.unwrap();
+        let mut item = only_session(&stack).unwrap();
+        item["version"]["N"] = "7".into();
+        stack.database().put(stack.table("SessionsTable").unwrap(), &item).unwrap();
+        let read = proxy.inject(Rule::at(Kind::Session, DynamoFault::InternalServerError));
+        held.release();
+        read
+    };
+    let (shown, read) = tokio::join!(visitor.shown(), meanwhile);
+    assert_eq!(shown.unwrap()["nickname"], "大满");
+    alarm(&stack, "\"shown_unsaved\"").await.unwrap();
+    read.remove();
+}
+
+/// The session whose grant is gone is to be deleted, and DynamoDB takes no more: who asks is told the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_without_its_grant_that_cannot_be_deleted_is_refused_all_the_same() {
+    let stack = Stack::start(Options::default().proxied()).await.unwrap();
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
+    let mut item = only_session(&stack).unwrap();
+    item["refused_at"] = serde_json::json!({ "N": (harness::time::now_seconds() - 601).to_string() });
+    stack.database().put(stack.table("SessionsTable").unwrap(), &item).unwrap();
+    let throttled = DynamoFault::Throttle(Throttle::ProvisionedThroughputExceeded);
+    let fault = stack.proxy().unwrap().inject(Rule::at(Kind::DeleteVersion, throttled));
+    assert_problem(&visitor.userinfo().await.unwrap(), 401, "not_logged_in");
+    let line = stack.logs().wait_for(r#""outcome":"grant_gone""#).await.unwrap().text;
+    assert!(line.contains("the session could not be deleted"), "{line}");
+    fault.remove();
+    assert_problem(&visitor.userinfo().await.unwrap(), 401, "not_logged_in");
+    assert!(stack.sessions().unwrap().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_that_passes_costs_nothing() {
     let (stack, visitor) = stale().await.unwrap();
