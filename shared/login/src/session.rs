@@ -20,6 +20,7 @@
 //! whoever shares B can plant a login of his own in that browser. Neither is ever given a session that was
 //! there before.
 
+use std::ops::Not;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -160,6 +161,12 @@ pub struct Refusals {
     pub grant: Option<RefusedBefore>,
 }
 
+impl Refusals {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedBefore {
@@ -214,13 +221,14 @@ struct Unsealed {
     access_token: String,
     refresh_token: String,
     profile: Option<Profile>,
-    #[serde(default)]
+    // Whatever is as by default is left out: a session of more than 1,024 bytes costs another unit at each write.
+    #[serde(default, skip_serializing_if = "Not::not")]
     wants_profile: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     subscription: Option<Subscription>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     confirmed_at: Option<Timestamp>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Refusals::is_empty")]
     refusals: Refusals,
 }
 
