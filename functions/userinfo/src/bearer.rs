@@ -13,11 +13,10 @@ use openid_connect::grant::{DataKey, Wrapper, sid_of};
 use store::Sessions;
 use web::cors::{Caller, without_credentials};
 use web::outcome::Report;
-use web::reason::Reason;
 use web::request::Request;
 use web::response::{self, Response};
 
-use crate::refusal::{BEARER_REFUSED, BEARER_SHOWN, STORE_UNAVAILABLE};
+use crate::refusal::{BEARER_SHOWN, Refusal, Verdict};
 
 /// Where it is.
 pub const USER_INFO: &str = "/oauth2/userinfo";
@@ -30,10 +29,7 @@ pub async fn answer(sessions: &Sessions, provider: &Provider, request: &Request,
         (_, Caller::Foreign) => caller.refuse(request),
         (_, Caller::NoOrigin | Caller::Trusted(_)) => {
             let shown = show(sessions, provider, request, now).await;
-            caller.allow(shown.unwrap_or_else(|error| {
-                let response = response::empty(Reason::ServiceUnavailable.status());
-                STORE_UNAVAILABLE.because(error).of(response::with_header(response, header::RETRY_AFTER, "1"))
-            }))
+            caller.allow(shown.unwrap_or_else(|error| refuse(&Refusal::Store(error))))
         }
     };
     without_credentials(response)
@@ -46,9 +42,9 @@ async fn show(
     now: Timestamp,
 ) -> Result<Response, store::Error> {
     let Some(token) = bearer(request.headers()) else {
-        return Ok(refused("there is no bearer token, or not exactly one", "Bearer"));
+        return Ok(refuse(&Refusal::NoBearer));
     };
-    let invalid = |why| Ok(refused(why, "Bearer error=\"invalid_token\""));
+    let invalid = |why| Ok(refuse(&Refusal::InvalidToken(why)));
     let Some(id) = sid_of(token) else { return invalid("the token is none of ours") };
     let key = id.key();
     let Some(grant) = sessions.grant(&key, now).await? else { return invalid("its grant is over") };
@@ -80,8 +76,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Says no ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
-fn refused(why: &'static str, challenge: &str) -> Response {
-    let response = response::empty(StatusCode::UNAUTHORIZED);
-    BEARER_REFUSED.because(why).of(response::with_header(response, header::WWW_AUTHENTICATE, challenge))
+/// Says no in the header that a client reads ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+fn refuse(refusal: &Refusal) -> Response {
+    let Verdict { outcome, reason } = refusal.judge();
+    let (header, value) = match refusal {
+        Refusal::NoBearer => (header::WWW_AUTHENTICATE, "Bearer"),
+        Refusal::InvalidToken(_) => (header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""),
+        _ => (header::RETRY_AFTER, "1"),
+    };
+    refusal.report(outcome).of(response::with_header(response::empty(reason.status()), header, value))
 }

@@ -18,6 +18,11 @@ pub(crate) enum Refusal {
     Value(&'static str),
     #[error("no session cookie, or not exactly one")]
     NoCookie,
+    #[error("there is no bearer token, or not exactly one")]
+    NoBearer,
+    /// An access token that opens nothing, and why.
+    #[error("{0}")]
+    InvalidToken(&'static str),
     #[error("no such session, or no longer")]
     NoSession,
     #[error("the session is of another account than the page that asks")]
@@ -84,6 +89,7 @@ impl Refusal {
         let (outcome, reason) = match self {
             Self::Query(_) | Self::Value(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
             Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
+            Self::NoBearer | Self::InvalidToken(_) => (&BEARER_REFUSED, Reason::NotLoggedIn),
             Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
             Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
             // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
@@ -119,6 +125,8 @@ impl Refusal {
             | Self::Query(_)
             | Self::Value(_)
             | Self::NoCookie
+            | Self::NoBearer
+            | Self::InvalidToken(_)
             | Self::NoSession
             | Self::ForeignAccount
             | Self::HandedOver

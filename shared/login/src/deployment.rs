@@ -93,11 +93,13 @@ impl TrustedOrigins {
     pub fn read(settings: &mut Settings<'_>) -> Result<Self, Wrong> {
         let public_url = settings.required(&PUBLIC_URL, Origin::parse_public);
         let allowed = settings.optional(&ALLOWED_ORIGINS, origins);
+        let allowed = of_one_site(settings, &public_url, "ALLOWED_ORIGINS", allowed);
         let named = settings.optional(&ACCOUNTS, |text| {
             let named = named_accounts(text)?.into_values();
             let origins: Result<Vec<_>, Wrong> = named.map(|account| account.origins()).collect();
             Some(origins.ok()?.into_iter().flatten().flatten().collect::<Vec<_>>())
         });
+        let named = of_one_site(settings, &public_url, "ACCOUNTS", named);
         let others = [allowed?.unwrap_or_default(), named?.unwrap_or_default()].concat();
         Ok(Self { public_url: public_url?, others })
     }
@@ -373,6 +375,12 @@ mod tests {
         for accounts in ["[]", r#"{"shop":{"allowed_origins":["https://shop.example.com/"]}}"#] {
             let error = read_with(&[("ACCOUNTS", accounts)], TrustedOrigins::read).unwrap_err();
             assert!(error.contains("ACCOUNTS is wrong"), "{error}");
+        }
+        // A page that no cookie comes from could not log anybody out.
+        let foreign = r#"{"shop":{"allowed_origins":["https://shop.example.net"]}}"#;
+        for (setting, value) in [("ALLOWED_ORIGINS", "https://www.example.net"), ("ACCOUNTS", foreign)] {
+            let error = read_with(&[(setting, value)], TrustedOrigins::read).unwrap_err();
+            assert!(error.contains(setting) && error.contains("is of another site"), "{error}");
         }
     }
 }

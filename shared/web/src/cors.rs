@@ -103,7 +103,8 @@ pub fn without_credentials(mut response: Response) -> Response {
 /// `X-Requested-With` or a trace id of their own to everything, and none of them decides anything here.
 fn requested_headers(headers: &HeaderMap) -> String {
     let is_list = |text: &&str| {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_, ".contains(&byte);
+        // A token's characters, RFC 9110 §5.6.2, and what stands between two names.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, ".contains(&byte);
         (1..=1024).contains(&text.len()) && text.bytes().all(is_plain)
     };
     let requested = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS);
@@ -200,6 +201,25 @@ mod tests {
             assert_eq!(told(&caller.preflight(&request, "GET")), (403, vec![VARY]));
             assert_eq!(told(&caller.refuse(&request)), (403, vec![VARY]));
         }
+    }
+
+    #[test]
+    fn a_script_may_send_what_its_client_adds() {
+        let long = format!("x-{}", "a".repeat(1023));
+        for (requested, allowed) in [
+            ("content-type, x-b3.traceid", "content-type, x-b3.traceid"),
+            ("x~y,!#$%&'*+-.^_`|~", "x~y,!#$%&'*+-.^_`|~"),
+            ("", "accept, content-type"),
+            ("x\ty", "accept, content-type"),
+            ("x:y", "accept, content-type"),
+            ("x\"y", "accept, content-type"),
+            (&long, "accept, content-type"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCESS_CONTROL_REQUEST_HEADERS, requested.parse().unwrap());
+            assert_eq!(requested_headers(&headers), allowed);
+        }
+        assert_eq!(requested_headers(&HeaderMap::new()), "accept, content-type");
     }
 
     #[test]

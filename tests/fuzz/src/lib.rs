@@ -23,10 +23,11 @@ pub mod redirect_uri;
 pub mod return_to;
 pub mod token_form;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{fs, io};
 
 use fastrand::Rng;
+use template::workspace::workspace;
 
 /// One target.
 #[derive(Clone, Copy)]
@@ -70,10 +71,9 @@ impl Target {
     ///
     /// When they cannot be read.
     pub fn seeds(self) -> io::Result<Vec<Vec<u8>>> {
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut directories = vec![package.join("seeds").join(self.name)];
+        let mut directories = vec![workspace().join("tests/fuzz/seeds").join(self.name)];
         if self.name == "events" {
-            directories.push(package.join("../../events"));
+            directories.push(workspace().join("events"));
         }
         let mut files: Vec<PathBuf> = Vec::new();
         for directory in directories {

@@ -5,6 +5,7 @@ use harness::{
     browser::Visit,
     places::{ARRIVAL, AUTHORIZE, ERROR_PAGE, FRESH_LOGIN, ONCE_MORE},
 };
+use simulator::CallbackAdditions;
 use url::Url;
 
 use super::{arrive, begin, begun, change_login, exchanged, guards, location, openid, sessions};
@@ -74,6 +75,30 @@ async fn a_login_pays_for_three_marks_of_spent_codes() {
     }
     assert_eq!(arrive(&owner, &callback).await, ARRIVAL);
     assert!(openid(&owner).await.is_some());
+}
+
+/// WeChat's client adds parameters of its own to every address it opens, which say nothing here. A relay that doubles the
+/// query says code and state twice: nobody guesses which are meant, and the login can still be finished.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_client_adds_to_a_callback_says_nothing_and_a_doubled_one_costs_nothing() {
+    let stack = stack().await.unwrap();
+    for additions in [CallbackAdditions::Share, CallbackAdditions::Client, CallbackAdditions::All] {
+        stack.simulator().knobs(|knobs| knobs.callback_additions = additions);
+        let visitor = stack.visitor("lin");
+        let callback = begin(&visitor, "return_to=%2Fcart").await;
+        assert!(callback.contains("&from=") || callback.contains("&pass_ticket="), "{callback}");
+        assert_eq!(arrive(&visitor, &callback).await, "https://login.example.com/cart#");
+        assert!(openid(&visitor).await.is_some());
+    }
+    let exchanges = exchanged(&stack).len();
+    stack.simulator().knobs(|knobs| knobs.callback_query_doubled = true);
+    let visitor = stack.visitor("lin");
+    let callback = begin(&visitor, "return_to=%2Fcart").await;
+    let page = arrive(&visitor, &callback).await;
+    assert!(page.starts_with(&format!("{ERROR_PAGE}invalid_request&id=")), "{page}");
+    assert_eq!(exchanged(&stack).len(), exchanges);
+    let (once, _) = callback.rsplit_once("code=").unwrap();
+    assert_eq!(arrive(&visitor, once.trim_end_matches(['&', '?'])).await, "https://login.example.com/cart#");
 }
 
 /// The callback with the code of another one in place of its own.

@@ -13,10 +13,15 @@ pub fn workspace() -> &'static Path {
     static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
     WORKSPACE.get_or_init(|| {
         let package = variable("CARGO_MANIFEST_DIR").map(PathBuf::from);
-        let starts: Vec<_> = package.into_iter().chain(env::current_dir()).collect();
-        let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
-        starts.into_iter().find_map(|start| root_above(&start)).unwrap_or_else(|| compiled.join("../.."))
+        root_of(package, env::current_dir().ok(), Path::new(env!("CARGO_MANIFEST_DIR")))
     })
+}
+
+/// The root that the package lies in which Cargo runs, or else the directory that the process was started in; where neither
+/// does, the one that it was compiled in.
+fn root_of(package: Option<PathBuf>, current: Option<PathBuf>, compiled: &Path) -> PathBuf {
+    let mut starts = package.into_iter().chain(current);
+    starts.find_map(|start| root_above(&start)).unwrap_or_else(|| compiled.join("../.."))
 }
 
 /// The nearest directory from here upwards that is the root of such a workspace.
@@ -50,6 +55,17 @@ mod tests {
             std::fs::write(copy.path().join(file), "").unwrap();
         }
         assert_eq!(root_above(&inside).as_deref(), Some(copy.path()));
+        // Wherever it was compiled, the process belongs to where it runs.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let [inside, nowhere] = [inside, elsewhere.path().to_owned()];
+        for (package, current) in
+            [(Some(&inside), &nowhere), (None, &inside), (Some(&nowhere), &inside), (Some(&inside), &inside)]
+        {
+            let found = root_of(package.cloned(), Some(current.clone()), workspace());
+            assert_eq!(found, copy.path(), "{package:?} {current:?}");
+        }
+        let compiled = workspace().join("tests/template");
+        assert_eq!(root_of(None, Some(nowhere), &compiled), compiled.join("../.."));
         assert_eq!(root_above(&workspace().join("tests/harness")).as_deref(), Some(workspace()));
     }
 }
