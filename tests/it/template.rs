@@ -202,7 +202,7 @@ async fn every_errcode_that_is_a_matter_of_configuration_sets_off_the_alarm() {
     let stack = stack().await.unwrap();
     let codes: Vec<_> = KNOWN
         .iter()
-        .map(|known| (known.errcode, known.reaction))
+        .map(|known| (known.errcode.get(), known.reaction))
         .chain([(98765, Reaction::Configuration)])
         .collect();
     let mut expected = 0;
@@ -219,8 +219,9 @@ async fn every_errcode_that_is_a_matter_of_configuration_sets_off_the_alarm() {
     assert_eq!(count(&filters, "ConfigurationErrors", &lines), expected);
     assert!(alarmed(&template).values().any(|metric| metric == "ConfigurationErrors"));
     for errcode in [40125, 40013, 40164, 48001] {
-        let is_known =
-            KNOWN.iter().any(|known| known.errcode == errcode && known.reaction == Reaction::Configuration);
+        let is_known = KNOWN
+            .iter()
+            .any(|known| known.errcode.get() == errcode && known.reaction == Reaction::Configuration);
         assert!(is_known, "{errcode}");
     }
 }

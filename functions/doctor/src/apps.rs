@@ -8,7 +8,7 @@
 //! gives the live token once more and ends none. It is neither kept nor shown.
 //!
 //! **The pages** are opened as WeChat's browser would, without anybody in it; what they say to that is not documented,
-//! and often nothing ([`Verdict::Nothing`]).
+//! and often nothing ([`PageAnswer::Nothing`]).
 
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +24,7 @@ use url::Url;
 use wechat::authorize_url::{OfficialAccount, Switches, WebsiteApp};
 use wechat::errcode::{Errcode, Reaction};
 use wechat::error::Error;
-use wechat::page::{Page, Verdict};
+use wechat::page::{Page, PageAnswer};
 use wechat::{AppId, AppSecret, AuthorizationCode, Scope};
 use wechat_api::{Client, Credentials};
 
@@ -243,7 +243,7 @@ async fn page(
     let pages = join_all(links.into_iter().map(|link| wechat.page(link))).await;
     let apart = pages.iter().flatten().find_map(|page| apart(page, clock()));
     let judged = pages.iter().map(|page| match page {
-        Ok(page) => judge_page(subject, page.verdict(&redirect_uri)),
+        Ok(page) => judge_page(subject, page.answer(&redirect_uri)),
         Err(Error::NotSent(_)) => Finding::WechatUnreachable.of(subject),
         Err(error) => Finding::WechatSilent.of(subject).with(error),
     });
@@ -257,21 +257,21 @@ async fn page(
     (found, apart)
 }
 
-fn judge_page(subject: &str, verdict: Verdict) -> Found {
-    match verdict {
-        Verdict::ComesBack | Verdict::QrCode => Finding::PageAccepts.of(subject),
-        Verdict::AppUnknown => Finding::AppUnknown.of(subject),
-        Verdict::ScopeRefused => Finding::PageScope.of(subject).with("Scope 参数错误"),
-        Verdict::RedirectUriRefused => Finding::PageDomain.of(subject).with("redirect_uri 参数错误"),
-        Verdict::Numbered(10003) => Finding::PageDomain.of(subject).with(10003),
-        Verdict::Numbered(10004) => Finding::PageBanned.of(subject),
-        Verdict::Numbered(10005) => Finding::PageScope.of(subject).with(10005),
-        Verdict::Numbered(10006) => Finding::PageFollowers.of(subject),
-        Verdict::Numbered(10015) => Finding::ComponentUnauthorized.of(subject),
-        Verdict::Numbered(10016) => Finding::PageAppKind.of(subject),
-        Verdict::Numbered(10039) => Finding::PageScheme.of(subject),
-        Verdict::Numbered(number) => Finding::PageRefuses.of(subject).with(number),
-        Verdict::Nothing => Finding::PageUnclear.of(subject),
+fn judge_page(subject: &str, answer: PageAnswer) -> Found {
+    match answer {
+        PageAnswer::ComesBack | PageAnswer::QrCode => Finding::PageAccepts.of(subject),
+        PageAnswer::AppUnknown => Finding::AppUnknown.of(subject),
+        PageAnswer::ScopeRefused => Finding::PageScope.of(subject).with("Scope 参数错误"),
+        PageAnswer::RedirectUriRefused => Finding::PageDomain.of(subject).with("redirect_uri 参数错误"),
+        PageAnswer::Numbered(10003) => Finding::PageDomain.of(subject).with(10003),
+        PageAnswer::Numbered(10004) => Finding::PageBanned.of(subject),
+        PageAnswer::Numbered(10005) => Finding::PageScope.of(subject).with(10005),
+        PageAnswer::Numbered(10006) => Finding::PageFollowers.of(subject),
+        PageAnswer::Numbered(10015) => Finding::ComponentUnauthorized.of(subject),
+        PageAnswer::Numbered(10016) => Finding::PageAppKind.of(subject),
+        PageAnswer::Numbered(10039) => Finding::PageScheme.of(subject),
+        PageAnswer::Numbered(number) => Finding::PageRefuses.of(subject).with(number),
+        PageAnswer::Nothing => Finding::PageUnclear.of(subject),
     }
 }
 

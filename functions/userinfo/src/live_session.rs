@@ -190,7 +190,7 @@ impl<'a> LiveSession<'a> {
         match refused.filter(|refused| self.was_just_now(refused.at)) {
             None => Ok(()),
             Some(RefusedBefore { errcode, about, .. }) => {
-                let answer = ErrorAnswer { errcode: Errcode::new(errcode), rid: None, address: None };
+                let answer = ErrorAnswer { errcode, rid: None, address: None };
                 let error = Error::Refused(answer);
                 Err(match about {
                     RefusedAbout::Question => Failure::Wechat(error),
@@ -217,7 +217,7 @@ impl<'a> LiveSession<'a> {
             return None;
         }
         self.is_changed = true;
-        Some(RefusedBefore { errcode: errcode.get(), about, at: self.now })
+        Some(RefusedBefore { errcode, about, at: self.now })
     }
 
     /// How much time there is for what another answer can do without.

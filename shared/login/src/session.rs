@@ -31,6 +31,7 @@ use crate::seal::{self, NonceBytes, Sealed};
 use crate::secret::{Digest, hmac, random_secret};
 use crate::time::Timestamp;
 use wechat::body::UserInfo;
+use wechat::errcode::Errcode;
 use wechat::{AccessToken, AppId, AuthorizationCode, GrantedScope, Lang, OpenId, RefreshToken, UnionId};
 
 const INFO: &str = "seal of a session";
@@ -87,7 +88,7 @@ impl Pepper {
 }
 
 /// The key of a stored session: the digest of its token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionId(String);
 
 impl SessionId {
@@ -171,7 +172,7 @@ impl Refusals {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedBefore {
     /// WeChat's `errcode`.
-    pub errcode: i64,
+    pub errcode: Errcode,
     /// What it was about.
     pub about: RefusedAbout,
     /// When WeChat said so.

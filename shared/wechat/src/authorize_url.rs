@@ -9,7 +9,8 @@ use url::Url;
 
 use super::{AppId, Lang, Scope};
 
-/// What may stand behind `state` in an Official Account's link.
+/// What may stand behind `state` in an Official Account's link
+/// ([网页授权, step 1](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Switches {
     /// `connect_redirect=1` keeps some clients from calling back twice.

@@ -3,18 +3,18 @@
 //! The header says `text/plain` without a charset, the body is JSON in UTF-8, and sometimes it is
 //! neither: nicknames bring raw control characters, broken UTF-8 and half surrogate pairs. So the
 //! header is ignored, and a body that does not parse is repaired once and parsed again. Numbers come
-//! as strings, keys come and go, and unknown keys are ignored. What is never tolerated is ambiguity: a
+//! as strings, keys come and go, and unknown keys are ignored (`lenient.rs`). What is never tolerated is ambiguity: a
 //! key that stands twice makes the body unreadable.
+
+mod lenient;
 
 use std::net::IpAddr;
 
-use serde::de::{Deserializer, Error as _, IgnoredAny};
-use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::errcode::Errcode;
-use super::{AccessToken, GlobalToken, GrantedScope, OpenId, RefreshToken, Scope, UnionId};
+use super::{AccessToken, GlobalToken, GrantedScope, OpenId, RefreshToken, Scope, UnionId, identifier};
 
 /// Why a body gave no answer.
 ///
@@ -32,7 +32,9 @@ pub enum BodyError {
     Unreadable,
 }
 
-/// What is kept of a refusal.
+/// What is kept of a refusal, of which WeChat says [`errcode` and `errmsg`].
+///
+/// [`errcode` and `errmsg`]: https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorAnswer {
     /// The number that decides what happens next.
@@ -84,13 +86,13 @@ pub struct Refresh {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct UserInfo {
     /// The person within one app.
-    #[serde(serialize_with = "write_openid", deserialize_with = "read_openid")]
+    #[serde(with = "identifier::openid")]
     pub openid: OpenId,
     /// What the person is called. Anything can stand here.
     #[serde(default)]
     pub nickname: String,
     /// 1 male, 2 female, 0 unknown; always 0 since October 2021.
-    #[serde(default, deserialize_with = "lenient_integer")]
+    #[serde(default, deserialize_with = "lenient::integer")]
     pub sex: i64,
     /// Empty since October 2021.
     #[serde(default)]
@@ -108,32 +110,8 @@ pub struct UserInfo {
     #[serde(default)]
     pub privilege: Vec<String>,
     /// The person across apps, if the app is bound to an Open Platform account.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "write_unionid",
-        deserialize_with = "read_unionid"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "identifier::unionid")]
     pub unionid: Option<UnionId>,
-}
-
-/// Written inside the seal of a session, and nowhere else.
-fn write_openid<S: Serializer>(openid: &OpenId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(openid.expose())
-}
-
-fn read_openid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OpenId, D::Error> {
-    OpenId::parse(String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("no openid"))
-}
-
-/// As [`write_openid`]. An absent one is skipped.
-#[expect(clippy::ref_option, reason = "serde passes the field as it is")]
-fn write_unionid<S: Serializer>(unionid: &Option<UnionId>, serializer: S) -> Result<S::Ok, S::Error> {
-    unionid.as_ref().map(UnionId::expose).serialize(serializer)
-}
-
-fn read_unionid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UnionId>, D::Error> {
-    Ok(filled(deserializer)?.and_then(UnionId::parse))
 }
 
 impl std::fmt::Debug for UserInfo {
@@ -237,7 +215,8 @@ pub fn stable_token(body: &[u8]) -> Result<StableToken, BodyError> {
     Ok(StableToken { global_token, expires_in: wire.expires_in })
 }
 
-/// What `/cgi-bin/user/info` says of a person.
+/// What `/cgi-bin/user/info` says of a person:
+/// [用户基本信息](https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html).
 #[derive(Debug, Clone)]
 pub struct Follower {
     /// `subscribe`: whether the person follows the account, if WeChat says so.
@@ -246,8 +225,7 @@ pub struct Follower {
     pub unionid: Option<UnionId>,
 }
 
-/// Reads an answer of `/cgi-bin/user/info`
-/// ([用户基本信息](https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html)):.
+/// Reads an answer of `/cgi-bin/user/info`.
 ///
 /// # Errors
 ///
@@ -269,11 +247,11 @@ pub fn follower(body: &[u8], openid: &OpenId) -> Result<Follower, BodyError> {
 
 #[derive(Deserialize)]
 struct FollowerWire {
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "lenient::filled")]
     openid: Option<String>,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "lenient::filled")]
     unionid: Option<String>,
-    #[serde(default, deserialize_with = "optional_integer")]
+    #[serde(default, deserialize_with = "lenient::optional_integer")]
     subscribe: Option<i64>,
 }
 
@@ -281,32 +259,32 @@ struct FollowerWire {
 /// finding and an empty string counts as missing.
 #[derive(Deserialize)]
 struct TokenWire {
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "lenient::filled")]
     access_token: Option<String>,
-    #[serde(default = "two_hours", deserialize_with = "lenient_seconds")]
+    #[serde(default = "lenient::two_hours", deserialize_with = "lenient::seconds")]
     expires_in: u64,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "lenient::filled")]
     refresh_token: Option<String>,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "lenient::filled")]
     openid: Option<String>,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "lenient::filled")]
     scope: Option<String>,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "lenient::filled")]
     unionid: Option<String>,
-    #[serde(default, deserialize_with = "unless_denied")]
+    #[serde(default, deserialize_with = "lenient::unless_denied")]
     is_snapshotuser: bool,
 }
 
 #[derive(Deserialize)]
 struct AuthWire {
-    #[serde(default, deserialize_with = "lenient_errcode")]
+    #[serde(default, deserialize_with = "lenient::errcode")]
     errcode: Option<i64>,
 }
 
 /// What every answer may be instead of the answer.
 #[derive(Deserialize)]
 struct ErrorWire {
-    #[serde(default, deserialize_with = "lenient_errcode")]
+    #[serde(default, deserialize_with = "lenient::errcode")]
     errcode: Option<i64>,
     #[serde(default)]
     errmsg: Option<String>,
@@ -314,14 +292,7 @@ struct ErrorWire {
 
 /// Parses a body, as it stands or else repaired; an `errcode` other than 0 wins over everything.
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, BodyError> {
-    let text = if serde_json::from_slice::<IgnoredAny>(body).is_ok()
-        && std::str::from_utf8(body).is_ok()
-        && !has_lone_surrogate(body)
-    {
-        String::from_utf8_lossy(body).into_owned()
-    } else {
-        repair(body)
-    };
+    let text = lenient::text(body);
     // A derived reader would also take a list, by the order of its fields.
     if !text.trim_start().starts_with('{') {
         return Err(BodyError::Unreadable);
@@ -338,46 +309,6 @@ fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, BodyError> {
     }
 }
 
-/// Makes a body that a strict parser refuses readable: a byte below 0x20 can only be white space in
-/// JSON, so it becomes a space; broken UTF-8 and half surrogate pairs become U+FFFD.
-fn repair(body: &[u8]) -> String {
-    let spaced: Vec<u8> = body.iter().map(|byte| if *byte < 0x20 { b' ' } else { *byte }).collect();
-    replace_lone_surrogates(&String::from_utf8_lossy(&spaced))
-}
-
-fn has_lone_surrogate(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    replace_lone_surrogates(&text) != text
-}
-
-/// Replaces each `\uD800`–`\uDFFF` escape that is not half of a pair.
-fn replace_lone_surrogates(text: &str) -> String {
-    let mut repaired = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(position) = rest.find('\\') {
-        let (before, escape) = rest.split_at(position);
-        repaired.push_str(before);
-        let (length, replacement) = match (surrogate(escape), escape.get(6..).and_then(surrogate)) {
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
-            (Some(_), _) => (6, Some("\\ufffd")),
-            // Any other escape is two characters at least; `\\` must not lend its second half to `u`.
-            (None, _) => (1 + escape.chars().nth(1).map_or(0, char::len_utf8), None),
-        };
-        let (escape, after) = escape.split_at(length);
-        repaired.push_str(replacement.unwrap_or(escape));
-        rest = after;
-    }
-    repaired.push_str(rest);
-    repaired
-}
-
-/// The surrogate that a text's leading `\uXXXX` stands for, if it is one.
-fn surrogate(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    let unit = u32::from_str_radix(digits, 16).ok()?;
-    (0xd800..=0xdfff).contains(&unit).then_some(unit)
-}
-
 /// WeChat's request id at the end of an `errmsg`: three groups of eight hex digits.
 fn rid(errmsg: &str) -> Option<String> {
     let (_, after) = errmsg.rsplit_once("rid: ")?;
@@ -389,67 +320,6 @@ fn rid(errmsg: &str) -> Option<String> {
 /// The address in an `errmsg` such as `invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist`.
 fn address(errmsg: &str) -> Option<IpAddr> {
     errmsg.split([' ', ',']).find_map(|word| word.parse().ok())
-}
-
-const fn two_hours() -> u64 {
-    7200
-}
-
-/// A string; empty or null counts as absent.
-fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()))
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Integer {
-    Number(i64),
-    Text(String),
-    Other(IgnoredAny),
-}
-
-impl Integer {
-    fn value(self) -> Option<i64> {
-        match self {
-            Self::Number(number) => Some(number),
-            Self::Text(text) => text.trim().parse().ok(),
-            Self::Other(IgnoredAny) => None,
-        }
-    }
-}
-
-/// A number, or a string that holds one.
-fn lenient_errcode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Integer::deserialize(deserializer)?.value().map(Some).ok_or_else(|| D::Error::custom("not a number"))
-}
-
-/// A number, or a string that holds one; anything else is 0, for fields that decide little.
-fn lenient_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    Ok(Option::<Integer>::deserialize(deserializer)?.and_then(Integer::value).unwrap_or_default())
-}
-
-/// A number, or a string that holds one; anything else counts as absent.
-fn optional_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(Option::<Integer>::deserialize(deserializer)?.and_then(Integer::value))
-}
-
-/// A flag that is set unless it is absent, null, false or 0: nothing unclear counts as a no.
-fn unless_denied<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Flag {
-        Clear(bool),
-        Counted(Integer),
-    }
-    Ok(match Option::<Flag>::deserialize(deserializer)? {
-        None => false,
-        Some(Flag::Clear(flag)) => flag,
-        Some(Flag::Counted(integer)) => integer.value() != Some(0),
-    })
-}
-
-fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    Ok(u64::try_from(lenient_integer(deserializer)?).unwrap_or_else(|_| two_hours()))
 }
 
 #[cfg(test)]

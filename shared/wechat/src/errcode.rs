@@ -4,15 +4,22 @@
 //! is never parsed for logic, and only its request id (`rid`) is kept, for WeChat's support.
 //!
 //! [`KNOWN`] is the decision: it drives the client, the functions and the pages, and the tables of the
-//! documentation are written from it. Its sources are WeChat's list of [return codes], the pages of the two
-//! kinds of login, and, for the numbers that stand in none of them, what clients reported.
+//! documentation are written from it. Where a number comes from stands above its rows:
 //!
-//! [return codes]: https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
+//! * *global*: WeChat's list for [Official Accounts](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html);
+//! * *platform*: its list for the [Open Platform](https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html);
+//! * *token*: the pages of the calls that give an app its token, [getAccessToken](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/Get_access_token.html)
+//!   and [getStableAccessToken](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html);
+//! * *mini program*: the page of another login, [code2Session](https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/code2Session.html);
+//! * *reported*: no page of WeChat's, but clients that met it.
 
 use std::fmt;
 
-/// WeChat's `errcode`; 0 is success and never becomes one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+/// WeChat's [`errcode`](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html); 0 is success
+/// and never becomes one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Errcode(i64);
 
 /// What to do about a refusal.
@@ -36,7 +43,7 @@ pub enum Reaction {
 #[derive(Debug, Clone, Copy)]
 pub struct Known {
     /// WeChat's number.
-    pub errcode: i64,
+    pub errcode: Errcode,
     /// How to react.
     pub reaction: Reaction,
     /// What it means and what mends it, in English.
@@ -46,7 +53,7 @@ pub struct Known {
 }
 
 const fn known(errcode: i64, reaction: Reaction, english: &'static str, chinese: &'static str) -> Known {
-    Known { errcode, reaction, english, chinese }
+    Known { errcode: Errcode(errcode), reaction, english, chinese }
 }
 
 /// Every code that WeChat's login is known to answer, in the order of their numbers.
@@ -54,6 +61,7 @@ const fn known(errcode: i64, reaction: Reaction, english: &'static str, chinese:
 pub const KNOWN: &[Known] = {
     use Reaction::{Configuration, FreshLogin, LoginAgain, Refresh, Retry, User};
     &[
+        // Global.
         known(-1, Retry, "WeChat is busy; passes by itself", "微信系统繁忙；会自行恢复"),
         known(40001, Refresh, "The access token is no longer valid; it is refreshed once", "access_token 无效或已被新的取代；会自动刷新一次"),
         known(40002, Configuration, "Wrong grant_type; a defect of this project, please report it", "grant_type 错误；本项目的缺陷，请反馈"),
@@ -65,15 +73,20 @@ pub const KNOWN: &[Known] = {
         known(40125, Configuration, "Wrong app secret; put the current one into Secrets Manager", "AppSecret 错误；请把当前的 AppSecret 写入 Secrets Manager（重置后旧的立即失效）"),
         known(40163, FreshLogin, "The code was used before; a fresh login follows", "code 已被使用；会自动重新登录"),
         known(40164, Configuration, "The caller's IP is not in the API IP allow-list (API IP 白名单); add the one that the log names", "出口 IP 不在 API IP 白名单；请把日志中的 IP 加到 微信开发者平台 → 我的业务 → 服务号 → 基础信息"),
+        // Mini program.
         known(40226, User, "WeChat blocks this person as high risk", "微信判定为高风险用户，已拦截登录"),
+        // Token.
         known(40243, Configuration, "The app secret is frozen; unfreeze it on the developer platform (10 minutes)", "AppSecret 已冻结；请在微信开发者平台解冻，约 10 分钟后生效"),
+        // Global.
         known(41001, Configuration, "access_token missing; a defect of this project, please report it", "缺少 access_token；本项目的缺陷，请反馈"),
         known(41002, Configuration, "appid missing; check the appid in the template's parameters", "缺少 appid；请检查模板参数里的 AppID"),
         known(41003, Configuration, "refresh_token missing; a defect of this project, please report it", "缺少 refresh_token；本项目的缺陷，请反馈"),
         known(41004, Configuration, "The app secret is missing; put it into Secrets Manager", "缺少 AppSecret；请写入 Secrets Manager"),
         known(41008, Configuration, "The code is missing; something between WeChat and this stack strips the query", "缺少 code；微信与本服务之间有代理去掉了查询参数"),
         known(41009, Configuration, "openid missing; a defect of this project, please report it", "缺少 openid；本项目的缺陷，请反馈"),
+        // Platform.
         known(41021, Configuration, "The third-party platform's token is missing; check the secret it is read from", "缺少或不是 component_access_token；请检查保存它的 Secrets Manager 密钥"),
+        // Global.
         known(42001, Refresh, "The access token is no longer valid; it is refreshed once", "access_token 无效或已被新的取代；会自动刷新一次"),
         known(42002, LoginAgain, "The refresh token has expired; the person logs in again", "refresh_token 已过期；用户需要重新登录"),
         known(42003, FreshLogin, "The code has expired; a fresh login follows", "code 已过期；会自动重新登录"),
@@ -82,15 +95,21 @@ pub const KNOWN: &[Known] = {
         known(43003, Configuration, "WeChat wants HTTPS; check WECHAT_API_URL", "需要 HTTPS；请检查 WECHAT_API_URL"),
         known(45009, Configuration, "The daily quota is used up; it resets the next day, or clear it under 接口权限与额度", "超过每日调用额度；次日恢复，或在“接口权限与额度”里清零"),
         known(45011, Retry, "Too many calls this minute; passes by itself", "调用太频繁（每分钟上限）；稍后自动恢复"),
+        // Platform.
         known(45035, Configuration, "The caller's IP is not in the API IP allow-list (API IP 白名单); add the one that the log names", "出口 IP 不在 API IP 白名单；请把日志中的 IP 加到 微信开发者平台 → 我的业务 → 服务号 → 基础信息"),
+        // Global.
         known(46004, User, "WeChat knows no such person", "微信中没有这个用户"),
         known(48001, Configuration, "The account lacks this interface; it must be a verified service account", "账号没有该接口（scope）权限；需要已认证的服务号"),
         known(48004, Configuration, "The interface is banned for violations; look at the notices of the account", "接口因违规被封禁；请查看公众平台的通知"),
         known(50001, LoginAgain, "The person has not granted this; the person logs in again", "用户没有授权该接口；需要重新登录"),
         known(50002, User, "This person, or the app itself, is restricted; if many people see it, look at the notices of the account", "用户受限，或接口因违规被封禁；若许多人都遇到，请查看公众平台的通知"),
+        // Token.
         known(50004, Configuration, "The account may not use this interface; look at the notices of the account", "账号被禁止使用该接口；请查看公众平台的通知"),
+        // Global.
         known(50005, User, "The person does not follow the account; there is no unionid then", "用户未关注该服务号；因此没有 unionid"),
+        // Token.
         known(50007, Configuration, "The account is frozen; look at the notices of the account", "账号已被冻结；请查看公众平台的通知"),
+        // Platform.
         known(61003, Configuration, "The Official Account has not authorised the third-party platform", "服务号未授权给第三方平台；请重新授权"),
         known(61004, Configuration, "The caller's IP is not in the third-party platform's allow-list, on the Open Platform: another list than 40164's", "出口 IP 不在第三方平台的白名单；请在微信开放平台的第三方平台详情里添加"),
         known(61005, Configuration, "The third-party platform's ticket has expired; see the system that keeps its token", "component_verify_ticket 已过期；请检查接收票据的系统"),
@@ -101,14 +120,18 @@ pub const KNOWN: &[Known] = {
         known(61011, Configuration, "Unknown third-party platform; check its appid", "第三方平台不存在；请检查 AppID"),
         known(61014, Configuration, "A third-party platform's token is wanted; check the secret it is read from", "缺少或不是 component_access_token；请检查保存它的 Secrets Manager 密钥"),
         known(61023, Configuration, "The refresh token that the third-party platform keeps for the account is no longer valid; authorise it again", "第三方平台保存的 refresh_token 已失效；请重新授权"),
+        // Token.
         known(89503, Configuration, "An administrator must confirm this IP in WeChat; or allow-list it", "此 IP 需管理员在微信里确认；确认后重试，或加入 API IP 白名单"),
     ]
 };
 
 /// What WeChat's own pages say instead of calling back, which this stack never sees: number, what it
-/// means and what mends it, in English and in Chinese.
+/// means and what mends it, in English and in Chinese. Most stand in [网页授权, step 1].
+///
+/// [网页授权, step 1]: https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0
 #[rustfmt::skip]
 pub const PAGE_ERRORS: &[(u16, &str, &str)] = &[
+    // [网页授权, step 1].
     (10003, "redirect_uri is not on the registered domain; put this service's domain into 网页授权域名", "redirect_uri 域名与后台配置不一致；请把本服务的域名填进“网页授权域名”"),
     (10004, "The account is banned; look at the notices of the account", "账号已被封禁；请查看公众平台的通知"),
     (10005, "The account lacks this scope; it must be a verified service account", "账号没有该接口（scope）权限；需要已认证的服务号"),
@@ -120,6 +143,7 @@ pub const PAGE_ERRORS: &[(u16, &str, &str)] = &[
     (10013, "state is missing; a defect of this project, please report it", "缺少 state；本项目的缺陷，请反馈"),
     (10015, "The Official Account has not authorised the third-party platform", "服务号未授权给第三方平台；请重新授权"),
     (10016, "The website app's appid stands where the Official Account's belongs", "填成了网站应用的 AppID；微信内登录要用服务号的 AppID"),
+    // Reported.
     (10039, "The callback's scheme differs from the one that is configured; PUBLIC_URL must begin with https://", "redirect_uri 协议与后台配置不一致；PUBLIC_URL 必须以 https:// 开头"),
     (10050, "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
     (10057, "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
@@ -163,7 +187,7 @@ impl Errcode {
     /// the visitor nor a repetition mends it, and an operator should see it.
     #[must_use]
     pub fn reaction(self) -> Reaction {
-        let known = KNOWN.iter().find(|known| known.errcode == self.0);
+        let known = KNOWN.iter().find(|known| known.errcode == self);
         known.map_or(Reaction::Configuration, |known| known.reaction)
     }
 

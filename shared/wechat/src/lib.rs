@@ -14,16 +14,19 @@ pub mod authorize_url;
 pub mod body;
 pub mod errcode;
 pub mod error;
+pub mod identifier;
 pub mod page;
 mod secret;
 
 use std::fmt;
 
+use serde::de::{Deserializer, Error as _};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::text_secret;
 
-/// An app registered with WeChat: an Official Account or a website app. Public.
+/// An app registered with WeChat: an Official Account or a website app. Public, so it is written as it is.
 ///
 /// It is the `client_id` of [RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +45,18 @@ impl AppId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for AppId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for AppId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("no appid"))
     }
 }
 
@@ -165,7 +180,8 @@ impl Scope {
     }
 }
 
-/// The scopes a person granted, as WeChat listed them, separated by commas.
+/// The scopes a person granted, as WeChat listed them, separated by commas: `scope` of
+/// [网页授权, step 2](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantedScope(String);
 
@@ -190,7 +206,8 @@ impl GrantedScope {
     }
 }
 
-/// The language of a profile's place names; WeChat's `lang`.
+/// The language of a profile's place names; WeChat's `lang` of
+/// [网页授权, step 4](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lang {
     /// Simplified Chinese.

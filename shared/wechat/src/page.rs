@@ -19,9 +19,11 @@ pub struct Page {
     pub text: String,
 }
 
-/// What a page says of the app, the scope and the callback that it was asked for.
+/// What a page says of the app, the scope and the callback that it was asked for
+/// ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0) has the
+/// numbers).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PageAnswer {
     /// WeChat sends the browser back to the callback.
     ComesBack,
     /// WeChat shows a QR code.
@@ -41,27 +43,27 @@ pub enum Verdict {
 impl Page {
     /// What the page says to a login that is to come back to `redirect_uri`.
     #[must_use]
-    pub fn verdict(&self, redirect_uri: &str) -> Verdict {
+    pub fn answer(&self, redirect_uri: &str) -> PageAnswer {
         let location = self.location.as_deref().unwrap_or_default();
         if (300..400).contains(&self.status) && location.starts_with(redirect_uri) {
-            return Verdict::ComesBack;
+            return PageAnswer::ComesBack;
         }
         // WeChat writes these with and without a blank beside the Latin words.
         let text: String = self.text.chars().filter(|letter| *letter != ' ').collect();
         if let Some(number) = number(&text) {
-            return Verdict::Numbered(number);
+            return PageAnswer::Numbered(number);
         }
         let says = |words: &str| text.contains(words);
         if says("AppID参数错误") {
-            Verdict::AppUnknown
+            PageAnswer::AppUnknown
         } else if says("redirect_uri参数错误") {
-            Verdict::RedirectUriRefused
+            PageAnswer::RedirectUriRefused
         } else if says("Scope参数错误") {
-            Verdict::ScopeRefused
+            PageAnswer::ScopeRefused
         } else if says("/connect/qrcode/") {
-            Verdict::QrCode
+            PageAnswer::QrCode
         } else {
-            Verdict::Nothing
+            PageAnswer::Nothing
         }
     }
 }
@@ -80,37 +82,37 @@ fn number(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn verdict(status: u16, location: Option<&str>, text: &str) -> Verdict {
+    fn answer(status: u16, location: Option<&str>, text: &str) -> PageAnswer {
         let page = Page { status, location: location.map(str::to_owned), date: None, text: text.to_owned() };
-        page.verdict("https://auth.example.com/callback")
+        page.answer("https://auth.example.com/callback")
     }
 
     #[test]
     fn errors_are_read_by_number_and_by_word() {
         for (text, expected) in [
-            ("redirect_uri域名与后台配置不一致，错误码：10003", Verdict::Numbered(10003)),
-            ("redirect_uri协议与后台配置不一致，错误码:10039", Verdict::Numbered(10039)),
-            ("<p>\"appid\" cannot be left blank. Error code: 10012</p>", Verdict::Numbered(10012)),
-            ("Scope 参数错误或没有 Scope 权限", Verdict::ScopeRefused),
-            ("Scope参数错误或没有Scope权限", Verdict::ScopeRefused),
-            ("redirect_uri 参数错误", Verdict::RedirectUriRefused),
-            ("AppID 参数错误", Verdict::AppUnknown),
-            ("<img class=\"qrcode lightBorder\" src=\"/connect/qrcode/0a_1-b\">", Verdict::QrCode),
-            ("请在微信客户端打开链接", Verdict::Nothing),
-            ("错误码：", Verdict::Nothing),
-            ("错误码：404", Verdict::Nothing),
-            ("", Verdict::Nothing),
+            ("redirect_uri域名与后台配置不一致，错误码：10003", PageAnswer::Numbered(10003)),
+            ("redirect_uri协议与后台配置不一致，错误码:10039", PageAnswer::Numbered(10039)),
+            ("<p>\"appid\" cannot be left blank. Error code: 10012</p>", PageAnswer::Numbered(10012)),
+            ("Scope 参数错误或没有 Scope 权限", PageAnswer::ScopeRefused),
+            ("Scope参数错误或没有Scope权限", PageAnswer::ScopeRefused),
+            ("redirect_uri 参数错误", PageAnswer::RedirectUriRefused),
+            ("AppID 参数错误", PageAnswer::AppUnknown),
+            ("<img class=\"qrcode lightBorder\" src=\"/connect/qrcode/0a_1-b\">", PageAnswer::QrCode),
+            ("请在微信客户端打开链接", PageAnswer::Nothing),
+            ("错误码：", PageAnswer::Nothing),
+            ("错误码：404", PageAnswer::Nothing),
+            ("", PageAnswer::Nothing),
         ] {
-            assert_eq!(verdict(200, None, text), expected, "{text}");
+            assert_eq!(answer(200, None, text), expected, "{text}");
         }
     }
 
     #[test]
     fn only_the_callback_is_a_way_back() {
         let back = Some("https://auth.example.com/callback?code=0a&state=b");
-        assert_eq!(verdict(302, back, ""), Verdict::ComesBack);
-        assert_eq!(verdict(200, back, ""), Verdict::Nothing);
-        assert_eq!(verdict(302, Some("https://open.weixin.qq.com/"), ""), Verdict::Nothing);
-        assert_eq!(verdict(302, None, ""), Verdict::Nothing);
+        assert_eq!(answer(302, back, ""), PageAnswer::ComesBack);
+        assert_eq!(answer(200, back, ""), PageAnswer::Nothing);
+        assert_eq!(answer(302, Some("https://open.weixin.qq.com/"), ""), PageAnswer::Nothing);
+        assert_eq!(answer(302, None, ""), PageAnswer::Nothing);
     }
 }
