@@ -10,10 +10,15 @@
 )]
 
 mod access_token;
+mod authorization;
 pub mod code_flow;
 mod conformance;
 mod discovery;
 mod kms;
+mod logout;
+mod prompts;
+mod redemption;
+mod renewal;
 mod rotation;
 mod secret;
 mod tokens;

@@ -1,0 +1,137 @@
+//! Tokens are renewed, given back, and over.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use harness::{Result, browser::Visit, stack::PUBLIC_URL, time};
+use serde_json::json;
+
+use super::code_flow::{
+    SECRET, code, error_of, form, post, provider, redeem, refresh, text, userinfo, verified, visitor,
+};
+
+/// A second tab has half a minute; whoever comes later with a token that gave way has found it somewhere.
+#[tokio::test]
+async fn a_token_that_gave_way_leads_on_for_a_moment_only() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let first = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let old = text(&first, "refresh_token");
+    let second = refresh(&stack, &old).await?.json()?;
+    assert_eq!(refresh(&stack, &old).await?.status, 200);
+    for mut item in stack.sessions()?.into_iter().filter(|item| item.get("refresh").is_some()) {
+        item["refresh"]["M"]["until"] = json!({ "N": time::now_seconds().to_string() });
+        stack.database().put(stack.table("SessionsTable")?, &item)?;
+    }
+    for token in [old, text(&second, "refresh_token")] {
+        assert_eq!(error_of(&refresh(&stack, &token).await?)?, (400, "invalid_grant".to_owned()));
+    }
+    Ok(())
+}
+
+/// DynamoDB forgets late, and a grant outlives its access tokens.
+#[tokio::test]
+async fn an_access_token_is_over_when_it_says_so() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let token = text(&redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?, "access_token");
+    assert_eq!(userinfo(&stack, &token).await?.status, 200);
+    for mut item in stack.sessions()?.into_iter().filter(|item| item.get("access").is_some()) {
+        item["access"]["L"][0]["M"]["expires_at"] = json!({ "N": time::now_seconds().to_string() });
+        stack.database().put(stack.table("SessionsTable")?, &item)?;
+    }
+    assert_eq!(userinfo(&stack, &token).await?.status, 401);
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_client_gives_no_token_back_and_none_asks_for_more_than_it_was_given() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let asked_for = [("scope", "openid")];
+    let tokens = redeem(&stack, &code(&visitor, &asked_for).await?, &[]).await?.json()?;
+    let (access, renewal) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
+    let body = form(&[("token", &renewal), ("client_id", "admin"), ("client_secret", SECRET)]);
+    let answer = stack.browser().send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/revoke"), &body)).await?;
+    assert_eq!(answer.status, 200);
+    assert_eq!(userinfo(&stack, &access).await?.status, 200);
+    for scope in ["openid profile", "openid orders", "profile"] {
+        let body = [("grant_type", "refresh_token"), ("refresh_token", &renewal), ("client_id", "web")];
+        let wider = post(&stack, &form(&[&body[..], &[("scope", scope)]].concat()), None).await?;
+        assert_eq!(error_of(&wider)?, (400, "invalid_scope".to_owned()), "{scope}");
+    }
+    assert_eq!(refresh(&stack, &renewal).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_tabs_that_renew_at_once_go_on_both_and_an_old_token_ends_the_grant() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let first = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let one = text(&first, "refresh_token");
+    let (left, right) = futures_util::future::join(refresh(&stack, &one), refresh(&stack, &one)).await;
+    let (left, right) = (left?.json()?, right?.json()?);
+    let two = text(&left, "refresh_token");
+    assert_eq!(text(&right, "refresh_token"), two, "{right}");
+    assert_ne!(one, two);
+    for tokens in [&left, &right] {
+        assert_eq!(userinfo(&stack, &text(tokens, "access_token")).await?.status, 200);
+        let (_, claims) = verified(&stack, &text(tokens, "id_token")).await?;
+        let (_, before) = verified(&stack, &text(&first, "id_token")).await?;
+        assert!(claims["nonce"].is_null());
+        for name in ["iss", "sub", "aud", "auth_time", "sid"] {
+            assert_eq!(claims[name], before[name], "{name}");
+        }
+    }
+    let three = refresh(&stack, &two).await?.json()?;
+    assert_eq!(userinfo(&stack, &text(&three, "access_token")).await?.status, 200);
+    assert_eq!(error_of(&refresh(&stack, &one).await?)?, (400, "invalid_grant".to_owned()));
+    for token in [&left, &three] {
+        assert_eq!(userinfo(&stack, &text(token, "access_token")).await?.status, 401);
+    }
+    assert_eq!(
+        error_of(&refresh(&stack, &text(&three, "refresh_token")).await?)?,
+        (400, "invalid_grant".to_owned())
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guess_with_a_known_sid_writes_nothing() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let (_, claims) = verified(&stack, &text(&tokens, "access_token")).await?;
+    let sid = URL_SAFE_NO_PAD.decode(text(&claims, "sid")).unwrap();
+    let guess = URL_SAFE_NO_PAD.encode([&sid[..], &[0; 32]].concat());
+    let before = stack.sessions()?;
+    for answer in [redeem(&stack, &guess, &[]).await?, refresh(&stack, &format!("r.{guess}")).await?] {
+        assert_eq!(error_of(&answer)?, (400, "invalid_grant".to_owned()));
+    }
+    assert_eq!(stack.sessions()?, before);
+    assert_eq!(refresh(&stack, &text(&tokens, "refresh_token")).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_logout_is_not_undone_by_a_refresh_and_a_token_given_back_is_worth_nothing() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let revoke = async |token: &str| {
+        let body = form(&[("token", token), ("client_id", "web")]);
+        stack.browser().send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/revoke"), &body)).await
+    };
+    assert_eq!(revoke("canary").await?.status, 200);
+    assert_eq!(refresh(&stack, &text(&tokens, "refresh_token")).await?.status, 200);
+    assert_eq!(revoke(&text(&tokens, "refresh_token")).await?.status, 200);
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
+
+    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    visitor.log_out().await?;
+    assert_eq!(
+        error_of(&refresh(&stack, &text(&tokens, "refresh_token")).await?)?,
+        (400, "invalid_grant".to_owned())
+    );
+    Ok(())
+}
