@@ -8,7 +8,7 @@ use login::return_to::HAND_ON;
 use login::session::{Session, SessionId};
 use login::time::Timestamp;
 use web::cors::Caller;
-use web::handoff::{Asked, Confirmed, Told};
+use web::handoff::{Confirmed, Question, Told};
 use web::link::LoginLink;
 use web::query::Query;
 use web::reason::Reason;
@@ -181,7 +181,7 @@ fn ask(
     now: Timestamp,
 ) -> Response {
     let own = function.deployment.public_url.as_str();
-    let asked = Asked {
+    let asked = Question {
         ticket: &ticket.expose(),
         session: scan.session.as_str(),
         host: own.split_once("://").map_or(own, |(_, host)| host),

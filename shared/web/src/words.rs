@@ -5,6 +5,8 @@
 //! and a button is labelled with what the sentence above it asks for. Whoever mends a sentence for visitors
 //! changes no interface: what a script reads of a problem stands apart ([`Reason::problem`]).
 
+pub mod handoff;
+
 use crate::language::Language;
 use crate::reason::Reason;
 use crate::request::CorrelationId;

@@ -143,7 +143,7 @@ mod tests {
     use harness::binaries::workspace;
     use web::language::Language;
     use web::reason::Reason;
-    use web::words::Labels;
+    use web::words::{Labels, handoff};
 
     use super::*;
 
@@ -206,9 +206,10 @@ mod tests {
             let words = reason.words(Language::Chinese);
             [words.title, words.happened, words.next]
         });
-        for text in labels.chain(reasons) {
+        let texts = labels.chain(reasons).chain(handoff::pages(Language::Chinese).into_iter().flatten());
+        for text in texts.map(str::to_owned).chain(handoff::devices(Language::Chinese)) {
             for never in [NEVER, NEVER_TO_VISITORS] {
-                assert_eq!(found(text, never), Vec::<String>::new(), "{text}");
+                assert_eq!(found(&text, never), Vec::<String>::new(), "{text}");
             }
         }
     }

@@ -42,14 +42,22 @@ fn width(text: &str) -> usize {
     text.chars().map(|letter| if letter.is_ascii() { 1_usize } else { 2 }).sum::<usize>().div_ceil(2)
 }
 
-/// Every text in one language, with what it is.
-fn texts(language: Language) -> Vec<(String, &'static str)> {
-    let labels = Labels::all(language).iter().map(|(name, label)| ((*name).to_owned(), *label));
-    let reasons = Reason::ALL.iter().flat_map(|reason| {
+/// Every page of a heading, what happened and what to do, with what it is.
+fn pages(language: Language) -> Vec<(&'static str, [&'static str; 3])> {
+    let reasons = Reason::ALL.iter().map(|reason| {
         let words = reason.words(language);
-        [words.title, words.happened, words.next].map(|text| (reason.as_str().to_owned(), text))
+        (reason.as_str(), [words.title, words.happened, words.next])
     });
-    labels.chain(reasons).collect()
+    reasons.chain(handoff::pages(language).into_iter().map(|page| ("hand-off", page))).collect()
+}
+
+/// Every text in one language, with what it is.
+fn texts(language: Language) -> Vec<(&'static str, String)> {
+    let labels = Labels::all(language).iter().map(|(name, label)| (*name, (*label).to_owned()));
+    let pages = pages(language).into_iter();
+    let pages = pages.flat_map(|(name, page)| page.map(|text| (name, text.to_owned())));
+    let devices = handoff::devices(language).into_iter().map(|text| ("device", text));
+    labels.chain(pages).chain(devices).collect()
 }
 
 fn label(name: &str) -> &'static str {
@@ -59,7 +67,7 @@ fn label(name: &str) -> &'static str {
 #[test]
 fn every_text_has_room_on_a_phone() {
     let titles = TITLES.map(label).into_iter();
-    for title in titles.chain(Reason::ALL.iter().map(|reason| reason.words(Language::Chinese).title)) {
+    for title in titles.chain(pages(Language::Chinese).iter().map(|(_, [title, ..])| *title)) {
         assert!(width(title) <= TITLE, "{title} is {} wide", width(title));
     }
     for button in BUTTONS.map(label) {
@@ -93,9 +101,8 @@ fn chinese_is_set_as_chinese() {
 /// 你 and never 您; and nobody is asked more than once.
 #[test]
 fn a_page_asks_once_and_politely() {
-    for reason in Reason::ALL {
-        let words = reason.words(Language::Chinese);
-        let page = [words.title, words.happened, words.next].concat();
+    for (_, page) in pages(Language::Chinese) {
+        let page = page.concat();
         assert!(page.matches('请').count() <= 1, "{page}");
         assert!(!page.contains('您'), "{page}");
     }

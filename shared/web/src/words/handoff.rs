@@ -1,0 +1,171 @@
+//! The words of a hand-off's pages ([`crate::handoff`]), of the browser that waits and of the phone: the heading, what
+//! happened, and what to do.
+
+use login::handoff::{Device, End};
+
+use crate::language::Language;
+
+/// The pages that say how it went, each as who looks at it reads it.
+#[must_use]
+pub fn pages(language: Language) -> Vec<[&'static str; 3]> {
+    let here = |[title, happened]: [&'static str; 2]| [title, happened, begin_here(language)];
+    let there = |[title, happened]: [&'static str; 2]| [title, happened, begin_there(language)];
+    let ends =
+        End::ALL.iter().flat_map(|end| [here(ended(language, *end)), there(ended_on_phone(language, *end))]);
+    let others = [
+        confirmed(language),
+        picked_up(language),
+        picked_up_by_another(language),
+        there(another_phone(language)),
+        here(over(language)),
+        there(over(language)),
+    ];
+    ends.chain(others).collect()
+}
+
+/// What the phone is told of the other device: of every kind, and after no, one and several minutes.
+#[must_use]
+pub fn devices(language: Language) -> Vec<String> {
+    let names = |known: &[(&'static str, &'static str)]| {
+        let names: Vec<_> = known.iter().map(|(_, name)| *name).chain([""]).collect();
+        names
+    };
+    let browsers = names(Device::BROWSERS);
+    let systems = names(Device::SYSTEMS);
+    let kinds =
+        browsers.iter().flat_map(|&browser| systems.iter().map(move |&system| Device { browser, system }));
+    kinds
+        .map(|kind| device(language, kind))
+        .chain([0, 1, 5].map(|minutes| since(language, minutes)))
+        .collect()
+}
+
+/// A kind of browser, in words.
+pub(crate) fn device(language: Language, Device { browser, system }: Device) -> String {
+    match (language, browser, system) {
+        (Language::Chinese, "", "") => "未知的浏览器".to_owned(),
+        (Language::Chinese, "", system) => format!("{system} 上的浏览器"),
+        (Language::Chinese, browser, "") => format!("{browser} 浏览器"),
+        (Language::Chinese, browser, system) => format!("{system} 上的 {browser} 浏览器"),
+        (Language::English, "", "") => "An unknown browser".to_owned(),
+        (Language::English, "", system) => format!("A browser on {system}"),
+        (Language::English, browser, "") => browser.to_owned(),
+        (Language::English, browser, system) => format!("{browser} on {system}"),
+    }
+}
+
+/// When it began to wait.
+pub(crate) fn since(language: Language, minutes: u64) -> String {
+    match (language, minutes) {
+        (Language::Chinese, 0) => "不到 1 分钟前打开".to_owned(),
+        (Language::Chinese, minutes) => format!("{minutes} 分钟前打开"),
+        (Language::English, 0) => "Opened less than a minute ago".to_owned(),
+        (Language::English, 1) => "Opened a minute ago".to_owned(),
+        (Language::English, minutes) => format!("Opened {minutes} minutes ago"),
+    }
+}
+
+/// What who waited in vain is to do.
+pub(crate) const fn begin_here(language: Language) -> &'static str {
+    match language {
+        Language::Chinese => "如需登录，请获取新的二维码。",
+        Language::English => "Get a new code to log in.",
+    }
+}
+
+/// What a phone that was told why there is no login is to do.
+pub(crate) const fn begin_there(language: Language) -> &'static str {
+    match language {
+        Language::Chinese => "要登录另一台设备，请在那里获取新的二维码。",
+        Language::English => "To log the other device in, get a new code there.",
+    }
+}
+
+/// To the phone that said yes.
+pub(crate) const fn confirmed(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::Chinese => ["已确认", "回到另一台设备，它会自动登录。", "如果那不是你的设备，请马上撤回。"],
+        Language::English => [
+            "Confirmed",
+            "Go back to the other device: it logs in by itself.",
+            "If it isn't your device, take it back now.",
+        ],
+    }
+}
+
+/// To the phone, once it worked.
+pub(crate) const fn picked_up(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::Chinese => [
+            "另一台设备已登录",
+            "在这部手机上退出登录，不会影响它。",
+            "如果那不是你的设备，请马上联系网站客服。",
+        ],
+        Language::English => [
+            "The other device is logged in",
+            "Logging out on this phone doesn't log it out.",
+            "If it isn't your device, contact the site at once.",
+        ],
+    }
+}
+
+/// To a phone that came second.
+pub(crate) const fn another_phone(language: Language) -> [&'static str; 2] {
+    match language {
+        Language::Chinese => ["二维码已被扫过", "另一部手机先扫了这个二维码。"],
+        Language::English => ["This code was scanned already", "Another phone was faster."],
+    }
+}
+
+/// To the browser whose number another one brought.
+pub(crate) const fn picked_up_by_another(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::Chinese => [
+            "登录的是另一个浏览器",
+            "手机确认之后，登录的不是这个浏览器。",
+            "如果不是你操作的，请马上联系网站客服。",
+        ],
+        Language::English => [
+            "Another browser was logged in",
+            "Your phone's answer was picked up elsewhere, not here.",
+            "If that wasn't you, contact the site at once.",
+        ],
+    }
+}
+
+/// To whoever is too late.
+pub(crate) const fn over(language: Language) -> [&'static str; 2] {
+    match language {
+        Language::Chinese => ["二维码已过期", "二维码三分钟内有效。"],
+        Language::English => ["The code has expired", "A code is good for three minutes."],
+    }
+}
+
+/// How it ended, to the browser that waited.
+pub(crate) const fn ended(language: Language, end: End) -> [&'static str; 2] {
+    match (language, end) {
+        (Language::Chinese, End::Refused) => ["没有登录", "手机上拒绝了这次登录。"],
+        (Language::Chinese, End::TakenBack) => ["没有登录", "手机上撤回了这次登录。"],
+        (Language::Chinese, End::WrongNumber) => ["数字不对，没有登录", "为了账号安全，点错一次就会结束。"],
+        (Language::Chinese, End::WaitedForByTwo) => ["有两个浏览器在等待", "为了账号安全，这次登录已结束。"],
+        (Language::English, End::Refused) => ["Not logged in", "The login was refused on the phone."],
+        (Language::English, End::TakenBack) => ["Not logged in", "The login was taken back on the phone."],
+        (Language::English, End::WrongNumber) => {
+            ["Not logged in: wrong number", "To protect your account, one wrong tap ends it."]
+        }
+        (Language::English, End::WaitedForByTwo) => {
+            ["Two browsers were waiting", "To protect your account, this login has ended."]
+        }
+    }
+}
+
+/// The same to the phone, which is logged in itself.
+pub(crate) const fn ended_on_phone(language: Language, end: End) -> [&'static str; 2] {
+    match (language, end) {
+        (Language::Chinese, End::Refused) => ["已拒绝", "另一台设备不会登录。"],
+        (Language::Chinese, End::TakenBack) => ["已撤回", "另一台设备不会登录。"],
+        (Language::English, End::Refused) => ["Refused", "The other device won't be logged in."],
+        (Language::English, End::TakenBack) => ["Taken back", "The other device won't be logged in."],
+        (_, End::WrongNumber | End::WaitedForByTwo) => ended(language, end),
+    }
+}
