@@ -102,7 +102,9 @@ impl Hosts {
     }
 }
 
-/// Who asks WeChat for a person's tokens.
+/// Who asks WeChat for a person's tokens: the app, or who acts for it ([代公众号发起网页授权]).
+///
+/// [代公众号发起网页授权]: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html
 #[derive(Debug, Clone)]
 pub enum Credentials {
     /// The app itself, with its secret.
@@ -180,7 +182,10 @@ impl Client {
 
 impl Conversation<'_> {
     /// Exchanges a code for a person's tokens: `GET /sns/oauth2/access_token`, or a third-party
-    /// platform's `component/access_token`. Sends the code at most once.
+    /// platform's `component/access_token`. Sends the code at most once. [网页授权, step 2]; [代公众号发起网页授权].
+    ///
+    /// [网页授权, step 2]: https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1
+    /// [代公众号发起网页授权]: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html
     ///
     /// # Errors
     ///
@@ -210,6 +215,10 @@ impl Conversation<'_> {
 
     /// Renews a person's tokens: `GET /sns/oauth2/refresh_token`, which needs no secret, or a third-party
     /// platform's `component/refresh_token`. Sent at most once, as WeChat may replace the refresh token.
+    /// [网页授权, step 3]; [代公众号发起网页授权].
+    ///
+    /// [网页授权, step 3]: https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#2
+    /// [代公众号发起网页授权]: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html
     ///
     /// # Errors
     ///
@@ -238,6 +247,9 @@ impl Conversation<'_> {
 
     /// Fetches an app's global token: `POST /cgi-bin/stable_token` in its normal mode, which gives the
     /// same token again while it lives. WeChat takes the call only from allow-listed addresses.
+    /// [getStableAccessToken].
+    ///
+    /// [getStableAccessToken]: https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html
     ///
     /// # Errors
     ///
@@ -253,8 +265,10 @@ impl Conversation<'_> {
         Ok(body::stable_token(&self.send_once(&made(head, request.to_string())?).await?)?)
     }
 
-    /// Reads whether a person follows the account, and a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing, so it is asked up to three
-    /// times.
+    /// Reads whether a person follows the account, and a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing, so
+    /// it is asked up to three times. [用户基本信息].
+    ///
+    /// [用户基本信息]: https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html
     ///
     /// # Errors
     ///
@@ -264,7 +278,9 @@ impl Conversation<'_> {
         self.ask("/cgi-bin/user/info", &query, |body| body::follower(body, openid)).await
     }
 
-    /// Reads a person's profile: `GET /sns/userinfo`. Changes nothing, so it is asked up to three times.
+    /// Reads a person's profile: `GET /sns/userinfo`. Changes nothing, so it is asked up to three times. [网页授权, step 4].
+    ///
+    /// [网页授权, step 4]: https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#3
     ///
     /// The caller compares the profile's openid with the session's: WeChat is not known to.
     ///
@@ -282,7 +298,9 @@ impl Conversation<'_> {
         self.ask("/sns/userinfo", &query, body::user_info).await
     }
 
-    /// Asks whether a person's grant still stands: `GET /sns/auth`. Asked up to three times.
+    /// Asks whether a person's grant still stands: `GET /sns/auth`. Asked up to three times. [网页授权, 附].
+    ///
+    /// [网页授权, 附]: https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#4
     ///
     /// # Errors
     ///

@@ -39,7 +39,6 @@ pub mod unionid {
     /// # Errors
     ///
     /// The serializer's own.
-    #[expect(clippy::ref_option, reason = "serde passes the field as it is")]
     pub fn serialize<S: Serializer>(unionid: &Option<UnionId>, serializer: S) -> Result<S::Ok, S::Error> {
         unionid.as_ref().map(UnionId::expose).serialize(serializer)
     }

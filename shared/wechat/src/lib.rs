@@ -102,7 +102,9 @@ text_secret! {
     RefreshToken
 }
 text_secret! {
-    /// A person within one app. Not a credential, but personal: it does not go into a log either.
+    /// A person within one app; `openid` of
+    /// [网页授权, step 2](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1). Not
+    /// a credential, but personal: it does not go into a log either.
     OpenId
 }
 text_secret! {
