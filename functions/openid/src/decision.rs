@@ -9,11 +9,10 @@
 
 use login::account::Account;
 use login::time::Timestamp;
-use openid_connect::Provider;
 use openid_connect::authorization::{AuthorizationError, Prompt};
 use openid_connect::client::Client;
 use openid_connect::pending::PendingRequest;
-use openid_connect::subject::Subject;
+use openid_connect::subject::{Subject, SubjectKind};
 
 use crate::Person;
 
@@ -54,24 +53,36 @@ pub enum Hint {
     /// By a token that is none of ours, or is forgotten.
     Unknown,
     /// The person of this `sub`.
-    Subject(String),
+    Subject(Subject),
 }
 
-/// Decides. `is_back` is whether a login lies behind.
-#[expect(clippy::too_many_arguments, reason = "everything that the decision depends on, and nothing else")]
-pub fn decide(
-    provider: &Provider,
-    account: &Account,
-    client: &Client,
-    pending: &PendingRequest,
-    person: Option<&Person>,
-    hint: &Hint,
-    is_back: bool,
-    now: Timestamp,
-) -> Decision {
+/// Who asks, and who is there: all that a decision depends on.
+#[derive(Debug)]
+pub struct Situation<'a> {
+    /// What `sub` is.
+    pub subject: SubjectKind,
+    /// The account whose apps log the client's people in.
+    pub account: &'a Account,
+    /// The client that asks.
+    pub client: &'a Client,
+    /// What it asks.
+    pub pending: &'a PendingRequest,
+    /// Who is logged in in the browser.
+    pub person: Option<&'a Person>,
+    /// Whom the client expects.
+    pub hint: &'a Hint,
+    /// Whether a login lies behind.
+    pub is_back: bool,
+    /// When it asks.
+    pub now: Timestamp,
+}
+
+/// Decides.
+pub fn decide(situation: &Situation<'_>) -> Decision {
+    let &Situation { subject, account, client, pending, person, hint, is_back, now } = situation;
     let asked = &pending.request;
     let may_ask = asked.prompt != Prompt::None;
-    let asks_profile = asked.has_scope("profile") && client.asks_profile;
+    let asks_profile = asked.scope.has("profile") && client.asks_profile;
     let log_in = |asks_profile, is_fresh| {
         if may_ask {
             Decision::LogIn(LogIn { asks_profile, is_fresh })
@@ -86,7 +97,7 @@ pub fn decide(
             .flatten()
             .any(|app| *app == person.session.app)
     };
-    let is_another = |person: &&Person| pending.not_session.as_deref() != Some(person.id.as_str());
+    let is_another = |person: &&Person| pending.not_session.as_ref() != Some(&person.id);
     let Some(person) = person.filter(is_of_account).filter(is_another) else {
         let is_asked = matches!(asked.prompt, Prompt::Login | Prompt::Consent);
         return log_in(
@@ -104,7 +115,7 @@ pub fn decide(
     if !is_back && wants_consent && person.session.profile.is_none() {
         return log_in(true, false);
     }
-    let Some(subject) = provider.subject.of(&person.session) else {
+    let Some(subject) = subject.of(&person.session) else {
         // A login with consent brings the unionid, if there is one.
         return match (may_ask, person.session.scope.includes_profile()) {
             (_, true) => Decision::Tell(AuthorizationError::NoUnionId),
@@ -117,7 +128,7 @@ pub fn decide(
         _ if is_renewed => Decision::Issue(subject),
         Hint::Unsaid => Decision::Issue(subject),
         Hint::Unknown if may_ask => Decision::Issue(subject),
-        Hint::Subject(expected) if expected == subject.expose() => Decision::Issue(subject),
+        Hint::Subject(expected) if *expected == subject => Decision::Issue(subject),
         Hint::Unknown | Hint::Subject(_) if is_back => Decision::Tell(AuthorizationError::LoginRequired),
         Hint::Unknown | Hint::Subject(_) => log_in(false, true),
     }

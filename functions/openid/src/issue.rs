@@ -12,28 +12,37 @@ use openid_connect::grant::{
 };
 use openid_connect::subject::Subject;
 use web::response::{self, Response};
-use wechat::UnionId;
 
 use crate::refusal::{CODE_ISSUED, Refusal};
 use crate::{Openid, Person};
 
-/// Issues a code for `person`, and sends it to the client.
+/// What was decided: a client learns who a person is
+/// ([RFC 6749 §1.3](https://www.rfc-editor.org/rfc/rfc6749#section-1.3)).
+pub struct AuthorizationGrant<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// What it asked for.
+    pub asked: &'a AuthorizationRequest,
+    /// Who is logged in.
+    pub person: &'a Person,
+    /// Who that is for the client.
+    pub subject: Subject,
+}
+
+/// Issues the code of a grant, and sends it to the client.
 pub async fn code(
     openid: &Openid,
     provider: &Provider,
-    client: &Client,
-    asked: &AuthorizationRequest,
-    person: &Person,
-    subject: &Subject,
+    grant: AuthorizationGrant<'_>,
     now: Timestamp,
 ) -> Result<Response, Refusal> {
+    let AuthorizationGrant { client, asked, person, .. } = grant;
     let pepper = person.stored.pepper.as_ref().ok_or(Refusal::Unsealable)?;
-    let grant = GrantId::new(random::bytes());
-    let (key, code, data_key) =
-        (grant.key(), Code::new(grant, random::bytes()), DataKey::new(random::bytes()));
-    let granted = granted(asked, person, subject);
+    let id = GrantId::new(random::bytes());
+    let (key, code, data_key) = (id.key(), Code::new(id, random::bytes()), DataKey::new(random::bytes()));
+    let granted = granted(grant);
     let issued = IssuedGrant {
-        client: client.name.as_str().to_owned(),
+        client: client.name.clone(),
         session: person.id.clone(),
         claims: data_key.seal(&key, random::bytes(), &granted).ok_or(Refusal::Unsealable)?,
         code: code.digest(),
@@ -49,27 +58,27 @@ pub async fn code(
 }
 
 /// What the client is granted, as it is known now.
-fn granted(asked: &AuthorizationRequest, person: &Person, subject: &Subject) -> Granted {
+fn granted(AuthorizationGrant { asked, person, subject, .. }: AuthorizationGrant<'_>) -> Granted {
     let session = &person.session;
-    let profile = session.profile.as_ref().filter(|_| asked.has_scope("profile"));
+    let profile = session.profile.as_ref().filter(|_| asked.scope.has("profile"));
     Granted {
-        sub: subject.expose().to_owned(),
+        sub: subject,
         redirect_uri: asked.redirect_uri.clone(),
         challenge: asked.challenge.clone(),
         nonce: asked.nonce.clone(),
         scope: asked.scope.clone(),
         resource: asked.resource.clone(),
-        auth_time: person.stored.created_at.epoch_seconds(),
-        acr: Context::of(&session.scope).map(|context| context.as_str().to_owned()),
-        appid: session.app.as_str().to_owned(),
-        openid: session.openid.expose().to_owned(),
-        unionid: session.unionid.as_ref().map(UnionId::expose).map(str::to_owned),
+        auth_time: person.stored.created_at,
+        acr: Context::of(&session.scope),
+        appid: session.app.clone(),
+        openid: session.openid.clone(),
+        unionid: session.unionid.clone(),
         profile: profile.map(|profile| GrantedProfile {
             nickname: profile.user_info.nickname.clone(),
             picture: profile.user_info.headimgurl.clone(),
             sex: profile.user_info.sex,
-            lang: profile.lang.map(|lang| lang.as_str().to_owned()),
-            read_at: profile.read_at.epoch_seconds(),
+            lang: profile.lang,
+            read_at: profile.read_at,
         }),
     }
 }

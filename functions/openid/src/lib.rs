@@ -42,7 +42,7 @@ use login::session::{Session, SessionId, StoredSession};
 use login::time::Timestamp;
 use openid_connect::Provider;
 use openid_connect::authorization::{
-    Answer, AuthorizationError, AuthorizationRequest, Prompt, Refused, Unreadable,
+    Answer, AuthorizationError, AuthorizationRefusal, AuthorizationRequest, Prompt, Unreadable,
 };
 use openid_connect::client::{Client, RedirectKind};
 use openid_connect::grant::{self, StoredGrant};
@@ -60,7 +60,8 @@ use web::request::{Form, PAGE_LOADS_ONLY, Request, is_page_load};
 use web::response::{self, Response};
 use web::visit::Visit;
 
-use decision::{Decision, Hint, LogIn};
+use decision::{Decision, Hint, LogIn, Situation};
+use issue::AuthorizationGrant;
 pub use refusal::OUTCOMES;
 use refusal::{
     CONFIRMATION_ASKED, DENIED, LOGIN_BEGUN, LOGIN_REQUIRED, NO_SUBJECT, POSTED, REQUEST_REFUSED, Refusal,
@@ -94,6 +95,7 @@ pub struct Config {
 }
 
 /// Who is logged in in a browser.
+#[derive(Debug)]
 struct Person {
     id: SessionId,
     stored: StoredSession,
@@ -188,8 +190,8 @@ impl Openid {
         let read = AuthorizationRequest::read(provider, |name| query.one(name).map_err(|_| Unreadable));
         let asked = match read {
             Ok(asked) => asked,
-            Err(Refused::Page(unanswerable)) => return Err(Refusal::Unanswerable(unanswerable)),
-            Err(Refused::Answer(location, error)) => {
+            Err(AuthorizationRefusal::Page(unanswerable)) => return Err(Refusal::Unanswerable(unanswerable)),
+            Err(AuthorizationRefusal::Answer(location, error)) => {
                 let report = REQUEST_REFUSED.because(error.words().join(": "));
                 let response = report.of(response::redirect(StatusCode::FOUND, &location));
                 // It is answered at the client's own address, so the client is known.
@@ -252,22 +254,23 @@ impl Openid {
         let account = self.account(client).ok_or(Refusal::NoAccount)?;
         let person = self.person(request, now).await?;
         let hint = match &asked.hint {
-            Some(hint) => self.hint(hint, now).await?,
+            Some(hint) => self.hint(hint.expose(), now).await?,
             None => Hint::Unsaid,
         };
-        let decision = decision::decide(
-            provider,
+        let decision = decision::decide(&Situation {
+            subject: provider.subject,
             account,
             client,
             pending,
-            person.as_ref(),
-            &hint,
-            handle.is_some(),
+            person: person.as_ref(),
+            hint: &hint,
+            is_back: handle.is_some(),
             now,
-        );
+        });
         match (decision, person) {
             (Decision::Issue(subject), Some(person)) if self.may_answer(kind, request) => {
-                issue::code(self, provider, client, asked, &person, &subject, now).await
+                let grant = AuthorizationGrant { client, asked, person: &person, subject };
+                issue::code(self, provider, grant, now).await
             }
             (Decision::Issue(_), Some(_)) if asked.prompt == Prompt::None => {
                 Ok(LOGIN_REQUIRED.of(tell(provider, asked, AuthorizationError::InteractionRequired)))
@@ -281,8 +284,7 @@ impl Openid {
                 if !first {
                     return Ok(LOGIN_REQUIRED.of(tell(provider, asked, AuthorizationError::LoginRequired)));
                 }
-                let not_session =
-                    person.filter(|_| log_in.is_fresh).map(|person| person.id.as_str().to_owned());
+                let not_session = person.filter(|_| log_in.is_fresh).map(|person| person.id);
                 let pending = PendingRequest {
                     request: asked.clone(),
                     not_session: not_session.or_else(|| pending.not_session.clone()),
@@ -348,8 +350,12 @@ impl Openid {
         now: Timestamp,
     ) -> Result<Response, Refusal> {
         let (path, cookies) = self.stored(request, pending, handle, now).await?;
-        let page =
-            page::confirm(&Visit::of(request), client.name.as_str(), &path, &pending.request.redirect_uri);
+        let page = page::confirm(
+            &Visit::of(request),
+            client.name.as_str(),
+            &path,
+            pending.request.redirect_uri.as_str(),
+        );
         Ok(CONFIRMATION_ASKED.of(with_cookies(page, &cookies)))
     }
 

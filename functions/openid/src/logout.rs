@@ -47,7 +47,7 @@ pub async fn answer(
         Some(hint) => openid.hinted(hint, now).await?,
         None => None,
     };
-    let client = hinted.as_ref().and_then(|grant| provider.client(&grant.client));
+    let client = hinted.as_ref().and_then(|grant| provider.client(grant.client.as_str()));
     let client = client.filter(|client| client_id.as_deref().is_none_or(|name| client.name.as_str() == name));
     // Whoever is logged in here now may be somebody else than the client thinks.
     let is_its = session

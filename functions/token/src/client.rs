@@ -18,9 +18,13 @@ use web::reason::Reason;
 use web::request::Request;
 use web::response::{self, Response};
 
-/// Why a client gets nothing.
+use crate::refusal::TokenRefusal;
+
+/// What a client is told that gets nothing: `error` of
+/// [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), and its words. Which of them follows from what is one
+/// table, [`TokenRefusal::judge`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OauthError {
+pub(crate) enum OauthError {
     /// A parameter is missing, malformed or there twice.
     #[error("{0}")]
     InvalidRequest(&'static str),
@@ -30,16 +34,17 @@ pub enum OauthError {
         /// Whether it came by HTTP Basic.
         by_basic: bool,
     },
-    /// What it brought is worth nothing.
-    #[error("{0}")]
-    InvalidGrant(&'static str),
+    /// What it brought is worth nothing, whatever the cause.
+    #[error("the code or the token is unknown, over, used, or was issued for another request")]
+    InvalidGrant,
     /// More than was granted.
     #[error("scope must have openid in it, and nothing that was not granted")]
     InvalidScope,
     /// Another grant than the ones that are known here.
     #[error("grant_type must be authorization_code or refresh_token")]
     UnsupportedGrantType,
-    /// It cannot be answered now.
+    /// It cannot be answered now; `temporarily_unavailable` of
+    /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1).
     #[error("what this service needs does not answer at the moment")]
     Unavailable,
 }
@@ -49,7 +54,7 @@ impl OauthError {
         match self {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidClient { .. } => "invalid_client",
-            Self::InvalidGrant(_) => "invalid_grant",
+            Self::InvalidGrant => "invalid_grant",
             Self::InvalidScope => "invalid_scope",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::Unavailable => "temporarily_unavailable",
@@ -61,7 +66,7 @@ impl OauthError {
             Self::InvalidClient { .. } => StatusCode::UNAUTHORIZED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::InvalidRequest(_)
-            | Self::InvalidGrant(_)
+            | Self::InvalidGrant
             | Self::InvalidScope
             | Self::UnsupportedGrantType => StatusCode::BAD_REQUEST,
         }
@@ -104,39 +109,38 @@ pub fn no_store(response: Response) -> Response {
 ///
 /// # Errors
 ///
-/// [`OauthError::InvalidClient`], or [`OauthError::InvalidRequest`] if it shows a secret in two ways.
+/// [`TokenRefusal::Client`], or [`TokenRefusal::Request`] if it shows a secret in two ways.
 pub fn authenticate<'a>(
     provider: &'a Provider,
     request: &Request,
     form: Query<'_>,
-) -> Result<&'a Client, OauthError> {
-    let text = |name| {
-        form.one(name).map_err(|_| OauthError::InvalidRequest("client_id or client_secret is malformed"))
-    };
+) -> Result<&'a Client, TokenRefusal> {
+    let text =
+        |name| form.one(name).map_err(|_| TokenRefusal::Request("client_id or client_secret is malformed"));
     let (name, secret) = (text("client_id")?, text("client_secret")?);
     let mut authorizations = request.headers().get_all(header::AUTHORIZATION).iter();
     let (authorization, more) = (authorizations.next(), authorizations.next());
-    let refused = OauthError::InvalidClient { by_basic: authorization.is_some() };
+    let refused = || TokenRefusal::Client { by_basic: authorization.is_some() };
     let (name, secret) = match authorization {
-        None => (name.ok_or(OauthError::InvalidRequest("client_id is missing"))?, secret),
+        None => (name.ok_or(TokenRefusal::Request("client_id is missing"))?, secret),
         Some(_) if secret.is_some() || more.is_some() => {
-            return Err(OauthError::InvalidRequest("the client shows a secret in two ways"));
+            return Err(TokenRefusal::Request("the client shows a secret in two ways"));
         }
         Some(authorization) => {
-            let (basic, secret) = basic(authorization).ok_or(refused)?;
+            let (basic, secret) = basic(authorization).ok_or_else(refused)?;
             if name.is_some_and(|name| name != basic) {
-                return Err(OauthError::InvalidRequest("client_id is another one than in the header"));
+                return Err(TokenRefusal::Request("client_id is another one than in the header"));
             }
             // Some libraries of public clients write `client_id:` there.
             (basic, Some(secret).filter(|secret| !secret.is_empty()))
         }
     };
-    let client = provider.client(&name).ok_or(refused)?;
+    let client = provider.client(&name).ok_or_else(refused)?;
     let is_right = match secret {
         None => !client.is_confidential(),
         Some(secret) => client.secrets.contains(&Digest::of(secret.as_bytes())),
     };
-    if is_right { Ok(client) } else { Err(refused) }
+    if is_right { Ok(client) } else { Err(refused()) }
 }
 
 /// Name and secret of an HTTP Basic header. Both are form-encoded before they are joined, so that a secret may have a

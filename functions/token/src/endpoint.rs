@@ -10,6 +10,7 @@ use login::time::Timestamp;
 use openid_connect::client::Client;
 use openid_connect::grant::{DataKey, GrantId, GrantKey, Granted, StoredAccess, StoredGrant, Wrapper};
 use openid_connect::jws::{self, Type};
+use openid_connect::parameter::ScopeList;
 use serde::Serialize;
 use web::cors::{Caller, without_credentials};
 use web::outcome::{Outcome, Report};
@@ -17,14 +18,12 @@ use web::query::Query;
 use web::request::{Form, Request};
 use web::response::{self, Response};
 
-use crate::client::{self, OauthError};
-use crate::refusal::{
-    CLIENT_REFUSED, CODE_REUSED, GRANT_REFUSED, INVALID_REQUEST, SIGNING_UNAVAILABLE, STORE_UNAVAILABLE,
-};
+use crate::client;
+use crate::refusal::{SeenByTwo, TokenRefusal};
 use crate::{Issuing, REVOKE, Token, redemption, renewal, revocation};
 
-/// What an authenticated client asks.
-pub struct Asked<'a> {
+/// What an authenticated client asks ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
+pub struct AuthenticatedRequest<'a> {
     /// The function.
     pub token: &'a Token,
     /// What tokens are made with.
@@ -49,60 +48,6 @@ struct Answer<'a> {
     refresh_token: Option<&'a str>,
 }
 
-/// Why there are no tokens: what the client is told, and what the log says.
-pub struct Refused {
-    error: OauthError,
-    report: Report,
-}
-
-impl Refused {
-    fn answer(self) -> Response {
-        self.report.of(self.error.answer())
-    }
-
-    /// What was brought is worth nothing.
-    pub fn grant(why: &'static str) -> Self {
-        Self { error: OauthError::InvalidGrant(NOT_GOOD), report: GRANT_REFUSED.because(why) }
-    }
-
-    /// A grant that ended because something of it was seen by two.
-    pub fn seen_by_two(
-        outcome: &'static Outcome,
-        why: &'static str,
-        revoked: Result<(), store::Error>,
-    ) -> Self {
-        let report = outcome.because(why);
-        let report = match revoked {
-            Ok(()) => report,
-            Err(error) => report.with_cause(format_args!("the grant could not be revoked: {error}")),
-        };
-        Self { error: OauthError::InvalidGrant(NOT_GOOD), report }
-    }
-}
-
-impl From<OauthError> for Refused {
-    fn from(error: OauthError) -> Self {
-        let is_the_clients = matches!(error, OauthError::InvalidClient { .. });
-        let outcome = if is_the_clients { &CLIENT_REFUSED } else { &INVALID_REQUEST };
-        Self { error, report: outcome.because(error) }
-    }
-}
-
-impl From<store::Error> for Refused {
-    fn from(error: store::Error) -> Self {
-        Self { error: OauthError::Unavailable, report: STORE_UNAVAILABLE.because(error) }
-    }
-}
-
-impl From<signer::Error> for Refused {
-    fn from(error: signer::Error) -> Self {
-        Self { error: OauthError::Unavailable, report: SIGNING_UNAVAILABLE.because(error) }
-    }
-}
-
-/// What every client is told whose code or token is worth nothing, whatever the cause.
-const NOT_GOOD: &str = "the code or the token is unknown, over, used, or was issued for another request";
-
 /// Answers a client.
 pub async fn answer(token: &Token, issuing: &Issuing, request: &Request, now: Timestamp) -> Response {
     let caller = Caller::of(request.headers(), |origin| issuing.provider.trusts(origin));
@@ -111,7 +56,7 @@ pub async fn answer(token: &Token, issuing: &Issuing, request: &Request, now: Ti
         (_, Caller::Foreign) => caller.refuse(request),
         (_, Caller::NoOrigin | Caller::Trusted(_)) => {
             let answered = authenticated(token, issuing, request, now).await;
-            caller.allow(answered.unwrap_or_else(Refused::answer))
+            caller.allow(answered.unwrap_or_else(|refusal| refusal.answer()))
         }
     };
     without_credentials(response)
@@ -122,14 +67,14 @@ async fn authenticated(
     issuing: &Issuing,
     request: &Request,
     now: Timestamp,
-) -> Result<Response, Refused> {
-    let form = Form::of(request).ok_or(OauthError::InvalidRequest("the body is no form, or too long"))?;
+) -> Result<Response, TokenRefusal> {
+    let form = Form::of(request).ok_or(TokenRefusal::Request("the body is no form, or too long"))?;
     let form = Query::of_form(form);
     let client = client::authenticate(&issuing.provider, request, form)?;
-    let asked = Asked { token, issuing, client, now, form };
+    let asked = AuthenticatedRequest { token, issuing, client, now, form };
     let answered =
         if request.uri().path() == REVOKE { revocation::revoke(&asked).await } else { asked.tokens().await };
-    Ok(Report::for_client(answered.unwrap_or_else(Refused::answer), client.name.as_str()))
+    Ok(Report::for_client(answered.unwrap_or_else(|refusal| refusal.answer()), client.name.as_str()))
 }
 
 /// Tokens that are signed, and not yet stored.
@@ -145,12 +90,17 @@ pub struct Issued {
 
 impl Issued {
     /// The answer that brings them.
-    pub fn answer(&self, outcome: &'static Outcome, scope: &str, refresh_token: Option<&str>) -> Response {
+    pub fn answer(
+        &self,
+        outcome: &'static Outcome,
+        scope: &ScopeList,
+        refresh_token: Option<&str>,
+    ) -> Response {
         let answer = Answer {
             access_token: self.access_token.expose(),
             token_type: "Bearer",
             expires_in: self.lifetime,
-            scope,
+            scope: scope.as_str(),
             id_token: self.id_token.expose(),
             refresh_token,
         };
@@ -158,19 +108,19 @@ impl Issued {
     }
 }
 
-impl Asked<'_> {
-    async fn tokens(&self) -> Result<Response, Refused> {
+impl AuthenticatedRequest<'_> {
+    async fn tokens(&self) -> Result<Response, TokenRefusal> {
         match self.text("grant_type")?.as_deref() {
             Some("authorization_code") => redemption::redeem(self).await,
             Some("refresh_token") => renewal::renew(self).await,
-            None => Err(OauthError::InvalidRequest("grant_type is missing").into()),
-            Some(_) => Err(OauthError::UnsupportedGrantType.into()),
+            None => Err(TokenRefusal::Request("grant_type is missing")),
+            Some(_) => Err(TokenRefusal::GrantType),
         }
     }
 
     /// A parameter, if it is there.
-    pub fn text(&self, name: &'static str) -> Result<Option<String>, OauthError> {
-        let unreadable = |_| OauthError::InvalidRequest("a parameter is there twice, or not encoded right");
+    pub fn text(&self, name: &'static str) -> Result<Option<String>, TokenRefusal> {
+        let unreadable = |_| TokenRefusal::Request("a parameter is there twice, or not encoded right");
         self.form.one(name).map_err(unreadable)
     }
 
@@ -180,14 +130,14 @@ impl Asked<'_> {
         &self,
         key: &GrantKey,
         is_its: impl Fn(&StoredGrant) -> bool,
-    ) -> Result<StoredGrant, Refused> {
+    ) -> Result<StoredGrant, TokenRefusal> {
         let grant = self.token.sessions.grant(key, self.now).await?;
-        let grant = grant.ok_or_else(|| Refused::grant("the grant is unknown or over"))?;
+        let grant = grant.ok_or_else(|| TokenRefusal::Grant("the grant is unknown or over"))?;
         if !is_its(&grant) {
-            return Err(Refused::grant("it was never issued"));
+            return Err(TokenRefusal::Grant("it was never issued"));
         }
-        if grant.client != self.client.name.as_str() {
-            return Err(self.end(&CODE_REUSED, "another client brings it", key, &grant).await);
+        if grant.client != self.client.name {
+            return Err(self.end(TokenRefusal::CodeReused, "another client brings it", key, &grant).await);
         }
         Ok(grant)
     }
@@ -195,22 +145,22 @@ impl Asked<'_> {
     /// Ends a grant of which something was seen by two.
     pub async fn end(
         &self,
-        outcome: &'static Outcome,
+        refusal: fn(SeenByTwo) -> TokenRefusal,
         why: &'static str,
         key: &GrantKey,
         grant: &StoredGrant,
-    ) -> Refused {
+    ) -> TokenRefusal {
         let revoked =
             if grant.is_revoked { Ok(()) } else { self.token.sessions.revoke_grant(key, self.now).await };
-        Refused::seen_by_two(outcome, why, revoked)
+        refusal(SeenByTwo { why, unrevoked: revoked.err() })
     }
 
     /// The session that a grant came from, and its pepper, if it is still there.
-    pub async fn session(&self, grant: &StoredGrant) -> Result<(StoredSession, Pepper), Refused> {
+    pub async fn session(&self, grant: &StoredGrant) -> Result<(StoredSession, Pepper), TokenRefusal> {
         let session = self.token.sessions.session(&grant.session, self.now).await?;
         let session = session.filter(|session| session.refused_at.is_none());
         let pepper = session.as_ref().and_then(|session| session.pepper.clone());
-        session.zip(pepper).ok_or_else(|| Refused::grant("the session is over"))
+        session.zip(pepper).ok_or_else(|| TokenRefusal::Grant("the session is over"))
     }
 
     /// Signs the tokens of a grant: first the access token, whose digest stands in the ID token.
@@ -220,7 +170,7 @@ impl Asked<'_> {
         granted: &Granted,
         data_key: &DataKey,
         pepper: &Pepper,
-    ) -> Result<Issued, Refused> {
+    ) -> Result<Issued, TokenRefusal> {
         let (provider, signer, now) = (&self.issuing.provider, &self.issuing.signer, self.now);
         let (claims, kind, lifetime) = granted.access_token(provider, self.client, id, now, random::bytes());
         let access_token = signer.sign(kind, &claims, now).await?;
@@ -230,7 +180,7 @@ impl Asked<'_> {
         let key = data_key.wrapped(wrapper, pepper, &id.key(), random::bytes());
         let access = StoredAccess {
             digest: access_token.digest(),
-            key: key.ok_or_else(|| Refused::grant("the grant cannot be sealed"))?,
+            key: key.ok_or_else(|| TokenRefusal::Grant("the grant cannot be sealed"))?,
             expires_at: now.plus(std::time::Duration::from_secs(lifetime)),
         };
         Ok(Issued { access_token, access, id_token, lifetime })

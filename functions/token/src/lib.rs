@@ -37,9 +37,9 @@ use web::reason::Reason;
 use web::request::{CorrelationId, Request};
 use web::response::{self, Response};
 
-pub use client::{OauthError, authenticate, basic};
-pub use refusal::OUTCOMES;
+pub use client::{authenticate, basic};
 use refusal::{KEYS_SHOWN, Refusal, Verdict};
+pub use refusal::{OUTCOMES, SeenByTwo, TokenRefusal};
 
 /// Where a page's script asks for a token.
 pub const ACCESS_TOKEN: &str = "/access-token";

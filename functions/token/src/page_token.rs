@@ -3,7 +3,7 @@
 use http::StatusCode;
 use login::random;
 use login::time::Timestamp;
-use openid_connect::access_token::AccessToken;
+use openid_connect::access_token::PageAccessToken;
 use openid_connect::api::Api;
 use serde::Serialize;
 use web::link::LoginLink;
@@ -45,7 +45,7 @@ pub async fn issue(
         let login = LoginLink::with_consent(&token.deployment.accounts, &session);
         Refusal::NoSubject { upgrade_url: login.on(token.deployment.public_url.as_str()) }
     })?;
-    let claims = AccessToken {
+    let claims = PageAccessToken {
         issuer: &issuing.provider.issuer,
         client_id: origin,
         session: &session,

@@ -12,48 +12,48 @@
 //! 7. One conditional write makes it redeemed (`store/grant.rs`).
 
 use login::random;
-use openid_connect::grant::{Code, DataKey, Redemption, RedemptionId, RefreshToken, StoredRefresh, Wrapper};
+use openid_connect::grant::{
+    ClientRefreshToken, Code, DataKey, Redemption, RedemptionId, StoredRefresh, Wrapper,
+};
 use openid_connect::pkce;
 use store::Redeemed;
 use web::response::Response;
 
-use crate::client::OauthError;
-use crate::endpoint::{Asked, Refused};
-use crate::refusal::{CODE_REUSED, REDEEMED};
+use crate::endpoint::AuthenticatedRequest;
+use crate::refusal::{REDEEMED, TokenRefusal};
 
 /// Redeems the code that is brought.
-pub async fn redeem(asked: &Asked<'_>) -> Result<Response, Refused> {
-    let code = asked.text("code")?.ok_or(OauthError::InvalidRequest("code is missing"))?;
-    let redirect_uri =
-        asked.text("redirect_uri")?.ok_or(OauthError::InvalidRequest("redirect_uri is missing"))?;
+pub async fn redeem(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRefusal> {
+    let code = asked.text("code")?.ok_or(TokenRefusal::Request("code is missing"))?;
+    let redirect_uri = asked.text("redirect_uri")?.ok_or(TokenRefusal::Request("redirect_uri is missing"))?;
     let verifier = asked.text("code_verifier")?;
 
-    let code = Code::parse(&code).ok_or_else(|| Refused::grant("the code is none of ours"))?;
+    let code = Code::parse(&code).ok_or_else(|| TokenRefusal::Grant("the code is none of ours"))?;
     let key = code.grant().key();
     let grant = asked.grant(&key, |grant| grant.code == code.digest()).await?;
     if grant.redeemed_by.is_some() {
-        return Err(asked.end(&CODE_REUSED, "the code was redeemed before", &key, &grant).await);
+        return Err(asked.end(TokenRefusal::CodeReused, "the code was redeemed before", &key, &grant).await);
     }
     let (session, pepper) = asked.session(&grant).await?;
-    let code_key = grant.code_key.as_ref().ok_or_else(|| Refused::grant("the grant is revoked"))?;
+    let code_key = grant.code_key.as_ref().ok_or_else(|| TokenRefusal::Grant("the grant is revoked"))?;
 
     let data_key = DataKey::unwrapped(Wrapper::Code(&code), &pepper, &key, code_key);
-    let data_key = data_key.ok_or_else(|| Refused::grant("the code does not open the grant"))?;
+    let data_key = data_key.ok_or_else(|| TokenRefusal::Grant("the code does not open the grant"))?;
     let granted =
-        data_key.open(&key, &grant.claims).ok_or_else(|| Refused::grant("the grant cannot be read"))?;
-    if granted.redirect_uri != redirect_uri {
-        return Err(Refused::grant("redirect_uri is another one than in the request"));
+        data_key.open(&key, &grant.claims).ok_or_else(|| TokenRefusal::Grant("the grant cannot be read"))?;
+    if granted.redirect_uri.as_str() != redirect_uri {
+        return Err(TokenRefusal::Grant("redirect_uri is another one than in the request"));
     }
-    if !pkce::is_proved(granted.challenge.as_deref(), verifier.as_deref()) {
-        return Err(Refused::grant("code_verifier does not prove the challenge"));
+    if !pkce::is_proved(granted.challenge.as_ref(), verifier.as_deref()) {
+        return Err(TokenRefusal::Grant("code_verifier does not prove the challenge"));
     }
 
     let issued = asked.sign(code.grant(), &granted, &data_key, &pepper).await?;
-    let refresh_token = asked.client.refresh.then(|| RefreshToken::new(code.grant(), random::bytes()));
+    let refresh_token = asked.client.refresh.then(|| ClientRefreshToken::new(code.grant(), random::bytes()));
     let refresh = refresh_token.as_ref().map(|token| {
         let wrapped = data_key.wrapped(Wrapper::RefreshToken(token), &pepper, &key, random::bytes());
-        let wrapped = wrapped.ok_or_else(|| Refused::grant("the grant cannot be sealed"))?;
-        Ok::<_, Refused>(StoredRefresh {
+        let wrapped = wrapped.ok_or_else(|| TokenRefusal::Grant("the grant cannot be sealed"))?;
+        Ok::<_, TokenRefusal>(StoredRefresh {
             digest: token.digest(),
             key: wrapped,
             spent: Vec::new(),
@@ -73,9 +73,9 @@ pub async fn redeem(asked: &Asked<'_>) -> Result<Response, Refused> {
             let refresh_token = refresh_token.map(|token| token.expose());
             Ok(issued.answer(&REDEEMED, &granted.scope, refresh_token.as_deref()))
         }
-        Redeemed::Over => Err(Refused::grant("the code ended, or was revoked, in between")),
-        Redeemed::Before => {
-            Err(asked.end(&CODE_REUSED, "the code was redeemed at the same time", &key, &grant).await)
-        }
+        Redeemed::Over => Err(TokenRefusal::Grant("the code ended, or was revoked, in between")),
+        Redeemed::Before => Err(asked
+            .end(TokenRefusal::CodeReused, "the code was redeemed at the same time", &key, &grant)
+            .await),
     }
 }

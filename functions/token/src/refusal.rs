@@ -1,11 +1,17 @@
-//! Every way in which there is no token, and what follows from it.
+//! Every way in which there is no token, and what follows from it: for a page ([`Refusal`]), and for a client
+//! ([`TokenRefusal`]). Each has one table.
+
+use std::fmt;
 
 use thiserror::Error;
 use web::outcome::Outcome;
 use web::query::QueryError;
 use web::reason::Reason;
+use web::response::Response;
 
-/// Why there is no token.
+use crate::client::OauthError;
+
+/// Why there is no token for a page.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
     #[error("this deployment is no OpenID Provider")]
@@ -39,6 +45,66 @@ pub(crate) enum Refusal {
 pub(crate) struct Verdict {
     pub outcome: &'static Outcome,
     pub reason: Reason,
+}
+
+/// Why there are no tokens for a client, or why none is taken back. The log is told this; the client, what follows from it.
+#[derive(Debug, Error)]
+pub enum TokenRefusal {
+    /// A parameter is missing, malformed or there twice.
+    #[error("{0}")]
+    Request(&'static str),
+    /// No client of ours, or not with this secret.
+    #[error("the client is unknown, or its secret is wrong")]
+    Client {
+        /// Whether it came by HTTP Basic.
+        by_basic: bool,
+    },
+    /// More than was granted.
+    #[error("scope must have openid in it, and nothing that was not granted")]
+    Scope,
+    /// Another grant than the ones that are known here.
+    #[error("grant_type must be authorization_code or refresh_token")]
+    GrantType,
+    /// What was brought is worth nothing.
+    #[error("{0}")]
+    Grant(&'static str),
+    /// A code of the grant was seen by two.
+    #[error("{0}")]
+    CodeReused(SeenByTwo),
+    /// A refresh token of the grant was.
+    #[error("{0}")]
+    RefreshReused(SeenByTwo),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The key did not sign.
+    #[error(transparent)]
+    Signing(#[from] signer::Error),
+}
+
+/// How it showed that something of a grant was seen by two, for which the grant ended.
+#[derive(Debug)]
+pub struct SeenByTwo {
+    /// How.
+    pub why: &'static str,
+    /// Why the grant did not end after all, if it did not.
+    pub unrevoked: Option<store::Error>,
+}
+
+impl fmt::Display for SeenByTwo {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.why)?;
+        match &self.unrevoked {
+            Some(error) => write!(formatter, "; the grant could not be revoked: {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What follows from a client's refusal. At which level it is logged, the outcome says.
+struct TokenVerdict {
+    outcome: &'static Outcome,
+    error: OauthError,
 }
 
 web::outcomes! {
@@ -76,5 +142,28 @@ impl Refusal {
             Self::Signing(_) => (&SIGNING_UNAVAILABLE, Reason::ServiceUnavailable),
         };
         Verdict { outcome, reason }
+    }
+}
+
+impl TokenRefusal {
+    const fn judge(&self) -> TokenVerdict {
+        let (outcome, error) = match self {
+            Self::Request(what) => (&INVALID_REQUEST, OauthError::InvalidRequest(what)),
+            Self::Client { by_basic } => (&CLIENT_REFUSED, OauthError::InvalidClient { by_basic: *by_basic }),
+            Self::Scope => (&INVALID_REQUEST, OauthError::InvalidScope),
+            Self::GrantType => (&INVALID_REQUEST, OauthError::UnsupportedGrantType),
+            Self::Grant(_) => (&GRANT_REFUSED, OauthError::InvalidGrant),
+            Self::CodeReused(_) => (&CODE_REUSED, OauthError::InvalidGrant),
+            Self::RefreshReused(_) => (&REFRESH_REUSED, OauthError::InvalidGrant),
+            Self::Store(_) => (&STORE_UNAVAILABLE, OauthError::Unavailable),
+            Self::Signing(_) => (&SIGNING_UNAVAILABLE, OauthError::Unavailable),
+        };
+        TokenVerdict { outcome, error }
+    }
+
+    /// The answer, and what the log says.
+    pub(crate) fn answer(&self) -> Response {
+        let TokenVerdict { outcome, error } = self.judge();
+        outcome.because(self).of(error.answer())
     }
 }

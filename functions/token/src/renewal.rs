@@ -15,23 +15,24 @@
 
 use login::random;
 use openid_connect::grant::{
-    DataKey, GrantKey, Granted, MOST_REMEMBERED, RefreshToken, Renewal, SUCCESSION, StoredGrant,
+    ClientRefreshToken, DataKey, GrantKey, Granted, MOST_REMEMBERED, Renewal, SUCCESSION, StoredGrant,
     StoredRefresh, Wrapper,
 };
+use openid_connect::parameter::ScopeList;
 use web::response::Response;
 
-use crate::client::OauthError;
-use crate::endpoint::{Asked, Refused};
-use crate::refusal::{REFRESH_REUSED, REFRESHED};
+use crate::endpoint::AuthenticatedRequest;
+use crate::refusal::{REFRESHED, TokenRefusal};
 
 /// How often a renewal is tried again that met another one.
 const MOST_TRIES: usize = 4;
 
 /// Renews tokens.
-pub async fn renew(asked: &Asked<'_>) -> Result<Response, Refused> {
-    let text = asked.text("refresh_token")?.ok_or(OauthError::InvalidRequest("refresh_token is missing"))?;
+pub async fn renew(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRefusal> {
+    let text = asked.text("refresh_token")?.ok_or(TokenRefusal::Request("refresh_token is missing"))?;
     let scope = asked.text("scope")?;
-    let token = RefreshToken::parse(&text).ok_or_else(|| Refused::grant("the token is none of ours"))?;
+    let token =
+        ClientRefreshToken::parse(&text).ok_or_else(|| TokenRefusal::Grant("the token is none of ours"))?;
     let key = token.grant().key();
     for _ in 0..MOST_TRIES {
         if let Some(response) = try_once(asked, &token, &key, scope.as_deref()).await? {
@@ -43,11 +44,11 @@ pub async fn renew(asked: &Asked<'_>) -> Result<Response, Refused> {
 
 /// Renews them over the version that is there; `None` if another one came first.
 async fn try_once(
-    asked: &Asked<'_>,
-    brought: &RefreshToken,
+    asked: &AuthenticatedRequest<'_>,
+    brought: &ClientRefreshToken,
     key: &GrantKey,
     scope: Option<&str>,
-) -> Result<Option<Response>, Refused> {
+) -> Result<Option<Response>, TokenRefusal> {
     let digest = brought.digest();
     let is_its = |grant: &StoredGrant| {
         grant
@@ -56,27 +57,30 @@ async fn try_once(
             .is_some_and(|refresh| refresh.digest == digest || refresh.spent.contains(&digest))
     };
     let grant = asked.grant(key, is_its).await?;
-    let refresh = grant.refresh.as_ref().ok_or_else(|| Refused::grant("the grant has no refresh token"))?;
+    let refresh =
+        grant.refresh.as_ref().ok_or_else(|| TokenRefusal::Grant("the grant has no refresh token"))?;
     let Some(good) = good(asked, brought, key, refresh) else {
-        return Err(asked.end(&REFRESH_REUSED, "the token gave way to another one", key, &grant).await);
+        return Err(asked
+            .end(TokenRefusal::RefreshReused, "the token gave way to another one", key, &grant)
+            .await);
     };
     let (_, pepper) = asked.session(&grant).await?;
     let data_key = DataKey::unwrapped(Wrapper::RefreshToken(&good), &pepper, key, &refresh.key);
-    let data_key = data_key.ok_or_else(|| Refused::grant("the token does not open the grant"))?;
+    let data_key = data_key.ok_or_else(|| TokenRefusal::Grant("the token does not open the grant"))?;
     let granted =
-        data_key.open(key, &grant.claims).ok_or_else(|| Refused::grant("the grant cannot be read"))?;
+        data_key.open(key, &grant.claims).ok_or_else(|| TokenRefusal::Grant("the grant cannot be read"))?;
     // The nonce was the first ID token's (OpenID Connect Core §12.2).
     let granted = Granted { nonce: None, ..granted };
     let granted = narrowed(granted, scope)?;
 
     let issued = asked.sign(brought.grant(), &granted, &data_key, &pepper).await?;
     let is_replaced = !asked.client.is_confidential() && good.digest() == digest;
-    let next = is_replaced.then(|| RefreshToken::new(brought.grant(), random::bytes()));
+    let next = is_replaced.then(|| ClientRefreshToken::new(brought.grant(), random::bytes()));
     let refresh = match &next {
         None => refresh.clone(),
         Some(next) => {
             let sealed =
-                |sealed: Option<_>| sealed.ok_or_else(|| Refused::grant("the grant cannot be sealed"));
+                |sealed: Option<_>| sealed.ok_or_else(|| TokenRefusal::Grant("the grant cannot be sealed"));
             let mut spent = [&refresh.spent[..], &[digest]].concat();
             let over = spent.len().saturating_sub(MOST_REMEMBERED);
             StoredRefresh {
@@ -106,11 +110,11 @@ async fn try_once(
 
 /// The token that is good: the one that was brought, or the one that took its place a moment ago.
 fn good(
-    asked: &Asked<'_>,
-    brought: &RefreshToken,
+    asked: &AuthenticatedRequest<'_>,
+    brought: &ClientRefreshToken,
     key: &GrantKey,
     refresh: &StoredRefresh,
-) -> Option<RefreshToken> {
+) -> Option<ClientRefreshToken> {
     let digest = brought.digest();
     if refresh.digest == digest {
         return Some(brought.clone());
@@ -121,14 +125,14 @@ fn good(
 }
 
 /// The same grant with fewer scopes ([RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
-fn narrowed(granted: Granted, scope: Option<&str>) -> Result<Granted, OauthError> {
+fn narrowed(granted: Granted, scope: Option<&str>) -> Result<Granted, TokenRefusal> {
     let Some(scope) = scope else { return Ok(granted) };
-    let has = |name: &&str| granted.scope.split(' ').any(|known| known == *name);
+    let has = |name: &&str| granted.scope.has(name);
     let asked: Vec<&str> = scope.split(' ').filter(|name| !name.is_empty()).collect();
     if !asked.contains(&"openid") || !asked.iter().all(has) {
-        return Err(OauthError::InvalidScope);
+        return Err(TokenRefusal::Scope);
     }
     let profile = granted.profile.clone().filter(|_| asked.contains(&"profile"));
-    let scope = asked.join(" ");
+    let scope = ScopeList::new(asked);
     Ok(Granted { profile, scope, ..granted })
 }

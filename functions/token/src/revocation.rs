@@ -5,19 +5,18 @@
 
 use http::StatusCode;
 use login::Digest;
-use openid_connect::grant::{GrantKey, RefreshToken, StoredGrant, sid_of};
+use openid_connect::grant::{ClientRefreshToken, GrantKey, StoredGrant, sid_of};
 use web::response::{self, Response};
 
-use crate::client::OauthError;
-use crate::endpoint::{Asked, Refused};
-use crate::refusal::REVOKED;
+use crate::endpoint::AuthenticatedRequest;
+use crate::refusal::{REVOKED, TokenRefusal};
 
 /// Ends the grant of the token that is brought, if it is this client's.
-pub async fn revoke(asked: &Asked<'_>) -> Result<Response, Refused> {
-    let text = asked.text("token")?.ok_or(OauthError::InvalidRequest("token is missing"))?;
+pub async fn revoke(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRefusal> {
+    let text = asked.text("token")?.ok_or(TokenRefusal::Request("token is missing"))?;
     if let Some(key) = key_of(&text) {
         let grant = asked.token.sessions.grant(&key, asked.now).await?;
-        let is_its = |grant: &StoredGrant| grant.client == asked.client.name.as_str() && issued(grant, &text);
+        let is_its = |grant: &StoredGrant| grant.client == asked.client.name && issued(grant, &text);
         if grant.as_ref().is_some_and(is_its) {
             asked.token.sessions.revoke_grant(&key, asked.now).await?;
         }
@@ -26,7 +25,7 @@ pub async fn revoke(asked: &Asked<'_>) -> Result<Response, Refused> {
 }
 
 fn key_of(text: &str) -> Option<GrantKey> {
-    let refresh = RefreshToken::parse(text).map(|token| token.grant());
+    let refresh = ClientRefreshToken::parse(text).map(|token| token.grant());
     refresh.or_else(|| sid_of(text)).map(openid_connect::grant::GrantId::key)
 }
 
@@ -34,7 +33,7 @@ fn key_of(text: &str) -> Option<GrantKey> {
 fn issued(grant: &StoredGrant, text: &str) -> bool {
     let digest = Digest::of(text.as_bytes());
     let is_access = grant.access.iter().any(|access| access.digest == digest);
-    let refresh = RefreshToken::parse(text).map(|token| token.digest());
+    let refresh = ClientRefreshToken::parse(text).map(|token| token.digest());
     is_access
         || refresh.is_some_and(|digest| {
             let known = grant.refresh.as_ref();

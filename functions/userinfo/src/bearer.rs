@@ -48,7 +48,7 @@ async fn show(
     let Some(id) = sid_of(token) else { return invalid("the token is none of ours") };
     let key = id.key();
     let Some(grant) = sessions.grant(&key, now).await? else { return invalid("its grant is over") };
-    let invalid = |why| invalid(why).map(|refused| Report::for_client(refused, &grant.client));
+    let invalid = |why| invalid(why).map(|refused| Report::for_client(refused, grant.client.as_str()));
     let digest = Digest::of(token.as_bytes());
     let access = grant.access.iter().find(|access| access.digest == digest && access.expires_at > now);
     let Some(access) = access.filter(|_| !grant.is_revoked) else {
@@ -59,10 +59,10 @@ async fn show(
     let Some(pepper) = pepper else { return invalid("its session is over") };
     let opened = DataKey::unwrapped(Wrapper::AccessToken(token), &pepper, &key, &access.key);
     let granted = opened.and_then(|data_key| data_key.open(&key, &grant.claims));
-    match granted.zip(provider.client(&grant.client)) {
+    match granted.zip(provider.client(grant.client.as_str())) {
         Some((granted, client)) => {
             let shown = BEARER_SHOWN.of(response::json(StatusCode::OK, &granted.user_info(client)));
-            Ok(Report::for_client(shown, &grant.client))
+            Ok(Report::for_client(shown, grant.client.as_str()))
         }
         None => invalid("it opens nothing, or its client is not there any more"),
     }

@@ -106,7 +106,7 @@ impl Function for Userinfo {
             deployment: deployment?,
             sessions_table: sessions_table?,
             component_tokens: component_tokens?,
-            provider: provider?,
+            provider,
             profile_lifetime: profile_lifetime?.unwrap_or(Duration::from_mins(10)),
             wechat_api: wechat_api?,
         })

@@ -8,15 +8,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use login::origin::Origin;
 use login::session::Session;
 use login::time::Timestamp;
-use serde::Serialize;
-use wechat::{GrantedScope, UnionId};
+use serde::{Deserialize, Serialize};
+use wechat::{AppId, GrantedScope, OpenId, UnionId};
 
 use crate::api::Api;
 use crate::subject::Subject;
 
-/// What an access token says, but for what its API decides.
+/// What an access token for a page says of the session, but for what its API decides
+/// ([RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
 #[derive(Debug)]
-pub struct AccessToken<'a> {
+pub struct PageAccessToken<'a> {
     /// Who says it.
     pub issuer: &'a Origin,
     /// Who asked for it: the name of a client, or the origin of a page, which is no client's name.
@@ -33,9 +34,10 @@ pub struct AccessToken<'a> {
     pub random: [u8; 16],
 }
 
-/// The claims, in the order in which they are written.
+/// The claims of an access token for a page ([RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)), in the order
+/// in which they are written.
 #[derive(Serialize)]
-pub struct Claims<'a> {
+pub struct PageAccessTokenClaims<'a> {
     iss: &'a str,
     aud: &'a str,
     sub: &'a str,
@@ -65,12 +67,17 @@ pub(crate) struct Identifiers<'a> {
 
 impl<'a> Identifiers<'a> {
     /// Those that are `told`.
-    pub(crate) fn told(told: &[Identifier], app: &'a str, openid: &'a str, unionid: Option<&'a str>) -> Self {
+    pub(crate) fn told(
+        told: &[Identifier],
+        app: &'a AppId,
+        openid: &'a OpenId,
+        unionid: Option<&'a UnionId>,
+    ) -> Self {
         let tells = |identifier| told.contains(&identifier);
         Self {
-            app: tells(Identifier::AppId).then_some(app),
-            openid: tells(Identifier::OpenId).then_some(openid),
-            unionid: unionid.filter(|_| tells(Identifier::UnionId)),
+            app: tells(Identifier::AppId).then(|| app.as_str()),
+            openid: tells(Identifier::OpenId).then(|| openid.expose()),
+            unionid: unionid.filter(|_| tells(Identifier::UnionId)).map(UnionId::expose),
         }
     }
 }
@@ -101,13 +108,16 @@ impl Identifier {
 
 /// How WeChat made sure of the person; `acr`
 /// ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Context {
     /// Silently, inside WeChat.
+    #[serde(rename = "urn:wechat-login:snsapi_base")]
     Base,
     /// By a tap, inside WeChat.
+    #[serde(rename = "urn:wechat-login:snsapi_userinfo")]
     UserInfo,
     /// By a scan.
+    #[serde(rename = "urn:wechat-login:snsapi_login")]
     Login,
 }
 
@@ -137,12 +147,12 @@ impl Context {
     }
 }
 
-impl<'a> AccessToken<'a> {
+impl<'a> PageAccessToken<'a> {
     /// The claims for one API.
     #[must_use]
-    pub fn for_api(&self, api: &'a Api) -> Claims<'a> {
+    pub fn for_api(&self, api: &'a Api) -> PageAccessTokenClaims<'a> {
         let session = self.session;
-        Claims {
+        PageAccessTokenClaims {
             iss: self.issuer.as_str(),
             aud: api.identifier.as_str(),
             sub: self.subject.expose(),
@@ -155,9 +165,9 @@ impl<'a> AccessToken<'a> {
             acr: Context::of(&session.scope).map(Context::as_str),
             identifiers: Identifiers::told(
                 &api.claims,
-                session.app.as_str(),
-                session.openid.expose(),
-                session.unionid.as_ref().map(UnionId::expose),
+                &session.app,
+                &session.openid,
+                session.unionid.as_ref(),
             ),
         }
     }

@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use login::account::Accounts;
 use login::origin::Origin;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::access_token::Identifier;
+use crate::client::ClientName;
 use crate::jws::Type;
 use crate::provider::Faults;
 
-/// An API.
+/// An API: a resource server of [RFC 6749 §1.1](https://www.rfc-editor.org/rfc/rfc6749#section-1.1).
 #[derive(Debug, Clone)]
 pub struct Api {
     /// Its name, a URI; need not be an address.
     pub identifier: ApiIdentifier,
     /// The clients that may ask for a token for it, by name.
-    pub clients: Vec<String>,
+    pub clients: Vec<ClientName>,
     /// The origins whose pages get one from the session.
     pub origins: Vec<Origin>,
     /// The `typ` that it expects.
@@ -33,7 +34,7 @@ pub struct Api {
 
 /// The name of an API: an absolute URI without a fragment
 /// ([RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2)), compared byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiIdentifier(String);
 
 impl ApiIdentifier {
@@ -103,7 +104,7 @@ impl RawApi {
         if !(60..=3600).contains(&lifetime.as_secs()) {
             faults.note(field("lifetime"), "it must be a number of seconds from 60 to 3600");
         }
-        let client = |text: &str| clients.contains(&text).then(|| text.to_owned());
+        let client = |text: &str| ClientName::parse(text).filter(|_| clients.contains(&text));
         let scope = |text: &str| is_scope(text).then(|| text.to_owned());
         let identifiers = "it must be wechat_openid, wechat_unionid or wechat_appid";
         Api {

@@ -14,47 +14,47 @@ use url::Url;
 use wechat::Lang;
 
 use crate::Provider;
-use crate::client::{Client, Pkce, RedirectKind};
+use crate::api::{Api, ApiIdentifier};
+use crate::client::{Client, ClientName, Pkce, RedirectKind, RequestedRedirectUri};
+use crate::parameter::{ClientState, IdTokenHint, Nonce, ScopeList};
 use crate::pkce::CodeChallenge;
 
-/// The longest `state`, in bytes: load balancers send long ones.
-const LONGEST_STATE: usize = 4096;
-/// The longest `nonce`, in bytes.
-const LONGEST_NONCE: usize = 512;
-/// The longest hint, in bytes.
-const LONGEST_HINT: usize = 4096;
 /// The longest request as a whole, in bytes of its stored form: with what is stored around it, six kilobytes. Whoever knows
 /// a client's name can have it stored, and each kilobyte is a write unit.
 const LONGEST_REQUEST: usize = 5900;
 
-/// A request that can be granted. It is kept, sealed, while its person logs in.
+/// A request that can be granted ([OpenID Connect Core §3.1.2.1]). It is kept, sealed, while its person logs in.
+///
+/// [OpenID Connect Core §3.1.2.1]: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
-    /// `client_id`.
-    pub client: String,
-    /// `redirect_uri`, as it was asked for.
-    pub redirect_uri: String,
-    /// `state`, as it came.
-    pub state: Option<String>,
-    /// `nonce`.
-    pub nonce: Option<String>,
-    /// `code_challenge` of the method `S256`.
-    pub challenge: Option<String>,
-    /// `scope`, as far as it is known here.
-    pub scope: String,
+    /// `client_id` ([RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)).
+    pub client: ClientName,
+    /// `redirect_uri`, as it was asked for ([RFC 6749 §3.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2)).
+    pub redirect_uri: RequestedRedirectUri,
+    /// `state`, as it came ([RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)).
+    pub state: Option<ClientState>,
+    /// `nonce` ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest), as all below
+    /// that name no other source).
+    pub nonce: Option<Nonce>,
+    /// `code_challenge` of the method `S256` ([RFC 7636 §4.3](https://www.rfc-editor.org/rfc/rfc7636#section-4.3)).
+    pub challenge: Option<CodeChallenge>,
+    /// `scope`, as far as it is known here ([RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
+    pub scope: ScopeList,
     /// `prompt`.
     pub prompt: Prompt,
     /// `max_age`, in seconds.
     pub max_age: Option<u64>,
     /// `id_token_hint`.
-    pub hint: Option<String>,
+    pub hint: Option<IdTokenHint>,
     /// `ui_locales`, as WeChat's `lang`.
     pub lang: Option<Lang>,
-    /// `resource`: the API that the access token is for.
-    pub resource: Option<String>,
+    /// `resource`: the API that the access token is for
+    /// ([RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
+    pub resource: Option<ApiIdentifier>,
 }
 
-/// `prompt`.
+/// `prompt` ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Prompt {
     /// Not said.
@@ -68,7 +68,8 @@ pub enum Prompt {
     Consent,
 }
 
-/// Why the answer may not go to the address in the request.
+/// Why the answer may not go to the address in the request
+/// ([RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswerable {
     /// `client_id` is missing, twice or unknown.
@@ -133,9 +134,10 @@ impl AuthorizationError {
     }
 }
 
-/// Why a request came to nothing.
+/// Why a request came to nothing, and who hears of it
+/// ([RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)).
 #[derive(Debug)]
-pub enum Refused {
+pub enum AuthorizationRefusal {
     /// The person sees a page.
     Page(Unanswerable),
     /// The client is told, at this address.
@@ -151,128 +153,72 @@ impl AuthorizationRequest {
     ///
     /// # Errors
     ///
-    /// [`Refused`], with what follows from it.
+    /// [`AuthorizationRefusal`], with what follows from it.
     pub fn read(
         provider: &Provider,
         one: impl Fn(&'static str) -> Result<Option<String>, Unreadable>,
-    ) -> Result<Self, Refused> {
-        let page = Refused::Page;
+    ) -> Result<Self, AuthorizationRefusal> {
+        let page = AuthorizationRefusal::Page;
         let name = one("client_id").ok().flatten();
         let client = name.and_then(|name| provider.client(&name)).ok_or(page(Unanswerable::Client))?;
-        let redirect_uri = one("redirect_uri").ok().flatten();
-        let redirect_uri =
-            redirect_uri.filter(|asked| client.redirect_uris.iter().any(|uri| uri.matches(asked)));
+        let redirect_uri = one("redirect_uri").ok().flatten().and_then(|asked| client.requested(asked));
         let redirect_uri = redirect_uri.ok_or(page(Unanswerable::RedirectUri))?;
-        let state = one("state");
-        let request = Self::judge(provider, client, &redirect_uri, &state, one);
+        let state = state(one("state"));
+        let request = state
+            .clone()
+            .and_then(|state| Self::judge(provider, client, redirect_uri.clone(), state, &Parameters(&one)));
         request.map_err(|error| {
-            let state = state.ok().flatten().filter(|state| state.len() <= LONGEST_STATE);
-            Refused::Answer(answer(provider, &redirect_uri, state.as_deref(), Answer::Error(error)), error)
+            let state = state.ok().flatten();
+            let location = answer(provider, &redirect_uri, state.as_ref(), Answer::Error(error));
+            AuthorizationRefusal::Answer(location, error)
         })
     }
 
-    fn judge(
+    /// What is asked for, by a client whose address is its own.
+    fn judge<F: Fn(&'static str) -> Result<Option<String>, Unreadable>>(
         provider: &Provider,
         client: &Client,
-        redirect_uri: &str,
-        state: &Result<Option<String>, Unreadable>,
-        one: impl Fn(&'static str) -> Result<Option<String>, Unreadable>,
+        redirect_uri: RequestedRedirectUri,
+        state: Option<ClientState>,
+        parameters: &Parameters<F>,
     ) -> Result<Self, AuthorizationError> {
-        use AuthorizationError::InvalidRequest;
-        let text = |name: &'static str| {
-            one(name).map_err(|Unreadable| InvalidRequest("a parameter is there twice, or not encoded right"))
-        };
-        let state = state
-            .clone()
-            .map_err(|Unreadable| InvalidRequest("state is there twice, or not encoded right"))?;
-        if state.as_ref().is_some_and(|state| state.len() > LONGEST_STATE) {
-            return Err(InvalidRequest("state is longer than 4096 bytes"));
-        }
-        match text("response_type")?.as_deref() {
-            Some("code") => {}
-            None => return Err(InvalidRequest("response_type is missing")),
-            Some(_) => return Err(AuthorizationError::UnsupportedResponseType),
-        }
-        if text("request")?.is_some() {
-            return Err(AuthorizationError::RequestNotSupported);
-        }
-        if text("request_uri")?.is_some() {
-            return Err(AuthorizationError::RequestUriNotSupported);
-        }
-        if text("response_mode")?.is_some_and(|mode| mode != "query") {
-            return Err(InvalidRequest("response_mode must be query"));
-        }
-        let nonce = text("nonce")?;
-        if nonce.as_ref().is_some_and(|nonce| nonce.len() > LONGEST_NONCE) {
-            return Err(InvalidRequest("nonce is longer than 512 bytes"));
-        }
-        let challenge =
-            challenge(client, text("code_challenge")?, text("code_challenge_method")?.as_deref())?;
-        let resource = text("resource")?;
-        let apis =
-            provider.apis.iter().filter(|api| api.clients.iter().any(|name| name == client.name.as_str()));
-        let api = match &resource {
-            Some(name) => {
-                let mut apis = apis;
-                Some(
-                    apis.find(|api| api.identifier.as_str() == name)
-                        .ok_or(AuthorizationError::InvalidTarget)?,
-                )
-            }
-            // Without a word, the one that it is registered for.
-            None => {
-                let apis: Vec<_> = apis.collect();
-                if let [api] = apis[..] { Some(api) } else { None }
-            }
-        };
-        let known = |scope: &&str| {
-            ["openid", "profile"].contains(scope)
-                || api.is_some_and(|api| api.scopes.iter().any(|known| known == scope))
-        };
-        let asked = text("scope")?.unwrap_or_default();
-        let mut scopes: Vec<&str> = asked.split(' ').filter(known).collect();
-        if !scopes.contains(&"openid") {
-            return Err(AuthorizationError::InvalidScope);
-        }
-        scopes.sort_unstable();
-        scopes.dedup();
-        let hint = text("id_token_hint")?;
-        if hint.as_ref().is_some_and(|hint| hint.len() > LONGEST_HINT) {
-            return Err(InvalidRequest("id_token_hint is longer than 4096 bytes"));
-        }
-        let max_age = text("max_age")?
-            .map(|age| age.parse().map_err(|_| InvalidRequest("max_age is no number of seconds")));
+        parameters.are_of_the_code_flow()?;
+        let nonce = parameters.parsed("nonce", Nonce::parse, "nonce is longer than 512 bytes")?;
+        let challenge = parameters.challenge(client)?;
+        let api = parameters.api(provider, client)?;
         let asked = Self {
-            client: client.name.as_str().to_owned(),
-            redirect_uri: redirect_uri.to_owned(),
+            client: client.name.clone(),
+            redirect_uri,
             state,
             nonce,
             challenge,
-            scope: scopes.join(" "),
-            prompt: prompt(text("prompt")?.as_deref().unwrap_or_default())?,
-            max_age: max_age.transpose()?,
-            hint,
-            lang: text("ui_locales")?.and_then(|locales| locales.split(' ').find_map(lang)),
-            resource: api.map(|api| api.identifier.as_str().to_owned()),
+            scope: parameters.scope(api)?,
+            hint: parameters.parsed(
+                "id_token_hint",
+                IdTokenHint::parse,
+                "id_token_hint is longer than 4096 bytes",
+            )?,
+            prompt: prompt(parameters.text("prompt")?.as_deref().unwrap_or_default())?,
+            max_age: parameters.parsed(
+                "max_age",
+                |age| age.parse().ok(),
+                "max_age is no number of seconds",
+            )?,
+            lang: parameters.text("ui_locales")?.and_then(|locales| locales.split(' ').find_map(lang)),
+            resource: api.map(|api| api.identifier.clone()),
         };
         // Of control characters each takes six bytes there.
         let is_short = serde_json::to_vec(&asked).is_ok_and(|text| text.len() <= LONGEST_REQUEST);
-        if is_short { Ok(asked) } else { Err(InvalidRequest("the request is too long as a whole")) }
+        let is_too_long = AuthorizationError::InvalidRequest("the request is too long as a whole");
+        if is_short { Ok(asked) } else { Err(is_too_long) }
     }
 
     /// The client that asks, and what its address proves; `None` if the configuration has changed and neither is
     /// registered any more.
     #[must_use]
     pub fn asker<'a>(&self, provider: &'a Provider) -> Option<(&'a Client, RedirectKind)> {
-        let client = provider.client(&self.client)?;
-        let uri = client.redirect_uris.iter().find(|uri| uri.matches(&self.redirect_uri))?;
-        Some((client, uri.kind()))
-    }
-
-    /// Whether this scope was asked for.
-    #[must_use]
-    pub fn has_scope(&self, name: &str) -> bool {
-        self.scope.split(' ').any(|scope| scope == name)
+        let client = provider.client(self.client.as_str())?;
+        Some((client, client.kind_of(&self.redirect_uri)?))
     }
 
     /// How old a login may be.
@@ -284,11 +230,104 @@ impl AuthorizationRequest {
     /// Where the browser takes an answer to this request.
     #[must_use]
     pub fn answer(&self, provider: &Provider, answer_: Answer<'_>) -> String {
-        answer(provider, &self.redirect_uri, self.state.as_deref(), answer_)
+        answer(provider, &self.redirect_uri, self.state.as_ref(), answer_)
     }
 }
 
-/// What a client is answered.
+/// The parameters of a request whose client is known.
+struct Parameters<F>(F);
+
+impl<F: Fn(&'static str) -> Result<Option<String>, Unreadable>> Parameters<F> {
+    fn text(&self, name: &'static str) -> Result<Option<String>, AuthorizationError> {
+        let unreadable =
+            AuthorizationError::InvalidRequest("a parameter is there twice, or not encoded right");
+        (self.0)(name).map_err(|Unreadable| unreadable)
+    }
+
+    /// One that `parse` takes, if it is there.
+    fn parsed<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(String) -> Option<T>,
+        problem: &'static str,
+    ) -> Result<Option<T>, AuthorizationError> {
+        let parse = |text| parse(text).ok_or(AuthorizationError::InvalidRequest(problem));
+        self.text(name)?.map(parse).transpose()
+    }
+
+    /// Refuses whatever would make this another flow than the one that is known here.
+    fn are_of_the_code_flow(&self) -> Result<(), AuthorizationError> {
+        use AuthorizationError::InvalidRequest;
+        match self.text("response_type")?.as_deref() {
+            Some("code") => {}
+            None => return Err(InvalidRequest("response_type is missing")),
+            Some(_) => return Err(AuthorizationError::UnsupportedResponseType),
+        }
+        if self.text("request")?.is_some() {
+            return Err(AuthorizationError::RequestNotSupported);
+        }
+        if self.text("request_uri")?.is_some() {
+            return Err(AuthorizationError::RequestUriNotSupported);
+        }
+        match self.text("response_mode")?.as_deref() {
+            None | Some("query") => Ok(()),
+            Some(_) => Err(InvalidRequest("response_mode must be query")),
+        }
+    }
+
+    /// What the client will have to prove.
+    fn challenge(&self, client: &Client) -> Result<Option<CodeChallenge>, AuthorizationError> {
+        use AuthorizationError::InvalidRequest;
+        let (challenge, method) = (self.text("code_challenge")?, self.text("code_challenge_method")?);
+        match (challenge, method.as_deref()) {
+            (None, None) if client.pkce == Pkce::Optional => Ok(None),
+            (None, None) => Err(InvalidRequest("code_challenge is missing, which this client must send")),
+            (Some(challenge), Some("S256")) => {
+                let challenge = CodeChallenge::parse(&challenge);
+                challenge.map(Some).ok_or(InvalidRequest("code_challenge is no SHA-256"))
+            }
+            (Some(_), _) => Err(InvalidRequest("code_challenge_method must be S256")),
+            (None, Some(_)) => Err(InvalidRequest("code_challenge is missing")),
+        }
+    }
+
+    /// The API that is asked for; without a word, the only one that the client is registered for.
+    fn api<'a>(
+        &self,
+        provider: &'a Provider,
+        client: &Client,
+    ) -> Result<Option<&'a Api>, AuthorizationError> {
+        let mut apis = provider.apis.iter().filter(|api| api.clients.contains(&client.name));
+        match self.text("resource")? {
+            Some(name) => {
+                let api = apis.find(|api| api.identifier.as_str() == name);
+                api.map(Some).ok_or(AuthorizationError::InvalidTarget)
+            }
+            None => match (apis.next(), apis.next()) {
+                (only, None) => Ok(only),
+                (_, Some(_)) => Ok(None),
+            },
+        }
+    }
+
+    /// The scopes that are known here, or to the API; unknown ones are ignored.
+    fn scope(&self, api: Option<&Api>) -> Result<ScopeList, AuthorizationError> {
+        let is_the_apis = |scope: &str| api.is_some_and(|api| api.scopes.iter().any(|known| known == scope));
+        let is_known = |scope: &&str| ["openid", "profile"].contains(scope) || is_the_apis(scope);
+        let asked = self.text("scope")?.unwrap_or_default();
+        let scope = ScopeList::new(asked.split(' ').filter(is_known).collect());
+        if scope.has("openid") { Ok(scope) } else { Err(AuthorizationError::InvalidScope) }
+    }
+}
+
+fn state(text: Result<Option<String>, Unreadable>) -> Result<Option<ClientState>, AuthorizationError> {
+    use AuthorizationError::InvalidRequest;
+    let text = text.map_err(|Unreadable| InvalidRequest("state is there twice, or not encoded right"))?;
+    let parse = |text| ClientState::parse(text).ok_or(InvalidRequest("state is longer than 4096 bytes"));
+    text.map(parse).transpose()
+}
+
+/// What a client is answered ([RFC 6749 §4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
 #[derive(Debug, Clone, Copy)]
 pub enum Answer<'a> {
     /// The code.
@@ -299,8 +338,13 @@ pub enum Answer<'a> {
 
 /// The address of an answer: with `state`, and with `iss`, so that no client takes it for another provider's
 /// ([RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)). A query that is registered stays.
-fn answer(provider: &Provider, redirect_uri: &str, state: Option<&str>, answer: Answer<'_>) -> String {
-    let Ok(mut url) = Url::parse(redirect_uri) else { return redirect_uri.to_owned() };
+fn answer(
+    provider: &Provider,
+    redirect_uri: &RequestedRedirectUri,
+    state: Option<&ClientState>,
+    answer: Answer<'_>,
+) -> String {
+    let Ok(mut url) = Url::parse(redirect_uri.as_str()) else { return redirect_uri.as_str().to_owned() };
     {
         let mut query = url.query_pairs_mut();
         match answer {
@@ -312,29 +356,10 @@ fn answer(provider: &Provider, redirect_uri: &str, state: Option<&str>, answer: 
                 query.append_pair("error", name).append_pair("error_description", description);
             }
         }
-        query.extend_pairs(state.map(|state| ("state", state)));
+        query.extend_pairs(state.map(|state| ("state", state.expose())));
         query.append_pair("iss", provider.issuer.as_str());
     }
     url.into()
-}
-
-fn challenge(
-    client: &Client,
-    challenge: Option<String>,
-    method: Option<&str>,
-) -> Result<Option<String>, AuthorizationError> {
-    use AuthorizationError::InvalidRequest;
-    match (challenge, method) {
-        (None, None) if client.pkce == Pkce::Optional => Ok(None),
-        (None, None) => Err(InvalidRequest("code_challenge is missing, which this client must send")),
-        (Some(challenge), Some("S256")) => {
-            let challenge =
-                CodeChallenge::parse(&challenge).ok_or(InvalidRequest("code_challenge is no SHA-256"))?;
-            Ok(Some(challenge.as_str().to_owned()))
-        }
-        (Some(_), _) => Err(InvalidRequest("code_challenge_method must be S256")),
-        (None, Some(_)) => Err(InvalidRequest("code_challenge is missing")),
-    }
 }
 
 fn prompt(text: &str) -> Result<Prompt, AuthorizationError> {

@@ -4,12 +4,14 @@
 use login::Digest;
 use login::deployment::Deployment;
 use login::origin::Origin;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::provider::Faults;
 
-/// A client.
+/// A client, as it is registered
+/// ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata) has
+/// most of it).
 #[derive(Debug, Clone)]
 pub struct Client {
     /// Its `client_id`.
@@ -34,7 +36,8 @@ pub struct Client {
     pub identifiers: bool,
 }
 
-/// Whether a client must prove, when it redeems a code, that it asked for it.
+/// Whether a client must prove, when it redeems a code, that it asked for it
+/// ([RFC 9700 §2.1.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.1)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pkce {
     /// A public client, and one that is set so.
@@ -49,10 +52,23 @@ impl Client {
     pub const fn is_confidential(&self) -> bool {
         !self.secrets.is_empty()
     }
+
+    /// The `redirect_uri` of a request, if it is one of the client's.
+    #[must_use]
+    pub fn requested(&self, asked: String) -> Option<RequestedRedirectUri> {
+        self.redirect_uris.iter().any(|uri| uri.matches(&asked)).then_some(RequestedRedirectUri(asked))
+    }
+
+    /// What the `redirect_uri` of a request proves; `None` if it is not one of the client's any more.
+    #[must_use]
+    pub fn kind_of(&self, requested: &RequestedRedirectUri) -> Option<RedirectKind> {
+        self.redirect_uris.iter().find(|uri| uri.matches(requested.as_str())).map(RedirectUri::kind)
+    }
 }
 
-/// The `client_id`: 1 to 64 letters, digits, `_`, `.` or `-`. Without `:`, so that no origin is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The `client_id` ([RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2)): 1 to 64 letters, digits, `_`, `.`
+/// or `-`. Without `:`, so that no origin is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientName(String);
 
 impl ClientName {
@@ -75,6 +91,19 @@ impl ClientName {
 pub struct RedirectUri {
     text: String,
     kind: RedirectKind,
+}
+
+/// The `redirect_uri` of one request, as it was asked for ([RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)):
+/// one of the client's, but of a loopback address with the port that the app happened to get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestedRedirectUri(String);
+
+impl RequestedRedirectUri {
+    /// The URI.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// What a redirect URI proves of who receives the answer.

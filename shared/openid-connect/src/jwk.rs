@@ -14,7 +14,7 @@ use serde::Serialize;
 /// ([RFC 7518 §3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
 const LEAST_MODULUS: usize = 256;
 
-/// An RSA public key.
+/// An RSA public key ([RFC 8017 §3.1](https://www.rfc-editor.org/rfc/rfc8017#section-3.1)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     /// The modulus, big-endian without leading zeros.

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use login::Digest;
 use login::pending::BrowserSecret;
 use login::seal::{self, NonceBytes, Sealed};
+use login::session::SessionId;
 use serde::{Deserialize, Serialize};
 
 use crate::authorization::AuthorizationRequest;
@@ -86,7 +87,7 @@ pub struct PendingRequest {
     /// What the client asked for.
     pub request: AuthorizationRequest,
     /// The key of the session that will not do, if only a new login does: no clock is asked whether a login is new.
-    pub not_session: Option<String>,
+    pub not_session: Option<SessionId>,
 }
 
 impl PendingRequest {
@@ -110,32 +111,30 @@ impl PendingRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authorization::Prompt;
     use login::time::Timestamp;
+
+    /// As the version sealed it that had a text for each of these.
+    const BEFORE: &str = r#"{"request":{"client":"web","redirect_uri":"https://app.example.org/","state":"canary","nonce":"n-0S6","challenge":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM","scope":"openid orders","prompt":"Login","max_age":60,"hint":"e30.e30.e30","lang":"zh_TW","resource":"https://api.example.com"},"not_session":"5e55"}"#;
+    const LEAST: &str = r#"{"request":{"client":"web","redirect_uri":"com.example.app:/cb","state":null,"nonce":null,"challenge":null,"scope":"openid","prompt":"Unsaid","max_age":null,"hint":null,"lang":null,"resource":null},"not_session":null}"#;
+
+    #[test]
+    fn the_form_inside_the_seal_stays() {
+        for text in [BEFORE, LEAST] {
+            let pending: PendingRequest = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&pending).unwrap(), text);
+            let printed = format!("{pending:?}");
+            assert!(!["canary", "n-0S6", "e30"].iter().any(|secret| printed.contains(secret)), "{printed}");
+        }
+    }
 
     #[test]
     fn another_browsers_request_does_not_open() {
-        let pending = PendingRequest {
-            request: AuthorizationRequest {
-                client: "web".to_owned(),
-                redirect_uri: "https://app.example.org/".to_owned(),
-                state: Some("canary".to_owned()),
-                nonce: None,
-                challenge: None,
-                scope: "openid".to_owned(),
-                prompt: Prompt::Unsaid,
-                max_age: None,
-                hint: None,
-                lang: None,
-                resource: None,
-            },
-            not_session: None,
-        };
+        let pending: PendingRequest = serde_json::from_str(BEFORE).unwrap();
         let browser = |byte| BrowserSecret::new(Timestamp::from_epoch_seconds(1_700_000_000), [byte; 32]);
         let (handle, other) = (RequestHandle::new([1; 32]), RequestHandle::new([2; 32]));
         let sealed = pending.seal(&handle, &browser(1), [3; 12]).unwrap();
         let opened = PendingRequest::open(&handle, &browser(1), &sealed).unwrap();
-        assert_eq!(opened.request.state.as_deref(), Some("canary"));
+        assert_eq!(opened.request.state.unwrap().expose(), "canary");
         assert!(PendingRequest::open(&handle, &browser(2), &sealed).is_none());
         assert!(PendingRequest::open(&other, &browser(1), &sealed).is_none());
         assert!(!sealed.as_bytes().windows(6).any(|window| window == b"canary"));

@@ -4,9 +4,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 
 /// `code_challenge`: 43 characters ([RFC 7636 §4.2](https://www.rfc-editor.org/rfc/rfc7636#section-4.2)).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeChallenge(String);
 
 impl CodeChallenge {
@@ -27,14 +28,14 @@ impl CodeChallenge {
 /// Whether `verifier` is what a stored challenge was made of. A verifier that nobody asked for is refused too: somebody
 /// took the challenge out of the request ([RFC 9700 §4.8.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.8.2)).
 #[must_use]
-pub fn is_proved(challenge: Option<&str>, verifier: Option<&str>) -> bool {
+pub fn is_proved(challenge: Option<&CodeChallenge>, verifier: Option<&str>) -> bool {
     match (challenge, verifier) {
         (None, None) => true,
         (Some(challenge), Some(verifier)) => {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
             (43..=128).contains(&verifier.len())
                 && verifier.bytes().all(is_plain)
-                && URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())) == challenge
+                && URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())) == challenge.as_str()
         }
         (Some(_), None) | (None, Some(_)) => false,
     }
@@ -50,13 +51,14 @@ mod tests {
 
     #[test]
     fn a_verifier_proves_its_challenge_only() {
-        assert!(is_proved(Some(CHALLENGE), Some(VERIFIER)));
+        let [challenge, plain] = [CHALLENGE, VERIFIER].map(|text| CodeChallenge::parse(text).unwrap());
+        assert!(is_proved(Some(&challenge), Some(VERIFIER)));
         assert!(is_proved(None, None));
-        assert!(!is_proved(Some(CHALLENGE), None));
+        assert!(!is_proved(Some(&challenge), None));
         assert!(!is_proved(None, Some(VERIFIER)));
-        assert!(!is_proved(Some(CHALLENGE), Some(CHALLENGE)));
+        assert!(!is_proved(Some(&challenge), Some(CHALLENGE)));
         // The method `plain`, under which they would be equal.
-        assert!(!is_proved(Some(VERIFIER), Some(VERIFIER)));
+        assert!(!is_proved(Some(&plain), Some(VERIFIER)));
     }
 
     #[test]

@@ -56,18 +56,13 @@ impl Provider {
         })
     }
 
-    /// Reads it where a fault of it must not take anything else away; `None` too if it is wrong, which another function says.
-    ///
-    /// # Errors
-    ///
-    /// Never; the result is what [`Settings`] gives.
+    /// Reads it where a fault of it must not take anything else away: `None` too if it is wrong, which another function says.
     pub fn read_if_right(
         settings: &mut Settings<'_>,
         deployment: &Result<Deployment, Wrong>,
-    ) -> Result<Option<Self>, Wrong> {
-        let text = settings.optional(&OPENID_CONNECT, |text| Some(text.to_owned()))?;
-        let (Some(text), Ok(deployment)) = (text, deployment) else { return Ok(None) };
-        Ok(Self::parse(&text, deployment).ok())
+    ) -> Option<Self> {
+        let text = settings.optional(&OPENID_CONNECT, |text| Some(text.to_owned())).ok()??;
+        Self::parse(&text, deployment.as_ref().ok()?).ok()
     }
 
     /// Parses it, or says all that is wrong.

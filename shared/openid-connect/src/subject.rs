@@ -8,8 +8,10 @@
 use std::fmt;
 
 use login::session::Session;
+use serde::{Deserialize, Serialize};
 
-/// What `sub` is in a deployment.
+/// What `sub` is in a deployment: always one for all clients, `public` of
+/// [OpenID Connect Core §8](https://openid.net/specs/openid-connect-core-1_0.html#SubjectIDTypes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubjectKind {
     /// The unionid, as WeChat spells it.
@@ -41,7 +43,7 @@ impl SubjectKind {
 
 /// A person, as tokens name them: locally unique, never reassigned, at most 255 ASCII characters
 /// ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)). Personal, so no log has it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject(String);
 
 impl Subject {

@@ -26,6 +26,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use login::session::SessionId;
 use login::time::Timestamp;
 use login::{Digest, Sealed};
+use openid_connect::client::ClientName;
 use openid_connect::grant::{
     GrantKey, IssuedGrant, Redemption, RedemptionId, Renewal, StoredAccess, StoredGrant, StoredRefresh,
 };
@@ -53,7 +54,7 @@ impl Sessions {
     pub async fn put_grant(&self, key: &GrantKey, grant: &IssuedGrant) -> Result<(), Error> {
         let item = Item::from([
             ("id".to_owned(), text(key.as_str())),
-            ("client".to_owned(), text(&grant.client)),
+            ("client".to_owned(), text(grant.client.as_str())),
             ("session".to_owned(), text(grant.session.as_str())),
             ("claims".to_owned(), bytes(grant.claims.as_bytes())),
             ("code".to_owned(), text(grant.code.as_str())),
@@ -263,7 +264,7 @@ fn grant_from_item(item: &Item) -> Result<StoredGrant, Error> {
     let redeemed_by = item.get("redeemed_by").map(|_| attribute(item, "redeemed_by")).transpose()?;
     let code_key = item.get("code_key").map(|_| blob(item, "code_key")).transpose()?;
     Ok(StoredGrant {
-        client: attribute(item, "client")?.to_owned(),
+        client: ClientName::parse(attribute(item, "client")?).ok_or(Error::Corrupt("client"))?,
         session: SessionId::stored(attribute(item, "session")?.to_owned()),
         claims: Sealed::stored(blob(item, "claims")?.to_vec()),
         code: Digest::stored(attribute(item, "code")?.to_owned()),

@@ -6,9 +6,12 @@
 
 use form_urlencoded::parse;
 use http::{Request, Uri};
+use openid_connect::api::ApiIdentifier;
 use openid_connect::authorization::{
-    Answer, AuthorizationRequest, Prompt, Refused, Unanswerable, Unreadable,
+    Answer, AuthorizationRefusal, AuthorizationRequest, Prompt, Unanswerable, Unreadable,
 };
+use openid_connect::parameter::{ClientState, Nonce};
+use openid_connect::pkce::CodeChallenge;
 use web::query::Query;
 
 use crate::provider::{DEVICE, ISSUER, PROVIDER, WEB};
@@ -83,11 +86,11 @@ pub fn run(input: &[u8]) {
         None => false,
     });
     match read {
-        Err(Refused::Page(Unanswerable::Client)) => assert_eq!(client, None, "{raw:?}"),
-        Err(Refused::Page(Unanswerable::RedirectUri)) => {
+        Err(AuthorizationRefusal::Page(Unanswerable::Client)) => assert_eq!(client, None, "{raw:?}"),
+        Err(AuthorizationRefusal::Page(Unanswerable::RedirectUri)) => {
             assert!(client.is_some() && address.is_none(), "{raw:?}");
         }
-        Err(Refused::Answer(location, error)) => {
+        Err(AuthorizationRefusal::Answer(location, error)) => {
             let state = one("state").ok().flatten().filter(|state| state.len() <= LONGEST_STATE);
             let names = pairs(&location, address.as_deref(), &raw);
             assert_eq!(names.first(), Some(&("error".to_owned(), error.words()[0].to_owned())), "{raw:?}");
@@ -98,7 +101,7 @@ pub fn run(input: &[u8]) {
             let location = asked.answer(&PROVIDER, Answer::Code("code-of-ours"));
             let names = pairs(&location, address.as_deref(), &raw);
             assert_eq!(names.first(), Some(&("code".to_owned(), "code-of-ours".to_owned())), "{raw:?}");
-            is_of_this_provider(&names, asked.state.as_deref(), &raw);
+            is_of_this_provider(&names, asked.state.as_ref().map(ClientState::expose), &raw);
         }
     }
 }
@@ -108,15 +111,20 @@ fn granted(asked: &AuthorizationRequest, client: Option<&str>, address: Option<&
     let one = |name: &str| {
         parameter(raw, name).unwrap_or_else(|Unreadable| unreachable!("{name} is unreadable: {raw:?}"))
     };
-    assert_eq!((Some(&*asked.client), Some(&*asked.redirect_uri)), (client, address), "{raw:?}");
+    assert_eq!(
+        (Some(asked.client.as_str()), Some(asked.redirect_uri.as_str())),
+        (client, address),
+        "{raw:?}"
+    );
     assert_eq!(one("response_type").as_deref(), Some("code"), "{raw:?}");
     assert_eq!((one("request"), one("request_uri")), (None, None), "{raw:?}");
     assert!(one("response_mode").is_none_or(|mode| mode == "query"), "{raw:?}");
-    assert_eq!((&asked.state, &asked.nonce), (&one("state"), &one("nonce")), "{raw:?}");
+    assert_eq!(asked.state.as_ref().map(ClientState::expose), one("state").as_deref(), "{raw:?}");
+    assert_eq!(asked.nonce.as_ref().map(Nonce::expose), one("nonce").as_deref(), "{raw:?}");
     let scopes = one("scope").unwrap_or_default();
     let scopes: Vec<_> = scopes.split(' ').collect();
     let mut has_openid = false;
-    for scope in asked.scope.split(' ') {
+    for scope in asked.scope.as_str().split(' ') {
         has_openid |= scope == "openid";
         let is_known = ["openid", "profile"].contains(&scope) || scope == "orders" && client == Some("web");
         assert!(is_known && scopes.contains(&scope), "{scope:?} of {raw:?}");
@@ -124,8 +132,9 @@ fn granted(asked: &AuthorizationRequest, client: Option<&str>, address: Option<&
     assert!(has_openid, "{raw:?}");
     // A public client proves that it asked; and nobody does it by `plain`.
     assert!(asked.challenge.is_some() || client == Some("admin"), "{raw:?}");
-    assert_eq!(asked.challenge, one("code_challenge"), "{raw:?}");
-    if let Some(challenge) = &asked.challenge {
+    let challenge = asked.challenge.as_ref().map(CodeChallenge::as_str);
+    assert_eq!(challenge, one("code_challenge").as_deref(), "{raw:?}");
+    if let Some(challenge) = challenge {
         assert!(challenge.len() == 43 && one("code_challenge_method").as_deref() == Some("S256"), "{raw:?}");
     }
     let prompt = one("prompt").unwrap_or_default();
@@ -135,11 +144,15 @@ fn granted(asked: &AuthorizationRequest, client: Option<&str>, address: Option<&
     let age = age.map(|age| if age.is_empty() { "0".to_owned() } else { age });
     assert_eq!(asked.max_age.map(|age| age.to_string()), age, "{raw:?}");
     let api = (client == Some("web")).then_some("https://api.example.com");
-    assert_eq!(asked.resource.as_deref(), one("resource").as_deref().or(api), "{raw:?}");
+    assert_eq!(
+        asked.resource.as_ref().map(ApiIdentifier::as_str),
+        one("resource").as_deref().or(api),
+        "{raw:?}"
+    );
     assert!(asked.resource.is_none() || client == Some("web"), "{raw:?}");
     let stored = serde_json::to_vec(asked).unwrap_or_default();
     assert!(
-        stored.len() <= LONGEST && asked.nonce.as_ref().is_none_or(|nonce| nonce.len() <= 512),
+        stored.len() <= LONGEST && asked.nonce.as_ref().is_none_or(|nonce| nonce.expose().len() <= 512),
         "{raw:?}"
     );
 }

@@ -6,7 +6,7 @@
 
 use http::{HeaderValue, Request, header};
 use openid_connect::authorization::Unreadable;
-use token::{OauthError, authenticate};
+use token::{TokenRefusal, authenticate};
 use web::query::Query;
 
 use crate::basic;
@@ -60,8 +60,8 @@ pub fn run(input: &[u8]) {
     let expected = reference(authorization, form);
     match (told, &expected) {
         (Ok(client), Ok(name)) => assert_eq!(client.name.as_str(), name, "{form:?}"),
-        (Err(OauthError::InvalidRequest(_)), Err(true)) => {}
-        (Err(OauthError::InvalidClient { by_basic }), Err(false)) => {
+        (Err(TokenRefusal::Request(_)), Err(true)) => {}
+        (Err(TokenRefusal::Client { by_basic }), Err(false)) => {
             assert_eq!(by_basic, authorization.is_some(), "{form:?}");
         }
         (told, _) => unreachable!("{told:?}, and not {expected:?}: {form:?}"),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use login::Digest;
 use login::Sealed;
 use login::time::Timestamp;
+use openid_connect::client::ClientName;
 use openid_connect::grant::{
     GrantId, GrantKey, IssuedGrant, Redemption, RedemptionId, Renewal, StoredAccess, StoredRefresh,
 };
@@ -31,7 +32,7 @@ fn digest(text: &str) -> Digest {
 
 fn issued(client: &str) -> IssuedGrant {
     IssuedGrant {
-        client: client.to_owned(),
+        client: ClientName::parse(client).unwrap(),
         session: token(1).session_id(),
         claims: sealed("claims"),
         code: digest("code"),
