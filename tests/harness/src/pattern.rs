@@ -75,6 +75,30 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// The texts that a field may equal, in the order of the pattern.
+    pub fn equals(&self, field: &str) -> Vec<&str> {
+        self.texts(field, "=")
+    }
+
+    /// The texts that a field may not equal.
+    pub fn differs_from(&self, field: &str) -> Vec<&str> {
+        self.texts(field, "!=")
+    }
+
+    fn texts(&self, field: &str, operator: &str) -> Vec<&str> {
+        match self {
+            Self::Any(patterns) | Self::All(patterns) => {
+                patterns.iter().flat_map(|pattern| pattern.texts(field, operator)).collect()
+            }
+            Self::Compare(name, compared, value) if name == field && compared == operator => {
+                value.as_str().into_iter().collect()
+            }
+            Self::Compare(..) => Vec::new(),
+        }
+    }
+}
+
 fn tokens(mut text: &str) -> Result<Vec<String>> {
     let mut tokens = Vec::new();
     loop {

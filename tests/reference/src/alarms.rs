@@ -1,6 +1,7 @@
-//! The alarms: what they watch and at how much stands in the template, what they say stands here.
+//! The alarms: what they watch and at how much stands in the template, what they say stands here. Which outcomes a metric
+//! counts, its filter says.
 
-use harness::{Failure, Result, template::Template};
+use harness::{Failure, Result, pattern::Pattern, template::Template};
 use serde_json::Value;
 
 use crate::{
@@ -8,11 +9,14 @@ use crate::{
     tables::{head, row},
 };
 
+/// Stands in the words of an alarm for the outcomes of its metric.
+const OUTCOMES: &str = "{outcomes}";
+
 /// The words of an alarm.
 struct Words {
     /// Its name in the template.
     alarm: &'static str,
-    /// What it says, in English and in Chinese.
+    /// What it says, in English and in Chinese; [`OUTCOMES`] stands for those that its metric counts.
     says: [&'static str; 2],
     /// What to look at first, in English and in Chinese.
     look_at: [&'static str; 2],
@@ -25,31 +29,31 @@ const fn words(alarm: &'static str, says: [&'static str; 2], look_at: [&'static 
 #[rustfmt::skip]
 const WORDS: &[Words] = &[
     words("InvariantViolationsAlarm",
-        ["`panic`, `unsealable`, `foreign_profile`: what must never happen", "`panic`、`unsealable`、`foreign_profile`：绝不该发生的事"],
+        ["{outcomes}: what must never happen", "{outcomes}：绝不该发生的事"],
         ["the line, and `place` in the one before it", "那一行，以及它前一行的 `place`"]),
     words("ConfigurationErrorsAlarm",
-        ["an `errcode` of *configuration* (40013, 40125, 40164, 48001 and [others](errcodes.md), unknown ones too), `misconfigured`, `secrets_wrong`, `wrong_configuration`", "类别为*检查配置*的 `errcode`（40013、40125、40164、48001 [等等](errcodes.md)，未知的也算），`misconfigured`、`secrets_wrong`、`wrong_configuration`"],
+        ["an `errcode` of *configuration* (40013, 40125, 40164, 48001 and [others](errcodes.md), unknown ones too), {outcomes}", "类别为*检查配置*的 `errcode`（40013、40125、40164、48001 [等等](errcodes.md)，未知的也算），{outcomes}"],
         ["`errcode` and `cause`; what was changed last, here or in WeChat's consoles", "`errcode` 与 `cause`；最近在这里或微信各平台改过什么"]),
     words("ServiceErrorsAlarm",
-        ["`store_unavailable`, `shown_unsaved`, `secrets_unavailable`, `deadline`, `out_of_time`, `not_started`", "`store_unavailable`、`shown_unsaved`、`secrets_unavailable`、`deadline`、`out_of_time`、`not_started`"],
+        ["{outcomes}", "{outcomes}"],
         ["`cause`; the AWS Health Dashboard", "`cause`；AWS Health Dashboard"]),
     words("LoginsFailAlarm",
         ["of 100 logins that came back with a code, so many did not finish; counted from 20 in a span", "每 100 次带 code 回来的登录中，没有完成的次数；一段时间内满 20 次才计算"],
         ["refusals by reason, on the dashboard; what was changed last", "仪表板上的“拒绝原因”；最近改过什么"]),
     words("GrantsGoneAlarm",
-        ["sessions whose grant WeChat calls gone: one by one nobody's mistake", "微信称授权已失效的会话；零星出现属于正常"],
+        ["{outcomes} with an `errcode`: sessions whose grant WeChat calls gone; one by one nobody's mistake", "带 `errcode` 的 {outcomes}：微信称授权已失效的会话；零星出现属于正常"],
         ["`errcode`; whether the app secret or the account was changed", "`errcode`；AppSecret 或账号是否有变动"]),
     words("TokensReusedAlarm",
-        ["`code_reused`, `refresh_reused`: codes or refresh tokens that come to two; only with `OpenidConnect`", "`code_reused`、`refresh_reused`：同一个 code 或 refresh_token 被两方使用；仅在设置了 `OpenidConnect` 时"],
+        ["{outcomes}: codes or refresh tokens that come to two; only with `OpenidConnect`", "{outcomes}：同一个 code 或 refresh_token 被两方使用；仅在设置了 `OpenidConnect` 时"],
         ["`client`: a library that redeems twice, or several people use one copy of a token; otherwise a stolen one", "`client`：该客户端的库是否重复换取，或多处共用同一份 refresh_token；否则可能已泄露"]),
     words("WechatTroubleAlarm",
-        ["`wechat_unreachable`, `exchange_in_doubt`, `wechat_busy`, `unverified`, `shown_stale`", "`wechat_unreachable`、`exchange_in_doubt`、`wechat_busy`、`unverified`、`shown_stale`"],
+        ["{outcomes}", "{outcomes}"],
         ["the [slowest calls](logs.md#queries); does WeChat itself work?", "查询[“最慢的微信调用”](logs.md#查询)；微信本身是否正常"]),
     words("SlowRequestsAlarm",
         ["a request of 7 s or more; at 8.5 s a function gives up by itself, at 10 s Lambda ends it", "有请求用了 7 秒以上；到 8.5 秒函数自行放弃，到 10 秒由 Lambda 终止"],
         ["`wechat_ms` beside `duration_ms`: WeChat, or DynamoDB", "比较 `wechat_ms` 与 `duration_ms`：是微信，还是 DynamoDB"]),
     words("FloodAlarm",
-        ["logins begun: half of what the throttle of `/authorize` lets through", "开始的登录达到 `/authorize` 限流值的一半"],
+        ["logins begun ({outcomes}): half of what the throttle of `/authorize` lets through", "开始的登录（{outcomes}）达到 `/authorize` 限流值的一半"],
         ["API Gateway's access log by route; if it goes on, [what can stand in front](../guide/deploy.md#what-is-not-served)", "API Gateway 访问日志，按路由；若持续不断，见[可以放在前面的服务](../guide/deploy.md#不支持的方式)"]),
     words("RequestsThrottledAlarm",
         ["API Gateway answered 429: more requests a second than `LoginsPerSecond` allows, or than the account's quota", "API Gateway 返回了 429：每秒的请求超过 `LoginsPerSecond`，或超过 AWS 账户的配额"],
@@ -86,9 +90,61 @@ pub(crate) fn table(language: Language, template: &Template) -> Result<String> {
         table += &row(&[
             &name,
             &threshold(language, template, alarm)?,
-            language.of(words.says),
+            &says(language, template, words, alarm)?,
             language.of(words.look_at),
         ]);
+    }
+    Ok(table)
+}
+
+/// What an alarm says. The outcomes that its metric counts stand in it, if it counts outcomes.
+fn says(language: Language, template: &Template, words: &Words, alarm: &Value) -> Result<String> {
+    let metric = alarm.get("MetricName").and_then(Value::as_str);
+    let filter = metric.map(|metric| filter(template, metric)).transpose()?;
+    let counted = filter.as_ref().map_or_else(Vec::new, |filter| filter.equals("outcome"));
+    let text = language.of(words.says);
+    if text.contains(OUTCOMES) == counted.is_empty() {
+        return Err(Failure::new(format!("{} counts {counted:?}, but says: {text}", words.alarm)));
+    }
+    Ok(text.replace(OUTCOMES, &listed(language, &counted)))
+}
+
+/// The pattern of the filter that makes a metric.
+fn filter(template: &Template, metric: &str) -> Result<Pattern> {
+    let mut filters = template.resources("AWS::Logs::MetricFilter");
+    let filter = filters.find(|(id, _)| *id == format!("{metric}Metric")).map(|(_, filter)| filter);
+    let text = filter.and_then(|filter| filter.get("FilterPattern")?.as_str());
+    Pattern::read(text.ok_or_else(|| Failure::new(format!("nothing counts {metric}")))?)
+}
+
+fn listed(language: Language, names: &[&str]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(language.of([", ", "、"]))
+}
+
+/// What the dashboard calls the metrics of a login.
+#[rustfmt::skip]
+const COUNTED: [(&str, [&str; 2]); 6] = [
+    ("LoginsStarted", ["started", "开始"]),
+    ("LoginsFinished", ["finished", "完成"]),
+    ("LoginsDuplicated", ["duplicated", "重复"]),
+    ("LoginsDenied", ["denied", "拒绝"]),
+    ("LoginsRefused", ["refused", "失败"]),
+    ("LoginsFailed", ["failed: of the refused, those that had come back to their own browser with a code", "未完成：“失败”之中，带 code 回到原浏览器的登录"]),
+];
+
+/// As what the outcomes of a login are counted.
+pub(crate) fn counted(language: Language, template: &Template) -> Result<String> {
+    let mut table = head(&language.of([["Counted as", "Outcomes"], ["计入", "结果"]]));
+    for (metric, name) in COUNTED {
+        let filter = filter(template, metric)?;
+        let names = filter.equals("outcome");
+        let outcomes = if names.is_empty() && !filter.differs_from("outcome").is_empty() {
+            language.of(["any other of a callback", "回调的其余结果"]).to_owned()
+        } else {
+            listed(language, &names)
+        };
+        table += &row(&[language.of(name), &outcomes]);
     }
     Ok(table)
 }
@@ -117,6 +173,24 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever sees a figure or an alarm finds on the page what was counted, whichever filter counts it.
+    #[test]
+    fn every_outcome_that_is_counted_stands_on_the_page() {
+        let template = crate::template().unwrap();
+        let mut count = 0;
+        for language in Language::ALL {
+            let page = table(language, &template).unwrap() + &counted(language, &template).unwrap();
+            for (id, properties) in template.resources("AWS::Logs::MetricFilter") {
+                let pattern = Pattern::read(properties["FilterPattern"].as_str().unwrap()).unwrap();
+                for outcome in [pattern.equals("outcome"), pattern.differs_from("outcome")].concat() {
+                    assert!(page.contains(&format!("`{outcome}`")), "{language:?}: {id} counts {outcome}");
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 100, "{count}");
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -24,14 +24,16 @@ pub enum Table {
     PageErrors,
     /// The alarms of the template.
     Alarms,
+    /// As what the outcomes of a login are counted.
+    Counted,
     /// What the doctor can find.
     Findings,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Settings, Self::Outcomes, Self::Errcodes, Self::PageErrors, Self::Alarms, Self::Findings];
+    pub const ALL: [Self; 7] =
+        [Self::Settings, Self::Outcomes, Self::Errcodes, Self::PageErrors, Self::Alarms, Self::Counted, Self::Findings];
 
     /// Its name between the marks.
     #[must_use]
@@ -42,6 +44,7 @@ impl Table {
             Self::Errcodes => "errcodes",
             Self::PageErrors => "page-errors",
             Self::Alarms => "alarms",
+            Self::Counted => "counted",
             Self::Findings => "findings",
         }
     }
@@ -53,6 +56,7 @@ impl Table {
             Self::Errcodes => errcodes_table(language),
             Self::PageErrors => page_errors_table(language),
             Self::Alarms => alarms::table(language, template)?,
+            Self::Counted => alarms::counted(language, template)?,
             Self::Findings => findings_table(language),
         })
     }
