@@ -99,6 +99,57 @@ async fn the_page_on_cost_reckons_with_what_was_measured() {
     }
 }
 
+/// A month of a metric that an alarm watches, and at most of one that a filter makes
+/// ([CloudWatch's prices](https://aws.amazon.com/cloudwatch/pricing/)), in cents.
+const WATCHED: usize = 10;
+const MADE: usize = 30;
+
+/// How many metrics the alarms of a deployment watch.
+fn watched(template: &Template) -> usize {
+    let alarms = template.resources("AWS::CloudWatch::Alarm").filter(|(id, _)| template.makes(id));
+    let of = |alarm: &Value| {
+        let Some(metrics) = alarm["Metrics"].as_array() else { return 1 };
+        let there = metrics.iter().filter(|metric| {
+            let only_if = metric["Fn::If"][0].as_str().unwrap_or_default();
+            !metric["MetricStat"].is_null()
+                || only_if == "HasOpenidConnect" && template.makes("OpenidFunction")
+        });
+        there.count()
+    };
+    alarms.map(|(_, alarm)| of(alarm)).sum()
+}
+
+/// What the alarms and the metrics cost whether or not anybody logs in is counted in the template.
+#[test]
+fn the_page_on_cost_counts_every_metric() {
+    let without = template();
+    let with = without.clone().with("OpenidConnect", "{}");
+    let made = |template: &Template| {
+        template.resources("AWS::Logs::MetricFilter").filter(|(id, _)| template.makes(id)).count()
+    };
+    let dollars = |cents: usize| format!("{}.{:02}", cents / 100, cents % 100);
+    let alarms = dollars(watched(&without) * WATCHED);
+    let more = dollars((watched(&with) - watched(&without)) * WATCHED);
+    let metrics = dollars(made(&without) * MADE);
+    for (language, texts) in [
+        (
+            "en",
+            [
+                format!("alarms {alarms} ("),
+                format!("{more} more with"),
+                format!("metrics at most {metrics} ("),
+            ],
+        ),
+        ("zh-CN", [format!("告警 {alarms}（"), format!("另加 {more}）"), format!("指标最多 {metrics}（")]),
+    ] {
+        let page =
+            fs::read_to_string(workspace().join(format!("docs/{language}/reference/cost.md"))).unwrap();
+        for text in texts {
+            assert!(page.contains(&text), "{language} does not say {text}");
+        }
+    }
+}
+
 /// Requests in a million of logins above which API Gateway is cheaper, and its price from there on.
 const CHEAPER_ABOVE: (f64, f64) = (300.0, 0.90);
 /// Per GB and month; and what DynamoDB adds to an item, in bytes.
