@@ -2,9 +2,11 @@
 # Deploys the login with the AWS CLI alone: from nothing to the last thing that only a person can do, in WeChat's
 # consoles. In a checkout it builds first (`make deploy`); beside the zips of a release it builds nothing.
 #
-# Every question comes before anything is made, so that the minutes of building and deploying need nobody. What is
-# known is not asked: an argument says it, or the stack itself, which is the memory of its own parameters, or the
-# file in .deploy, which holds the answers of a deployment that has not come to an end. So a second run asks nothing.
+# Every question comes before anything is built or deployed, so that these minutes need nobody: the parameters first, and
+# the app secrets once the certificate needs nobody either, for they are kept nowhere and would have to be typed again by
+# who comes back with a DNS record. What is known is not asked: an argument says it, or the stack itself, which is the
+# memory of its own parameters, or the file in .deploy, which holds the answers of a deployment that has not come to an
+# end. So a second run asks nothing.
 #
 # The app secrets are only ever in this process's memory and in the pipe to the AWS CLI: in no file (a here-string
 # would be one), on no command line, and in no environment. Only Bash's own `printf`, `read` and `[[ =~ ]]`
@@ -1085,6 +1087,12 @@ website=$(value WebsiteAppId)
 file=$(output VerificationFile)
 target=$(output DnsTarget)
 address=$(output EgressAddress)
+# Of an address that the stack did not make, only its allocation is known to the stack.
+allocation=$(value EgressAllocationId)
+if [ -z "$address" ] && [ -n "$allocation" ]; then
+    address=$(call ec2 describe-addresses --allocation-ids "$allocation" --query 'Addresses[0].PublicIp' || true)
+    case "$address" in '' | None) address=$(pick "弹性 IP $allocation" "the Elastic IP of $allocation") ;; esac
+fi
 
 step "还要做的事" "What is left"
 if [ -n "$missing" ]; then
