@@ -350,6 +350,63 @@ fn the_deployers_policy_is_one_that_iam_takes() {
     assert!(length <= 6144, "{length}");
 }
 
+/// What a deployment with other values would pass here and in an emulated AWS, and only a real account would show.
+#[test]
+fn what_only_a_real_account_would_show_stays_as_it_is() {
+    let template = template();
+    let resource = |kind: &str, id: &str| {
+        let found = template.resources(kind).find(|(name, _)| name == id);
+        found.unwrap_or_else(|| unreachable!("there is no {id}")).1
+    };
+    // API Gateway writes each group with another prefix into one policy, which gets too long.
+    let group = &resource("AWS::Logs::LogGroup", "AccessLogs")["LogGroupName"];
+    assert!(group["Fn::Sub"].as_str().unwrap().starts_with("/aws/vendedlogs/"), "{group}");
+    // No function may decrypt with a key of one's own.
+    for name in ["AppSecretsArn", "ComponentTokensArn"] {
+        let (_, parameter) = template.parameters().find(|(known, _)| *known == name).unwrap();
+        let said = parameter["Description"].as_str().unwrap();
+        assert!(said.contains("encrypted with the key aws/secretsmanager"), "{name}: {said}");
+    }
+    // One slow request in five minutes is a hiccup of the line.
+    assert_eq!(resource("AWS::CloudWatch::Alarm", "SlowRequestsAlarm")["Threshold"], 3);
+    // An alarm on a metric of DynamoDB stays as it is while there is no data. On others the newest figure would be held back.
+    for (id, alarm) in template.resources("AWS::CloudWatch::Alarm") {
+        let Some(total) = alarm["Metrics"][0]["Expression"].as_str().filter(|text| text.starts_with("SUM("))
+        else {
+            continue;
+        };
+        assert_eq!(total.contains("FILL("), id == "TableThrottlesAlarm", "{id}: {total}");
+    }
+    // `SSEEnabled` is a key of KMS, which costs something for each request; a backup would keep what is over for 35 days.
+    let tables: Vec<_> = template.resources("AWS::DynamoDB::Table").collect();
+    assert_eq!(tables.len(), 2);
+    for (id, table) in tables {
+        assert_eq!(table["SSESpecification"], Value::Null, "{id}");
+        assert_eq!(table["PointInTimeRecoverySpecification"], Value::Null, "{id}");
+    }
+    // Of a secret, `!Ref` is its ARN at AWS and its name elsewhere.
+    let text = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    assert!(text.contains("!GetAtt AppSecrets.Id") && !text.contains("!Ref AppSecrets]"), "AppSecrets");
+    assert!(!text.contains("!Ref AppSecrets\n") && !text.contains("!Ref AppSecrets,"), "AppSecrets");
+}
+
+/// An output names steps of the guide, which speaks of consoles there in both languages.
+#[test]
+fn the_steps_that_an_output_names_are_those_of_the_consoles() {
+    let template = template();
+    let (_, output) = template.outputs().find(|(name, _)| *name == "WeChatDomain").unwrap();
+    let said = output["Description"].as_str().unwrap();
+    assert!(said.ends_with("steps 4 and 5 of docs/en/guide/deploy.md."), "{said}");
+    for (language, headings) in [
+        ("en", ["\n## 4. The Official Account's console\n", "\n## 5. The website app's console\n"]),
+        ("zh-CN", ["\n## 4. 网页授权域名\n", "\n## 5. 授权回调域\n"]),
+    ] {
+        let page = workspace().join(format!("docs/{language}/guide/deploy.md"));
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(headings.iter().all(|heading| page.contains(heading)), "{language}: {headings:?}");
+    }
+}
+
 /// Visitors who are turned away by API Gateway meet no function, and so no line of ours.
 #[test]
 fn a_request_that_is_turned_away_is_counted() {
