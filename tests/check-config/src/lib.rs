@@ -291,6 +291,16 @@ mod tests {
             ("AllowedOrigins", "https://-"),
             ("AllowedOrigins", "https://www.example.org"),
             ("Accounts", r#"{"shop":{}}"#),
+            // Appids that stand elsewhere already: in a parameter, in another account, in the same one.
+            ("Accounts", r#"{"shop":{"website":"wxfedcba9876543210"}}"#),
+            (
+                "Accounts",
+                r#"{"shop":{"website":"wx3333333333333333"},"club":{"website":"wx3333333333333333"}}"#,
+            ),
+            (
+                "Accounts",
+                r#"{"shop":{"website":"wx3333333333333333","official_account":"wx3333333333333333"}}"#,
+            ),
             ("WebsiteAppId", "wx0123456789abcdef"),
             ("AlarmTopicArn", "nonsense"),
         ] {
