@@ -99,8 +99,6 @@ class Rehearsal:
         # As a build under a strict umask is: Lambda's user may not run it.
         for executable in self.build.glob("*/bootstrap"):
             executable.chmod(0o700)
-        text = (self.build / "template.yaml").read_text()
-        (self.build / "template.yaml").write_text(text.replace("Url: ../../", f"Url: {ROOT}/"))
         self.work = self.directory / "work"
         self.work.mkdir()
         self.temporary = self.directory / "tmp"
@@ -269,6 +267,7 @@ def refuses_what_the_functions_refuse(rehearsal):
         ("AllowedOrigins", "https://www.example.org"),
         ("AllowedOrigins", "http://www.example.com"),
         ("Accounts", '{"shop":{}}'),
+        ("Accounts", f'{{"shop":{{"website":"{WEBSITE}"}}}}'),
         ("WebsiteAppId", OFFICIAL_ACCOUNT),
         ("WebsiteAppId", "wx123"),
         ("DomainName", "auth_example"),
@@ -538,6 +537,10 @@ def main():
             print(f"  {step.__name__}: ok after {time.monotonic() - began:.0f} s", flush=True)
             if step.__name__ == arguments.step:
                 break
+        # Each function called with its own role, and deploy.sh with the policy: what was not allowed was written down.
+        denied = [line for line in (logs / "emulator.log").read_text(errors="replace").splitlines()
+                  if line.startswith("DENIED ")]
+        assert not denied, "calls were denied:\n" + "\n".join(denied)
 
 
 if __name__ == "__main__":
