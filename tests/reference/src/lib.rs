@@ -6,6 +6,7 @@
 mod alarms;
 #[cfg(test)]
 mod glossary;
+mod parameters;
 mod tables;
 
 use harness::template::Template;

@@ -9,11 +9,13 @@ use settings::Need;
 use web::outcome::{Level, Outcome};
 use wechat::errcode::{KNOWN, PAGE_ERRORS};
 
-use crate::{ANSWERING, Language, alarms, outcomes, settings};
+use crate::{ANSWERING, Language, alarms, outcomes, parameters, settings};
 
 /// A table that is generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
+    /// The parameters of the template.
+    Parameters,
     /// The settings of the functions.
     Settings,
     /// What a line of the log can say.
@@ -32,13 +34,22 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Settings, Self::Outcomes, Self::Errcodes, Self::PageErrors, Self::Alarms, Self::Counted, Self::Findings];
+    pub const ALL: [Self; 8] = [
+        Self::Parameters,
+        Self::Settings,
+        Self::Outcomes,
+        Self::Errcodes,
+        Self::PageErrors,
+        Self::Alarms,
+        Self::Counted,
+        Self::Findings,
+    ];
 
     /// Its name between the marks.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Parameters => "parameters",
             Self::Settings => "settings",
             Self::Outcomes => "outcomes",
             Self::Errcodes => "errcodes",
@@ -51,6 +62,7 @@ impl Table {
 
     fn written(self, language: Language, template: &Template) -> Result<String> {
         Ok(match self {
+            Self::Parameters => parameters::table(language, template)?,
             Self::Settings => settings_table(language),
             Self::Outcomes => outcomes_tables(language),
             Self::Errcodes => errcodes_table(language),

@@ -209,6 +209,13 @@ impl Template {
         self.0["Parameters"].as_object().into_iter().flatten()
     }
 
+    /// The names of the parameters, in the order in which CloudFormation's console asks for them.
+    pub fn parameters_in_order(&self) -> Vec<&str> {
+        let groups = self.0["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"].as_array();
+        let names = groups.into_iter().flatten().flat_map(|group| group["Parameters"].as_array());
+        names.flatten().filter_map(Value::as_str).collect()
+    }
+
     /// This template with another default of a parameter, which is what a deployment with that value has.
     #[must_use]
     pub fn with(mut self, parameter: &str, value: impl Into<Value>) -> Self {
