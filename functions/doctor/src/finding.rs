@@ -113,7 +113,7 @@ findings! {
         ["There is no secret for this appid", "Put the app secret of this app into the secret, beside the others"]
         ["没有这个 AppID 的 AppSecret", "把这个应用的 AppSecret 与其他应用的一起写入 Secrets Manager 密钥"];
     SecretMisshapen = Wrong "secret_misshapen"
-        ["The secret isn't 32 hexadecimal digits, so it isn't an app secret; WeChat was not asked", "Copy the app secret again; if it was lost, reset it in WeChat's console"]
+        ["The secret isn't 32 hexadecimal digits, so it isn't an app secret; WeChat was not asked", "Copy the app secret again; if it was lost, reset it on the WeChat developer platform (Official Account) or the WeChat Open Platform (website app)"]
         ["这个值不是 32 位十六进制字符，不是 AppSecret；没有向微信查询", "重新复制 AppSecret；若已丢失，在微信开发者平台（服务号）或微信开放平台（网站应用）重置"];
     SecretAccepted = Ok "secret_accepted"
         ["WeChat accepts appid and app secret, as far as its order of checks is known: it refused only the made-up code"]

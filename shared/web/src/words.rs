@@ -92,7 +92,7 @@ labels! {
     scan_and_confirm, "Above its QR code.", "打开微信“扫一扫”，扫描二维码，再在手机上确认。", "Scan this with WeChat, then confirm on your phone.";
     qr_code, "What its picture is.", "登录二维码", "QR code to log in";
     or_keep_picture, "On a phone, above its QR code.", "也可以长按保存二维码，再用微信“扫一扫”从相册选取：", "Or save the QR code and pick it in WeChat's scanner:";
-    goes_on_by_itself, "Below both.", "确认后，这个页面会自动继续。", "This page goes on by itself.";
+    goes_on_by_itself, "Below both.", "确认后，这个页面会自动继续。", "This page continues automatically.";
     keep_to_yourself, "Below it.", "不要把二维码发给别人。", "Don't send this code to anybody.";
     cannot_scan, "On a computer, what opens the link as text.", "不方便扫码？", "Can't scan?";
     send_link, "Above that link.", "用微信发给“文件传输助手”，在手机上点开：", "Send it to yourself in WeChat (File Transfer) and open it on the phone:";
@@ -191,7 +191,7 @@ impl Reason {
     pub const fn problem(self) -> [&'static str; 2] {
         match self {
             Self::InvalidRequest => ["This request is not right", "A parameter is malformed, unknown or given twice."],
-            Self::ReturnToRefused => ["This return address is not allowed", "The page to return to after the login is not one of the allowed ones."],
+            Self::ReturnToRefused => ["This return address is not allowed", "`return_to` is too long, badly encoded, or leads to a page that is not one of the allowed ones."],
             Self::NotAPage => ["Please open the login by itself", "The login cannot be opened inside another page."],
             Self::AccessDenied => ["You did not allow the login", "Without your consent, WeChat cannot log you in."],
             Self::LoginExpired => ["This login has expired", "The login is over, or has been used already."],
@@ -202,7 +202,7 @@ impl Reason {
             Self::WechatUnavailable => ["WeChat does not answer", "WeChat could not be asked."],
             Self::UserRefused => ["WeChat restricts this account", "WeChat does not let this account log in."],
             Self::ServiceUnavailable => ["The service is not available", "What this service needs does not answer at the moment."],
-            Self::Misconfigured => ["The login is set up wrongly", "This is not your doing; the site's operators have to mend it."],
+            Self::Misconfigured => ["The login is set up wrongly", "A setting, or an appid, an app secret or a permission at WeChat, is wrong."],
             Self::LoginFailed => ["The login did not succeed", "WeChat gave two answers that contradict each other, so the login was cancelled."],
             Self::OriginRefused => ["This origin is not allowed", "The page that asks is not on one of the allowed origins."],
             Self::NotLoggedIn => ["You are not logged in", "You have not logged in, or your login has ended."],
@@ -216,7 +216,7 @@ impl Reason {
     const fn chinese(self) -> [&'static str; 3] {
         match self {
             Self::InvalidRequest => ["链接有误", "这个链接不完整，或已经损坏。", "请回到原来的页面再试一次。"],
-            Self::ReturnToRefused => ["登录链接有误", "链接要跳转的网页未在本站登记，登录没有开始。", "请从网站首页重新进入；仍不行，可联系网站客服。"],
+            Self::ReturnToRefused => ["这个链接不能使用", "链接要跳转到的网址无法使用。", "请从网站首页重新进入；仍不行，可联系网站客服。"],
             Self::NotAPage => ["请单独打开登录页", "为了账号安全，登录页不能嵌在其他页面里。", "点下面的按钮继续。"],
             Self::AccessDenied => ["你取消了登录", "你没有允许授权，所以这次没有登录。", "想登录的话，请再试一次，并点“允许”。"],
             Self::LoginExpired => ["登录超时", "等待时间太长，或者这个链接已经用过。", "请重新登录。"],
@@ -241,11 +241,11 @@ impl Reason {
     const fn english(self) -> [&'static str; 3] {
         match self {
             Self::InvalidRequest => ["This link doesn't work", "It is incomplete or damaged.", "Go back to the page you came from and try again."],
-            Self::ReturnToRefused => ["This login link isn't allowed", "The page it leads to isn't registered with this site.", "Start again from the site's home page, or contact the site."],
+            Self::ReturnToRefused => ["This link can't be used", "It leads to an address that doesn't work here.", "Start again from the site's home page, or contact the site."],
             Self::NotAPage => ["Open the login page by itself", "To protect your account, it can't be shown inside another page.", "Use the button below."],
             Self::AccessDenied => ["Login cancelled", "You didn't give permission in WeChat.", "To log in, try again and tap 允许 (Allow)."],
             Self::LoginExpired => ["Your login timed out", "It took too long, or the link was already used.", "Please log in again."],
-            Self::CodeRepeated => ["Just a few seconds", "WeChat isn't ready for another login yet. It takes a few seconds.", "This page goes on alone, or use the button below."],
+            Self::CodeRepeated => ["Just a few seconds", "WeChat isn't ready for another login yet. It takes a few seconds.", "This page continues automatically, or use the button below."],
             Self::AlreadyLoggedIn => ["You're already logged in here", "This scan changed nothing; the earlier login stays.", "Use the button below. To switch accounts, log out first."],
             Self::CookieMissing => ["Your browser didn't keep the login", "This happens in private mode, with cookies blocked, or when the link is opened in another browser.", "Allow cookies and log in again in the same browser."],
             Self::Snapshot => ["Tap 使用完整服务 to go on", "WeChat is showing a preview, and a preview can't log in.", "Tap 使用完整服务 (full service) at the bottom right, then 允许 (Allow)."],

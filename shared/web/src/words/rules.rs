@@ -192,8 +192,12 @@ fn english_is_spoken() {
             " is not ",
             "do not",
             "picture",
+            "goes on",
+            "by itself",
         ] {
-            assert!(!lower.contains(stiff), "{name}: {stiff} in {text}");
+            // A page of its own is what this one asks for.
+            let is_meant = stiff == "by itself" && text == Reason::NotAPage.words(Language::English).title;
+            assert!(!lower.contains(stiff) || is_meant, "{name}: {stiff} in {text}");
         }
     }
 }
