@@ -601,3 +601,15 @@ async fn a_choice_is_repeated_for_half_a_minute() -> Result<()> {
     assert!(is_titled(&ended, "有两个浏览器在等待"), "{}", ended.text());
     Ok(())
 }
+
+/// The longest target makes no code that a phone cannot read, and no page that a phone waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_target_is_not_in_the_code_that_is_scanned() -> Result<()> {
+    let stack = account_only().await?;
+    let link = format!("return_to=%2F{}", "a".repeat(2047));
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), &link).await?;
+    assert!(computer.code.len() < 250, "{} bytes: {}", computer.code.len(), computer.code);
+    let page = computer.visitor.browser.get(&computer.url).await?;
+    assert!(page.body.len() < 10_000, "{} bytes", page.body.len());
+    Ok(())
+}

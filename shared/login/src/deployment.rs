@@ -274,6 +274,9 @@ mod tests {
     fn fail_on_public_urls_that_are_not_an_https_origin() {
         for url in [
             "https://auth.example.com/",
+            // The cookies belong to a whole host, so a login on a part of one cannot be.
+            "https://www.example.com/login",
+            "https://www.example.com/login/",
             "https://auth.example.com:443",
             "https://Auth.example.com",
             "https://u@auth.example.com",

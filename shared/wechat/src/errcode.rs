@@ -252,6 +252,14 @@ mod tests {
         }
     }
 
+    /// What WeChat's pages say, from what clients report: of the address and the scope, of a callback's scheme, of quick login.
+    #[test]
+    fn every_page_that_clients_report_is_explained() {
+        for number in [10003, 10004, 10005, 10006, 10009, 10015, 10016, 10039, 10050, 10057] {
+            assert!(PAGE_ERRORS.iter().any(|(known, ..)| *known == number), "{number}");
+        }
+    }
+
     #[test]
     fn the_tables_are_in_order_and_name_no_code_twice() {
         assert!(KNOWN.is_sorted_by(|one, other| one.errcode < other.errcode));
