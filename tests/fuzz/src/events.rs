@@ -23,6 +23,7 @@ use openid::Openid;
 use serde_json::Value;
 use settings::Settings;
 use site::Site;
+use template::{Route, Template};
 use token::Token;
 use tokio::runtime::Runtime;
 use userinfo::Userinfo;
@@ -31,23 +32,6 @@ use crate::provider;
 
 /// The name that Lambda gives the request.
 const REQUEST_ID: &str = "8f5e6a0c-0000-4000-8000-000000000000";
-/// The paths of the functions that have one of their own, and which function each is of.
-const ROUTES: [(&str, usize); 14] = [
-    ("/authorize", 0),
-    ("/callback", 1),
-    ("/userinfo", 2),
-    ("/oauth2/userinfo", 2),
-    ("/logout", 3),
-    ("/access-token", 4),
-    ("/.well-known/jwks.json", 4),
-    ("/oauth2/token", 4),
-    ("/oauth2/revoke", 4),
-    ("/oauth2/authorize", 5),
-    ("/oauth2/continue", 5),
-    ("/oauth2/logout", 5),
-    ("/handoff", 6),
-    ("/handoff/wait", 6),
-];
 /// When the request arrives.
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 /// How long before a deadline the outer layer answers by itself; this is when it is at once.
@@ -92,16 +76,18 @@ pub fn run(input: &[u8]) {
     let Ok(event) = serde_json::from_slice::<Value>(input) else { return };
     let functions = &*FUNCTIONS;
     let path = event.get("rawPath").and_then(Value::as_str).unwrap_or_default();
-    let named = ROUTES.iter().find(|(route, _)| *route == path).map(|(_, function)| *function);
-    match named.unwrap_or_else(|| sum(input) % 8) {
-        0 => functions.ask(&functions.authorize, &event),
-        1 => functions.ask(&functions.callback, &event),
-        2 => functions.ask(&functions.userinfo, &event),
-        3 => functions.ask(&functions.logout, &event),
-        4 => functions.ask(&functions.token, &event),
-        5 => functions.ask(&functions.openid, &event),
-        6 => functions.ask(&functions.handoff, &event),
-        _ => functions.ask(&functions.site, &event),
+    let named = functions.routes.iter().find(|route| route.path == path).map(|route| &route.binary);
+    let all = &functions.names;
+    match named.or_else(|| all.get(sum(input) % all.len().max(1))).map(String::as_str) {
+        Some(Authorize::NAME) => functions.ask(&functions.authorize, &event),
+        Some(Callback::NAME) => functions.ask(&functions.callback, &event),
+        Some(Userinfo::NAME) => functions.ask(&functions.userinfo, &event),
+        Some(Logout::NAME) => functions.ask(&functions.logout, &event),
+        Some(Token::NAME) => functions.ask(&functions.token, &event),
+        Some(Openid::NAME) => functions.ask(&functions.openid, &event),
+        Some(Handoff::NAME) => functions.ask(&functions.handoff, &event),
+        Some(Site::NAME) => functions.ask(&functions.site, &event),
+        other => unreachable!("the template has {other:?}, which is not started here"),
     }
 }
 
@@ -128,6 +114,9 @@ fn watch_panics() {
 
 /// The functions that answer, started.
 struct Functions {
+    /// The routes of the template, and the functions that answer them.
+    routes: Vec<Route>,
+    names: Vec<String>,
     runtime: Runtime,
     authorize: Authorize,
     callback: Callback,
@@ -148,7 +137,10 @@ impl Functions {
         );
         let runtime = must(tokio::runtime::Builder::new_current_thread().enable_all().build());
         let _entered = runtime.enter();
+        let template = must(Template::of_the_project());
         Self {
+            routes: template.routes(),
+            names: template.answering().into_iter().map(|function| function.binary).collect(),
             authorize: start(&runtime),
             callback: start(&runtime),
             userinfo: start(&runtime),
