@@ -30,11 +30,12 @@ use std::{
     collections::{BTreeMap, HashSet},
     fmt::Write as _,
     fs,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use futures_util::future::{join_all, try_join};
-use harness::{Result, Stack, binaries::workspace, relying_party};
+use harness::{Result, Stack, binaries::workspace, relying_party, template::Template};
 use simulator::{Denial, Person};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -63,8 +64,11 @@ const FEWEST_ROUNDS: u32 = 10;
 const PICTURE: &str = "docs/development/soak.svg";
 
 /// The functions that answer requests here, and may be killed.
-pub const FUNCTIONS: [&str; 8] =
-    ["authorize", "callback", "userinfo", "logout", "handoff", "openid", "token", "site"];
+pub static FUNCTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let template = Template::of_the_project();
+    let answering = template.map(|template| template.answering()).unwrap_or_default();
+    answering.into_iter().map(|function| function.binary).collect()
+});
 
 /// What is counted while it goes on.
 struct Soak<'a> {
@@ -177,7 +181,7 @@ impl Soak<'_> {
         let mut random = self.run.random(1000 + round as u64);
         sleep(length / 2).await;
         let functions = self.stack.functions();
-        let function = random.choice(FUNCTIONS).unwrap_or("callback");
+        let function = random.choice(FUNCTIONS.iter()).map_or("callback", String::as_str);
         if random.bool() {
             self.kills.update(|kills| kills + 1);
             functions.kill_at_answer(function);
@@ -255,7 +259,7 @@ impl Soak<'_> {
         text += "| Function | Processes | Longest life, minutes | Largest, first tenth, MB | Largest, at the end, MB | Outcomes |\n";
         text += "|---|---:|---:|---:|---:|---|\n";
         let minutes = |count: usize| length.as_secs_f64() / 60.0 * ratio(count, rounds.len());
-        for function in FUNCTIONS {
+        for function in &*FUNCTIONS {
             let own: Vec<_> = lives.iter().filter(|life| life.function == function).collect();
             let longest = own.iter().map(|life| life.rounds).max().unwrap_or_default();
             let [early, late] = [rounds.get(rounds.len() / 10), rounds.last()].map(|round| {

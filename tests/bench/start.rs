@@ -9,9 +9,10 @@
 use std::{fmt::Write as _, fs, time::Duration};
 
 use harness::{
-    Result,
+    Failure, Result,
     relying_party::{self, VERIFIER, form},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
+    template::Template,
 };
 use http::Request;
 
@@ -53,6 +54,10 @@ struct Run {
 /// Starts every binary so often, and the table of what it took.
 pub async fn measure(world: &World, runs: usize) -> Result<String> {
     let mut subjects = subjects(world)?;
+    let mut answering = Template::of_the_project()?.answering().into_iter().map(|function| function.binary);
+    if let Some(missing) = answering.find(|name| subjects.iter().all(|subject| subject.name != name)) {
+        return Err(Failure::new(format!("{missing} is not started here")));
+    }
     // The first start of each finds its binary on disk, the others in memory; only those count.
     for _ in 0..=runs {
         for subject in &mut subjects {

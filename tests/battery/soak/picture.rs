@@ -94,7 +94,7 @@ fn panels(rounds: &[Round]) -> Vec<Panel> {
     });
     let functions = |value: &dyn Fn(&Round, &str) -> Option<f64>| {
         let series = FUNCTIONS.iter().zip(COLORS).map(|(function, color)| Series {
-            name: (*function).to_owned(),
+            name: function.clone(),
             color,
             is_dashed: false,
             values: of(&|round| value(round, function)),

@@ -97,7 +97,7 @@ impl Round {
     ) -> Result<Self> {
         let (run, stack) = (soak.run, soak.stack);
         let functions = stack.functions();
-        for function in FUNCTIONS {
+        for function in &*FUNCTIONS {
             functions.spare_at_answer(function);
         }
         // Who is still at work is so for somebody who no longer waits.
@@ -122,7 +122,7 @@ impl Round {
         }
         stack.simulator().clear_ledger();
         let mut processes = BTreeMap::new();
-        for function in FUNCTIONS {
+        for function in &*FUNCTIONS {
             let descriptors = functions.descriptors(function);
             for (worker, memory) in functions.memory(function) {
                 let descriptors = descriptors.get(&worker).copied().unwrap_or_default();
