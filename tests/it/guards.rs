@@ -1,5 +1,12 @@
-//! The development pages of the documentation name the test that holds each guard and each fault. Those tests
-//! exist.
+//! The development pages of the documentation name the test that holds each guard and each fault: those tests exist. They
+//! name every folder too, and what each function uses.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of these tests fail as the tests do"
+)]
 
 use std::{collections::BTreeSet, fs};
 
@@ -10,6 +17,60 @@ fn named(page: &str) -> Result<BTreeSet<String>> {
     let text = fs::read_to_string(workspace().join("docs/development").join(page))?;
     let codes = text.split('`').skip(1).step_by(2);
     Ok(codes.filter(|code| code.contains(".rs::")).map(str::to_owned).collect())
+}
+
+/// The rows of the table with this heading on the page on the architecture, their cells without backticks.
+fn rows(heading: &str) -> Vec<Vec<String>> {
+    let page = fs::read_to_string(workspace().join("docs/development/architecture.md")).unwrap();
+    let (_, table) =
+        page.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no table {heading}"));
+    let lines = table.lines().take_while(|line| line.starts_with('|')).skip(1);
+    let cells =
+        |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
+    lines.map(cells).collect()
+}
+
+/// The packages of a folder, or whatever has a folder there.
+fn folders(parent: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(workspace().join(parent)).unwrap().map(|entry| entry.unwrap().path());
+    let folders = entries.filter(|path| path.is_dir());
+    folders.map(|path| format!("{parent}/{}", path.file_name().unwrap().to_str().unwrap())).collect()
+}
+
+#[test]
+fn the_architecture_names_every_folder() {
+    let named =
+        |heading: &str| -> BTreeSet<String> { rows(heading).into_iter().map(|row| row[0].clone()).collect() };
+    // The doctor answers no request, and is described below that table.
+    let functions = named("| Folder | Does | May touch |");
+    let doctor = BTreeSet::from(["functions/doctor".to_owned()]);
+    assert_eq!(&functions | &doctor, folders("functions"));
+    assert_eq!(named("| Crate | Content | Touches |"), folders("shared"));
+    let tests = named("| Folder | Content | Touches |");
+    assert_eq!(tests, &folders("tests") | &BTreeSet::from(["events".to_owned()]));
+}
+
+/// What a function uses of ours: the ticks of the table are its manifest's.
+#[test]
+fn the_architecture_ticks_what_the_manifests_name() {
+    let crates = ["login", "web", "store", "wechat", "wechat-api", "secrets", "openid-connect", "signer"];
+    let heading: String = crates.iter().map(|name| format!(" `{name}` |")).collect();
+    let mut seen = BTreeSet::new();
+    for row in rows(&format!("| |{heading}")) {
+        let ticked: Vec<_> = crates.iter().zip(&row[1..]).filter(|(_, tick)| *tick == "✓").collect();
+        let ticked: BTreeSet<_> = ticked.into_iter().map(|(name, _)| *name).collect();
+        for function in row[0].split(", ") {
+            let manifest =
+                fs::read_to_string(workspace().join(format!("functions/{function}/Cargo.toml"))).unwrap();
+            let (_, own) = manifest.split_once("\n[dependencies]\n").unwrap();
+            let own = own.split("\n[").next().unwrap();
+            let used =
+                crates.iter().filter(|name| own.lines().any(|line| line.starts_with(&format!("{name}."))));
+            assert_eq!(ticked, used.copied().collect(), "{function}");
+            seen.insert(format!("functions/{function}"));
+        }
+    }
+    assert_eq!(seen, folders("functions"));
 }
 
 #[test]
