@@ -5,6 +5,7 @@ mod authorize;
 mod auto;
 mod callback;
 mod calls;
+mod commands;
 mod component;
 mod connections;
 mod desktop;
