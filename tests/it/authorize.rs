@@ -8,6 +8,7 @@ use harness::{
     database::{attribute, number},
     places::{AUTHORIZE, authorize_to},
     stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN},
+    template::Template,
     time,
 };
 use login::Digest;
@@ -448,4 +449,23 @@ async fn without_a_stored_login_nobody_is_sent_to_wechat() {
     let line = logs.iter().find(|line| line.text.contains("store_unavailable")).unwrap();
     assert!(line.text.contains("\"level\":\"ERROR\""), "{}", line.text);
     assert!(line.text.contains(answer.header("x-correlation-id").unwrap()), "{}", line.text);
+}
+
+/// A login that ends on a route of the login would run in circles, so no target is one, whatever the template has.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_login_ends_on_a_route_of_the_login() {
+    let stack = stack().await.unwrap();
+    let template = Template::of_the_project().unwrap();
+    let routes: BTreeSet<_> = template.routes().into_iter().map(|route| route.path).collect();
+    let mut refused = 0;
+    for path in routes.iter().filter(|path| *path != "/" && !path.contains('{')) {
+        let segment = path.split('/').nth(1).unwrap();
+        for target in [path.clone(), format!("/{segment}"), format!("/{segment}/more?a=1")] {
+            let answer = stack.visitor("lin").open(&authorize_to(&target)).await.unwrap();
+            assert_eq!(answer.status, 400, "{target}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 40, "{refused}");
+    assert!(stack.logins().unwrap().is_empty());
 }
