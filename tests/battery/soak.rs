@@ -260,7 +260,7 @@ impl Soak<'_> {
         text += "|---|---:|---:|---:|---:|---|\n";
         let minutes = |count: usize| length.as_secs_f64() / 60.0 * ratio(count, rounds.len());
         for function in &*FUNCTIONS {
-            let own: Vec<_> = lives.iter().filter(|life| life.function == function).collect();
+            let own: Vec<_> = lives.iter().filter(|life| life.function == *function).collect();
             let longest = own.iter().map(|life| life.rounds).max().unwrap_or_default();
             let [early, late] = [rounds.get(rounds.len() / 10), rounds.last()].map(|round| {
                 round
