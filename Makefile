@@ -213,8 +213,9 @@ lint-template: .venv-lint/installed .venv-checkov/installed
 	@CKV_SKIP_PACKAGE_UPDATE_CHECK=true .venv-checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 
 .PHONY: purity
-purity: ## Check who waits, and who reads the clock and the environment
+purity: ## Check who waits, who reads the clock and the environment, and that nothing is built twice
 	$(call say,Purity)
+	@$(PYTHON) .ci/features
 	@$(PYTHON) .ci/purity --self-test
 	@$(PYTHON) .ci/purity
 	@$(PYTHON) .ci/mutants --check
