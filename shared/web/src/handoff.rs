@@ -16,7 +16,7 @@ use crate::page::{STYLE, notice_of, respond, with_form};
 use crate::reason::Reason;
 use crate::response::Response;
 use crate::visit::Visit;
-use crate::words::{Button, Labels, Words, handoff as words};
+use crate::words::{Labels, handoff as words};
 
 const SCRIPT: &str = include_str!("../templates/handoff_wait.js");
 
@@ -190,20 +190,7 @@ pub fn tell(visit: &Visit, what: Told<'_>) -> Response {
 /// other device's begins there. `again` is the address that was opened, for what may pass.
 #[must_use]
 pub fn refuse(visit: &Visit, reason: Reason, again: Option<&str>) -> Response {
-    let language = visit.language;
-    let usual = reason.words(language);
-    let told = match (reason, reason.button()) {
-        (Reason::LoginExpired, _) => {
-            let [title, happened] = words::over(language);
-            Words { title, happened, next: words::begin_there(language), button: None }
-        }
-        (_, Some(Button::Home)) => usual,
-        (Reason::NotAPage, _) if again.is_some() => usual,
-        (Reason::ServiceUnavailable | Reason::Misconfigured | Reason::Unexpected, _) => {
-            Words { button: again.map(|_| Labels::of(language).try_again), ..usual }
-        }
-        _ => Words { next: words::begin_there(language), button: None, ..usual },
-    };
+    let told = words::refused(visit.language, reason, again.is_some());
     notice_of(visit, reason, told, again.unwrap_or_default(), None)
 }
 

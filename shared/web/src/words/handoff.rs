@@ -3,9 +3,11 @@
 
 use login::handoff::{Device, End};
 
+use super::{Button, Labels, Words};
 use crate::language::Language;
+use crate::reason::Reason;
 
-/// The pages that say how it went, each as who looks at it reads it.
+/// The pages that say how it went, or why it did not begin, each as who looks at it reads it.
 #[must_use]
 pub fn pages(language: Language) -> Vec<[&'static str; 3]> {
     let here = |[title, happened]: [&'static str; 2]| [title, happened, begin_here(language)];
@@ -20,7 +22,13 @@ pub fn pages(language: Language) -> Vec<[&'static str; 3]> {
         here(over(language)),
         there(over(language)),
     ];
-    ends.chain(others).collect()
+    let refusals = Reason::ALL.iter().flat_map(|reason| {
+        [true, false].map(|may_open_again| {
+            let Words { title, happened, next, .. } = refused(language, *reason, may_open_again);
+            [title, happened, next]
+        })
+    });
+    ends.chain(others).chain(refusals).collect()
 }
 
 /// What the phone is told of the other device: of every kind, and after no, one and several minutes.
@@ -76,8 +84,27 @@ pub(crate) const fn begin_here(language: Language) -> &'static str {
 /// What a phone that was told why there is no login is to do.
 pub(crate) const fn begin_there(language: Language) -> &'static str {
     match language {
-        Language::Chinese => "要登录另一台设备，请在那里获取新的二维码。",
+        Language::Chinese => "要登录另一台设备，可在那里获取新的二维码。",
         Language::English => "To log the other device in, get a new code there.",
+    }
+}
+
+/// Why there is nothing for a phone to confirm. What it did not begin, it begins nowhere else; `may_open_again` is whether the
+/// page knows the address that was opened.
+pub(crate) const fn refused(language: Language, reason: Reason, may_open_again: bool) -> Words {
+    let usual = reason.words(language);
+    match (reason, reason.button()) {
+        (Reason::LoginExpired, _) => {
+            let [title, happened] = over(language);
+            Words { title, happened, next: begin_there(language), button: None }
+        }
+        (_, Some(Button::Home)) => usual,
+        (Reason::NotAPage, _) if may_open_again => usual,
+        (Reason::ServiceUnavailable | Reason::Misconfigured | Reason::Unexpected, _) => {
+            let button = if may_open_again { Some(Labels::of(language).try_again) } else { None };
+            Words { button, ..usual }
+        }
+        _ => Words { next: begin_there(language), button: None, ..usual },
     }
 }
 
