@@ -26,7 +26,7 @@ pub struct IssuedGrant {
     pub client: ClientName,
     /// The session that it came from, and ends with.
     pub session: SessionId,
-    /// The sealed [`Granted`].
+    /// The sealed [`Granted`](super::Granted).
     pub claims: Sealed,
     /// The digest of the code.
     pub code: Digest,
@@ -45,7 +45,7 @@ pub struct StoredGrant {
     pub client: ClientName,
     /// The session that it came from, and ends with.
     pub session: SessionId,
-    /// The sealed [`Granted`].
+    /// The sealed [`Granted`](super::Granted).
     pub claims: Sealed,
     /// The digest of the code.
     pub code: Digest,
