@@ -30,7 +30,7 @@ use thiserror::Error;
 use url::Url;
 use web::cookie::Cookies;
 use web::link::{self, LoginLink};
-use web::outcome::Outcome;
+use web::outcome::Verdict;
 use web::page;
 use web::query::{Query, QueryError};
 use web::reason::Reason;
@@ -98,12 +98,6 @@ enum Refusal {
     Value(&'static str),
     #[error(transparent)]
     Store(#[from] store::Error),
-}
-
-/// What follows from a refusal.
-struct Verdict {
-    outcome: &'static Outcome,
-    reason: Reason,
 }
 
 web::outcomes! {

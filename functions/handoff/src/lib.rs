@@ -36,6 +36,7 @@ use settings::{Settings, Wrong};
 use store::{Store, Tables};
 use web::cookie::Cookies;
 use web::link::{self, LoginLink};
+use web::outcome::Verdict;
 use web::page;
 use web::reason::Reason;
 use web::request::{PAGE_LOADS_ONLY, Request};
@@ -43,7 +44,7 @@ use web::response::Response;
 use web::visit::Visit;
 
 pub use refusal::OUTCOMES;
-use refusal::{Refusal, Verdict};
+use refusal::Refusal;
 
 /// How often a step is tried again that met another one; each of them can happen once to a ticket.
 const MOST_TRIES: usize = 5;

@@ -2,7 +2,7 @@
 
 use login::handoff::End;
 use thiserror::Error;
-use web::outcome::Outcome;
+use web::outcome::{Outcome, Verdict};
 use web::query::QueryError;
 use web::reason::Reason;
 
@@ -35,12 +35,6 @@ pub(crate) enum Refusal {
     Store(#[from] store::Error),
     #[error("what was handed over could not be sealed, or does not open")]
     Unsealable,
-}
-
-/// What follows from a refusal. At which level it is logged, the outcome says.
-pub(crate) struct Verdict {
-    pub outcome: &'static Outcome,
-    pub reason: Reason,
 }
 
 web::outcomes! {

@@ -52,7 +52,7 @@ use store::{Store, Tables};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::link::{self, LoginLink};
-use web::outcome::Report;
+use web::outcome::{Report, Verdict};
 use web::page;
 use web::query::Query;
 use web::reason::Reason;
@@ -65,7 +65,6 @@ use issue::AuthorizationGrant;
 pub use refusal::OUTCOMES;
 use refusal::{
     CONFIRMATION_ASKED, DENIED, LOGIN_BEGUN, LOGIN_REQUIRED, NO_SUBJECT, POSTED, REQUEST_REFUSED, Refusal,
-    Verdict,
 };
 
 /// Where a client sends a browser.

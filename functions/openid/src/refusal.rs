@@ -2,7 +2,7 @@
 
 use openid_connect::authorization::Unanswerable;
 use thiserror::Error;
-use web::outcome::Outcome;
+use web::outcome::Verdict;
 use web::query::QueryError;
 use web::reason::Reason;
 
@@ -29,12 +29,6 @@ pub(crate) enum Refusal {
     Store(#[from] store::Error),
     #[error("the grant could not be sealed")]
     Unsealable,
-}
-
-/// What follows from a refusal. At which level it is logged, the outcome says.
-pub(crate) struct Verdict {
-    pub outcome: &'static Outcome,
-    pub reason: Reason,
 }
 
 web::outcomes! {

@@ -33,12 +33,13 @@ use store::{SESSIONS_TABLE, Sessions};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::link::LoginLink;
+use web::outcome::Verdict;
 use web::reason::Reason;
 use web::request::{CorrelationId, Request};
 use web::response::{self, Response};
 
 pub use client::{authenticate, basic};
-use refusal::{KEYS_SHOWN, Refusal, Verdict};
+use refusal::{KEYS_SHOWN, Refusal};
 pub use refusal::{OUTCOMES, SeenByTwo, TokenRefusal};
 
 /// Where a page's script asks for a token.

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use thiserror::Error;
-use web::outcome::Outcome;
+use web::outcome::{Outcome, Verdict};
 use web::query::QueryError;
 use web::reason::Reason;
 use web::response::Response;
@@ -39,12 +39,6 @@ pub(crate) enum Refusal {
     Store(#[from] store::Error),
     #[error(transparent)]
     Signing(#[from] signer::Error),
-}
-
-/// What follows from a refusal. At which level it is logged, the outcome says.
-pub(crate) struct Verdict {
-    pub outcome: &'static Outcome,
-    pub reason: Reason,
 }
 
 /// Why there are no tokens for a client, or why none is taken back. The log is told this; the client, what follows from it.

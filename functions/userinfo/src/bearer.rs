@@ -12,11 +12,11 @@ use openid_connect::Provider;
 use openid_connect::grant::{DataKey, Wrapper, sid_of};
 use store::Sessions;
 use web::cors::{Caller, without_credentials};
-use web::outcome::Report;
+use web::outcome::{Report, Verdict};
 use web::request::Request;
 use web::response::{self, Response};
 
-use crate::refusal::{BEARER_SHOWN, Refusal, Verdict};
+use crate::refusal::{BEARER_SHOWN, Refusal};
 
 /// Where it is.
 pub const USER_INFO: &str = "/oauth2/userinfo";

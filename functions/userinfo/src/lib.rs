@@ -42,6 +42,7 @@ use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
 use web::link::LoginLink;
+use web::outcome::Verdict;
 use web::page;
 use web::profile;
 use web::query::Query;
@@ -55,7 +56,7 @@ use wechat_api::{Client, Hosts};
 use bearer::USER_INFO;
 use live_session::LiveSession;
 pub use refusal::OUTCOMES;
-use refusal::{ERASED, NO_PROVIDER, Refusal, SHOWN, SHOWN_UNSAVED, Verdict, shown_stale, unverified};
+use refusal::{ERASED, NO_PROVIDER, Refusal, SHOWN, SHOWN_UNSAVED, shown_stale, unverified};
 use silence::Silence;
 
 /// The function.

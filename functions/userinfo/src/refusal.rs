@@ -2,7 +2,7 @@
 
 use secrets::SecretsError;
 use thiserror::Error;
-use web::outcome::{Outcome, Report};
+use web::outcome::{Outcome, Report, Verdict};
 use web::query::QueryError;
 use web::reason::Reason;
 use wechat::errcode::Reaction;
@@ -54,12 +54,6 @@ pub(crate) enum Refusal {
     Store(#[from] store::Error),
     #[error("the session could not be sealed")]
     Unsealable,
-}
-
-/// What follows from a refusal. At which level it is logged, the outcome says.
-pub(crate) struct Verdict {
-    pub outcome: &'static Outcome,
-    pub reason: Reason,
 }
 
 web::outcomes! {

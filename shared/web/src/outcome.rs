@@ -10,6 +10,7 @@ use std::fmt::Display;
 use wechat::errcode::{Errcode, Reaction};
 use wechat::error::Error;
 
+use crate::reason::Reason;
 use crate::response::Response;
 
 /// A way in which a request can end.
@@ -59,6 +60,15 @@ macro_rules! outcomes {
         /// All of them, in the order of the reference table.
         pub static OUTCOMES: &[&$crate::outcome::Outcome] = &[$(&$constant),*];
     };
+}
+
+/// What follows from a refusal: what is logged, at the level that the outcome says, and what whoever asked is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Verdict {
+    /// The way in which it ended.
+    pub outcome: &'static Outcome,
+    /// Why, in the words and with the status that this reason has.
+    pub reason: Reason,
 }
 
 /// How one request ended. Travels as an extension of the response.
