@@ -330,8 +330,8 @@ fn every_callback_is_counted_once_and_every_error_sets_off_an_alarm() {
     }
 }
 
-/// The alarm on logins that do not finish sees every one that came back to its own browser with a code, and nothing that a
-/// stranger can send as often as he likes.
+/// The alarm on logins that do not finish sees every one that came back to its own browser with a code, and no other. A
+/// stranger who wants to set it off has to begin logins himself, as often as the throttle lets him.
 #[test]
 fn a_login_that_does_not_finish_is_counted_whatever_the_cause() {
     let template = template();
@@ -346,6 +346,7 @@ fn a_login_that_does_not_finish_is_counted_whatever_the_cause() {
         "login_unknown",
         "login_expired",
         "foreign_browser",
+        "browser_renewed",
         "another_code",
         "not_a_page",
     ];

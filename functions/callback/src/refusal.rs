@@ -127,7 +127,7 @@ web::outcomes! {
     SESSION_GONE = Info "session_gone" ["the callback of a login that is finished, whose session a logout or an erasure has ended; fresh login"] ["登录已完成，但会话已因退出登录或删除资料而结束；自动重新登录"];
     WINNER_FAILED = Info "winner_failed" ["a duplicate, and the request that came first failed; fresh login", "see what the first came to"] ["重复的回调，先到的请求失败了；自动重新登录", "查看先到的请求的结果"];
     WINNER_SILENT = Info "winner_silent" ["a duplicate, and the request that came first died or takes too long; fresh login", "see what the first came to"] ["重复的回调，先到的请求意外中断或耗时过长；自动重新登录", "查看先到的请求的结果"];
-    BROWSER_RENEWED = Info "browser_renewed" ["the callback of the first of several tabs, or of a login that a logout came in between: the browser has a new secret since; the code is marked as spent; fresh login"] ["同时打开了几个标签页，或登录期间退出过：浏览器的密钥已更换；作废这个 code，自动重新登录"];
+    BROWSER_RENEWED = Info "browser_renewed" ["the callback of the first of several tabs, or of a login that a logout came in between: the browser has a new secret since; the code is marked as spent; fresh login"] ["同时打开了几个标签页，或登录期间退出过：`browser` Cookie 已更换；作废这个 code，自动重新登录"];
     SNAPSHOT = Info "snapshot" ["WeChat shows a snapshot page; nobody can log in there", "let people tap before you ask for `snsapi_userinfo`"] ["微信显示的是网页快照页，不能登录", "请让用户点击之后再请求 `snsapi_userinfo`"];
     CODE_REFUSED = Info "code_refused" ["WeChat takes the code no more, by `errcode`; fresh login"] ["微信不再接受这个 code，见 `errcode`；自动重新登录"];
     WECHAT_BUSY = Info "wechat_busy" ["WeChat said to come again later; fresh login", "if it lasts: `WechatTroubleAlarm`"] ["微信要求稍后重试；自动重新登录", "如果持续：见 `WechatTroubleAlarm`"];

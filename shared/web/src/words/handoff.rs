@@ -114,7 +114,7 @@ pub(crate) const fn confirmed(language: Language) -> [&'static str; 3] {
         Language::Chinese => ["已确认", "回到另一台设备，它会自动登录。", "如果那不是你的设备，请马上撤回。"],
         Language::English => [
             "Confirmed",
-            "Go back to the other device: it logs in by itself.",
+            "Go back to the other device: it logs in automatically.",
             "If it isn't your device, take it back now.",
         ],
     }
