@@ -212,7 +212,7 @@ impl Template {
     /// The names of the parameters, in the order in which CloudFormation's console asks for them.
     pub fn parameters_in_order(&self) -> Vec<&str> {
         let groups = self.0["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"].as_array();
-        let names = groups.into_iter().flatten().flat_map(|group| group["Parameters"].as_array());
+        let names = groups.into_iter().flatten().filter_map(|group| group["Parameters"].as_array());
         names.flatten().filter_map(Value::as_str).collect()
     }
 
