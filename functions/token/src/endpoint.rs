@@ -132,7 +132,7 @@ impl AuthenticatedRequest<'_> {
         is_its: impl Fn(&StoredGrant) -> bool,
     ) -> Result<StoredGrant, TokenRefusal> {
         let grant = self.token.sessions.grant(key, self.now).await?;
-        let grant = grant.ok_or_else(|| TokenRefusal::Grant("the grant is unknown or over"))?;
+        let grant = grant.ok_or(TokenRefusal::Grant("the grant is unknown or over"))?;
         if !is_its(&grant) {
             return Err(TokenRefusal::Grant("it was never issued"));
         }
@@ -160,7 +160,7 @@ impl AuthenticatedRequest<'_> {
         let session = self.token.sessions.session(&grant.session, self.now).await?;
         let session = session.filter(|session| session.refused_at.is_none());
         let pepper = session.as_ref().and_then(|session| session.pepper.clone());
-        session.zip(pepper).ok_or_else(|| TokenRefusal::Grant("the session is over"))
+        session.zip(pepper).ok_or(TokenRefusal::Grant("the session is over"))
     }
 
     /// Signs the tokens of a grant: first the access token, whose digest stands in the ID token.
@@ -180,7 +180,7 @@ impl AuthenticatedRequest<'_> {
         let key = data_key.wrapped(wrapper, pepper, &id.key(), random::bytes());
         let access = StoredAccess {
             digest: access_token.digest(),
-            key: key.ok_or_else(|| TokenRefusal::Grant("the grant cannot be sealed"))?,
+            key: key.ok_or(TokenRefusal::Grant("the grant cannot be sealed"))?,
             expires_at: now.plus(std::time::Duration::from_secs(lifetime)),
         };
         Ok(Issued { access_token, access, id_token, lifetime })

@@ -28,19 +28,19 @@ pub async fn redeem(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenR
     let redirect_uri = asked.text("redirect_uri")?.ok_or(TokenRefusal::Request("redirect_uri is missing"))?;
     let verifier = asked.text("code_verifier")?;
 
-    let code = Code::parse(&code).ok_or_else(|| TokenRefusal::Grant("the code is none of ours"))?;
+    let code = Code::parse(&code).ok_or(TokenRefusal::Grant("the code is none of ours"))?;
     let key = code.grant().key();
     let grant = asked.grant(&key, |grant| grant.code == code.digest()).await?;
     if grant.redeemed_by.is_some() {
         return Err(asked.end(TokenRefusal::CodeReused, "the code was redeemed before", &key, &grant).await);
     }
     let (session, pepper) = asked.session(&grant).await?;
-    let code_key = grant.code_key.as_ref().ok_or_else(|| TokenRefusal::Grant("the grant is revoked"))?;
+    let code_key = grant.code_key.as_ref().ok_or(TokenRefusal::Grant("the grant is revoked"))?;
 
     let data_key = DataKey::unwrapped(Wrapper::Code(&code), &pepper, &key, code_key);
-    let data_key = data_key.ok_or_else(|| TokenRefusal::Grant("the code does not open the grant"))?;
+    let data_key = data_key.ok_or(TokenRefusal::Grant("the code does not open the grant"))?;
     let granted =
-        data_key.open(&key, &grant.claims).ok_or_else(|| TokenRefusal::Grant("the grant cannot be read"))?;
+        data_key.open(&key, &grant.claims).ok_or(TokenRefusal::Grant("the grant cannot be read"))?;
     if granted.redirect_uri.as_str() != redirect_uri {
         return Err(TokenRefusal::Grant("redirect_uri is another one than in the request"));
     }
@@ -52,7 +52,7 @@ pub async fn redeem(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenR
     let refresh_token = asked.client.refresh.then(|| ClientRefreshToken::new(code.grant(), random::bytes()));
     let refresh = refresh_token.as_ref().map(|token| {
         let wrapped = data_key.wrapped(Wrapper::RefreshToken(token), &pepper, &key, random::bytes());
-        let wrapped = wrapped.ok_or_else(|| TokenRefusal::Grant("the grant cannot be sealed"))?;
+        let wrapped = wrapped.ok_or(TokenRefusal::Grant("the grant cannot be sealed"))?;
         Ok::<_, TokenRefusal>(StoredRefresh {
             digest: token.digest(),
             key: wrapped,

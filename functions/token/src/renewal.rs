@@ -31,8 +31,7 @@ const MOST_TRIES: usize = 4;
 pub async fn renew(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRefusal> {
     let text = asked.text("refresh_token")?.ok_or(TokenRefusal::Request("refresh_token is missing"))?;
     let scope = asked.text("scope")?;
-    let token =
-        ClientRefreshToken::parse(&text).ok_or_else(|| TokenRefusal::Grant("the token is none of ours"))?;
+    let token = ClientRefreshToken::parse(&text).ok_or(TokenRefusal::Grant("the token is none of ours"))?;
     let key = token.grant().key();
     for _ in 0..MOST_TRIES {
         if let Some(response) = try_once(asked, &token, &key, scope.as_deref()).await? {
@@ -57,8 +56,7 @@ async fn try_once(
             .is_some_and(|refresh| refresh.digest == digest || refresh.spent.contains(&digest))
     };
     let grant = asked.grant(key, is_its).await?;
-    let refresh =
-        grant.refresh.as_ref().ok_or_else(|| TokenRefusal::Grant("the grant has no refresh token"))?;
+    let refresh = grant.refresh.as_ref().ok_or(TokenRefusal::Grant("the grant has no refresh token"))?;
     let Some(good) = good(asked, brought, key, refresh) else {
         return Err(asked
             .end(TokenRefusal::RefreshReused, "the token gave way to another one", key, &grant)
@@ -66,9 +64,8 @@ async fn try_once(
     };
     let (_, pepper) = asked.session(&grant).await?;
     let data_key = DataKey::unwrapped(Wrapper::RefreshToken(&good), &pepper, key, &refresh.key);
-    let data_key = data_key.ok_or_else(|| TokenRefusal::Grant("the token does not open the grant"))?;
-    let granted =
-        data_key.open(key, &grant.claims).ok_or_else(|| TokenRefusal::Grant("the grant cannot be read"))?;
+    let data_key = data_key.ok_or(TokenRefusal::Grant("the token does not open the grant"))?;
+    let granted = data_key.open(key, &grant.claims).ok_or(TokenRefusal::Grant("the grant cannot be read"))?;
     // The nonce was the first ID token's (OpenID Connect Core §12.2).
     let granted = Granted { nonce: None, ..granted };
     let granted = narrowed(granted, scope)?;
@@ -79,8 +76,7 @@ async fn try_once(
     let refresh = match &next {
         None => refresh.clone(),
         Some(next) => {
-            let sealed =
-                |sealed: Option<_>| sealed.ok_or_else(|| TokenRefusal::Grant("the grant cannot be sealed"));
+            let sealed = |sealed: Option<_>| sealed.ok_or(TokenRefusal::Grant("the grant cannot be sealed"));
             let mut spent = [&refresh.spent[..], &[digest]].concat();
             let over = spent.len().saturating_sub(MOST_REMEMBERED);
             StoredRefresh {

@@ -1,4 +1,9 @@
 //! A visitor's Chromium: one process, one empty profile, one test.
+//!
+//! Whatever waits fails after ten seconds, and says what it waited for and what the page showed instead. A page that breaks
+//! a rule which every page keeps fails where it is looked at.
+
+#![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "said above, once for all")]
 
 use std::{
     env,
@@ -91,6 +96,7 @@ impl Reader {
     pub const IN_WECOM: Self = Self { user_agent: Some(WECOM_USER_AGENT), ..Self::AT_A_COMPUTER };
 
     /// The same, reading other languages.
+    #[must_use]
     pub const fn reading(self, languages: &'static str) -> Self {
         Self { languages, ..self }
     }
