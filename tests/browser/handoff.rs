@@ -47,6 +47,15 @@ async fn logs_a_computer_in_by_a_phone() -> Result<()> {
         assert!(picture.width >= 200.0 && (picture.width - picture.height).abs() < 1.0, "{picture:?}");
         computer.look(&format!("handoff-waiting-{name}")).await?;
 
+        let Some(camera) = Chromium::start(Reader::ON_A_PHONE.reading(languages)).await? else {
+            return Ok(());
+        };
+        camera.open(&code(&stack, &computer).await?).await?;
+        let heading =
+            if language == Language::Chinese { "需要在微信里打开" } else { "Open this in WeChat" };
+        camera.arrive(heading).await?;
+        camera.look(&format!("handoff-outside-wechat-{name}")).await?;
+
         phone.open(&code(&stack, &computer).await?).await?;
         phone.arrive(labels.log_in_other_device).await?;
         phone.look(&format!("handoff-asked-{name}")).await?;

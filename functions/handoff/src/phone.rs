@@ -12,11 +12,13 @@ use web::handoff::{Confirmed, Question, Told};
 use web::link::LoginLink;
 use web::query::Query;
 use web::reason::Reason;
-use web::request::{Form, Request, is_page_load};
+use web::request::{Form, Request, is_page_load, is_wechat};
 use web::response::{Response, redirect, with_cookie};
 use web::visit::Visit;
 
-use crate::refusal::{APPROVED, ASKED, PHONE_LOGIN, Refusal, STARTED_OVER, TAKEN_BACK, TOLD, of_end};
+use crate::refusal::{
+    APPROVED, ASKED, OUTSIDE_WECHAT, PHONE_LOGIN, Refusal, STARTED_OVER, TAKEN_BACK, TOLD, of_end,
+};
 use crate::{Handoff, MOST_TRIES};
 
 /// Who is logged in on the phone, with the ticket's Official Account.
@@ -56,6 +58,9 @@ pub(crate) async fn arrive(
         let Some(person) = person(function, request, &stored, now).await? else {
             return if hidden.is_some() {
                 Err(Refusal::CookieLost)
+            } else if !is_wechat(request.headers()) {
+                // A camera, another app's scanner, a link that was tapped: WeChat logs nobody in there.
+                Ok(OUTSIDE_WECHAT.of(web::handoff::tell(&Visit::of(request), Told::OutsideWechat)))
             } else {
                 log_in(function, request, &stored, &ticket, stored.scope, now)
             };

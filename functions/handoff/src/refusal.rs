@@ -48,6 +48,7 @@ web::outcomes! {
     ENDED = Info "handoff_ended" ["the page that says that the ticket ended: refused, a wrong number, or two browsers that waited"] ["显示登录已结束的页面：手机上拒绝、数字不符，或有两个浏览器在等待"];
     WAITED_FOR_BY_TWO = Info "handoff_waited_for_by_two" ["a second browser waited for the same phone: the ticket is ended", "often: somebody reads logins off a shared computer"] ["另一个浏览器也在等待同一部手机：登录已结束", "频繁出现时：可能有人利用共用电脑"];
     PHONE_LOGIN = Info "handoff_phone_login" ["a phone that is not logged in scanned the code: on to the login"] ["未登录的手机扫了码：转到登录"];
+    OUTSIDE_WECHAT = Info "handoff_outside_wechat" ["somebody who is not logged in opened the code with something else than WeChat: the page that says so; nothing was scanned"] ["未登录的人用微信以外的应用打开了二维码：显示说明页面，不算扫码"];
     ASKED = Info "handoff_asked" ["the phone is asked for the number on the other screen"] ["询问手机：另一个屏幕上是哪个数字"];
     APPROVED = Info "handoff_approved" ["the phone tapped the right number"] ["手机点了正确的数字"];
     REFUSED = Info "handoff_refused" ["the phone said no"] ["手机拒绝了登录"];

@@ -197,9 +197,11 @@ impl Browser<'_> {
             LoginLink { request, return_to: return_to.clone(), ..LoginLink::default() }.on("")
         });
         let link = LoginLink { request, return_to, ..LoginLink::default() }.on("");
+        // A page with the number is made for "given", whatever has happened since: its script has yet to see that.
+        let stage = if matches!(shown, Shown::Number(_)) { "given" } else { ticket.stage(self.now) };
         let waiting = Waiting {
             shown,
-            stage: ticket.stage(self.now),
+            stage,
             is_phone: is_phone(self.request.headers()),
             is_wecom: is_wecom(self.request.headers()),
             link: &link,

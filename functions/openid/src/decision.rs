@@ -5,7 +5,7 @@
 //! client. `scope=profile` asks nobody by itself: load balancers and libraries send it with every first request, and an
 //! unasked consent is what WeChat answers with a snapshot. `prompt=consent` is the button that asks.
 //!
-//! Whether a login that came back is a *new* one is told by the session's id, not by a clock.
+//! Whether a login that came back is a *new* one is told by the session's id, or by there having been none; not by a clock.
 
 use login::account::Account;
 use login::time::Timestamp;
@@ -106,9 +106,10 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         );
     };
     // What a new login was asked for has been answered by one.
-    let is_renewed = is_back && pending.not_session.is_some();
+    let is_renewed = is_back && (pending.not_session.is_some() || pending.nobody_was_there);
     let age = now.since(person.stored.created_at);
-    if !is_renewed && (asked.prompt == Prompt::Login || asked.max_age().is_some_and(|max| age > max)) {
+    // The clock has seconds: who asks for 0 asks for a new login.
+    if !is_renewed && (asked.prompt == Prompt::Login || asked.max_age().is_some_and(|max| age >= max)) {
         return log_in(true, true);
     }
     let wants_consent = asked.prompt == Prompt::Consent || asks_profile;
@@ -124,8 +125,6 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         };
     };
     match hint {
-        // A new login is an answer, whoever logged in.
-        _ if is_renewed => Decision::Issue(subject),
         Hint::Unsaid => Decision::Issue(subject),
         Hint::Unknown if may_ask => Decision::Issue(subject),
         Hint::Subject(expected) if *expected == subject => Decision::Issue(subject),

@@ -198,7 +198,7 @@ impl Openid {
                 return Ok(Report::for_client(response, &client));
             }
         };
-        let pending = PendingRequest { request: asked, not_session: None };
+        let pending = PendingRequest { request: asked, not_session: None, nobody_was_there: false };
         self.answer_client(provider, request, &pending, None, now).await
     }
 
@@ -283,10 +283,12 @@ impl Openid {
                 if !first {
                     return Ok(LOGIN_REQUIRED.of(tell(provider, asked, AuthorizationError::LoginRequired)));
                 }
+                let nobody_was_there = person.is_none() || pending.nobody_was_there;
                 let not_session = person.filter(|_| log_in.is_fresh).map(|person| person.id);
                 let pending = PendingRequest {
                     request: asked.clone(),
                     not_session: not_session.or_else(|| pending.not_session.clone()),
+                    nobody_was_there,
                 };
                 self.log_in(request, account, &pending, log_in, now).await
             }

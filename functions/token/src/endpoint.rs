@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use login::random;
 use login::session::{Pepper, StoredSession};
 use login::time::Timestamp;
+use openid_connect::api::Api;
 use openid_connect::client::Client;
 use openid_connect::grant::{DataKey, GrantId, GrantKey, Granted, StoredAccess, StoredGrant, Wrapper};
 use openid_connect::jws::{self, Type};
@@ -172,6 +173,11 @@ impl AuthenticatedRequest<'_> {
         pepper: &Pepper,
     ) -> Result<Issued, TokenRefusal> {
         let (provider, signer, now) = (&self.issuing.provider, &self.issuing.signer, self.now);
+        // A deployment may have taken the API away from the client since.
+        let is_its_own = |api: &Api| api.clients.contains(&self.client.name);
+        if granted.resource.is_some() && !granted.api(provider).is_some_and(is_its_own) {
+            return Err(TokenRefusal::Grant("the client may use the API no more"));
+        }
         let (claims, kind, lifetime) = granted.access_token(provider, self.client, id, now, random::bytes());
         let access_token = signer.sign(kind, &claims, now).await?;
         let claims = granted.id_token(provider, self.client, id, now, &access_token);

@@ -57,6 +57,9 @@ async fn try_once(
     };
     let grant = asked.grant(key, is_its).await?;
     let refresh = grant.refresh.as_ref().ok_or(TokenRefusal::Grant("the grant has no refresh token"))?;
+    if !asked.client.refresh {
+        return Err(TokenRefusal::Grant("the client is given refresh tokens no more"));
+    }
     let Some(good) = good(asked, brought, key, refresh) else {
         return Err(asked
             .end(TokenRefusal::RefreshReused, "the token gave way to another one", key, &grant)
@@ -128,7 +131,5 @@ fn narrowed(granted: Granted, scope: Option<&str>) -> Result<Granted, TokenRefus
     if !asked.contains(&"openid") || !asked.iter().all(has) {
         return Err(TokenRefusal::Scope);
     }
-    let profile = granted.profile.clone().filter(|_| asked.contains(&"profile"));
-    let scope = ScopeList::new(asked);
-    Ok(Granted { profile, scope, ..granted })
+    Ok(granted.narrowed_to(ScopeList::new(asked)))
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use login::Digest;
 use login::time::Timestamp;
 use openid_connect::Provider;
-use openid_connect::grant::{DataKey, Wrapper, sid_of};
+use openid_connect::grant::{DataKey, Wrapper, scope_of, sid_of};
 use store::Sessions;
 use web::cors::{Caller, without_credentials};
 use web::outcome::{Report, Verdict};
@@ -59,6 +59,8 @@ async fn show(
     let Some(pepper) = pepper else { return invalid("its session is over") };
     let opened = DataKey::unwrapped(Wrapper::AccessToken(token), &pepper, &key, &access.key);
     let granted = opened.and_then(|data_key| data_key.open(&key, &grant.claims));
+    // A renewal may have asked for a token that shows less than was granted.
+    let granted = granted.zip(scope_of(token)).map(|(granted, scope)| granted.narrowed_to(scope));
     match granted.zip(provider.client(grant.client.as_str())) {
         Some((granted, client)) => {
             let shown = BEARER_SHOWN.of(response::json(StatusCode::OK, &granted.user_info(client)));

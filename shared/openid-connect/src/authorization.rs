@@ -183,7 +183,11 @@ impl AuthorizationRequest {
         parameters: &Parameters<F>,
     ) -> Result<Self, AuthorizationError> {
         parameters.are_of_the_code_flow()?;
-        let nonce = parameters.parsed("nonce", Nonce::parse, "nonce is longer than 512 bytes")?;
+        let nonce = parameters.parsed(
+            "nonce",
+            Nonce::parse,
+            "nonce is longer than 512 bytes, or not visible ASCII",
+        )?;
         let challenge = parameters.challenge(client)?;
         let api = parameters.api(provider, client)?;
         let asked = Self {

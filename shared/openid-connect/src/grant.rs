@@ -27,7 +27,9 @@ mod credential;
 mod stored;
 mod wrapping;
 
-pub use credential::{ClientRefreshToken, Code, GrantId, GrantKey, RedemptionId, SUCCESSION, sid_of, sub_of};
+pub use credential::{
+    ClientRefreshToken, Code, GrantId, GrantKey, RedemptionId, SUCCESSION, scope_of, sid_of, sub_of,
+};
 pub use stored::{
     CODE_LIFETIME, IssuedGrant, MOST_REMEMBERED, Redemption, Renewal, StoredAccess, StoredGrant,
     StoredRefresh,

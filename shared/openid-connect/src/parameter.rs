@@ -7,9 +7,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Declares a text of the client's that is not to be printed, and how long it may be.
+/// Declares a text of the client's that is not to be printed, how long it may be, and of which bytes.
 macro_rules! opaque_text {
-    ($(#[$meta:meta])* $name:ident, $longest:literal) => {
+    ($(#[$meta:meta])* $name:ident, $longest:literal, $bytes:pat) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
         pub struct $name(String);
@@ -18,10 +18,11 @@ macro_rules! opaque_text {
             /// The longest one, in bytes.
             pub const LONGEST: usize = $longest;
 
-            /// Takes a text; `None` if it is too long.
+            /// Takes a text; `None` if it is too long, or of other bytes.
             #[must_use]
             pub fn parse(text: String) -> Option<Self> {
-                (text.len() <= Self::LONGEST).then_some(Self(text))
+                let is_right = text.len() <= Self::LONGEST && text.bytes().all(|byte| matches!(byte, $bytes));
+                is_right.then_some(Self(text))
             }
 
             /// The text: for the wire, never for a log.
@@ -42,17 +43,18 @@ macro_rules! opaque_text {
 opaque_text! {
     /// A client's `state` ([RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)): 4096 bytes at most, for
     /// load balancers send long ones. Another one than the login's own ([`login::pending::State`]).
-    ClientState, 4096
+    ClientState, 4096, _
 }
 opaque_text! {
     /// A client's `nonce` ([OpenID Connect Core §15.5.2](https://openid.net/specs/openid-connect-core-1_0.html#NonceNotes)),
-    /// which it looks for in the ID token: 512 bytes at most.
-    Nonce, 512
+    /// which it looks for in the ID token: 512 bytes at most, of the visible ones. Written as JSON, another byte would be six,
+    /// and the token longer than what a key signs.
+    Nonce, 512, b' '..=b'~'
 }
 opaque_text! {
     /// `id_token_hint` ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)): an
     /// ID token of whom the client expects, or anything else; 4096 bytes at most.
-    IdTokenHint, 4096
+    IdTokenHint, 4096, _
 }
 
 /// The scopes of a request or of a grant: names, separated by blanks

@@ -6,6 +6,7 @@
 //! browser to a handle of his own has it opened by nobody.
 
 use std::fmt;
+use std::ops::Not;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -88,6 +89,9 @@ pub struct PendingRequest {
     pub request: AuthorizationRequest,
     /// The key of the session that will not do, if only a new login does: no clock is asked whether a login is new.
     pub not_session: Option<SessionId>,
+    /// Whether nobody was logged in when it came: then whoever is there afterwards has just logged in.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub nobody_was_there: bool,
 }
 
 impl PendingRequest {
@@ -119,7 +123,9 @@ mod tests {
 
     #[test]
     fn the_form_inside_the_seal_stays() {
-        for text in [BEFORE, LEAST] {
+        let nobody = LEAST.replace("\"not_session\":null", "\"not_session\":null,\"nobody_was_there\":true");
+        assert!(serde_json::from_str::<PendingRequest>(&nobody).unwrap().nobody_was_there);
+        for text in [BEFORE, LEAST, &nobody] {
             let pending: PendingRequest = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&pending).unwrap(), text);
             let printed = format!("{pending:?}");

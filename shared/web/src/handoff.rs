@@ -85,6 +85,8 @@ pub enum Told<'a> {
     Confirmed(Confirmed<'a>),
     /// The other device is logged in.
     PickedUp,
+    /// It opened the code with something else than WeChat.
+    OutsideWechat,
     /// Another phone has scanned the code.
     AnotherPhone,
     /// The ticket ended.
@@ -179,6 +181,7 @@ pub fn tell(visit: &Visit, what: Told<'_>) -> Response {
     let [title, happened] = match what {
         Told::Confirmed(one) => return with_form(told(visit, words::confirmed(language), None, Some(one))),
         Told::PickedUp => return told(visit, words::picked_up(language), None, None),
+        Told::OutsideWechat => return told(visit, words::outside_wechat(language), None, None),
         Told::AnotherPhone => words::another_phone(language),
         Told::Ended(end) => words::ended_on_phone(language, end),
         Told::Over => words::over(language),

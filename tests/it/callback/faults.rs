@@ -152,7 +152,7 @@ async fn what_is_slow_everywhere_still_ends_in_time() {
 async fn under_lambdas_own_limit_both_answer_for_themselves() {
     let stack = Stack::start(Options::default().proxied()).await.unwrap();
     let (visitor, reader) =
-        (stack.visitor("lin"), stack.visitor("anna").logged_in_with_profile().await.unwrap());
+        (stack.visitor("lin"), stack.visitor("zhou").logged_in_with_profile().await.unwrap());
     let callback = begin(&visitor, "return_to=%2Fcart&scope=snsapi_userinfo&lang=en").await;
     let proxy = stack.proxy().unwrap();
     let late = DynamoFault::Delay(Duration::from_millis(1200));

@@ -36,6 +36,7 @@ async fn no_error_leaves_for_an_unregistered_place() -> Result<()> {
         (&[("code_challenge", ""), ("code_challenge_method", "")], "invalid_request"),
         (&[("code_challenge_method", "plain")], "invalid_request"),
         (&[("prompt", "none login")], "invalid_request"),
+        (&[("nonce", "a\u{1}b")], "invalid_request"),
         (&[("max_age", "-1")], "invalid_request"),
         (&[("resource", "https://other.example.com")], "invalid_target"),
     ] {

@@ -1,6 +1,6 @@
 //! Whether the session that is there answers a request, or only a login does.
 
-use harness::{Failure, Result, Stack, database::with, places::CALLBACK, stack::WEBSITE_APP, time};
+use harness::{Answer, Failure, Result, Stack, database::with, places::CALLBACK, stack::WEBSITE_APP, time};
 use serde_json::json;
 
 use super::code_flow::{
@@ -36,14 +36,61 @@ async fn a_new_login_is_another_session() -> Result<()> {
     let stack = provider().await?;
     let visitor = visitor(&stack, "lin").logged_in().await?;
     let before = visitor.session();
-    for changes in [&[("prompt", "login")][..], &[("max_age", "0")]] {
+    for changes in [&[("prompt", "login")][..], &[("prompt", "select_account")], &[("max_age", "0")]] {
         let hops = visitor.follow(&asked(changes)).await?;
-        let is_asked = hops.iter().any(|hop| hop.url.as_str().starts_with(CALLBACK));
-        // The clock has seconds: a login of this second is not older than none.
-        assert!(is_asked || changes[0].0 == "max_age", "{changes:?}");
+        assert_eq!(logins(&hops), 1, "{changes:?}");
         assert!(parameter(&brought(&hops)?, "code").is_some());
     }
     assert_ne!(visitor.session(), before);
+    Ok(())
+}
+
+/// How many logins came back from WeChat on the way.
+fn logins(hops: &[Answer]) -> usize {
+    hops.iter().filter(|hop| hop.url.as_str().starts_with(CALLBACK)).count()
+}
+
+/// A new login is asked for where nobody is logged in: the first one is it, whatever the clock says meanwhile.
+#[tokio::test]
+async fn where_nobody_was_one_login_is_new_enough() -> Result<()> {
+    let stack = provider().await?;
+    for changes in [&[("prompt", "login")][..], &[("prompt", "select_account")], &[("max_age", "0")]] {
+        let visitor = visitor(&stack, "lin");
+        let hops = visitor.follow(&asked(changes)).await?;
+        assert_eq!(logins(&hops), 1, "{changes:?}");
+        assert!(parameter(&brought(&hops)?, "code").is_some(), "{changes:?}");
+        // The clock went on between the login and the way back.
+        let back = hops.iter().find(|hop| hop.url.path() == "/oauth2/continue").unwrap().url.to_string();
+        for item in stack.sessions()?.into_iter().filter(|item| item.get("sealed").is_some()) {
+            let item = with(item, "created_at", json!({ "N": (time::now_seconds() - 5).to_string() }));
+            stack.database().put(stack.table("SessionsTable")?, &item)?;
+        }
+        let again = visitor.open(&back).await?.redirect()?.unwrap();
+        assert!(parameter(&again, "code").is_some(), "{changes:?} {again}");
+    }
+    Ok(())
+}
+
+/// The client expects somebody: another person who logs in anew is not whom it asked for
+/// ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+#[tokio::test]
+async fn a_new_login_of_another_person_than_the_expected_one_gives_no_code() -> Result<()> {
+    let stack = provider().await?;
+    let lin = visitor(&stack, "lin");
+    let hint = text(&redeem(&stack, &code(&lin, &[]).await?, &[]).await?.json()?, "id_token");
+    for is_there in [true, false] {
+        let zhou = visitor(&stack, "zhou");
+        if is_there {
+            zhou.log_in().await?;
+        }
+        let hops = zhou.follow(&asked(&[("id_token_hint", &hint)])).await?;
+        let way: Vec<_> = hops.iter().map(|hop| hop.url.as_str()).collect();
+        assert_eq!(logins(&hops), 1, "{is_there}: {way:#?}");
+        let answer = brought(&hops)?;
+        assert_eq!(parameter(&answer, "error").as_deref(), Some("login_required"), "{is_there} {answer}");
+        assert!(parameter(&answer, "code").is_none());
+    }
+    assert!(parameter(&brought(&lin.follow(&asked(&[("id_token_hint", &hint)])).await?)?, "code").is_some());
     Ok(())
 }
 

@@ -2,11 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use harness::{Result, browser::Visit, stack::PUBLIC_URL, time};
+use harness::{Result, Stack, browser::Visit, stack::PUBLIC_URL, time};
 use serde_json::json;
 
 use super::code_flow::{
-    SECRET, code, error_of, form, post, provider, redeem, refresh, text, userinfo, verified, visitor,
+    REDIRECT_URI, SECRET, code, error_of, form, options, post, provider, redeem, refresh, text, userinfo,
+    verified, visitor,
 };
 
 /// A second tab has half a minute; whoever comes later with a token that gave way has found it somewhere.
@@ -93,6 +94,64 @@ async fn two_tabs_that_renew_at_once_go_on_both_and_an_old_token_ends_the_grant(
         error_of(&refresh(&stack, &text(&three, "refresh_token")).await?)?,
         (400, "invalid_grant".to_owned())
     );
+    Ok(())
+}
+
+/// A token that was asked for with fewer scopes shows no more than they do, though the grant knows more.
+#[tokio::test]
+async fn a_narrowed_token_shows_less() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin");
+    let code = code(&visitor, &[("scope", "openid profile"), ("prompt", "consent")]).await?;
+    let tokens = redeem(&stack, &code, &[]).await?.json()?;
+    let whole = userinfo(&stack, &text(&tokens, "access_token")).await?.json()?;
+    assert_eq!(whole["nickname"], "小满🌾");
+    let body = form(&[
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &text(&tokens, "refresh_token")),
+        ("client_id", "web"),
+        ("scope", "openid"),
+    ]);
+    let narrow =
+        stack.browser().send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/token"), &body)).await?.json()?;
+    assert_eq!(narrow["scope"], "openid");
+    let shown = userinfo(&stack, &text(&narrow, "access_token")).await?.json()?;
+    assert_eq!(shown["sub"], whole["sub"]);
+    assert!(["nickname", "name", "picture", "gender"].iter().all(|name| shown[name].is_null()), "{shown}");
+    // The first token is what it was.
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.json()?["nickname"], "小满🌾");
+    Ok(())
+}
+
+/// A deployment takes the API, or all renewals, away from a client: what it holds brings nothing more.
+#[tokio::test]
+async fn a_client_is_renewed_by_todays_configuration() -> Result<()> {
+    let configuration = |of: &str, refresh: bool| {
+        let clients = json!({
+            "web": { "redirect_uris": [REDIRECT_URI], "refresh": refresh },
+            "other": { "redirect_uris": ["https://other.example.org/cb"] },
+        });
+        let apis = json!({ "https://api.example.com": { "clients": [of] } });
+        json!({ "subject": "openid", "clients": clients, "apis": apis }).to_string()
+    };
+    for (client, is_renewed) in [("other", true), ("web", false)] {
+        let options = options("openid")?.with("OPENID_CONNECT", &configuration("web", true));
+        let stack = Stack::start(options).await?;
+        let visitor = visitor(&stack, "lin");
+        let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+        let (_, claims) = verified(&stack, &text(&tokens, "access_token")).await?;
+        assert_eq!(claims["aud"], "https://api.example.com");
+        let token = text(&tokens, "refresh_token");
+        let token = text(&refresh(&stack, &token).await?.json()?, "refresh_token");
+        let unused = code(&visitor, &[]).await?;
+        stack.functions().deploy("token", "OPENID_CONNECT", &configuration(client, is_renewed));
+        stack.functions().kill_all("token").await;
+        let refused = (400, "invalid_grant".to_owned());
+        assert_eq!(error_of(&refresh(&stack, &token).await?)?, refused, "{client}");
+        if client == "other" {
+            assert_eq!(error_of(&redeem(&stack, &unused, &[]).await?)?, refused);
+        }
+    }
     Ok(())
 }
 

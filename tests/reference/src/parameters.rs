@@ -45,7 +45,8 @@ const OWN: &[Words] = &[
 #[rustfmt::skip]
 const BESIDES: &[Words] = &[
     ("Accounts",
-        ["On the command line `'Accounts=\"{\\\"club\\\":{\\\"website\\\":\\\"wx3333333333333333\\\"}}\"'`", "在命令行上写作 `'Accounts=\"{\\\"club\\\":{\\\"website\\\":\\\"wx3333333333333333\\\"}}\"'`"]),
+        [r#"For `deploy.sh` `'Accounts={"club":{"website":"wx3333333333333333"}}'`, for `make deploy` `ARGS="'Accounts={\"club\":{\"website\":\"wx3333333333333333\"}}'"`, for `sam` `'Accounts="{\"club\":{\"website\":\"wx3333333333333333\"}}"'`"#,
+         r#"`deploy.sh` 写作 `'Accounts={"club":{"website":"wx3333333333333333"}}'`，`make deploy` 写作 `ARGS="'Accounts={\"club\":{\"website\":\"wx3333333333333333\"}}'"`，`sam` 写作 `'Accounts="{\"club\":{\"website\":\"wx3333333333333333\"}}"'`"#]),
     ("AppSecretsArn",
         ["Without it the stack creates one", "不填则由堆栈创建一个"]),
     ("SiteVerification",

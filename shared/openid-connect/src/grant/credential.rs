@@ -10,6 +10,7 @@ use login::seal::{self, NonceBytes, Sealed};
 use serde::Deserialize;
 
 use crate::jws::Token;
+use crate::parameter::ScopeList;
 use crate::subject::Subject;
 
 const SUCCESSOR: &str = "seal of the refresh token that follows";
@@ -227,6 +228,12 @@ pub fn sub_of(token: &str) -> Option<Subject> {
     claims_of(token)?.sub
 }
 
+/// What a token says it shows; as [`sid_of`].
+#[must_use]
+pub fn scope_of(token: &str) -> Option<ScopeList> {
+    claims_of(token)?.scope
+}
+
 fn claims_of(token: &str) -> Option<UnprovedClaims> {
     let mut parts = token.split('.');
     let (_, claims) = (parts.next()?, parts.next()?);
@@ -237,6 +244,7 @@ fn claims_of(token: &str) -> Option<UnprovedClaims> {
 struct UnprovedClaims {
     sid: String,
     sub: Option<Subject>,
+    scope: Option<ScopeList>,
 }
 
 #[cfg(test)]

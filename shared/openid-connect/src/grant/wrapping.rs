@@ -139,6 +139,15 @@ pub struct GrantedProfile {
     pub read_at: Timestamp,
 }
 
+impl Granted {
+    /// What fewer scopes show of it ([RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+    #[must_use]
+    pub fn narrowed_to(self, scope: ScopeList) -> Self {
+        let profile = self.profile.filter(|_| scope.has("profile"));
+        Self { profile, scope, ..self }
+    }
+}
+
 impl fmt::Debug for Granted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Granted([redacted])")

@@ -18,6 +18,7 @@ pub fn pages(language: Language) -> Vec<[&'static str; 3]> {
         confirmed(language),
         picked_up(language),
         picked_up_by_another(language),
+        outside_wechat(language),
         there(another_phone(language)),
         here(over(language)),
         there(over(language)),
@@ -132,6 +133,22 @@ pub(crate) const fn picked_up(language: Language) -> [&'static str; 3] {
             "The other device is logged in",
             "Logging out on this phone doesn't log it out.",
             "If it isn't your device, contact the site at once.",
+        ],
+    }
+}
+
+/// To whoever opens the code with a camera, or in another browser than WeChat's.
+pub(crate) const fn outside_wechat(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::Chinese => [
+            "需要在微信里打开",
+            "这个链接让另一台设备登录，只能在微信里使用。",
+            "请用微信扫描二维码，或把这个链接发到微信里打开。",
+        ],
+        Language::English => [
+            "Open this in WeChat",
+            "This link logs another device in. It works in WeChat only.",
+            "Scan the code with WeChat, or send yourself this link and open it there.",
         ],
     }
 }
