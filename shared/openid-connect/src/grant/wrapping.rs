@@ -144,7 +144,7 @@ impl Granted {
     #[must_use]
     pub fn narrowed_to(self, scope: ScopeList) -> Self {
         let profile = self.profile.filter(|_| scope.has("profile"));
-        Self { profile, scope, ..self }
+        Self { scope, profile, ..self }
     }
 }
 
