@@ -134,7 +134,8 @@ impl RedirectUri {
             ("http", Some(Host::Domain("localhost"))) => RedirectKind::Loopback,
             ("http", Some(Host::Ipv4(address))) if address.is_loopback() => RedirectKind::Loopback,
             ("http", Some(Host::Ipv6(address))) if address.is_loopback() => RedirectKind::Loopback,
-            (scheme, _) if scheme.contains('.') => RedirectKind::PrivateScheme,
+            // Without a slash behind the scheme, as RFC 8252 §7.1 has it, a path is opaque, and nobody resolves its "..".
+            (scheme, _) if scheme.contains('.') && !url.cannot_be_a_base() => RedirectKind::PrivateScheme,
             _ => return None,
         };
         (is_canonical && is_bare).then(|| Self { text: text.to_owned(), kind })
@@ -316,6 +317,8 @@ mod tests {
             "data:text/html,x",
             "app:/cb",
             "com.example.app://a\\b",
+            "com.example.app:cb",
+            "com.example.app:a/../cb",
             "/cb",
         ] {
             assert_eq!(kind(text, false), None, "{text}");
