@@ -183,12 +183,16 @@ async fn a_copy_is_read_again_after_its_time_and_used_on_while_it_cannot_be() {
     service.put(json!({ OFFICIAL_ACCOUNT: "second" }).to_string());
     assert_eq!(read(14).await.unwrap(), "first");
     service.go_away();
+    assert_eq!((read(14).await.unwrap().as_str(), secrets.unread()), ("first", None));
     assert_eq!(read(16).await.unwrap(), "first");
+    // Whoever uses it says why it is old.
+    let error = secrets.unread().unwrap();
+    assert!(matches!(error, SecretsError::Unavailable(_)), "{error}");
     let asked = service.reads();
     service.put("not JSON");
     // For half a minute it is not asked again: each question would cost a login two seconds.
     assert_eq!((read(16).await.unwrap().as_str(), service.reads()), ("first", asked));
     assert_eq!(read(17).await, Err(SecretsError::Malformed));
     service.put(json!({ OFFICIAL_ACCOUNT: "second" }).to_string());
-    assert_eq!(read(17).await.unwrap(), "second");
+    assert_eq!((read(17).await.unwrap().as_str(), secrets.unread()), ("second", None));
 }

@@ -6,7 +6,7 @@ use login::pending::{ClaimId, CodeId, PendingLogin, RequestedScope};
 use login::random;
 use login::session::{Pepper, Profile, Refusals, Session, SessionToken, StoredSession, Subscription};
 use login::time::Timestamp;
-use secrets::{AppSecrets, SecretsError};
+use secrets::{AppSecrets, Secrets, SecretsError};
 use store::{Finished, Replaced};
 use web::request::Request;
 use web::response::Response;
@@ -108,6 +108,11 @@ impl Callback {
         let report = unread.into_iter().fold(report, |report, error| {
             report.with_cause(format_args!("what the session before knew could not be read: {error}"))
         });
+        let copies = [Some(&self.secrets), self.component_tokens.as_ref()];
+        let report =
+            copies.into_iter().flatten().filter_map(Secrets::unread).fold(report, |report, error| {
+                report.with_cause(format_args!("an old copy was used: {error}"))
+            });
         Ok(report.of(response))
     }
 
@@ -131,7 +136,8 @@ impl Callback {
                 Ok(Credentials::App(secret.map_err(Refusal::Secrets)?))
             }
             Some(component) => {
-                let tokens = self.component_tokens.as_ref().ok_or(Refusal::Secrets(SecretsError::Missing))?;
+                let tokens = self.component_tokens.as_ref();
+                let tokens = tokens.ok_or(Refusal::Secrets(SecretsError::NoComponentToken))?;
                 let tokens = tokens.get(now).await.map_err(Refusal::Secrets)?;
                 let token = tokens.component_token(component).map_err(Refusal::Secrets)?;
                 Ok(Credentials::Component { component: component.clone(), token })
@@ -152,7 +158,7 @@ impl Callback {
                 Ok(fresh.expose() != used.expose())
             }
             Credentials::Component { component, token: used } => {
-                let tokens = self.component_tokens.as_ref().ok_or(SecretsError::Missing)?;
+                let tokens = self.component_tokens.as_ref().ok_or(SecretsError::NoComponentToken)?;
                 let fresh = tokens.read(now).await?.component_token(component)?;
                 Ok(fresh.expose() != used.expose())
             }

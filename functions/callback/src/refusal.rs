@@ -208,9 +208,9 @@ impl Refusal {
             Self::Secrets(SecretsError::Unavailable(_)) => {
                 (&SECRETS_UNAVAILABLE, Page(Reason::ServiceUnavailable))
             }
-            Self::Secrets(SecretsError::Malformed | SecretsError::Missing) => {
-                (&SECRETS_WRONG, Page(Reason::Misconfigured))
-            }
+            Self::Secrets(
+                SecretsError::Malformed | SecretsError::Missing | SecretsError::NoComponentToken,
+            ) => (&SECRETS_WRONG, Page(Reason::Misconfigured)),
             Self::Store(_) => (&STORE_UNAVAILABLE, Page(Reason::ServiceUnavailable)),
             // The code is spent by now, so trying the same address again would bring nothing.
             Self::NotStored(_) => (&STORE_UNAVAILABLE, FreshLogin(Reason::ServiceUnavailable)),

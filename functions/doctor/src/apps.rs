@@ -97,7 +97,7 @@ fn unreadable(subject: &str, error: &SecretsError) -> Found {
     match error {
         SecretsError::Unavailable(code) => Finding::SecretsUnreadable.of(subject).with(code),
         SecretsError::Malformed => Finding::SecretsMalformed.of(subject),
-        SecretsError::Missing => Finding::SecretMissing.of(subject),
+        SecretsError::Missing | SecretsError::NoComponentToken => Finding::SecretMissing.of(subject),
     }
 }
 

@@ -33,7 +33,7 @@ use store::{SESSIONS_TABLE, Sessions};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::link::LoginLink;
-use web::outcome::Verdict;
+use web::outcome::{Report, Verdict};
 use web::reason::Reason;
 use web::request::{CorrelationId, Request};
 use web::response::{self, Response};
@@ -111,12 +111,16 @@ impl Function for Token {
         let Some(issuing) = &self.issuing else {
             return self.refuse(request, &Refusal::NoProvider);
         };
-        match request.uri().path() {
+        let mut response = match request.uri().path() {
             discovery::JWKS => self.show_keys(request, issuing, now).await,
             ACCESS_TOKEN => self.page_token(request, issuing, now).await,
             TOKEN | REVOKE => endpoint::answer(self, issuing, request, now).await,
             _ => self.refuse(request, &Refusal::NoSuchRoute),
+        };
+        if let Some(error) = issuing.signer.unread() {
+            Report::add_cause(&mut response, format_args!("an old copy of the keys was used: {error}"));
         }
+        response
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {

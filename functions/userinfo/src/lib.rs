@@ -56,7 +56,7 @@ use wechat_api::{Client, Hosts};
 use bearer::USER_INFO;
 use live_session::LiveSession;
 pub use refusal::OUTCOMES;
-use refusal::{ERASED, NO_PROVIDER, Refusal, SHOWN, SHOWN_UNSAVED, shown_stale, unverified};
+use refusal::{ERASED, Refusal, SHOWN, SHOWN_UNSAVED, shown_stale, unverified};
 use silence::Silence;
 
 /// The function.
@@ -132,7 +132,11 @@ impl Function for Userinfo {
             (USER_INFO, Some(provider)) => {
                 return bearer::answer(&self.sessions, provider, request, now).await;
             }
-            (USER_INFO, None) => return NO_PROVIDER.of(response::refuse(request, Reason::NotFound, "/")),
+            (USER_INFO, None) => {
+                let refusal = Refusal::NoProvider;
+                let Verdict { outcome, reason } = refusal.judge();
+                return refusal.report(outcome).of(response::refuse(request, reason, "/"));
+            }
             _ => {}
         }
         let caller = Caller::of(request.headers(), |origin| self.deployment.accounts.trust(origin));
@@ -196,6 +200,10 @@ impl Userinfo {
             // What was read before is better than nothing, unless there is nothing to show any more.
             Err(failure) => shown_stale(live.remember(failure).await?)?,
         };
+        let unread = self.component_tokens.as_ref().and_then(Secrets::unread);
+        let report = unread.into_iter().fold(report, |report, error| {
+            report.with_cause(format_args!("an old copy of the platform's token was used: {error}"))
+        });
         let (session, expires_at) = (&live.session, live.expires_at());
         Ok(report.of(if wants_page(request.headers()) {
             let consent = LoginLink::with_consent(&self.deployment.accounts, session).on("");

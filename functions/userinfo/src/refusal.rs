@@ -18,6 +18,8 @@ pub(crate) enum Refusal {
     Value(&'static str),
     #[error("no session cookie, or not exactly one")]
     NoCookie,
+    #[error("this deployment is no OpenID Provider")]
+    NoProvider,
     #[error("there is no bearer token, or not exactly one")]
     NoBearer,
     /// An access token that opens nothing, and why.
@@ -83,6 +85,7 @@ impl Refusal {
         let (outcome, reason) = match self {
             Self::Query(_) | Self::Value(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
             Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
+            Self::NoProvider => (&NO_PROVIDER, Reason::NotFound),
             Self::NoBearer | Self::InvalidToken(_) => (&BEARER_REFUSED, Reason::NotLoggedIn),
             Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
             Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
@@ -119,6 +122,7 @@ impl Refusal {
             | Self::Query(_)
             | Self::Value(_)
             | Self::NoCookie
+            | Self::NoProvider
             | Self::NoBearer
             | Self::InvalidToken(_)
             | Self::NoSession

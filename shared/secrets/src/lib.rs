@@ -1,11 +1,12 @@
 //! Secrets: where they are, and how they are fetched and re-read.
 //!
-//! The app secrets are `callback`'s; the tokens of a third-party platform, which `userinfo` needs too, are kept
-//! the same way and change more often, and so are signing keys. They are fetched when first needed, not at start: a
+//! App secrets, the tokens of a third-party platform, which change more often, and signing keys are kept the same way.
+//! They are fetched when first needed, not at start: a
 //! function whose secrets cannot be had for the moment still starts and answers. They are kept for a
 //! quarter of an hour, and read anew at once when WeChat says that the secret is wrong, so that a
 //! rotation needs no deployment. A copy that is older is used on while Secrets Manager is away: most
-//! likely it is still right, and if it is not, WeChat says so.
+//! likely it is still right, and if it is not, WeChat says so. Why it is used is kept for the log ([`Secrets::unread`]): a
+//! role that lost its permission is found before the last process that has a copy ends.
 //!
 //! To wait for Secrets Manager in vain costs a login two seconds, and the next one would wait no less. So its silence is
 //! remembered for a moment by a process that has no copy too; what it says at once is not, and who has just put the
@@ -66,6 +67,9 @@ pub enum SecretsError {
     /// There is no secret for this app.
     #[error("there is no app secret for this appid")]
     Missing,
+    /// There is no token of the third-party platform that acts for this app.
+    #[error("there is no component_access_token for this third-party platform")]
+    NoComponentToken,
 }
 
 settings::declare! {
@@ -134,9 +138,10 @@ impl AppSecrets {
     ///
     /// # Errors
     ///
-    /// As [`AppSecrets::of`].
+    /// [`SecretsError::NoComponentToken`] if there is none, or an empty one.
     pub fn component_token(&self, component: &AppId) -> Result<ComponentAccessToken, SecretsError> {
-        self.of(component).map(|secret| ComponentAccessToken::new(secret.expose().to_owned()))
+        let token = self.of(component).map_err(|_| SecretsError::NoComponentToken)?;
+        Ok(ComponentAccessToken::new(token.expose().to_owned()))
     }
 }
 
@@ -155,8 +160,10 @@ pub struct Secrets<T = AppSecrets> {
 #[derive(Debug, Clone)]
 struct Failed {
     at: Timestamp,
-    /// What it came to, if it was waited for in vain.
-    silence: Option<SecretsError>,
+    /// What it came to.
+    error: SecretsError,
+    /// Whether it was waited for in vain.
+    is_silence: bool,
 }
 
 impl Secrets {
@@ -219,7 +226,7 @@ impl<T: Clone> Secrets<T> {
     /// [`SecretsError`] if they cannot be read, or are not what they should be.
     pub async fn read(&self, now: Timestamp) -> Result<T, SecretsError> {
         let failed = lock(&self.failed).clone();
-        if let Some(Failed { at, silence: Some(error) }) = failed
+        if let Some(Failed { at, error, is_silence: true }) = failed
             && now < at.plus(SILENCE)
         {
             return Err(error);
@@ -234,8 +241,16 @@ impl<T: Clone> Secrets<T> {
     /// Notes that a caller gave Secrets Manager up, whose own time was over sooner, and says so as [`Self::read`] would.
     pub fn give_up(&self, now: Timestamp) -> SecretsError {
         let error = SecretsError::Unavailable("Timeout".to_owned());
-        *lock(&self.failed) = Some(Failed { at: now, silence: Some(error.clone()) });
+        *lock(&self.failed) = Some(Failed { at: now, error: error.clone(), is_silence: true });
         error
+    }
+
+    /// Why the copy in memory is an old one, if it is: what the last question to Secrets Manager came to that was asked
+    /// after the copy was read.
+    #[must_use]
+    pub fn unread(&self) -> Option<SecretsError> {
+        let read_at = lock(&self.kept).as_ref().map(|(_, read_at)| *read_at)?;
+        lock(&self.failed).as_ref().filter(|failed| failed.at > read_at).map(|failed| failed.error.clone())
     }
 
     async fn fetch(&self, now: Timestamp) -> Result<T, SecretsError> {
@@ -260,7 +275,7 @@ impl<T: Clone> Secrets<T> {
             _ => false,
         };
         let error = SecretsError::Unavailable(aws_error::code(error).to_owned());
-        *lock(&self.failed) = Some(Failed { at: now, silence: is_silence.then(|| error.clone()) });
+        *lock(&self.failed) = Some(Failed { at: now, error: error.clone(), is_silence });
         error
     }
 }
@@ -282,6 +297,8 @@ mod tests {
         assert_eq!(secrets.of(&app("wx0000000000000aaa")).unwrap().expose(), "canary");
         assert_eq!(secrets.of(&app("wx0000000000000bbb")).unwrap_err(), SecretsError::Missing);
         assert_eq!(secrets.of(&app("wx0000000000000ccc")).unwrap_err(), SecretsError::Missing);
+        let absent = secrets.component_token(&app("wx0000000000000ccc")).unwrap_err();
+        assert_eq!(absent, SecretsError::NoComponentToken);
         assert!(!format!("{secrets:?}").contains("canary"));
         let copied = AppSecrets::parse(r#"{"wx0000000000000aaa ":" canary\n"}"#).unwrap();
         assert_eq!(copied.of(&app("wx0000000000000aaa")).unwrap().expose(), "canary");

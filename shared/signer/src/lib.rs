@@ -153,6 +153,15 @@ impl Signer {
         }
     }
 
+    /// Why it signs with an old copy of its keys, if it does.
+    #[must_use]
+    pub fn unread(&self) -> Option<SecretsError> {
+        match self {
+            Self::Local(keys) => keys.unread(),
+            Self::Kms(_) => None,
+        }
+    }
+
     /// Signs claims with the first key.
     ///
     /// # Errors

@@ -2,8 +2,9 @@
 //!
 //! An [`Outcome`] is one row of the reference table: its name, at which level it comes, what it means and what
 //! to do, in both languages. Each function has a table of its own, made by [`outcomes!`](crate::outcomes), and
-//! the documentation is written from these tables. Whether an operator is told is decided in the row and nowhere
-//! else; a [`Report`] adds what happened this time.
+//! the documentation is written from these tables. Whether an operator is told stands in the row: never, always, or by what
+//! happened; a [`Report`] adds what did, and of the last kind only WeChat's number decides, or a refusal that no number of
+//! WeChat's describes ([`Report::for_an_operator`]).
 
 use std::fmt::Display;
 
@@ -152,6 +153,13 @@ impl Report {
             report.client = Some(client.into());
         }
         response
+    }
+
+    /// Adds what failed below to what a response says of itself.
+    pub fn add_cause(response: &mut Response, cause: impl Display) {
+        if let Some(report) = response.extensions_mut().get_mut::<Self>() {
+            *report = report.clone().with_cause(cause);
+        }
     }
 
     /// WeChat's error code as a number, for the log.
