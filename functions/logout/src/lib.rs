@@ -11,14 +11,17 @@ use http::{Method, StatusCode};
 use lambda::Function;
 use login::deployment::TrustedOrigins;
 use login::random;
+use login::return_to::ReturnToError;
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use store::{SESSIONS_TABLE, Sessions};
+use thiserror::Error;
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
 use web::link;
-use web::query::Query;
+use web::outcome::Verdict;
+use web::query::{Query, QueryError};
 use web::reason::Reason;
 use web::request::{Request, wants_page};
 use web::response::{self, Response};
@@ -36,6 +39,15 @@ pub struct Logout {
 pub struct Config {
     origins: TrustedOrigins,
     sessions_table: String,
+}
+
+/// Why nobody is logged out.
+#[derive(Debug, Error)]
+enum Refusal {
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    #[error(transparent)]
+    Target(#[from] ReturnToError),
 }
 
 web::outcomes! {
@@ -73,19 +85,24 @@ impl Function for Logout {
     }
 }
 
-impl Logout {
-    async fn end(&self, request: &Request, now: Timestamp) -> Response {
-        let home = || format!("{}/", self.origins.public_url.as_str());
-        let target = match Query::of(request).one("return_to") {
-            Ok(None) => Ok(home()),
-            Ok(Some(text)) => {
-                self.origins.targets().check(&text).map(|target| target.location()).map_err(drop)
-            }
-            Err(_) => Err(()),
+impl Refusal {
+    const fn judge(&self) -> Verdict {
+        let (outcome, reason) = match self {
+            Self::Query(_) | Self::Target(_) => (&RETURN_TO_REFUSED, Reason::ReturnToRefused),
         };
-        let Ok(target) = target else {
-            let refused = response::refuse(request, Reason::ReturnToRefused, link::AUTHORIZE);
-            return RETURN_TO_REFUSED.of(refused);
+        Verdict { outcome, reason }
+    }
+}
+
+impl Logout {
+    /// Guards 2 and 3.
+    async fn end(&self, request: &Request, now: Timestamp) -> Response {
+        let target = match self.target(request) {
+            Ok(target) => target,
+            Err(refusal) => {
+                let Verdict { outcome, reason } = refusal.judge();
+                return outcome.because(&refusal).of(response::refuse(request, reason, link::AUTHORIZE));
+            }
         };
         let session = self.cookies.session(request.headers());
         let deleted = self.sessions.end_session(session.as_ref()).await;
@@ -95,5 +112,13 @@ impl Logout {
             response::empty(StatusCode::NO_CONTENT)
         };
         end_session::answer(deleted, request, self.cookies, now, random::bytes(), LOGGED_OUT.of(response))
+    }
+
+    /// Where a browser goes on that has logged out.
+    fn target(&self, request: &Request) -> Result<String, Refusal> {
+        Ok(match Query::of(request).one("return_to")? {
+            Some(text) => self.origins.targets().check(&text)?.location(),
+            None => format!("{}/", self.origins.public_url.as_str()),
+        })
     }
 }

@@ -21,8 +21,8 @@
 //! 1. The address is opened as a page, not in a frame or an image.
 //! 2. The client and its `redirect_uri` are registered and belong together. Until then, nothing leaves for that address.
 //! 3. The request is one that can be granted (`openid_connect::authorization`).
-//! 4. The session is one that answers it (`decision.rs`).
-//! 5. Of `/oauth2/continue`: the request opens under a secret of this browser's, and no other browser's.
+//! 4. Of `/oauth2/continue`, instead of 2 and 3: the request opens under a secret of this browser's, and no other browser's.
+//! 5. The session is one that answers it (`decision.rs`).
 //! 6. Of a client whose address proves nobody: a person has pressed a button, on a page that names the client.
 
 mod decision;
@@ -63,9 +63,7 @@ use web::visit::Visit;
 use decision::{Decision, Hint, LogIn, Situation};
 use issue::AuthorizationGrant;
 pub use refusal::OUTCOMES;
-use refusal::{
-    CONFIRMATION_ASKED, DENIED, LOGIN_BEGUN, LOGIN_REQUIRED, NO_SUBJECT, POSTED, REQUEST_REFUSED, Refusal,
-};
+use refusal::{CONFIRMATION_ASKED, LOGIN_BEGUN, NO_SUBJECT, POSTED, Refusal};
 
 /// Where a client sends a browser.
 pub const AUTHORIZE: &str = "/oauth2/authorize";
@@ -160,7 +158,7 @@ impl Openid {
             (path, _) if CONTINUE.split_once('?').is_some_and(|(known, _)| known == path) => {
                 self.go_on(provider, request, now).await
             }
-            _ => Err(Refusal::NoProvider),
+            _ => Err(Refusal::NoSuchRoute),
         }
     }
 
@@ -178,7 +176,7 @@ impl Openid {
         is_right.then(|| response::redirect(StatusCode::SEE_OTHER, &location)).ok_or(Refusal::Form)
     }
 
-    /// Guards 2 to 4, and 6.
+    /// Guards 2, 3, 5 and 6.
     async fn authorize(
         &self,
         provider: &Provider,
@@ -191,8 +189,7 @@ impl Openid {
             Ok(asked) => asked,
             Err(AuthorizationRefusal::Page(unanswerable)) => return Err(Refusal::Unanswerable(unanswerable)),
             Err(AuthorizationRefusal::Answer(location, error)) => {
-                let report = REQUEST_REFUSED.because(error.words().join(": "));
-                let response = report.of(response::redirect(StatusCode::FOUND, &location));
+                let response = told(error, response::redirect(StatusCode::FOUND, &location));
                 // It is answered at the client's own address, so the client is known.
                 let client = query.one("client_id")?.unwrap_or_default();
                 return Ok(Report::for_client(response, &client));
@@ -202,7 +199,7 @@ impl Openid {
         self.answer_client(provider, request, &pending, None, now).await
     }
 
-    /// Guards 5 and 6.
+    /// Guards 4 to 6.
     async fn go_on(
         &self,
         provider: &Provider,
@@ -219,7 +216,7 @@ impl Openid {
         let pending = PendingRequest::open(&handle, &browser, &sealed).ok_or(Refusal::RequestGone)?;
         // Of the login itself: `/callback` adds it to where it leads back.
         if query.one("error")?.is_some() {
-            return Ok(DENIED.of(tell(provider, &pending.request, AuthorizationError::AccessDenied)));
+            return Ok(tell(provider, &pending.request, AuthorizationError::AccessDenied));
         }
         self.answer_client(provider, request, &pending, Some(&handle), now).await
     }
@@ -272,7 +269,7 @@ impl Openid {
                 issue::code(self, provider, grant, now).await
             }
             (Decision::Issue(_), Some(_)) if asked.prompt == Prompt::None => {
-                Ok(LOGIN_REQUIRED.of(tell(provider, asked, AuthorizationError::InteractionRequired)))
+                Ok(tell(provider, asked, AuthorizationError::InteractionRequired))
             }
             (Decision::Issue(_), _) => self.ask(request, pending, handle, client, now).await,
             (Decision::LogIn(log_in), person) => {
@@ -281,7 +278,7 @@ impl Openid {
                     None => true,
                 };
                 if !first {
-                    return Ok(LOGIN_REQUIRED.of(tell(provider, asked, AuthorizationError::LoginRequired)));
+                    return Ok(tell(provider, asked, AuthorizationError::LoginRequired));
                 }
                 let nobody_was_there = person.is_none() || pending.nobody_was_there;
                 let not_session = person.filter(|_| log_in.is_fresh).map(|person| person.id);
@@ -298,9 +295,7 @@ impl Openid {
                 let page = page::notice(&Visit::of(request), Reason::NoSubject, &link);
                 Ok(NO_SUBJECT.of(with_cookies(page, &cookies)))
             }
-            (Decision::Tell(error), _) => {
-                Ok(LOGIN_REQUIRED.because(error.words()[0]).of(tell(provider, asked, error)))
-            }
+            (Decision::Tell(error), _) => Ok(tell(provider, asked, error)),
         }
     }
 
@@ -445,7 +440,12 @@ impl Openid {
 
 /// Sends the browser back to the client, with an error.
 fn tell(provider: &Provider, asked: &AuthorizationRequest, error: AuthorizationError) -> Response {
-    response::redirect(StatusCode::SEE_OTHER, &asked.answer(provider, Answer::Error(error)))
+    told(error, response::redirect(StatusCode::SEE_OTHER, &asked.answer(provider, Answer::Error(error))))
+}
+
+/// `response`, which takes this error to a client.
+fn told(error: AuthorizationError, response: Response) -> Response {
+    refusal::of_error(error).because(error.words().join(": ")).of(response)
 }
 
 /// `response`, and the cookies that are to be set.

@@ -1,16 +1,18 @@
 //! Every way in which nobody is sent on, and what follows from it.
 
-use openid_connect::authorization::Unanswerable;
+use openid_connect::authorization::{AuthorizationError, Unanswerable};
 use thiserror::Error;
-use web::outcome::Verdict;
+use web::outcome::{Outcome, Verdict};
 use web::query::QueryError;
 use web::reason::Reason;
 
 /// Why the person sees a page, and the client hears nothing.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
-    #[error("this deployment is no OpenID Provider, or there is nothing at this address")]
+    #[error("this deployment is no OpenID Provider")]
     NoProvider,
+    #[error("there is nothing at this address")]
+    NoSuchRoute,
     #[error("opened in a frame, an image or by prefetch")]
     NotAPage,
     #[error("the form is malformed or too long")]
@@ -49,6 +51,7 @@ web::outcomes! {
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开"];
     INVALID_REQUEST = Info "invalid_request" ["a form that is malformed or too long, or a parameter there twice", "`cause`"] ["表单有误或过长，或参数重复", "查看 `cause`"];
     NO_PROVIDER = Info "no_provider" ["this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["本部署不是 OpenID Provider", "需要时请设置 `OpenidConnect`"];
+    NO_SUCH_ROUTE = Info "not_found" ["there is nothing at this address"] ["网址不存在"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
     UNSEALABLE = Error "unsealable" ["the grant could not be sealed: a defect", "report it"] ["授权无法加密：程序错误", "请反馈"];
 }
@@ -57,6 +60,7 @@ impl Refusal {
     pub(crate) const fn judge(&self) -> Verdict {
         let (outcome, reason) = match self {
             Self::NoProvider => (&NO_PROVIDER, Reason::NotFound),
+            Self::NoSuchRoute => (&NO_SUCH_ROUTE, Reason::NotFound),
             Self::NotAPage => (&NOT_A_PAGE, Reason::NotAPage),
             Self::Form | Self::Query(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
             Self::Unanswerable(Unanswerable::Client) => (&CLIENT_UNKNOWN, Reason::InvalidRequest),
@@ -67,5 +71,22 @@ impl Refusal {
             Self::Unsealable => (&UNSEALABLE, Reason::Unexpected),
         };
         Verdict { outcome, reason }
+    }
+}
+
+/// How it is logged that the client is told of an error: [`AuthorizationError::words`] are the cause.
+pub(crate) const fn of_error(error: AuthorizationError) -> &'static Outcome {
+    match error {
+        AuthorizationError::InvalidRequest(_)
+        | AuthorizationError::UnsupportedResponseType
+        | AuthorizationError::InvalidScope
+        | AuthorizationError::InvalidTarget
+        | AuthorizationError::RequestNotSupported
+        | AuthorizationError::RequestUriNotSupported => &REQUEST_REFUSED,
+        AuthorizationError::LoginRequired
+        | AuthorizationError::InteractionRequired
+        | AuthorizationError::ConsentRequired
+        | AuthorizationError::NoUnionId => &LOGIN_REQUIRED,
+        AuthorizationError::AccessDenied => &DENIED,
     }
 }

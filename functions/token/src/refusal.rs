@@ -112,6 +112,7 @@ web::outcomes! {
     CODE_REUSED = Info "code_reused" ["a code was brought twice, or by another client: its grant and the tokens of it are revoked", "often: look for who sends the code again"] ["同一个 code 出现了两次，或由另一个客户端带来：该授权和由它取得的一切都已撤销", "频繁出现时，查找是谁重复发送了 code"];
     KEYS_SHOWN = Info "keys_shown" ["the public keys were given"] ["返回了公钥"];
     NO_PROVIDER = Info "no_provider" ["this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["本部署不是 OpenID Provider", "需要时请设置 `OpenidConnect`"];
+    NO_SUCH_ROUTE = Info "not_found" ["there is nothing at this address"] ["网址不存在"];
     INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed or given twice", "`cause`"] ["参数有误或重复", "查看 `cause`"];
     AUDIENCE_REFUSED = Info "audience_refused" ["the page asked for no API, or one that gives it no tokens", "in `OpenidConnect`, add the page's origin to the API's `origins`"] ["网页没有指明 API，或该 API 不给它 API 令牌", "在 `OpenidConnect` 中把网页的源（origin）加入该 API 的 `origins`"];
     NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
@@ -125,7 +126,8 @@ web::outcomes! {
 impl Refusal {
     pub(crate) const fn judge(&self) -> Verdict {
         let (outcome, reason) = match self {
-            Self::NoProvider | Self::NoSuchRoute => (&NO_PROVIDER, Reason::NotFound),
+            Self::NoProvider => (&NO_PROVIDER, Reason::NotFound),
+            Self::NoSuchRoute => (&NO_SUCH_ROUTE, Reason::NotFound),
             Self::Query(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
             Self::Target | Self::NoTarget => (&AUDIENCE_REFUSED, Reason::InvalidTarget),
             Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
