@@ -6,8 +6,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 ///
 /// # Panics
 ///
-/// If the operating system has no randomness to give. There is no safe way to go on without, and the
-/// outer layer, in the crate `lambda`, answers the visitor.
+/// If the operating system has no randomness to give. There is no safe way to go on without.
 #[must_use]
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

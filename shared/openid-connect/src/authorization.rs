@@ -4,8 +4,8 @@
 //! Who asks and where the answer goes is settled first: until both are known to belong together, nothing leaves for the
 //! address in the request, and the person is shown a page. From then on every error goes to the client, with its `state`.
 //!
-//! Code flow only. Words that are nobody's are ignored, as the specification wants it; those that would change what is
-//! granted, and are not known here, are refused by name.
+//! Code flow only. Parameters that no specification knows are ignored, as OpenID Connect wants it; those that would
+//! change what is granted, and are not supported here, are refused by name.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ pub struct Query<'a>(&'a str);
 /// Why a parameter could not be read. Carries the parameter's name, never its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum QueryError {
-    /// The parameter stands more than once, so it is nobody's to say which one counts.
+    /// The parameter stands more than once, and nothing says which one counts.
     #[error("the parameter {0} stands more than once")]
     Duplicate(&'static str),
     /// The value has a broken percent-encoding or is not UTF-8.

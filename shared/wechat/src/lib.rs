@@ -33,7 +33,7 @@ use crate::secret::text_secret;
 pub struct AppId(String);
 
 impl AppId {
-    /// Reads an appid: `wx` and 16 lowercase hex digits. `template.yaml` takes the same.
+    /// Reads an appid: `wx` and 16 lowercase hex digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("wx")?;
