@@ -9,6 +9,7 @@ use harness::{
     Options, Stack,
     binaries::workspace,
     database::{attribute, size_of},
+    hand_off::{Waiting, form, scan, tap},
     places::{AUTHORIZE, AUTHORIZE_PROFILE},
     proxy::Call,
     relying_party::{asked, code, options, redeem, refresh, text, userinfo, visitor},
@@ -111,6 +112,23 @@ async fn the_page_says_what_each_call_is_charged() {
     all.extend(rows(&stack, "/oauth2/userinfo"));
     refresh(&stack, &text(&tokens, "refresh_token")).await.unwrap();
     all.extend(rows(&stack, "/oauth2/token, a refresh token"));
+
+    // The phone is logged in already, so that what is counted is the hand-off alone.
+    let phone = stack.visitor("zhou");
+    phone.log_in().await.unwrap();
+    rows(&stack, "");
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "via=handoff").await.unwrap();
+    all.extend(rows(&stack, "/authorize, for a phone"));
+    assert_eq!(computer.stage().await.unwrap(), "waiting");
+    all.extend(rows(&stack, "/handoff/wait"));
+    let form = form(&scan(&phone, &computer.code).await.unwrap()).unwrap();
+    all.extend(rows(&stack, "/handoff"));
+    let number = computer.number().await.unwrap();
+    all.extend(rows(&stack, "/handoff/wait, scanned"));
+    tap(&phone, &form, Some(number)).await.unwrap();
+    all.extend(rows(&stack, "/handoff, the tap"));
+    assert_eq!(computer.open(None).await.unwrap().status, 303);
+    all.extend(rows(&stack, "/handoff/wait, approved"));
 
     let told = told("What each unit buys");
     assert_eq!(told, all, "as rows:\n{}", table(&all));
