@@ -2,7 +2,7 @@
 //!
 //! The source is read as it stands, and served without its comments, which are two fifths of it, and compressed for who takes
 //! gzip: API Gateway compresses nothing. Both are made by `build.rs`. Every browser asks again at most once an hour, and is
-//! told by 304 that nothing changed. A page that names the version it was made for (`?v=0.1.0`) never asks again, as long as
+//! told by 304 that nothing changed. A page that names the version it was made for (`?v=0.2.0`) never asks again, as long as
 //! that version runs.
 
 use base64::Engine as _;
@@ -63,7 +63,7 @@ impl Script {
         let response = with_header(public(response), header::ETAG, &etag);
         let response = with_header(response, header::VARY, "Accept-Encoding");
         let version = Query::of(request).one("v").ok().flatten();
-        if version.as_deref() == Some(env!("CARGO_PKG_VERSION")) {
+        if version.is_some_and(|version| is_for_ever(&version, env!("CARGO_PKG_VERSION"))) {
             with_header(response, header::CACHE_CONTROL, "public, max-age=31536000, immutable")
         } else {
             response
@@ -75,6 +75,12 @@ impl Script {
     fn etag(&self, is_compressed: bool) -> String {
         format!("\"{}{}\"", self.digest, if is_compressed { "-gzip" } else { "" })
     }
+}
+
+/// Whether what a page asks for by its version is the same for ever: it is the release that runs. Two builds between
+/// releases have one version, and differ.
+fn is_for_ever(asked: &str, running: &str) -> bool {
+    asked == running && !running.contains('-')
 }
 
 /// Whether `Accept-Encoding` names gzip, and not with a weight of zero
@@ -217,10 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_version_that_runs_is_kept_for_ever() {
+    fn only_the_release_that_runs_is_kept_for_ever() {
+        assert!(is_for_ever("0.2.0", "0.2.0"));
+        assert!(!is_for_ever("0.2.0", "0.2.1") && !is_for_ever("", "0.2.0"));
+        // Two builds between releases have one version and differ.
+        assert!(!is_for_ever("0.2.1-dev", "0.2.1-dev"));
         let version = env!("CARGO_PKG_VERSION");
         for (query, expected) in [
-            (format!("?v={version}"), "public, max-age=31536000, immutable"),
             ("?v=0.0.0".to_owned(), "public, max-age=3600"),
             ("?v=".to_owned(), "public, max-age=3600"),
             (format!("?v={version}&v={version}"), "public, max-age=3600"),

@@ -374,7 +374,7 @@ mod tests {
             ("/callback?code=1", OwnRoute),
             ("/%63allback/x", OwnRoute),
             ("/LOGOUT", OwnRoute),
-            ("/login.js?v=0.1.0", OwnRoute),
+            ("/login.js?v=0.2.0", OwnRoute),
             ("/Login.D.ts", OwnRoute),
             ("/error;x", OwnRoute),
             ("/%2563allback", OwnRoute),

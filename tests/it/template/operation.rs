@@ -288,6 +288,17 @@ fn the_stack_says_its_version() {
     assert_eq!(template.resolve(&version["Value"]).as_deref(), Some(env!("CARGO_PKG_VERSION")));
 }
 
+/// Between two releases the version is the next one's, with `-dev`: what is deployed then is not taken for a release.
+#[test]
+fn only_a_release_is_called_one() {
+    let version = env!("CARGO_PKG_VERSION");
+    let number = version.strip_suffix("-dev").unwrap_or(version);
+    let changes = std::fs::read_to_string(workspace().join("CHANGELOG.md")).unwrap();
+    let is_described = changes.lines().any(|line| line == format!("## {number}"));
+    let is_golden = workspace().join(format!("tests/golden/{number}.json")).is_file();
+    assert_eq!([is_described, is_golden], [version == number; 2], "{version}");
+}
+
 /// `sam deploy --guided` asks for each parameter and nine things of its own: counted in a terminal.
 #[test]
 fn the_guide_says_how_much_guided_asks() {
