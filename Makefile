@@ -191,6 +191,9 @@ lint-rust:
 
 .PHONY: lint-script
 lint-script: $(if $(shell command -v npm),tests/pages/node_modules/installed)
+	$(call say,deploy.sh and doctor.sh on the bash of macOS)
+	@$(PYTHON) .ci/bash32 --self-test
+	@$(PYTHON) .ci/bash32 deploy.sh doctor.sh
 	$(call say,login.js and its types)
 	@if command -v npm >/dev/null; then tests/pages/node_modules/.bin/tsc --project tests/pages; \
 	  elif [ -n "$${CI-}" ]; then echo "The types of login.js are checked by Node and npm." >&2; exit 1; \

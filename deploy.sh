@@ -12,7 +12,8 @@
 # would be one), on no command line, and in no environment. Only Bash's own `printf`, `read` and `[[ =~ ]]`
 # touch them.
 #
-# It runs on the bash 3.2 of macOS: no associative arrays, no `${x,,}`, and `"${a[@]+"${a[@]}"}"` for empty arrays.
+# It runs on the bash 3.2 of macOS, which `.ci/bash32` looks after: no associative arrays, no `${x,,}`, and
+# `"${a[@]+"${a[@]}"}"` for empty arrays.
 
 # The Chinese texts have Chinese quotation marks.
 # shellcheck disable=SC1111
@@ -526,7 +527,7 @@ $(cat "$temporary/checker")"
     done
     # A zip that was unpacked by hand has lost the right to run.
     [ -x "${checker[0]}" ] || chmod +x "${checker[0]}" 2>/dev/null || true
-    "${checker[0]}" --template "$asked_template" "${arguments[@]}" >"$temporary/problems" 2>"$temporary/error" && return 0
+    "${checker[0]}" --template "$asked_template" "${arguments[@]+"${arguments[@]}"}" >"$temporary/problems" 2>"$temporary/error" && return 0
     [ -s "$temporary/problems" ] || fail "检查程序没有运行：
 $(complaint)" "The check did not run:
 $(complaint)"

@@ -3,7 +3,7 @@
 # checkout, `make doctor` runs it. What is said is the doctor's own page: functions/doctor.
 #
 # It ends with 0, with 1 if something is wrong, and with 2 if the doctor did not answer.
-# It runs on the bash 3.2 of macOS.
+# It runs on the bash 3.2 of macOS: `.ci/bash32` looks at it.
 
 set -euo pipefail
 
@@ -87,7 +87,7 @@ trap 'rm -rf "$temporary"' EXIT
 complaint() { awk 'NF' "$temporary/error" | tail -n 3; }
 
 if [ ${#invoker[@]} -gt 0 ]; then
-    "${invoker[@]}" "$event" >"$temporary/answer" 2>"$temporary/error" ||
+    "${invoker[@]+"${invoker[@]}"}" "$event" >"$temporary/answer" 2>"$temporary/error" ||
         fail "doctor 没有响应；请先运行 make run。" "The doctor did not answer. Start \`make run\` first."
 else
     command -v aws >/dev/null || fail \
