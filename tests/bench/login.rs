@@ -29,7 +29,7 @@ pub const FIRST_AND_WARM: [&str; 2] = ["first", "warm"];
 pub const LOGINS: usize = 10;
 /// The largest part of the floor's processor time that a login is to take.
 const AIM: f64 = 1.25;
-/// The largest part of the floor's bytes that a warm request may put on the wire.
+/// The largest part of the floor's bytes that a request may put on the wire.
 const MOST_BYTES: f64 = 1.1;
 /// A login that ends where one ends that does not say, without the profile.
 pub const SILENT: &str = "/authorize";
@@ -87,7 +87,7 @@ pub struct Figures {
     pub start_processor: f64,
 }
 
-/// Logs in so often; the tables of what it took, and where a warm function makes more round trips than its calls do, or puts
+/// Logs in so often; the tables of what it took, and where a function makes more round trips than its calls do, or puts
 /// more on the wire.
 pub async fn measure(world: &World, rounds: usize) -> Result<(String, Vec<String>)> {
     let mut complaints = Vec::new();
@@ -125,14 +125,13 @@ pub async fn measure(world: &World, rounds: usize) -> Result<(String, Vec<String
         "of the floor",
     ]);
     for (at, name) in FIRST_AND_WARM.into_iter().enumerate() {
-        let is_warm = at > 0;
         for ((name, ours), (_, floor)) in ours.rows(at, name).into_iter().zip(floor.rows(at, name)) {
             table.row(row(&name, ours, floor));
             let [trips, of_floor] = [ours, floor].map(|figures| figures.round_trips.iter().sum::<f64>());
-            if is_warm && trips > of_floor {
+            if trips > of_floor {
                 complaints.push(format!("{name}: {trips} round trips, where its calls make {of_floor}"));
             }
-            if is_warm && ours.kilobytes > floor.kilobytes * MOST_BYTES {
+            if ours.kilobytes > floor.kilobytes * MOST_BYTES {
                 let [kilobytes, of_floor] = [ours, floor].map(|figures| figures.kilobytes);
                 complaints.push(format!("{name}: {kilobytes:.1} kB, where its calls take {of_floor:.1}"));
             }
@@ -215,6 +214,15 @@ impl Side {
         Self { steps, knows_who: true }
     }
 
+    /// The same with each program replaced by what becomes of it, by the name of its request.
+    #[must_use]
+    pub fn run_by(mut self, replace: impl Fn(&str, Program) -> Program) -> Self {
+        for (request, step) in REQUESTS.into_iter().zip(&mut self.steps) {
+            step.program = replace(request, step.program.clone());
+        }
+        self
+    }
+
     /// Counts nothing that was so far.
     pub fn forget(&mut self) {
         self.steps.iter_mut().for_each(Step::forget);
@@ -236,11 +244,40 @@ impl Side {
             step.starts.push(Start { wall: process.start, processor: process.processor()? });
             processes.push(process);
         }
-        let [first, second, third] = processes.as_mut_slice() else {
+        self.by(world, &mut processes, path, LOGINS).await?;
+        for (process, step) in processes.into_iter().zip(&mut self.steps) {
+            step.memory.push(process.peak_memory()?);
+            process.end().await?;
+        }
+        Ok(())
+    }
+
+    /// So many logins by new processes, which are then told to end and may still write what they have to say.
+    pub async fn work(&mut self, world: &World, path: &str, logins: usize) -> Result<()> {
+        let mut processes = Vec::new();
+        for step in &self.steps {
+            processes.push(Process::start(&world.lambda, &step.program, None).await?);
+        }
+        self.by(world, &mut processes, path, logins).await?;
+        for process in processes {
+            process.terminate().await?;
+        }
+        Ok(())
+    }
+
+    /// So many logins by these processes.
+    async fn by(
+        &mut self,
+        world: &World,
+        processes: &mut [Process],
+        path: &str,
+        logins: usize,
+    ) -> Result<()> {
+        let [first, second, third] = processes else {
             return Err(Failure::new("a login has three functions"));
         };
         let [authorize, callback, userinfo] = &mut self.steps;
-        for _ in 0..LOGINS {
+        for _ in 0..logins {
             let visitor: Visitor = world.stack.visitor("lin");
             let began = authorize.ask(world, first, page(path)).await?;
             let back = visitor.agree(header(&began, "location")?).await?;
@@ -252,10 +289,6 @@ impl Side {
                     return Err(Failure::new(format!("/userinfo shows {openid}, who did not log in")));
                 }
             }
-        }
-        for (process, step) in processes.into_iter().zip(&mut self.steps) {
-            step.memory.push(process.peak_memory()?);
-            process.end().await?;
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 //!
 //! `make bench` builds them and runs this: it prints a table for each question, ratios first, and with `--write` puts them
 //! into the page of the documentation where they stand. Nothing fails by a time: a busy machine is no defect. What fails
-//! is a count: a warm login that makes more round trips than its calls do, or puts more bytes on the wire. The calls are
+//! is a count: a login, cold or warm, that makes more round trips than its calls do, puts more bytes on the wire, or takes more of its
+//! floor's instructions than it did. The calls are
 //! counted in `tests/it/calls`.
 
 #![expect(clippy::print_stdout, reason = "the tables are the purpose")]
@@ -10,6 +11,7 @@
 
 mod cold;
 mod figures;
+mod instructions;
 mod line;
 mod login;
 mod machine;
@@ -37,12 +39,12 @@ const HELP: &str = "\
 Usage: make bench ARGS=\"[RUNS] [--only PART]… [--write]\"
 
   RUNS         how often each binary is started, 100 otherwise
-  --only PART  start, login, peers, tokens, cold or scale
+  --only PART  start, login, instructions, peers, tokens, cold or scale
   --debug      take what the tests built: the same round trips and bytes, and figures of nothing that is deployed
   --write      put the tables into docs/development/speed.md";
 
 /// The parts, by the names of their tables in the page.
-const PARTS: [&str; 6] = ["start", "login", "peers", "tokens", "cold", "scale"];
+const PARTS: [&str; 7] = ["start", "login", "instructions", "peers", "tokens", "cold", "scale"];
 
 struct Arguments {
     runs: usize,
@@ -62,13 +64,19 @@ async fn main() -> Result<()> {
     println!("{machine}");
     let mut complaints = Vec::new();
     for part in PARTS {
-        if !arguments.only.is_empty() && !arguments.only.iter().any(|only| only == part) {
+        let is_asked = arguments.only.is_empty() || arguments.only.iter().any(|only| only == part);
+        if !is_asked || part == "instructions" && !arguments.is_release {
             continue;
         }
         let text = match part {
             "start" => start::measure(&world, arguments.runs).await?,
             "login" => {
                 let (text, over) = login::measure(&world, arguments.runs).await?;
+                complaints.extend(over);
+                text
+            }
+            "instructions" => {
+                let (text, over) = instructions::measure(&world).await?;
                 complaints.extend(over);
                 text
             }

@@ -14,6 +14,7 @@ use harness::{
     functions::lambda_environment,
     runtime_api::{Desk, Invocation, RuntimeApi, Stage},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
@@ -145,6 +146,15 @@ impl Process {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let number = line.and_then(|line| line.split_whitespace().next());
         Ok(number.ok_or_else(|| Failure::new("the kernel does not say VmHWM"))?.parse()?)
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn terminate(mut self) -> Result<()> {
+        let id = i32::try_from(self.id).ok().and_then(Pid::from_raw);
+        let id = id.ok_or_else(|| Failure::new("a process without a number"))?;
+        kill_process(id, Signal::TERM)?;
+        tokio::time::timeout(PATIENCE, self.child.wait()).await??;
+        Ok(())
     }
 
     /// Ends it, and waits for its end.

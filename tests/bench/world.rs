@@ -49,7 +49,7 @@ pub struct World {
     built: Binaries,
     kms: Kms,
     lines: Lines,
-    _secrets: SecretsManager,
+    secrets: SecretsManager,
     _wechat: JoinSet<std::io::Result<()>>,
     authority: Authority,
 }
@@ -94,7 +94,7 @@ impl World {
             built,
             kms,
             lines: Lines { dynamodb: to_dynamodb, secrets: to_secrets, kms: to_kms, wechat: to_wechat },
-            _secrets: secrets,
+            secrets,
             _wechat: serving,
             authority,
         })
@@ -125,9 +125,12 @@ impl World {
         program.with(settings.map(|(name, value)| (name, Some(value))))
     }
 
-    /// The same, with DynamoDB at hand and without TLS: for what a function is like that calls nobody.
+    /// The same, with AWS's services at hand and without TLS: for what a function is like by itself.
     pub fn at_hand(&self, program: Program) -> Program {
-        program.with([("AWS_ENDPOINT_URL_DYNAMODB", Some(self.stack.database().url()))])
+        program.with([
+            ("AWS_ENDPOINT_URL_DYNAMODB", Some(self.stack.database().url())),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", Some(self.secrets.url())),
+        ])
     }
 
     /// Makes the way to WeChat longer or shorter, for connections that are made from now on.
