@@ -3,7 +3,8 @@
 //! A target is taken only if every parser that will ever see it agrees on what it means: ours, the
 //! browser's, the one in a webview. So the rule is not "find what is dangerous" but "it must already
 //! be the canonical form": parsing it with a WHATWG parser and writing it again must give the same
-//! bytes, and its origin must stand byte for byte in the allow-list. What canonicalisation leaves
+//! bytes, and its origin must stand byte for byte in the allow-list. Only `^` in the path is written as browsers write it since
+//! 2024, since those of before leave it as it is. What canonicalisation leaves
 //! open in the path (encoded slashes, encoded dots, encoded controls) is refused by name. Nothing in the query or the
 //! fragment can lead elsewhere, so whatever a browser leaves there passes: every `location.href` is right as it
 //! is, with hash routes, nested addresses and a bare `%`.
@@ -144,18 +145,17 @@ impl Targets {
             return Err(ReturnToError::Characters);
         }
         let (origin, rest) = self.split(text).ok_or(ReturnToError::Origin)?;
-        if rest.len() > LONGEST {
+        let (path, behind) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+        // A bare origin is the one spelling a person writes that a browser completes.
+        let path = if rest.is_empty() { "/".to_owned() } else { path.replace('^', "%5E") };
+        if path.len() + behind.len() > LONGEST {
             return Err(ReturnToError::TooLong);
         }
-        let path = rest.split(['?', '#']).next().unwrap_or_default();
         let is_own = origin == self.own_origin.as_str();
-        check_path(path, is_own && !goes_on(rest))?;
-        // A bare origin is the one spelling a person writes that a browser completes.
-        let candidate = format!("{origin}{}", if rest.is_empty() { "/" } else { rest });
+        check_path(&path, is_own && !goes_on(rest))?;
+        let candidate = format!("{origin}{path}{behind}");
         let url = Url::parse(&candidate).map_err(|_| ReturnToError::NotCanonical)?;
-        // `^` in a path: browsers began to encode it in 2024, this parser has not yet.
         if url.as_str() != candidate
-            || path.contains('^')
             || url.has_authority() && !(url.username().is_empty() && url.password().is_none())
         {
             return Err(ReturnToError::NotCanonical);
@@ -206,6 +206,12 @@ impl ReturnTo {
     #[must_use]
     pub fn location(&self) -> String {
         with_fragment(self.0.clone())
+    }
+
+    /// Whether this is the home page of this stack, at this origin: the one page behind a login that begins another.
+    #[must_use]
+    pub fn is_home(&self, own_origin: &str) -> bool {
+        self.0.origin().ascii_serialization() == own_origin && self.0.path() == "/"
     }
 
     /// The absolute URL with `error=<code>` (RFC 6749 §4.1.2.1) added to its query, as a redirect
@@ -308,6 +314,9 @@ mod tests {
             ("https://www.example.com/a;b=1/c.d/..e", "https://www.example.com/a;b=1/c.d/..e"),
             ("https://www.example.com/100%25", "https://www.example.com/100%25"),
             ("https://www.example.com/100%2525?a=^#^", "https://www.example.com/100%2525?a=^#^"),
+            // A browser of before 2024, and one of today.
+            ("/a^b^?c^#d^", "https://auth.example.com/a%5Eb%5E?c^#d^"),
+            ("/a%5Eb", "https://auth.example.com/a%5Eb"),
             ("/p?q=100%", "https://auth.example.com/p?q=100%"),
             ("/p?q=%zz%0d%0aSet-Cookie#%00%", "https://auth.example.com/p?q=%zz%0d%0aSet-Cookie#%00%"),
             ("/p?q=\\`|{}^#\\|{}^'", "https://auth.example.com/p?q=\\`|{}^#\\|{}^'"),
@@ -385,7 +394,6 @@ mod tests {
             ("/a#`", NotCanonical),
             ("/a`", Characters),
             ("/a|b{c}", NotCanonical),
-            ("/a^b", NotCanonical),
         ] {
             assert_eq!(targets().check(text), Err(error), "{text}");
         }
@@ -397,11 +405,13 @@ mod tests {
     fn what_is_accepted_is_accepted_again_as_it_is_stored() {
         let longest = format!("/{}", "a".repeat(LONGEST - 1));
         let handle = format!("{CONTINUE}{}", "A".repeat(43));
-        for text in ["/me", "https://www.example.com", &longest, &handle] {
+        let circumflexes = format!("/{}", "^".repeat((LONGEST - 1) / 3));
+        for text in ["/me", "https://www.example.com", &longest, &handle, &circumflexes] {
             let target = targets().check(text).unwrap();
             assert_eq!(targets().check(target.as_str()), Ok(target), "{text}");
         }
         assert_eq!(targets().check(&format!("{longest}a")), Err(ReturnToError::TooLong));
+        assert_eq!(targets().check(&format!("{circumflexes}^")), Err(ReturnToError::TooLong));
         let elsewhere = format!("https://www.example.com{longest}");
         assert!(targets().check(&elsewhere).is_ok() && targets().check(&format!("{elsewhere}a")).is_err());
     }
