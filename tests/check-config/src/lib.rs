@@ -38,32 +38,25 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
         let new: Vec<_> = problems.into_iter().filter(is_new).collect();
         found.extend(new);
     };
-    let mut public_url = None;
+    let mut all = BTreeMap::new();
     let mut of_functions = Vec::new();
     for function in deployed.functions().into_iter().filter(|function| deployed.makes(&function.logical_id)) {
         let environment: BTreeMap<_, _> =
             function.environment.into_iter().map(|(name, value)| made_up(name, value)).collect();
-        public_url = public_url.or_else(|| environment.get("PUBLIC_URL").cloned());
         of_functions.extend(
             judge(&function.binary, &environment)
                 .iter()
                 .map(|text| in_parameters(template, parameters, &environment, text)),
         );
+        all.extend(environment);
     }
     add(&mut found, of_functions);
-    let origins: Vec<_> = parameters
-        .get("AllowedOrigins")
-        .into_iter()
-        .flat_map(|text| text.split(','))
-        .map(str::to_owned)
-        .collect();
-    if let Some(url) = public_url
-        && let Some(foreign) = foreign_page(&url, &origins)
-    {
+    if let Some(ForeignPage { variable, origin, public_url }) = foreign_page(&all) {
+        let parameter = template.parameter_of(variable).unwrap_or_else(|| variable.to_owned());
         let text = format!(
-            "AllowedOrigins is wrong; {foreign} is of another site than {url}, so browsers send no cookie from there"
+            "{parameter} is wrong; {origin} is of another site than {public_url}, so browsers send no cookie from there"
         );
-        add(&mut found, vec![problem("AllowedOrigins", text)]);
+        add(&mut found, vec![problem(&parameter, text)]);
     }
     // Two of them the functions have as well.
     let rules = deployed.broken_rules().into_iter();
@@ -214,13 +207,37 @@ fn in_parameters(
     Problem { parameter: first.unwrap_or_else(|| "?".to_owned()), text }
 }
 
-/// A page that no browser sends the cookies of this login from: it is of another site by the Public Suffix List, of which
-/// the functions know only a part. What is no origin at all, the functions judge.
+/// A page that no browser sends the cookies of this login from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ForeignPage {
+    /// The variable that names it.
+    pub variable: &'static str,
+    /// Its origin.
+    pub origin: String,
+    /// Where the login is.
+    pub public_url: String,
+}
+
+/// The first page, of any account, that is of another site than the login by the Public Suffix List, of which the functions know
+/// only a part. What is no origin at all, and accounts that cannot be read, the functions judge.
 #[must_use]
-pub fn foreign_page<'a>(public_url: &str, origins: &'a [String]) -> Option<&'a str> {
+pub fn foreign_page(variables: &BTreeMap<String, String>) -> Option<ForeignPage> {
+    let text = |name| variables.get(name).map(String::as_str).unwrap_or_default();
+    let public_url = text("PUBLIC_URL");
     let own = doctor::site(public_url)?;
-    let is_foreign = |origin: &&str| doctor::site(origin).is_some_and(|site| site != own);
-    origins.iter().map(String::as_str).find(is_foreign)
+    let of_the_first = text("ALLOWED_ORIGINS").split(',').map(|origin| origin.trim().to_owned());
+    let accounts: Value = serde_json::from_str(text("ACCOUNTS")).unwrap_or_default();
+    let accounts = accounts.as_object().into_iter().flat_map(serde_json::Map::values);
+    let of_others = accounts
+        .filter_map(|account| account["allowed_origins"].as_array())
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned);
+    let origins = of_the_first.map(|origin| ("ALLOWED_ORIGINS", origin));
+    let mut origins = origins.chain(of_others.map(|origin| ("ACCOUNTS", origin)));
+    let (variable, origin) =
+        origins.find(|(_, origin)| doctor::site(origin).is_some_and(|site| site != own))?;
+    Some(ForeignPage { variable, origin, public_url: public_url.to_owned() })
 }
 
 #[cfg(test)]
@@ -448,11 +465,35 @@ mod tests {
         let domain = ("DomainName", "auth.example.gd.cn");
         assert_eq!(named(&[domain, ("AllowedOrigins", "https://www.example.gd.cn")]), Vec::<String>::new());
         assert_eq!(named(&[domain, ("AllowedOrigins", "https://www.other.gd.cn")]), ["AllowedOrigins"]);
+        // The pages of every other account are judged alike.
+        let accounts = |origin: &str| {
+            let accounts = format!(
+                r#"{{"club":{{"website":"wx0000000000000fff"}},"shop":{{"website":"wx0000000000000eee","allowed_origins":["{origin}"]}}}}"#
+            );
+            named(&[
+                ("DomainName", "auth.example.co.uk"),
+                ("AllowedOrigins", "https://www.example.co.uk"),
+                ("Accounts", &accounts),
+            ])
+        };
+        assert_eq!(accounts("https://shop.example.co.uk"), Vec::<String>::new());
+        assert_eq!(accounts("https://shop.other.co.uk"), ["Accounts"]);
     }
 
     #[test]
     fn a_page_of_another_site_is_named() {
-        let foreign = |public_url, origin: &str| foreign_page(public_url, &[origin.to_owned()]).is_some();
+        let foreign = |public_url: &str, origin: &str| {
+            let accounts = format!(r#"{{"shop":{{"allowed_origins":["{origin}"]}}}}"#);
+            let [of_the_first, of_another] =
+                [("ALLOWED_ORIGINS", origin), ("ACCOUNTS", &*accounts)].map(|variable| {
+                    let variables = [("PUBLIC_URL", public_url), variable];
+                    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                    foreign_page(&BTreeMap::from(variables)).map(|page| page.variable)
+                });
+            assert_eq!(of_the_first.is_some(), of_another.is_some(), "{origin}");
+            assert!(of_another.is_none_or(|variable| variable == "ACCOUNTS"));
+            of_the_first.is_some()
+        };
         assert!(!foreign("http://localhost:9000", "http://localhost:9300"));
         assert!(!foreign("https://auth.example.co.uk", "https://www.example.co.uk:8443"));
         for (public_url, origin) in [

@@ -59,7 +59,7 @@ async fn main() -> ExitCode {
 }
 
 fn report(failure: &Failure) -> ExitCode {
-    eprintln!("\nerror: {failure}");
+    eprintln!("\n出错了 · Error\n{failure}");
     ExitCode::FAILURE
 }
 
@@ -104,12 +104,11 @@ async fn run(arguments: &Arguments) -> Result<()> {
         value.clone_into(known.ok_or_else(|| Failure::new(unknown()))?);
     }
     let text = |name| surroundings.variables.get(name).map(String::as_str).unwrap_or_default();
-    let (public_url, allowed) = (text("PUBLIC_URL"), text("ALLOWED_ORIGINS"));
-    let origins: Vec<_> = allowed.split(',').map(|origin| origin.trim().to_owned()).collect();
-    if let Some(origin) = check_config::foreign_page(public_url, &origins) {
+    let public_url = text("PUBLIC_URL");
+    if let Some(ForeignPage { variable, origin, .. }) = check_config::foreign_page(&surroundings.variables) {
         return Err(Failure::new(format!(
-            "{origin} 与 {public_url} 不是同一个网站，浏览器不会从那里带上登录的 Cookie。\n\
-             {origin} is of another site than {public_url}, so browsers send no cookie of the login from there"
+            "{variable} 有误：{origin} 与 {public_url} 不是同一个网站，浏览器不会从那里带上登录的 Cookie。\n\
+             {variable} is wrong: {origin} is of another site than {public_url}, so browsers send no cookie of the login from there"
         )));
     }
     // The functions would answer each request that they are misconfigured, and say so in the log.
