@@ -45,6 +45,15 @@ const VERIFICATION_BUDGET: Duration = Duration::from_secs(5);
 /// language and then another must not make it a call and a write each time.
 const SHORTEST_INTERVAL: Duration = Duration::from_mins(1);
 
+/// For how long a session remembers that WeChat was busy, which passes: no longer than a process remembers its silence.
+const BUSY_INTERVAL: Duration = Duration::from_secs(5);
+
+/// For how long WeChat is not asked again what it refused by this number.
+fn refused_for(errcode: Errcode) -> Duration {
+    let passes = errcode.reaction() == Reaction::Retry && !errcode.is_too_often();
+    if passes { BUSY_INTERVAL } else { SHORTEST_INTERVAL }
+}
+
 /// How long a session is kept of which WeChat said that its grant is gone: longer than any request that was under way
 /// then, and that may know better.
 const REFUSED_KEPT: Duration = Duration::from_mins(10);
@@ -175,19 +184,19 @@ impl<'a> LiveSession<'a> {
         }
     }
 
-    /// Whether this was a moment ago, so that WeChat is not asked again.
-    fn was_just_now(&self, then: Timestamp) -> bool {
-        self.now < then.plus(SHORTEST_INTERVAL.min(self.function.profile_lifetime))
+    /// Whether this was within so long, so that WeChat is not asked again.
+    fn was_within(&self, then: Timestamp, interval: Duration) -> bool {
+        self.now < then.plus(interval.min(self.function.profile_lifetime))
     }
 
     /// Whether WeChat answered for this session a moment ago.
     fn was_just_confirmed(&self) -> bool {
-        self.session.confirmed_at.is_some_and(|confirmed_at| self.was_just_now(confirmed_at))
+        self.session.confirmed_at.is_some_and(|confirmed_at| self.was_within(confirmed_at, SHORTEST_INTERVAL))
     }
 
     /// What WeChat refused a moment ago, and would refuse again.
     fn just_refused(&self, refused: Option<RefusedBefore>) -> Result<(), Failure> {
-        match refused.filter(|refused| self.was_just_now(refused.at)) {
+        match refused.filter(|refused| self.was_within(refused.at, refused_for(refused.errcode))) {
             None => Ok(()),
             Some(RefusedBefore { errcode, about, .. }) => {
                 let answer = ErrorAnswer { errcode, rid: None, address: None };
@@ -201,8 +210,7 @@ impl<'a> LiveSession<'a> {
         }
     }
 
-    /// What there is to remember of what asking WeChat came to. A refusal that passes is asked about again by the next request,
-    /// and that the grant is gone has a mark of its own ([`Self::remember`]).
+    /// What there is to remember of what asking WeChat came to. That the grant is gone has a mark of its own ([`Self::remember`]).
     fn refusal(&mut self, asked: Result<(), &Failure>) -> Option<RefusedBefore> {
         let (error, about) = match asked.err()? {
             Failure::Wechat(error) => (error, RefusedAbout::Question),
@@ -211,9 +219,7 @@ impl<'a> LiveSession<'a> {
             Failure::Refusal(_) | Failure::Secrets(_) => return None,
         };
         let errcode = error.errcode()?;
-        let is_lasting = !error.is_passing() || errcode.is_too_often();
-        let is_gone = about == RefusedAbout::Question && error.reaction() == Some(Reaction::LoginAgain);
-        if !is_lasting || is_gone {
+        if about == RefusedAbout::Question && error.reaction() == Some(Reaction::LoginAgain) {
             return None;
         }
         self.is_changed = true;
@@ -230,11 +236,13 @@ impl<'a> LiveSession<'a> {
         if !self.function.silence.is_over(self.now) {
             return Err(Error::NotSent(Unsent::Paused));
         }
+        let left_before = lambda::time_left(self.request);
         let answer = tokio::time::timeout(self.time_left(), call).await;
         let answer = answer.unwrap_or(Err(Error::InDoubt(Doubt::Timeout)));
         if let Err(error) = &answer {
-            let waited = self.left_at_first.saturating_sub(lambda::time_left(self.request));
-            self.function.silence.note(error, self.now.plus(waited));
+            let left = lambda::time_left(self.request);
+            let waited = self.left_at_first.saturating_sub(left);
+            self.function.silence.note(error, left_before.saturating_sub(left), self.now.plus(waited));
         }
         answer
     }
@@ -443,5 +451,17 @@ impl<'a> LiveSession<'a> {
         let opened = self.function.sessions.open(&self.token, self.now).await.map_err(Refusal::from)?;
         (self.stored, self.session) = opened.ok_or(Refusal::NoSession)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_wechat_is_busy_is_remembered_for_some_seconds_and_what_lasts_for_a_minute() {
+        for (errcode, seconds) in [(-1, 5), (45011, 60), (45009, 60), (48001, 60), (99999, 60)] {
+            assert_eq!(refused_for(Errcode::new(errcode)), Duration::from_secs(seconds), "{errcode}");
+        }
     }
 }

@@ -182,18 +182,39 @@ async fn a_token_that_stays_dead_is_renewed_once_a_minute() {
     assert_eq!(calls(&stack), [0, 1, 1]);
 }
 
-/// What passes by itself is asked about by the next request.
+/// While WeChat is busy, it is asked for a session once in some seconds, and not three times by every request; each interface by
+/// itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_busy_wechat_is_asked_again() {
-    let (stack, visitor) = silent_for("600").await.unwrap();
-    stack.script(AUTH, errcode(-1), 3);
-    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 503);
-    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
-    // And what was refused is forgotten with the next answer.
-    let (stack, visitor) = silent().await.unwrap();
-    stack.script(AUTH, errcode(48001), 1);
-    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 503);
-    assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
+async fn a_busy_wechat_is_left_alone_for_some_seconds() {
+    let (stack, visitor) = fresh().await.unwrap();
+    stack.script(PROFILE, errcode(-1), 9);
+    stack.script(AUTH, errcode(-1), 9);
+    for _ in 0..3 {
+        assert_eq!(ask(&visitor, "lang=zh_TW").await.unwrap().status, 200);
+        assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 503);
+    }
+    assert_eq!(calls(&stack), [3, 0, 3]);
+    // What was refused is forgotten with the next answer.
+    for number in [-1, 48001] {
+        let (stack, visitor) = silent().await.unwrap();
+        stack.script(AUTH, errcode(number), if number == -1 { 3 } else { 1 });
+        assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 503, "{number}");
+        assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200, "{number}");
+    }
+}
+
+/// A WeChat that breaks off each attempt after a while costs one request that while, and the next one nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wechat_that_fails_slowly_is_not_asked_by_the_next_request() {
+    for fault in [Fault::Html { status: 502 }, Fault::DropAfter] {
+        let (stack, visitor) = stale().await.unwrap();
+        stack.simulator().knobs(|knobs| knobs.delay_milliseconds.insert(PROFILE.to_owned(), 400));
+        stack.script(PROFILE, fault, 9);
+        for _ in 0..3 {
+            assert_eq!(visitor.shown().await.unwrap()["nickname"], "小满🌾");
+        }
+        assert_eq!(calls(&stack), [3, 0, 0]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -446,7 +467,8 @@ async fn a_refresh_is_sent_at_most_once() {
         stack.simulator().act(&Action::ExpireAccessTokens);
     }
     assert_eq!(visitor.userinfo().await.unwrap().status, 200);
-    assert_eq!(version(&stack).unwrap(), 3);
+    // That WeChat was busy was stored, then the new tokens, then the profile.
+    assert_eq!(version(&stack).unwrap(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
