@@ -12,6 +12,7 @@
 )]
 
 mod cost;
+mod expression;
 mod operation;
 pub mod outcomes;
 
@@ -28,12 +29,12 @@ use harness::{
     visitor::callback_of,
 };
 use serde_json::{Value, json};
-use simulator::{Consent, Denial, Fault};
+use simulator::{Action, Consent, Denial, Fault};
 use tokio::net::TcpListener;
 use wechat::errcode::{KNOWN, Reaction};
 
 use crate::openid::code_flow;
-use crate::support::{allow, stack};
+use crate::support::{allow, stack, stack_that_reads_again};
 use outcomes::{Level, functions};
 
 /// Every field of a line.
@@ -362,6 +363,64 @@ fn a_login_that_does_not_finish_is_counted_whatever_the_cause() {
         assert_eq!(counted[0] == 1, is_failed, "{outcome}");
         assert_eq!(counted[1] + counted[2] == 1, finished.contains(&outcome), "{outcome}");
     }
+}
+
+/// The alarm's own arithmetic, over the lines that its metrics count. What comes through no callback says nothing of callbacks.
+#[test]
+fn the_alarm_on_logins_that_fail_rings_at_seventy_of_a_hundred() {
+    let template = template();
+    let filters = filters(&template);
+    let alarms = template.resources("AWS::CloudWatch::Alarm");
+    let alarm = alarms.into_iter().find(|(id, _)| id == "LoginsFailAlarm").unwrap().1;
+    let threshold: f64 = template.resolve(&alarm["Threshold"]).unwrap().parse().unwrap();
+    let rings = |ends: &[(&str, &str, usize)]| {
+        let lines: Vec<_> = ends
+            .iter()
+            .flat_map(|&(function, outcome, times)| {
+                let line = json!({ "message": "request", "function": function, "level": "INFO", "outcome": outcome });
+                std::iter::repeat_n((function.to_owned(), line), times)
+            })
+            .collect();
+        // In a span without a line a metric has no value, and is not 0.
+        let sum = |metric: &str| Some(count(&filters, metric, &lines)).filter(|sum| *sum > 0);
+        expression::of(alarm, &|metric| sum(metric).map(|sum| f64::from(u32::try_from(sum).unwrap())))
+            >= threshold
+    };
+    let failed = |times| ("callback", "code_refused", times);
+    for (ends, expected) in [
+        (&[failed(14), ("callback", "logged_in", 6)][..], true),
+        (&[failed(13), ("callback", "logged_in", 7)], false),
+        (&[failed(14), ("callback", "repeated", 6)], true),
+        (&[failed(13), ("callback", "repeated", 7)], false),
+        // Nobody finishes at all; and too few to tell.
+        (&[failed(20)], true),
+        (&[failed(19)], false),
+        // Who declines, and whose phone was logged in before, neither hides it nor makes it.
+        (&[failed(20), ("handoff", "handoff_logged_in", 1000), ("callback", "denied", 1000)], true),
+        (&[failed(19), ("handoff", "handoff_logged_in", 1), ("callback", "denied", 1)], false),
+        (&[("callback", "logged_in", 1000)], false),
+        (&[], false),
+    ] {
+        assert_eq!(rings(ends), expected, "{ends:?}");
+    }
+    assert_eq!((&alarm["DatapointsToAlarm"], &alarm["EvaluationPeriods"]), (&json!(2), &json!(3)));
+}
+
+/// A grant counts once, when WeChat calls it gone; the requests that come after it say so without an errcode.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_gone_is_counted_once() {
+    let stack = stack_that_reads_again().await.unwrap();
+    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+    stack.simulator().act(&Action::ExpireAccessTokens);
+    stack.simulator().act(&Action::RevokeRefreshTokens);
+    for _ in 0..4 {
+        assert_eq!(visitor.userinfo().await.unwrap().status, 401);
+    }
+    let template = template();
+    let (filters, lines) = (filters(&template), lines(&stack.stop().await));
+    let gone = lines.iter().filter(|(_, line)| line["outcome"] == "grant_gone").count();
+    assert_eq!((gone, count(&filters, "GrantsGone", &lines)), (4, 1), "{lines:#?}");
+    assert_eq!(alarmed(&template).get("GrantsGoneAlarm").map(String::as_str), Some("GrantsGone"));
 }
 
 #[test]

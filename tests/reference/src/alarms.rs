@@ -38,14 +38,14 @@ const WORDS: &[Words] = &[
         ["{outcomes}", "{outcomes}"],
         ["`cause`; the AWS Health Dashboard", "`cause`；AWS Health Dashboard"]),
     words("LoginsFailAlarm",
-        ["of 100 logins that came back with a code, so many did not finish; counted from 20 in a span", "每 100 次带 code 回来的登录中，没有完成的次数；一段时间内满 20 次才计算"],
-        ["refusals by reason, on the dashboard; what was changed last", "仪表板上的“拒绝原因”；最近改过什么"]),
+        ["of 100 logins that came back with a code, so many did not finish; counted from 20 in a span. A login by a phone that is logged in already has no code of its own", "每 100 次带 code 回来的登录中，没有完成的次数；一段时间内满 20 次才计算。由已登录的手机完成的登录没有自己的 code，不计入"],
+        ["refusals by reason, on the dashboard: nothing but `code_refused` with 40029 may be somebody who makes codes up; what was changed last", "仪表板上的“拒绝原因”：如果只有 `code_refused` 和 40029，可能是有人在编造 code；最近改过什么"]),
     words("GrantsGoneAlarm",
         ["{outcomes} with an `errcode`: sessions whose grant WeChat calls gone; one by one nobody's mistake", "带 `errcode` 的 {outcomes}：微信称授权已失效的会话；零星出现属于正常"],
         ["`errcode`; whether the app secret or the account was changed", "`errcode`；AppSecret 或账号是否有变动"]),
     words("TokensReusedAlarm",
         ["{outcomes}: codes or refresh tokens that come to two; only with `OpenidConnect`", "{outcomes}：同一个 code 或 refresh_token 被两方使用；仅在设置了 `OpenidConnect` 时"],
-        ["`client`: a library that redeems twice, or several people use one copy of a token; otherwise a stolen one", "`client`：该客户端的库是否重复换取，或多处共用同一份 refresh_token；否则可能已泄露"]),
+        ["`client`: a library that redeems twice, or several people use one copy of a token; otherwise a stolen one. Of a public client, whoever logs in there can do it on purpose", "`client`：该客户端的库是否重复换取，或多处共用同一份 refresh_token；否则可能已泄露。公开客户端（没有 `client_secret`）的任何用户都可以故意这样做"]),
     words("WechatTroubleAlarm",
         ["{outcomes}", "{outcomes}"],
         ["the [slowest calls](logs.md#queries); does WeChat itself work?", "查询[“最慢的微信调用”](logs.md#查询)；微信本身是否正常"]),
@@ -124,9 +124,10 @@ fn listed(language: Language, names: &[&str]) -> String {
 
 /// What the dashboard calls the metrics of a login.
 #[rustfmt::skip]
-const COUNTED: [(&str, [&str; 2]); 6] = [
+const COUNTED: [(&str, [&str; 2]); 7] = [
     ("LoginsStarted", ["started", "开始"]),
     ("LoginsFinished", ["finished", "完成"]),
+    ("LoginsByPhone", ["finished by a phone", "由手机完成"]),
     ("LoginsDuplicated", ["duplicated", "重复"]),
     ("LoginsDenied", ["denied", "拒绝"]),
     ("LoginsRefused", ["refused", "失败"]),
