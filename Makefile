@@ -297,8 +297,14 @@ define install
 	@$(PYTHON) -m venv $(@D) || { rm -rf $(@D); \
 	  echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; } >&2
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
+	@echo "$(CURDIR)" >$@
 endef
+
+# pip writes the folder into the programs that it installs: in a checkout that was copied they run the old one's, and in one
+# that was moved none of them starts. So the stamp says which folder it was, and where that is another one, all is installed
+# anew.
+ELSEWHERE := $(shell for stamp in .venv*/installed; do \
+  if [ -e "$$stamp" ] && [ "$$(cat "$$stamp")" != "$(CURDIR)" ]; then echo "$$stamp"; fi; done)
 
 .PHONY: browser
 browser: ## Install the browser that the pages are tested in, if there is none; Debian's packages
@@ -395,3 +401,8 @@ endef
 .tools/mdbook-$(MDBOOK_VERSION):
 	$(call say,Building mdbook; this takes some minutes)
 	$(call install_tool,mdbook,$(MDBOOK_VERSION),--no-default-features --features search)
+
+# Last, so that what an environment is made from stays its first prerequisite.
+.PHONY: elsewhere
+elsewhere:
+$(ELSEWHERE): elsewhere

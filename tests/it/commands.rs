@@ -46,6 +46,34 @@ fn the_doctor_s_script_ends_as_the_answer_says() {
     }
 }
 
+/// What pip installed names its folder: an environment that came along with a checkout is made anew, wherever it is.
+#[test]
+fn an_environment_of_another_folder_is_made_anew() {
+    let makefile = fs::read_to_string(workspace().join("Makefile")).unwrap();
+    let rules = makefile.lines().filter_map(|line| line.split_once("/installed: "));
+    let rules: Vec<_> = rules.filter(|(folder, _)| folder.starts_with(".venv")).collect();
+    assert!(rules.len() > 5, "{rules:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().canonicalize().unwrap();
+    fs::write(here.join("Makefile"), &makefile).unwrap();
+    for (environment, requirements) in &rules {
+        for path in [here.join(environment), here.join(requirements).parent().unwrap().to_owned()] {
+            fs::create_dir_all(path).unwrap();
+        }
+        fs::write(here.join(requirements), "").unwrap();
+    }
+    // Before the stamp said so, and where the checkout was copied from; then the folder itself.
+    let own = format!("{}\n", here.display());
+    for (stamp, is_good) in [("", false), ("/home/lin/login\n", false), (&own, true)] {
+        for (environment, _) in &rules {
+            let target = format!("{environment}/installed");
+            fs::write(here.join(&target), stamp).unwrap();
+            let output = shell("exec make --question --no-print-directory \"$@\"", &[&target], &here);
+            assert_eq!(output.status.code(), Some(i32::from(!is_good)), "{target} of {stamp:?}");
+        }
+    }
+}
+
 /// What `make sam-build` would run with these settings.
 fn recipe(settings: &[&str]) -> String {
     let output = shell("exec make --dry-run --no-print-directory sam-build \"$@\"", settings, workspace());
