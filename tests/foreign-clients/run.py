@@ -52,7 +52,6 @@ class Wechat:
         secure = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self.authority))
         proxy = urllib.request.ProxyHandler({"https": self.way.url})
         self.opener = urllib.request.build_opener(proxy, secure, StayingHere)
-        self.ask("PATCH", "knobs", {"api_requires_https": True})
         person = next(each for each in self.ask("GET", "settings")["people"] if each["id"] == PERSON)
         self.nickname = person["nickname"]
 

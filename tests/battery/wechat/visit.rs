@@ -71,6 +71,7 @@ impl<'a> Visit<'a> {
                 suffix_style: self.variation.suffix_style,
                 errcode_as_string: self.variation.errcode_as_string,
                 strict_param_order: true,
+                api_requires_https: false,
                 reissue_code_seconds: self.variation.reissues,
                 // Links that ask for it are no other scripts' snapshot pages.
                 force_snapshot_works: false,

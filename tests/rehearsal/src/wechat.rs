@@ -28,6 +28,7 @@ impl Wechat {
         allow_callbacks(&simulator, PUBLIC_URL);
         simulator.knobs(|knobs| {
             knobs.strict_param_order = true;
+            knobs.api_requires_https = false;
             knobs.consent = Consent::Allow;
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;

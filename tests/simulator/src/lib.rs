@@ -25,7 +25,7 @@
 //! # async fn example() -> std::io::Result<()> {
 //! let simulator = simulator::Simulator::new(simulator::Settings::example());
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:9001").await?;
-//! simulator.knobs(|knobs| knobs.check_user_agent = false);
+//! simulator.knobs(|knobs| (knobs.check_user_agent, knobs.api_requires_https) = (false, false));
 //! simulator.serve(listener, std::future::pending()).await
 //! # }
 //! ```

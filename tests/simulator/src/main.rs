@@ -52,6 +52,8 @@ async fn serve(arguments: Arguments) -> Result<(), String> {
     simulator.knobs(|knobs| {
         knobs.check_user_agent = !arguments.any_user_agent;
         knobs.clock = arguments.clock;
+        // Without a certificate there is plain HTTP and nothing else.
+        knobs.api_requires_https = tls.is_some();
     });
     let scheme = if tls.is_some() { "https" } else { "http" };
     let here = format!("{scheme}://{bound}");

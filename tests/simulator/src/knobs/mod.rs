@@ -88,8 +88,8 @@ knobs! {
     /// What the WeChat on the visitor's computer says to a login that is not scanned.
     quick_login: QuickLogin = QuickLogin::None,
 
-    /// The API answers 43003 to plain HTTP, as WeChat does.
-    api_requires_https: bool = false,
+    /// The API answers 43003 to plain HTTP, as WeChat does. Whoever serves plain HTTP alone switches it off.
+    api_requires_https: bool = true,
     /// How an error ends.
     suffix_style: SuffixStyle = SuffixStyle::Rid,
     /// `errcode` as a string.

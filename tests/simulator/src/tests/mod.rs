@@ -49,7 +49,7 @@ fn wechat() -> Simulator {
         app.callback_domains = vec!["login.example.com".to_owned(), "h".to_owned()];
     }
     let simulator = Simulator::new(settings);
-    simulator.knobs(|knobs| knobs.clock = Some(NOW));
+    simulator.knobs(|knobs| (knobs.clock, knobs.api_requires_https) = (Some(NOW), false));
     simulator
 }
 

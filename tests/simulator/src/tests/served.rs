@@ -128,8 +128,9 @@ async fn https_with_a_certificate_of_ones_own() {
 }
 
 #[tokio::test]
-async fn plain_http_is_refused_if_that_is_wanted() {
+async fn plain_http_is_refused_unless_that_is_wanted() {
     let served = serve(None).await;
+    assert!(Knobs::default().api_requires_https);
     served.simulator.knobs(|knobs| knobs.api_requires_https = true);
     for path in [USERINFO, EXCHANGE] {
         let answer = ask(served.address, path).await;
