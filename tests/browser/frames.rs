@@ -7,7 +7,10 @@ use serde_json::Value;
 use simulator::Action;
 use web::{language::Language, reason::Reason};
 
-use crate::{login::stack, team_page::TeamPage};
+use crate::{
+    login::{LABELS, stack},
+    team_page::TeamPage,
+};
 
 const PAGE: &str = r#"<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -57,7 +60,7 @@ async fn says_in_the_frame_why_a_callback_there_is_refused() -> Result<()> {
     chromium.look("frame-refused").await?;
     chromium.enter_frame(0).await?;
     // The button leaves the frame: the login begins as a page of its own.
-    chromium.press(words.button.unwrap_or_default()).await?;
+    chromium.press(LABELS.open_login).await?;
     chromium.enter_default_frame().await?;
     chromium.element("#states").await?;
     chromium.leave(&[]).await

@@ -14,10 +14,10 @@ use http::Method;
 use serde_json::Value;
 use simulator::{App, AppKind, Settings, Simulator};
 
-use crate::desktop::desktop;
 use web::reason::Reason;
 
-use crate::support::{allow, assert_problem, title};
+use crate::desktop::desktop;
+use crate::support::{LABELS, allow, assert_problem, button, title, title_unregistered};
 
 const SHOP: &str = "https://shop.example.com";
 const SHOP_ACCOUNT: &str = "wx0000000000000aa2";
@@ -174,7 +174,7 @@ async fn a_login_ends_only_where_its_account_is_at_home() {
     ] {
         let answer = stack.visitor("lin").open(&format!("{}{app}", authorize_to(target))).await.unwrap();
         assert_eq!(answer.status, status, "{app} {target}: {}", answer.text());
-        assert_eq!(answer.text().contains(title(Reason::ReturnToRefused)), status == 400, "{app} {target}");
+        assert_eq!(answer.text().contains(title_unregistered()), status == 400, "{app} {target}");
     }
     assert_eq!(stack.logins().unwrap().len(), 4);
 }
@@ -271,6 +271,27 @@ async fn a_denial_returns_to_the_account_s_page() {
     });
     let end = end_of(&visitor, &format!("{AUTHORIZE}?app=shop&scope=snsapi_userinfo")).await;
     assert_eq!(end, "https://shop.example.com/me?error=access_denied#");
+}
+
+/// The home page begins logins itself, so it is told which one was declined.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_home_page_offers_the_login_that_was_declined() {
+    let stack = stack().await;
+    stack.simulator().knobs(|knobs| {
+        (knobs.consent, knobs.denial) = (simulator::Consent::Deny, simulator::Denial::Authdeny);
+    });
+    for asked in [
+        "?return_to=https%3A%2F%2Flogin.example.com%2F&scope=snsapi_userinfo&lang=en&app=shop",
+        "?return_to=https%3A%2F%2Flogin.example.com%2F%3Ftab%3D1&scope=snsapi_userinfo&forcePopup=true",
+    ] {
+        let visitor = phone(&stack);
+        let page = visitor.browser.follow(&format!("{AUTHORIZE}{asked}")).await.unwrap().pop().unwrap();
+        assert_eq!((page.url.path(), page.status), ("/", 200), "{asked}");
+        let text = page.text();
+        assert!(text.contains(LABELS.declined) && text.contains(LABELS.consent_purpose), "{text}");
+        assert!(!text.contains(LABELS.log_in_with_profile), "{text}");
+        assert_eq!(button(&page), Some((LABELS.log_in, format!("/authorize{asked}"))), "{asked}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,9 @@ use login::Digest;
 use serde_json::{Value, json};
 use web::{language::Language, reason::Reason};
 
-use crate::support::{assert_secured, is_browser_secret, read, stack, title, visited, without_tables};
+use crate::support::{
+    assert_secured, is_browser_secret, read, stack, title, title_unregistered, visited, without_tables,
+};
 
 /// `/authorize` on WeChat's page host, in the documented order.
 const LOCATION: &str = "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx0000000000000aaa\
@@ -317,9 +319,12 @@ async fn a_target_that_could_lead_elsewhere_is_refused() {
         "/userinfo/x",
         long.as_str(),
     ] {
-        assert_refused(&stack, &visitor, &authorize_to(target), title(Reason::ReturnToRefused))
-            .await
-            .unwrap();
+        // What is on no origin of the site is not registered; with the rest something else is wrong.
+        let is_on_the_site = target.starts_with(['/', ' '])
+            || target.starts_with("https://login.example.com/")
+            || target.starts_with("https://www.example.com/");
+        let title = if is_on_the_site { title(Reason::ReturnToRefused) } else { title_unregistered() };
+        assert_refused(&stack, &visitor, &authorize_to(target), title).await.unwrap();
     }
 }
 

@@ -20,7 +20,7 @@ use web::{language::Language, reason::Reason, words::Labels};
 
 use crate::{
     openid,
-    support::{LABELS, assert_secured_but, read, text, title},
+    support::{LABELS, assert_secured_but, read, text, title, title_unregistered},
 };
 
 use Answer::{
@@ -90,11 +90,11 @@ const ROWS: [(&str, Answer); 200] = [
     ("authorize-embedded-cross-site", Page(403, title(Reason::NotAPage))),
     ("authorize-embedded-no-fetch-metadata", Page(403, title(Reason::NotAPage))),
     ("authorize-foreign-host", Wechat(ME)),
-    ("authorize-foreign-return-to", Page(400, title(Reason::ReturnToRefused))),
+    ("authorize-foreign-return-to", Page(400, title_unregistered())),
     ("authorize-hash-route", Wechat("https://www.example.com/#/orders/7?from=wechat")),
     ("authorize-iframe", Page(403, title(Reason::NotAPage))),
     ("authorize-image", Page(403, title(Reason::NotAPage))),
-    ("authorize-look-alike-return-to", Page(400, title(Reason::ReturnToRefused))),
+    ("authorize-look-alike-return-to", Page(400, title_unregistered())),
     ("authorize-malformed-cookie", Wechat(ME)),
     ("authorize-malformed-host", Page(400, title(Reason::InvalidRequest))),
     (
@@ -473,6 +473,45 @@ async fn the_callback_events_that_are_well_formed_log_in_once_their_login_is_sto
     }
 }
 
+/// A request as a REST API hands it on (payload 1.0), which is not served.
+fn event_of_a_rest_api() -> Value {
+    let headers = serde_json::json!({ "Host": "login.example.com", "Accept": "text/html" });
+    serde_json::json!({
+        "resource": "/authorize",
+        "path": "/authorize",
+        "httpMethod": "GET",
+        "headers": headers,
+        "multiValueHeaders": { "Host": ["login.example.com"], "Accept": ["text/html"] },
+        "queryStringParameters": { "scope": "snsapi_base" },
+        "multiValueQueryStringParameters": { "scope": ["snsapi_base"] },
+        "pathParameters": null,
+        "stageVariables": null,
+        "requestContext": {
+            "accountId": "123456789012", "apiId": "a1b2c3d4e5", "domainName": "login.example.com",
+            "httpMethod": "GET", "path": "/prod/authorize", "protocol": "HTTP/1.1", "requestId": "c6af9ac6",
+            "requestTimeEpoch": 1_700_000_000_000_u64, "resourcePath": "/authorize", "stage": "prod",
+            "identity": { "sourceIp": "203.0.113.9", "userAgent": "MicroMessenger" },
+        },
+        "body": null,
+        "isBase64Encoded": false,
+    })
+}
+
+/// The same as a load balancer does.
+fn event_of_a_load_balancer() -> Value {
+    serde_json::json!({
+        "requestContext": { "elb": {
+            "targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/login/0123456789abcdef",
+        } },
+        "httpMethod": "GET",
+        "path": "/authorize",
+        "queryStringParameters": { "scope": "snsapi_base" },
+        "headers": { "host": "login.example.com", "accept": "text/html", "x-forwarded-for": "203.0.113.9" },
+        "body": "",
+        "isBase64Encoded": false,
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_none_is_answered_all_the_same() {
     let stack = Stack::start(Options::default().with("SITE_NAME", "青禾书店")).await.unwrap();
@@ -484,6 +523,8 @@ async fn an_event_that_is_none_is_answered_all_the_same() {
             serde_json::json!({}),
             serde_json::json!([]),
             serde_json::json!({ "version": "1.0", "path": "/", "httpMethod": "GET" }),
+            event_of_a_rest_api(),
+            event_of_a_load_balancer(),
             serde_json::json!({ "version": "2.0", "cookies": [1, null], "requestContext": {} }),
         ] {
             let answer = stack.gateway().invoke(function, &event).await;

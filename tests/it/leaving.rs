@@ -11,12 +11,12 @@ use harness::{
 };
 use http::Method;
 use simulator::Action;
-use web::reason::Reason;
+use web::{language::Language, reason::Reason, words::elsewhere};
 
 use crate::support::{
-    FOREIGN_ORIGINS, LABELS, allowances, assert_left, assert_problem, assert_secured, event_without_origin,
-    forged, logged_in, logged_in_with_profile, only_session, stack, stack_that_reads_again, title,
-    without_tables,
+    FOREIGN_ORIGINS, LABELS, allowances, assert_left, assert_problem, assert_secured, button,
+    event_without_origin, forged, logged_in, logged_in_with_profile, only_session, stack,
+    stack_that_reads_again, title, without_tables,
 };
 
 /// A way to leave.
@@ -213,6 +213,12 @@ async fn a_session_that_cannot_be_ended_keeps_its_cookie() {
         assert_problem(&answer, 503, "service_unavailable");
         assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE_ORIGIN));
         assert!(answer.set_cookies().is_empty());
+        // A person reads where the button is that was pressed; no login failed, and none would help.
+        let visit = way.from(PUBLIC_URL).header("cookie", &cookie).header("accept", "text/html");
+        let page = stack.visitor("lin").send(visit).await.unwrap();
+        let words = elsewhere::words(Language::Chinese, Reason::ServiceUnavailable, false);
+        assert!(page.text().contains(words.next), "{}", page.text());
+        assert_eq!(button(&page), Some((LABELS.go_home, "/".to_owned())));
     }
     let lines = stack.stop().await.lines();
     for way in &WAYS {
@@ -259,6 +265,10 @@ async fn a_form_that_logs_out_may_say_where_to_go_on() {
         let answer = visitor.browser.post_form(&url, PAGE_ORIGIN).await.unwrap();
         assert_eq!((answer.status, answer.location()), (400, None), "{return_to}");
         assert!(answer.text().contains(title(Reason::ReturnToRefused)), "{}", answer.text());
+        // Why, where it is for want of registration.
+        let unregistered = elsewhere::unregistered(Language::Chinese).happened;
+        assert_eq!(answer.text().contains(unregistered), return_to.starts_with("https"), "{return_to}");
+        assert_eq!(button(&answer), Some((LABELS.go_home, "/".to_owned())));
         // Nobody is logged out on the way to nowhere.
         assert!(answer.set_cookies().is_empty());
         assert_eq!(visitor.userinfo().await.unwrap().status, 200);

@@ -17,7 +17,7 @@ use web::reason::Reason;
 use web::request::CorrelationId;
 use web::words::{Button, Labels};
 
-use crate::support::{LABELS, assert_secured, logged_in, read, stack, visited};
+use crate::support::{LABELS, assert_secured, button, logged_in, read, stack, visited};
 
 const HOME: &str = "https://login.example.com/";
 const ERROR: &str = "https://login.example.com/error";
@@ -163,7 +163,8 @@ async fn every_reason_has_its_page_in_both_languages() {
             let class = if reason.button() == Some(Button::TryAgain) { "button plain" } else { "button" };
             let button = words
                 .button
-                .map(|button| format!("<a class=\"{class}\" {next} target=\"_top\">{button}</a>"));
+                .map(|button| button.label(language))
+                .map(|label| format!("<a class=\"{class}\" {next} target=\"_top\">{label}</a>"));
             assert_eq!(page.contains("<a "), button.is_some(), "{page}");
             let reference = reason.reference(language, &CorrelationId::parse(ID).unwrap());
             assert_eq!(page.contains(ID), reference.is_some(), "{page}");
@@ -178,6 +179,28 @@ async fn every_reason_has_its_page_in_both_languages() {
                 assert!(page.contains(&part), "{part} is not in {page}");
             }
             assert_eq!(page.contains("http-equiv"), reason == Reason::CodeRepeated, "{url}");
+        }
+    }
+}
+
+/// WeChat wants to see what the name and the photo are for before they are asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_button_that_asks_for_the_profile_says_what_for() {
+    let stack =
+        Stack::start(Options::default().with("CONSENT_PURPOSE", "For the guest book.")).await.unwrap();
+    let visitor = stack.visitor("lin");
+    for reason in Reason::ALL {
+        for (scope, asks) in [("snsapi_userinfo", true), ("snsapi_base", false), ("auto", false), ("", false)]
+        {
+            let answer =
+                visitor.open(&error_url(&[("reason", reason.as_str()), ("scope", scope)])).await.unwrap();
+            let page = answer.text();
+            let begins_one = button(&answer).is_some_and(|(_, href)| href.starts_with("/authorize"));
+            assert_eq!(
+                page.contains("For the guest book."),
+                asks && begins_one,
+                "{reason:?} {scope}: {page}"
+            );
         }
     }
 }

@@ -9,7 +9,11 @@ use harness::{
 use http::HeaderMap;
 use serde_json::Value;
 use simulator::Consent;
-use web::{language::Language, reason::Reason, words::Labels};
+use web::{
+    language::Language,
+    reason::Reason,
+    words::{self, Labels},
+};
 
 /// What stands on the pages of who does not say which language to use.
 pub const LABELS: Labels = Labels::of(Language::Chinese);
@@ -201,6 +205,23 @@ pub fn event_without_origin(browser: &Browser, method: &str, path: &str) -> Valu
 /// The heading of the page of a reason, in the language of who names none.
 pub const fn title(reason: Reason) -> &'static str {
     reason.words(Language::Chinese).title
+}
+
+/// The heading of the page of a login that would end on a page of nobody's.
+pub const fn title_unregistered() -> &'static str {
+    words::unregistered(Language::Chinese).title
+}
+
+/// The label of the button of a page that says why something did not go through, if it has one, and where it leads.
+pub fn button(page: &Answer) -> Option<(&'static str, String)> {
+    let text = page.text();
+    let (_, rest) = text.split_once("<a class=\"button")?;
+    let (_, rest) = rest.split_once("href=\"")?;
+    let (href, rest) = rest.split_once('"')?;
+    let (_, rest) = rest.split_once('>')?;
+    let (label, _) = rest.split_once("</a>")?;
+    let known = Labels::all(Language::Chinese).iter().find(|(_, known)| *known == label);
+    known.map(|(_, label)| (*label, href.replace("&#38;", "&")))
 }
 
 /// What can be read on a page: its text, with apostrophes as they are seen.

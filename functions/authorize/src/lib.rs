@@ -152,22 +152,17 @@ impl Function for Authorize {
             Ok(response) => response,
             Err(refusal) => {
                 let Verdict { outcome, reason } = refusal.judge();
-                outcome.because(refusal).of(self.interrupted(request, reason))
+                let response = match refusal {
+                    Refusal::ReturnTo(ReturnToError::Origin) => self.say_no(request, page::unregistered),
+                    _ => self.interrupted(request, reason),
+                };
+                outcome.because(refusal).of(response)
             }
         }
     }
 
-    /// A page that offers what can be kept of the link that was opened. Where the QR code was to stand in a frame, the
-    /// account's pages can show it there.
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
-        let (query, accounts) = (Query::of(request), &self.config.deployment.accounts);
-        let link = LoginLink::salvage(query, accounts);
-        let notice = page::notice(&Visit::of(request), reason, &link.on(""));
-        if !asks_for_code(query) {
-            return notice;
-        }
-        let choice = link.request.app.as_deref().and_then(Choice::parse).unwrap_or_default();
-        page::in_frames_of(notice, accounts.choose(&choice).unwrap_or(&accounts.first).targets.origins())
+        self.say_no(request, |visit, link| page::notice(visit, reason, link))
     }
 }
 
@@ -180,6 +175,19 @@ struct Parameters<'a> {
 }
 
 impl Authorize {
+    /// A page that offers what can be kept of the link that was opened. Where the QR code was to stand in a frame, the
+    /// account's pages can show it there.
+    fn say_no(&self, request: &Request, page: impl FnOnce(&Visit, &str) -> Response) -> Response {
+        let (query, accounts) = (Query::of(request), &self.config.deployment.accounts);
+        let link = LoginLink::salvage(query, accounts);
+        let notice = page(&Visit::of(request), &link.on(""));
+        if !asks_for_code(query) {
+            return notice;
+        }
+        let choice = link.request.app.as_deref().and_then(Choice::parse).unwrap_or_default();
+        page::in_frames_of(notice, accounts.choose(&choice).unwrap_or(&accounts.first).targets.origins())
+    }
+
     async fn begin(&self, request: &Request, now: Timestamp) -> Result<Response, Refusal> {
         let query = Query::of(request);
         let is_embedded = asks_for_code(query);

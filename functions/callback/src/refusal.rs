@@ -343,7 +343,15 @@ impl RefusedLogin {
     fn back(&self, deployment: &Deployment) -> String {
         let target =
             self.target(deployment).unwrap_or_else(|| default_of(deployment, self.login.as_ref()).clone());
-        target.with_error(Reason::AccessDenied.as_str())
+        let back = target.with_error(Reason::AccessDenied.as_str());
+        let public_url = deployment.public_url.as_str();
+        let link = if target.is_home(public_url) { self.link(deployment) } else { LoginLink::default() };
+        let query = LoginLink { turn: Turn::FIRST, ..link }.to_query();
+        match back.split_once('#') {
+            // The home page offers the login that was declined, as any other page of this stack does.
+            Some((before, fragment)) if !query.is_empty() => format!("{before}&{query}#{fragment}"),
+            _ => back,
+        }
     }
 
     /// The link that the login began with. Of one that is unknown nothing is left; the default target needs no

@@ -19,8 +19,8 @@ use thiserror::Error;
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
-use web::link;
 use web::outcome::Verdict;
+use web::page;
 use web::query::{Query, QueryError};
 use web::reason::Reason;
 use web::request::{Request, wants_page};
@@ -81,7 +81,7 @@ impl Function for Logout {
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
         let caller = Caller::of(request.headers(), |origin| self.origins.trust(origin));
-        caller.allow(response::refuse(request, reason, link::AUTHORIZE))
+        caller.allow(response::refuse(request, reason))
     }
 }
 
@@ -101,7 +101,13 @@ impl Logout {
             Ok(target) => target,
             Err(refusal) => {
                 let Verdict { outcome, reason } = refusal.judge();
-                return outcome.because(&refusal).of(response::refuse(request, reason, link::AUTHORIZE));
+                let response = match refusal {
+                    Refusal::Target(ReturnToError::Origin) if wants_page(request.headers()) => {
+                        page::unregistered_elsewhere(request)
+                    }
+                    _ => response::refuse(request, reason),
+                };
+                return outcome.because(&refusal).of(response);
             }
         };
         let session = self.cookies.session(request.headers());

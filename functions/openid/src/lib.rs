@@ -136,6 +136,10 @@ impl Function for Openid {
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        // Who is being logged out was not logging in.
+        if request.uri().path() == logout::LOGOUT {
+            return page::notice_elsewhere(request, reason);
+        }
         page::notice(&Visit::of(request), reason, link::AUTHORIZE)
     }
 }

@@ -105,7 +105,7 @@ impl Function for Site {
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
-        page::notice(&Visit::of(request), reason, link::AUTHORIZE)
+        page::notice_elsewhere(request, reason)
     }
 }
 
@@ -113,9 +113,11 @@ impl Site {
     /// A small page that links to the login. Whether the cookie still opens a session is not asked.
     fn home(&self, request: &Request) -> Response {
         let has_session = self.cookies.session(request.headers()).is_some();
-        let was_denied =
-            Query::of(request).one("error") == Ok(Some(Reason::AccessDenied.as_str().to_owned()));
-        let page = page::home(request, has_session, was_denied);
+        let query = Query::of(request);
+        let was_denied = query.one("error") == Ok(Some(Reason::AccessDenied.as_str().to_owned()));
+        // Who declined comes with the link that he had opened.
+        let login = LoginLink::salvage(query, &self.config.deployment.accounts);
+        let page = page::home(request, has_session, was_denied, &login);
         HOME.of(with_header(page, VERSION, env!("CARGO_PKG_VERSION")))
     }
 
@@ -164,7 +166,7 @@ impl Site {
     fn file(&self, request: &Request, name: &str) -> Response {
         match self.config.verification.iter().find(|file| file.name == name) {
             Some(file) => VERIFIED.of(text(StatusCode::OK, file.content.clone())),
-            None => NOT_FOUND.of(page::notice(&Visit::of(request), Reason::NotFound, link::AUTHORIZE)),
+            None => NOT_FOUND.of(page::notice_elsewhere(request, Reason::NotFound)),
         }
     }
 }

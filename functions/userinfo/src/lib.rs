@@ -135,7 +135,7 @@ impl Function for Userinfo {
             (USER_INFO, None) => {
                 let refusal = Refusal::NoProvider;
                 let Verdict { outcome, reason } = refusal.judge();
-                return refusal.report(outcome).of(response::refuse(request, reason, "/"));
+                return refusal.report(outcome).of(response::refuse(request, reason));
             }
             _ => {}
         }
@@ -233,16 +233,18 @@ impl Userinfo {
         refusal.report(outcome).of(self.say_no(request, caller, reason))
     }
 
+    /// Only who is not logged in is offered a login.
     fn say_no(&self, request: &Request, caller: Caller<'_>, reason: Reason) -> Response {
-        let id = CorrelationId::of(request);
+        if reason != Reason::NotLoggedIn {
+            return response::refuse(request, reason);
+        }
         let asked = LoginRequest { app: self.account_of(caller), ..LoginRequest::default() };
         let login = LoginLink { request: asked, ..LoginLink::default() };
-        let authorize_url = |public_url| login.on(public_url);
         if wants_page(request.headers()) {
-            page::notice(&Visit::of(request), reason, &authorize_url(""))
+            page::notice(&Visit::of(request), reason, &login.on(""))
         } else {
-            let authorize_url = authorize_url(self.deployment.public_url.as_str());
-            response::problem(reason, &id, (reason == Reason::NotLoggedIn).then_some(&authorize_url))
+            let authorize_url = login.on(self.deployment.public_url.as_str());
+            response::problem(reason, &CorrelationId::of(request), Some(&authorize_url))
         }
     }
 }

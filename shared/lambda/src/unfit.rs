@@ -10,11 +10,16 @@ use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use web::link;
 use web::outcome::Outcome;
+use web::page;
 use web::reason::Reason;
-use web::request::Request;
+use web::request::{Request, wants_page};
 use web::response::{self, Response};
+use web::visit::Visit;
 
 use crate::{Error, Function};
+
+/// Where a login comes back to.
+const CALLBACK: &str = "/callback";
 
 /// In the stead of `F`, and under its name.
 pub(crate) struct Unfit<F> {
@@ -45,9 +50,20 @@ impl<F: Function> Function for Unfit<F> {
         self.outcome.of(self.interrupted(request, Reason::Misconfigured))
     }
 
-    /// The link that was opened is the link that is offered again; another address is no link to a login.
+    /// What was opened is what is offered again, but for a callback, whose login is over by the time that the settings are
+    /// right.
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
-        let opened = request.uri().path_and_query().filter(|_| request.uri().path() == link::AUTHORIZE);
-        response::refuse(request, reason, opened.map_or(link::AUTHORIZE, |link| link.as_str()))
+        match request.uri().path() {
+            link::AUTHORIZE | CALLBACK if wants_page(request.headers()) => {
+                let opened =
+                    request.uri().path_and_query().filter(|_| request.uri().path() == link::AUTHORIZE);
+                page::notice(
+                    &Visit::of(request),
+                    reason,
+                    opened.map_or(link::AUTHORIZE, |link| link.as_str()),
+                )
+            }
+            _ => response::refuse(request, reason),
+        }
     }
 }

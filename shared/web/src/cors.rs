@@ -88,7 +88,7 @@ impl<'a> Caller<'a> {
     /// Answers a caller that is not trusted.
     #[must_use]
     pub fn refuse(self, request: &Request) -> Response {
-        FOREIGN_ORIGIN.of(self.allow(response::refuse(request, Reason::OriginRefused, "/")))
+        FOREIGN_ORIGIN.of(self.allow(response::refuse(request, Reason::OriginRefused)))
     }
 }
 

@@ -38,7 +38,7 @@ pub fn answer(
             response::with_cookie(response, &cookies.set_browser(&BrowserSecret::new(now, bytes), now))
         }
         Err(error) => {
-            STORE_UNAVAILABLE.because(error).of(response::refuse(request, Reason::ServiceUnavailable, "/"))
+            STORE_UNAVAILABLE.because(error).of(response::refuse(request, Reason::ServiceUnavailable))
         }
     }
 }

@@ -92,6 +92,15 @@ impl LoginLink {
     }
 }
 
+/// Whether a link begins a login that asks for the profile: the page that offers it says what for.
+#[must_use]
+pub fn asks_for_profile(link: &str) -> bool {
+    let Some((before, query)) = link.split_once('?') else { return false };
+    let is_login = before.strip_suffix(AUTHORIZE).is_some_and(|origin| !origin.ends_with("/oauth2"));
+    let asks = |(name, value): (_, _)| name == "scope" && value == RequestedScope::Profile.as_str();
+    is_login && form_urlencoded::parse(query.as_bytes()).any(asks)
+}
+
 /// Reads `via=`.
 #[must_use]
 pub fn via_handoff(text: &str) -> Option<bool> {

@@ -5,13 +5,15 @@ use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header;
+use login::pending::{LoginRequest, RequestedScope};
 use ring::digest::{SHA256, digest};
 
+use crate::link::{self, LoginLink};
 use crate::reason::Reason;
 use crate::request::{self, Request};
 use crate::response::{self, Response};
 use crate::visit::Visit;
-use crate::words::{Button, Labels, Words};
+use crate::words::{self, Button, Labels, Words, elsewhere};
 
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
@@ -22,6 +24,29 @@ const HOME: &str = "/";
 #[must_use]
 pub fn notice(visit: &Visit, reason: Reason, link: &str) -> Response {
     notice_of(visit, reason, reason.words(visit.language), link, None)
+}
+
+/// The page that says that a login may not end where its link says, for want of registration.
+#[must_use]
+pub fn unregistered(visit: &Visit, link: &str) -> Response {
+    notice_of(visit, Reason::ReturnToRefused, words::unregistered(visit.language), link, None)
+}
+
+/// The same of something other than a login.
+#[must_use]
+pub fn unregistered_elsewhere(request: &Request) -> Response {
+    let visit = &Visit::of(request);
+    notice_of(visit, Reason::ReturnToRefused, elsewhere::unregistered(visit.language), HOME, None)
+}
+
+/// The page that says why something other than a login did not go through. It offers no login, for that is not what failed:
+/// what was opened can be opened once more, and where a form was posted the home page has its button.
+#[must_use]
+pub fn notice_elsewhere(request: &Request, reason: Reason) -> Response {
+    let opened = request.uri().path_and_query().filter(|_| request.method().is_safe());
+    let visit = &Visit::of(request);
+    let words = elsewhere::words(visit.language, reason, opened.is_some());
+    notice_of(visit, reason, words, opened.map_or(HOME, |opened| opened.as_str()), None)
 }
 
 /// The page that waits some `seconds`, and then begins a login at `link` by itself.
@@ -46,19 +71,26 @@ pub(crate) fn notice_of(
         visit: &'a Visit,
         labels: Labels,
         words: Words,
+        button: Option<&'static str>,
         href: &'a str,
         is_plain: bool,
+        /// What the name and the photo are for, where the button leads to a login that asks for them.
+        purpose: Option<&'a str>,
         reference: Option<String>,
         wait_seconds: Option<u64>,
     }
-    let (language, button) = (visit.language, reason.button());
+    let (language, button) = (visit.language, words.button);
+    let href = if button == Some(Button::Home) { HOME } else { link };
     let page = Notice {
         style: STYLE,
         visit,
         labels: Labels::of(language),
         words,
-        href: if button == Some(Button::Home) { HOME } else { link },
-        is_plain: button == Some(Button::TryAgain),
+        button: button.map(|button| button.label(language)),
+        href,
+        // What the page asks for is a screenshot.
+        is_plain: reason == Reason::Misconfigured,
+        purpose: (button.is_some() && link::asks_for_profile(href)).then(|| visit.purpose()),
         reference: reason.reference(language, &visit.id),
         wait_seconds,
     };
@@ -107,9 +139,10 @@ pub fn in_frames_of<'a>(response: Response, origins: impl Iterator<Item = &'a st
     loosen(response, "frame-ancestors 'none'", &format!("frame-ancestors{origins}"))
 }
 
-/// The home page. Only inside WeChat does it offer to share the profile: elsewhere a QR code brings it anyway.
+/// The home page, with the login that `login` asks for. Only inside WeChat does it offer to share the profile: elsewhere a QR code
+/// brings it anyway.
 #[must_use]
-pub fn home(request: &Request, has_session: bool, was_denied: bool) -> Response {
+pub fn home(request: &Request, has_session: bool, was_denied: bool, login: &LoginLink) -> Response {
     #[derive(Template)]
     #[template(path = "home.html")]
     struct Home<'a> {
@@ -119,9 +152,17 @@ pub fn home(request: &Request, has_session: bool, was_denied: bool) -> Response 
         purpose: &'a str,
         has_session: bool,
         was_denied: bool,
-        is_wechat: bool,
+        link: String,
+        asks_for_profile: bool,
+        /// The same login with the profile, where it can be offered.
+        profile_link: Option<String>,
     }
     let visit = &Visit::of(request);
+    let asks_for_profile = login.request.scope == RequestedScope::Profile;
+    let with_profile = LoginLink {
+        request: LoginRequest { scope: RequestedScope::Profile, ..login.request.clone() },
+        ..login.clone()
+    };
     let page = Home {
         style: STYLE,
         visit,
@@ -129,7 +170,10 @@ pub fn home(request: &Request, has_session: bool, was_denied: bool) -> Response 
         purpose: visit.purpose(),
         has_session,
         was_denied,
-        is_wechat: request::is_wechat(request.headers()),
+        link: login.on(""),
+        asks_for_profile,
+        profile_link: (request::is_wechat(request.headers()) && !asks_for_profile)
+            .then(|| with_profile.on("")),
     };
     response::alone(with_form(respond(http::StatusCode::OK, &page, "")))
 }
@@ -239,6 +283,27 @@ mod tests {
     }
 
     #[test]
+    fn who_has_to_be_asked_by_wechat_reads_what_for() {
+        let imprint =
+            Imprint { consent_purpose: Some("For the guest book.".to_owned()), ..Imprint::default() };
+        for (link, asks) in [
+            ("https://login.example.com/authorize?return_to=%2F&scope=snsapi_userinfo", true),
+            ("/authorize?scope=snsapi_userinfo&attempt=2", true),
+            ("/authorize?scope=auto", false),
+            ("/authorize?return_to=%2F%3Fscope%3Dsnsapi_userinfo", false),
+            ("/oauth2/authorize?scope=snsapi_userinfo", false),
+            ("/authorize", false),
+        ] {
+            for page in [
+                notice(&visit(imprint.clone()), Reason::NoSubject, link),
+                wait(&visit(imprint.clone()), 3, link),
+            ] {
+                assert_eq!(page.body().contains("For the guest book."), asks, "{link}");
+            }
+        }
+    }
+
+    #[test]
     fn a_button_does_what_it_says() {
         for &reason in Reason::ALL {
             let page = notice(&visit(Imprint::default()), reason, "/authorize").into_body();
@@ -250,7 +315,7 @@ mod tests {
                 Some(_) => &["/authorize"],
             };
             assert_eq!(hrefs, expected, "{reason:?}");
-            let label = reason.words(Language::English).button;
+            let label = reason.button().map(|button| button.label(Language::English));
             assert_eq!(page.contains("class=\"button"), label.is_some(), "{reason:?}");
             assert!(label.is_none_or(|label| page.contains(&format!(">{label}</a>"))), "{page}");
         }
@@ -271,8 +336,8 @@ mod tests {
         for page in [
             notice(&visit(imprint), Reason::NotLoggedIn, AUTHORIZE),
             open_on_computer(&request, "https://login.example.com/authorize", "/"),
-            home(&request, false, false),
-            home(&request, true, false),
+            home(&request, false, false, &LoginLink::default()),
+            home(&request, true, false, &LoginLink::default()),
         ] {
             let page = page.into_body();
             assert!(page.contains(r#"<p class="site">Lin &#38; Co &#60;b&#62;</p>"#), "{page}");

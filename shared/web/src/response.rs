@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::page;
 use crate::reason::Reason;
 use crate::request::{CorrelationId, Request, wants_page};
-use crate::visit::Visit;
 
 /// A response.
 pub type Response = http::Response<String>;
@@ -124,14 +123,14 @@ pub fn public(response: Response) -> Response {
     with_header(response, HeaderName::from_static("cross-origin-resource-policy"), "cross-origin")
 }
 
-/// Says no in the form that was asked for: a page for a person, a problem document for a script.
+/// Says no, where nobody was logging in, in the form that was asked for: a page for a person, a problem document for a
+/// script.
 #[must_use]
-pub fn refuse(request: &Request, reason: Reason, link: &str) -> Response {
-    let id = CorrelationId::of(request);
+pub fn refuse(request: &Request, reason: Reason) -> Response {
     if wants_page(request.headers()) {
-        page::notice(&Visit::of(request), reason, link)
+        page::notice_elsewhere(request, reason)
     } else {
-        problem(reason, &id, None)
+        problem(reason, &CorrelationId::of(request), None)
     }
 }
 

@@ -5,6 +5,7 @@
 //! and a button is labelled with what the sentence above it asks for. Whoever mends a sentence for visitors
 //! changes no interface: what a script reads of a problem stands apart ([`Reason::problem`]).
 
+pub mod elsewhere;
 pub mod handoff;
 
 use crate::language::Language;
@@ -20,8 +21,8 @@ pub struct Words {
     pub happened: &'static str,
     /// What to do.
     pub next: &'static str,
-    /// The label of the button, if the page has one.
-    pub button: Option<&'static str>,
+    /// The button, if the page has one.
+    pub button: Option<Button>,
 }
 
 /// The button of a page that says why there was no login.
@@ -31,7 +32,7 @@ pub enum Button {
     LogIn,
     /// Begins another login, where one has failed.
     LogInAgain,
-    /// The same, where it is not what the page asks for.
+    /// The same, where it is not what the page asks for; or opens once more what was no login.
     TryAgain,
     /// Leaves a frame for a login on a page of its own.
     OpenLogin,
@@ -39,6 +40,22 @@ pub enum Button {
     GoOn,
     /// Leads to the home page, where a login would not help.
     Home,
+}
+
+impl Button {
+    /// What stands on it.
+    #[must_use]
+    pub const fn label(self, language: Language) -> &'static str {
+        let labels = Labels::of(language);
+        match self {
+            Self::LogIn => labels.log_in,
+            Self::LogInAgain => labels.log_in_again,
+            Self::TryAgain => labels.try_again,
+            Self::OpenLogin => labels.open_login,
+            Self::GoOn => labels.go_on,
+            Self::Home => labels.go_home,
+        }
+    }
 }
 
 /// Declares [`Labels`], a row each: its name, where it stands, and the label in Chinese and in English.
@@ -133,26 +150,29 @@ labels! {
     privacy, "The link to the site's privacy policy, on every page.", "隐私政策", "Privacy";
 }
 
+/// Of [`Reason::ReturnToRefused`], where the page that a login is to end on is on no origin of the site.
+#[must_use]
+pub const fn unregistered(language: Language) -> Words {
+    let usual = Reason::ReturnToRefused.words(language);
+    let [title, happened] = match language {
+        Language::Chinese => ["登录链接有误", "链接要跳转的网页未在本站登记，登录没有开始。"],
+        Language::English => {
+            ["This login link isn't allowed", "The page it leads to isn't registered with this site."]
+        }
+    };
+    Words { title, happened, ..usual }
+}
+
 #[rustfmt::skip]
 impl Reason {
     /// The words of the page.
     #[must_use]
     pub const fn words(self, language: Language) -> Words {
-        let labels = Labels::of(language);
         let [title, happened, next] = match language {
             Language::Chinese => self.chinese(),
             Language::English => self.english(),
         };
-        let button = match self.button() {
-            Some(Button::LogIn) => Some(labels.log_in),
-            Some(Button::LogInAgain) => Some(labels.log_in_again),
-            Some(Button::TryAgain) => Some(labels.try_again),
-            Some(Button::OpenLogin) => Some(labels.open_login),
-            Some(Button::GoOn) => Some(labels.go_on),
-            Some(Button::Home) => Some(labels.go_home),
-            None => None,
-        };
-        Words { title, happened, next, button }
+        Words { title, happened, next, button: self.button() }
     }
 
     /// The button of the page. A snapshot has none: WeChat lets it be scrolled and no more, and has a button of its own.

@@ -3,6 +3,7 @@
 use harness::{Result, stack::PUBLIC_URL};
 
 use super::code_flow::{code, form, provider, redeem, text, visitor};
+use crate::support::{LABELS, button};
 
 #[tokio::test]
 async fn a_link_alone_logs_nobody_out() -> Result<()> {
@@ -26,7 +27,9 @@ async fn a_link_alone_logs_nobody_out() -> Result<()> {
     assert!(visitor.session().is_some());
     let elsewhere =
         [("id_token_hint", &*hint), ("post_logout_redirect_uri", "https://app.example.org/bye?a=1")];
-    assert_eq!(visitor.open(&logout(&elsewhere)).await?.status, 400);
+    let refused = visitor.open(&logout(&elsewhere)).await?;
+    // Who is logged in is offered no login.
+    assert_eq!((refused.status, button(&refused)), (400, Some((LABELS.go_home, "/".to_owned()))));
     assert!(visitor.session().is_some());
 
     let answer = visitor.open(&logout(&[("id_token_hint", &hint), bye, ("state", "s t")])).await?;

@@ -13,8 +13,8 @@ use http::Method;
 use serde_json::json;
 
 use crate::support::{
-    assert_problem, assert_secured, logged_in, logged_in_with_profile, only_session, stack, visited,
-    without_tables,
+    LABELS, assert_problem, assert_secured, button, logged_in, logged_in_with_profile, only_session, stack,
+    visited, without_tables,
 };
 
 /// The status for a request with this `Cookie` header.
@@ -199,6 +199,11 @@ async fn while_the_table_is_away_nobody_is_logged_out() {
     assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE_ORIGIN));
     assert!(answer.set_cookies().is_empty());
     assert!(answer.json().unwrap().get("authorize_url").is_none());
+    // No login failed, so none is offered: the page itself is opened once more.
+    let visit = Visit::open(&format!("{USERINFO}?lang=en")).header("cookie", &cookie);
+    let page = stack.visitor("lin").send(visit).await.unwrap();
+    let again = Some((LABELS.try_again, "/userinfo?lang=en".to_owned()));
+    assert_eq!((page.status, button(&page)), (503, again), "{}", page.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,6 +222,9 @@ async fn a_parameter_that_is_wrong_is_refused_before_anything_is_read() {
     ] {
         let answer = visitor.browser.fetch(&format!("{USERINFO}?{query}"), PAGE_ORIGIN).await.unwrap();
         assert_problem(&answer, 400, "invalid_request");
+        // A person who is logged in is not asked to log in.
+        let page = visitor.open(&format!("{USERINFO}?{query}")).await.unwrap();
+        assert_eq!((page.status, button(&page)), (400, Some((LABELS.go_home, "/".to_owned()))), "{query}");
     }
     assert!(stack.simulator().ledger().is_empty());
     for query in

@@ -3,7 +3,7 @@
 
 use login::handoff::{Device, End};
 
-use super::{Button, Labels, Words};
+use super::{Button, Words};
 use crate::language::Language;
 use crate::reason::Reason;
 
@@ -102,7 +102,7 @@ pub(crate) const fn refused(language: Language, reason: Reason, may_open_again: 
         (_, Some(Button::Home)) => usual,
         (Reason::NotAPage, _) if may_open_again => usual,
         (Reason::ServiceUnavailable | Reason::Misconfigured | Reason::Unexpected, _) => {
-            let button = if may_open_again { Some(Labels::of(language).try_again) } else { None };
+            let button = if may_open_again { Some(Button::TryAgain) } else { None };
             Words { button, ..usual }
         }
         _ => Words { next: begin_there(language), button: None, ..usual },

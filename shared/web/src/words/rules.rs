@@ -48,7 +48,16 @@ fn pages(language: Language) -> Vec<(&'static str, [&'static str; 3])> {
         let words = reason.words(language);
         (reason.as_str(), [words.title, words.happened, words.next])
     });
-    reasons.chain(handoff::pages(language).into_iter().map(|page| ("hand-off", page))).collect()
+    let elsewhere = Reason::ALL.iter().flat_map(|reason| {
+        [true, false].map(|may_open_again| {
+            let words = elsewhere::words(language, *reason, may_open_again);
+            (reason.as_str(), [words.title, words.happened, words.next])
+        })
+    });
+    let unregistered = [unregistered(language), elsewhere::unregistered(language)];
+    let unregistered = unregistered.map(|words| ("unregistered", [words.title, words.happened, words.next]));
+    let pages = reasons.chain(elsewhere).chain(unregistered);
+    pages.chain(handoff::pages(language).into_iter().map(|page| ("hand-off", page))).collect()
 }
 
 /// Every text in one language, with what it is.
@@ -141,7 +150,44 @@ fn a_button_repeats_what_the_page_asks_for() {
         (Reason::Snapshot, None),
     ] {
         assert_eq!(reason.button(), button, "{reason:?}");
-        assert_eq!(reason.words(Language::English).button.is_some(), button.is_some(), "{reason:?}");
+        assert_eq!(reason.words(Language::English).button, button, "{reason:?}");
+    }
+}
+
+/// Who looks at a profile, or logs out, was not logging in: no page says that a login failed, and none offers one but to who is
+/// not logged in.
+#[test]
+fn elsewhere_no_login_fails_and_none_is_offered() {
+    // What a login alone can come to, and the three that say by themselves what to do.
+    let of_logins = [
+        Reason::AccessDenied,
+        Reason::LoginExpired,
+        Reason::CodeRepeated,
+        Reason::AlreadyLoggedIn,
+        Reason::CookieMissing,
+        Reason::Snapshot,
+        Reason::NoSubject,
+        Reason::InvalidTarget,
+        Reason::NotLoggedIn,
+        Reason::NotFound,
+        Reason::OriginRefused,
+    ];
+    for reason in Reason::ALL.iter().filter(|reason| !of_logins.contains(reason)) {
+        for (language, of_a_login) in [
+            (Language::Chinese, &["重新登录", "登录没有", "登录页", "无法登录", "微信登录", "这次登录"][..]),
+            (Language::English, &["Log in", "Login failed", "login page", "this login"]),
+        ] {
+            for may_open_again in [true, false] {
+                let words = elsewhere::words(language, *reason, may_open_again);
+                let said = [words.title, words.happened, words.next].concat();
+                assert!(of_a_login.iter().all(|words| !said.contains(words)), "{reason:?}: {said}");
+                let opens_again = [Some(Button::TryAgain), Some(Button::GoOn)].contains(&words.button);
+                assert!(opens_again || words.button == Some(Button::Home), "{reason:?}");
+                assert!(may_open_again || !opens_again, "{reason:?}");
+                let is_home = said.contains("首页") || said.contains("home page");
+                assert!(!is_home || words.button == Some(Button::Home), "{reason:?}: {said}");
+            }
+        }
     }
 }
 
