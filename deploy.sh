@@ -866,14 +866,14 @@ if [ -n "$exists" ]; then
 fi
 if [ -n "$secret_arn" ]; then
     if text=$(call secretsmanager get-secret-value --secret-id "$secret_arn" --query SecretString); then
-        read_secrets "$text" || fail "密钥 $secret_arn 的内容不是 {\"AppID\":\"AppSecret\"}；请在 Secrets Manager 里改正。" \
-            "The secret $secret_arn does not hold {\"appid\":\"app secret\"}; mend it in Secrets Manager."
+        read_secrets "$text" || fail "Secrets Manager 密钥 $secret_arn 的内容不是 {\"AppID\":\"AppSecret\"}；请在 Secrets Manager 里改正。" \
+            "The secret $secret_arn does not hold {\"appid\":\"app secret\"}; correct it in Secrets Manager."
         text=''
     elif grep -q ResourceNotFoundException "$temporary/error"; then
         # A secret that has no value yet.
         :
     else
-        fail "密钥 $secret_arn 读取失败：
+        fail "Secrets Manager 密钥 $secret_arn 读取失败：
 $(complaint)" "The secret $secret_arn could not be read:
 $(complaint)"
     fi
@@ -1054,7 +1054,7 @@ if [ "$state" = CREATE_COMPLETE ]; then
   $first_failure
 改正之后再运行一次。" "The deployment failed and AWS rolled it back ($STATUS). The reason:
   $first_failure
-Mend that and run this again." ;;
+Correct that and run this again." ;;
     esac
     say "已部署（${STATUS}）。" "Deployed ($STATUS)."
 else
@@ -1152,7 +1152,7 @@ First login: send yourself this link in WeChat and open it there; then open it i
 say "
 有不对的地方？运行下面的命令，它会检查并说明怎么办。
   $doctor" "
-Something wrong? This looks at all of it and says what mends it.
+Something wrong? This looks at all of it and says what to do.
   $doctor"
 
 exit 0

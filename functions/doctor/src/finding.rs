@@ -134,7 +134,7 @@ findings! {
         ["WeChat refuses with errcode {detail}", "Look the number up under \"WeChat's error codes\" in the reference"]
         ["微信返回 errcode {detail}", "在参考“微信错误码”中查找处理方法"];
     WechatSilent = Note "wechat_silent"
-        ["Could not tell: WeChat gave no usable answer ({detail})", "Ask again in a minute; if it stays so, look whether WeChat itself works"]
+        ["Could not tell: WeChat gave no usable answer ({detail})", "Ask again in a minute; if nothing changes, look whether WeChat itself works"]
         ["无法判断：微信没有给出有效的响应（{detail}）", "一分钟后再试；如果一直如此，查看微信本身是否正常"];
     WechatUnreachable = Wrong "wechat_unreachable"
         ["No connection to WeChat could be made", "With `FixedAddress`, look at the NAT gateway and the routes of its network; otherwise ask again in a minute"]
@@ -195,13 +195,13 @@ findings! {
         ["The domain has an address, and gives no answer", "Look where its DNS record points: it has to be the output `DnsTarget`"]
         ["域名有解析记录，但没有响应", "检查 DNS 记录：应指向输出 `DnsTarget`"];
     DomainForeign = Wrong "domain_foreign"
-        ["Something else answers on this domain: its front page has no `x-version`", "Point the domain's DNS record at the output `DnsTarget`, and take away what stands before it"]
+        ["Something else answers on this domain: its home page has no `x-version`", "Point the domain's DNS record at the output `DnsTarget`, and take away what stands before it"]
         ["这个域名上是别的服务：首页没有 `x-version`", "把 DNS 记录指向输出 `DnsTarget`，去掉前面的其他服务"];
     DomainOtherVersion = Wrong "domain_other_version"
         ["Another version answers on this domain: {detail}", "The domain is another stack's, or only a part was deployed: build everything, and deploy again"]
         ["这个域名上是另一个版本：{detail}", "域名属于另一个堆栈，或只部署了一部分：全部构建后重新部署"];
     DomainFails = Wrong "domain_fails"
-        ["The front page answers with HTTP status {detail}", "Look into the log of `site`: `wrong_configuration` names the setting"]
+        ["The home page answers with HTTP status {detail}", "Look into the log of `site`: `wrong_configuration` names the setting"]
         ["首页返回 HTTP 状态码 {detail}", "查看 `site` 的日志：`wrong_configuration` 会指出有误的设置"];
     DomainNotAsked = Note "domain_not_asked"
         ["Could not tell what else is served (verification files, other origins, a provider's keys), since the domain doesn't answer as it should", "Repair the domain first, then ask again"]
@@ -259,7 +259,7 @@ findings! {
         ["The keys that verify tokens can't be read: {detail}", "503: look into the log of `token`, `signing_unavailable` says why. `Timeout`: they took more than 1.5 seconds, ask again. Otherwise deploy again"]
         ["无法读取用于验证的公开签名密钥：{detail}", "503：查看 `token` 的日志，`signing_unavailable` 会说明原因；`Timeout`：超过 1.5 秒，再检查一次；其他情况重新部署"];
     KeyUnpublished = Wrong "key_unpublished"
-        ["The key that signs isn't among the published ones, so every token is refused", "After a change of `SigningKeys`, functions that run may know the old keys for 15 minutes: ask again then. If it stays so, deploy again"]
+        ["The key that signs isn't among the published ones, so every token is refused", "After a change of `SigningKeys`, functions that run may know the old keys for 15 minutes: ask again then. If nothing has changed, deploy again"]
         ["正在使用的签名密钥没有公布，签发的 JWT 都会被拒绝", "更换 `SigningKeys` 后，运行中的函数最多 15 分钟仍使用旧的，届时再检查；如果一直如此，重新部署"];
     SignatureVerifies = Ok "signature_verifies"
         ["A signature made now verifies with the published key"]
@@ -323,7 +323,7 @@ findings! {
         ["无法查看谁订阅了告警（{detail}）", "在 SNS 控制台查看该主题；其他 AWS 账户的主题无法从这里查看"];
 
     OutOfTime = Note "out_of_time"
-        ["Could not tell: this took too long", "Ask again; if it stays so, look at the network of the functions"]
+        ["Could not tell: this took too long", "Ask again; if nothing changes, look at the network of the functions"]
         ["无法判断：检查超时", "再检查一次；如果一直如此，检查函数的网络"];
 }
 

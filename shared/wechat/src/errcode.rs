@@ -46,14 +46,22 @@ pub struct Known {
     pub errcode: Errcode,
     /// How to react.
     pub reaction: Reaction,
-    /// What it means and what mends it, in English.
+    /// WeChat's own text, without what it adds behind, so that who searches for it finds the row.
+    pub says: &'static str,
+    /// What it means and what to do, in English.
     pub english: &'static str,
-    /// What it means and what mends it, in Chinese.
+    /// What it means and what to do, in Chinese.
     pub chinese: &'static str,
 }
 
-const fn known(errcode: i64, reaction: Reaction, english: &'static str, chinese: &'static str) -> Known {
-    Known { errcode: Errcode(errcode), reaction, english, chinese }
+const fn known(
+    errcode: i64,
+    reaction: Reaction,
+    says: &'static str,
+    english: &'static str,
+    chinese: &'static str,
+) -> Known {
+    Known { errcode: Errcode(errcode), reaction, says, english, chinese }
 }
 
 /// Every code that WeChat's login is known to answer, in the order of their numbers.
@@ -62,91 +70,91 @@ pub const KNOWN: &[Known] = {
     use Reaction::{Configuration, FreshLogin, LoginAgain, Refresh, Retry, User};
     &[
         // Global.
-        known(-1, Retry, "WeChat is busy; passes by itself", "微信系统繁忙；会自行恢复"),
-        known(40001, Refresh, "The access token is no longer valid; it is refreshed once", "access_token 无效或已被新的取代；会自动刷新一次"),
-        known(40002, Configuration, "Wrong grant_type; a defect of this project, please report it", "grant_type 错误；本项目的缺陷，请反馈"),
-        known(40003, Configuration, "The openid is another app's; check which app the session is from", "openid 与该 AppID 不匹配；请检查会话属于哪个应用"),
-        known(40013, Configuration, "Invalid appid; check the template's parameters", "AppID 无效；请检查模板参数"),
-        known(40014, Refresh, "The access token is no longer valid; it is refreshed once", "access_token 无效或已被新的取代；会自动刷新一次"),
-        known(40029, FreshLogin, "The code is unknown, expired or another app's; a fresh login follows", "code 无效、已过期或属于别的应用；会自动重新登录"),
-        known(40030, LoginAgain, "The refresh token is no longer valid; the person logs in again", "refresh_token 已失效；用户需要重新登录"),
-        known(40125, Configuration, "Wrong app secret; put the current one into Secrets Manager", "AppSecret 错误；请把当前的 AppSecret 写入 Secrets Manager（重置后旧的立即失效）"),
-        known(40163, FreshLogin, "The code was used before; a fresh login follows", "code 已被使用；会自动重新登录"),
-        known(40164, Configuration, "The caller's IP is not in the API IP allow-list (API IP 白名单); add the one that the log names", "出口 IP 不在 API IP 白名单；请把日志中的 IP 加到 微信开发者平台 → 我的业务 → 服务号 → 基础信息"),
+        known(-1, Retry, "system error", "WeChat is busy; this passes", "微信系统繁忙；会自行恢复"),
+        known(40001, Refresh, "invalid credential, access_token is invalid or not latest", "The access token is no longer valid; it is refreshed once", "access_token 无效或已被新的取代；会自动刷新一次"),
+        known(40002, Configuration, "invalid grant_type", "Wrong grant_type; a defect of this project, please report it", "grant_type 错误；本项目的缺陷，请反馈"),
+        known(40003, Configuration, "invalid openid", "The openid is another app's; check which app the session is from", "openid 与该 AppID 不匹配；请检查会话属于哪个应用"),
+        known(40013, Configuration, "invalid appid", "Invalid appid; check the template's parameters", "AppID 无效；请检查模板参数"),
+        known(40014, Refresh, "invalid access_token", "The access token is no longer valid; it is refreshed once", "access_token 无效或已被新的取代；会自动刷新一次"),
+        known(40029, FreshLogin, "invalid code", "The code is unknown, expired or another app's; a fresh login follows", "code 无效、已过期或属于别的应用；会自动重新登录"),
+        known(40030, LoginAgain, "invalid refresh_token", "The refresh token is no longer valid; the person logs in again", "refresh_token 已失效；用户需要重新登录"),
+        known(40125, Configuration, "invalid appsecret", "Wrong app secret; put the current one into Secrets Manager", "AppSecret 错误；请把当前的 AppSecret 写入 Secrets Manager（重置后旧的立即失效）"),
+        known(40163, FreshLogin, "code been used", "The code was used before; a fresh login follows", "code 已被使用；会自动重新登录"),
+        known(40164, Configuration, "invalid ip, not in whitelist", "The caller's IP is not in the API IP allow-list (API IP 白名单); add the one that the log names, [in the console](../guide/consoles.md)", "出口 IP 不在 API IP 白名单；请把日志中的 IP 加进去，位置见[微信各平台的设置](../guide/consoles.md)"),
         // Mini program.
-        known(40226, User, "WeChat blocks this person as high risk", "微信判定为高风险用户，已拦截登录"),
+        known(40226, User, "code blocked", "WeChat blocks this person as high risk", "微信判定为高风险用户，已拦截登录"),
         // Token.
-        known(40243, Configuration, "The app secret is frozen; unfreeze it on the developer platform (10 minutes)", "AppSecret 已冻结；请在微信开发者平台解冻，约 10 分钟后生效"),
+        known(40243, Configuration, "appsecret has been frozen", "The app secret is frozen; unfreeze it on the developer platform (10 minutes)", "AppSecret 已冻结；请在微信开发者平台解冻，约 10 分钟后生效"),
         // Global.
-        known(41001, Configuration, "access_token missing; a defect of this project, please report it", "缺少 access_token；本项目的缺陷，请反馈"),
-        known(41002, Configuration, "appid missing; check the appid in the template's parameters", "缺少 appid；请检查模板参数里的 AppID"),
-        known(41003, Configuration, "refresh_token missing; a defect of this project, please report it", "缺少 refresh_token；本项目的缺陷，请反馈"),
-        known(41004, Configuration, "The app secret is missing; put it into Secrets Manager", "缺少 AppSecret；请写入 Secrets Manager"),
-        known(41008, Configuration, "The code is missing; something between WeChat and this stack strips the query", "缺少 code；微信与本服务之间有代理去掉了查询参数"),
-        known(41009, Configuration, "openid missing; a defect of this project, please report it", "缺少 openid；本项目的缺陷，请反馈"),
+        known(41001, Configuration, "access_token missing", "access_token missing; a defect of this project, please report it", "缺少 access_token；本项目的缺陷，请反馈"),
+        known(41002, Configuration, "appid missing", "appid missing; check the appid in the template's parameters", "缺少 appid；请检查模板参数里的 AppID"),
+        known(41003, Configuration, "refresh_token missing", "refresh_token missing; a defect of this project, please report it", "缺少 refresh_token；本项目的缺陷，请反馈"),
+        known(41004, Configuration, "appsecret missing", "The app secret is missing; put it into Secrets Manager", "缺少 AppSecret；请写入 Secrets Manager"),
+        known(41008, Configuration, "missing code", "The code is missing; something between WeChat and this stack strips the query", "缺少 code；微信与本服务之间有代理去掉了查询参数"),
+        known(41009, Configuration, "missing openid", "openid missing; a defect of this project, please report it", "缺少 openid；本项目的缺陷，请反馈"),
         // Platform.
-        known(41021, Configuration, "The third-party platform's token is missing; check the secret it is read from", "缺少或不是 component_access_token；请检查保存它的 Secrets Manager 密钥"),
+        known(41021, Configuration, "component_access_token missing", "The third-party platform's token is missing; check the secret it is read from", "缺少或不是 component_access_token；请检查保存它的 Secrets Manager 密钥"),
         // Global.
-        known(42001, Refresh, "The access token is no longer valid; it is refreshed once", "access_token 无效或已被新的取代；会自动刷新一次"),
-        known(42002, LoginAgain, "The refresh token has expired; the person logs in again", "refresh_token 已过期；用户需要重新登录"),
-        known(42003, FreshLogin, "The code has expired; a fresh login follows", "code 已过期；会自动重新登录"),
-        known(42007, LoginAgain, "The person changed the WeChat password; the person logs in again", "用户修改了微信密码，授权已失效；需要重新登录"),
-        known(43002, Configuration, "WeChat wants POST; a defect of this project, please report it", "需要 POST 请求；本项目的缺陷，请反馈"),
-        known(43003, Configuration, "WeChat wants HTTPS; check WECHAT_API_URL", "需要 HTTPS；请检查 WECHAT_API_URL"),
-        known(45009, Configuration, "The daily quota is used up; it resets the next day, or clear it under 接口权限与额度", "超过每日调用额度；次日恢复，或在“接口权限与额度”里清零"),
-        known(45011, Retry, "Too many calls this minute; passes by itself", "调用太频繁（每分钟上限）；稍后自动恢复"),
+        known(42001, Refresh, "access_token expired", "The access token is no longer valid; it is refreshed once", "access_token 无效或已被新的取代；会自动刷新一次"),
+        known(42002, LoginAgain, "refresh_token expired", "The refresh token has expired; the person logs in again", "refresh_token 已过期；用户需要重新登录"),
+        known(42003, FreshLogin, "code expired", "The code has expired; a fresh login follows", "code 已过期；会自动重新登录"),
+        known(42007, LoginAgain, "access_token and refresh_token exception", "The person changed the WeChat password; the person logs in again", "用户修改了微信密码，授权已失效；需要重新登录"),
+        known(43002, Configuration, "require POST method", "WeChat wants POST; a defect of this project, please report it", "需要 POST 请求；本项目的缺陷，请反馈"),
+        known(43003, Configuration, "require https", "WeChat wants HTTPS; check WECHAT_API_URL", "需要 HTTPS；请检查 WECHAT_API_URL"),
+        known(45009, Configuration, "reach max api daily quota limit", "The daily quota is used up; it resets the next day, or clear it under 接口权限与额度", "超过每日调用额度；次日恢复，或在“接口权限与额度”里清零"),
+        known(45011, Retry, "api minute-quota reach limit mustslower retry next minute", "Too many calls this minute; this passes", "调用太频繁（每分钟上限）；稍后自动恢复"),
         // Platform.
-        known(45035, Configuration, "The caller's IP is not in the API IP allow-list (API IP 白名单); add the one that the log names", "出口 IP 不在 API IP 白名单；请把日志中的 IP 加到 微信开发者平台 → 我的业务 → 服务号 → 基础信息"),
+        known(45035, Configuration, "access clientip is not registered", "The caller's IP is not in the API IP allow-list (API IP 白名单); add the one that the log names, [in the console](../guide/consoles.md)", "出口 IP 不在 API IP 白名单；请把日志中的 IP 加进去，位置见[微信各平台的设置](../guide/consoles.md)"),
         // Global.
-        known(46004, User, "WeChat knows no such person", "微信中没有这个用户"),
-        known(48001, Configuration, "The account lacks this interface; it must be a verified service account", "账号没有该接口（scope）权限；需要已认证的服务号"),
-        known(48004, Configuration, "The interface is banned for violations; look at the notices of the account", "接口因违规被封禁；请查看公众平台的通知"),
-        known(50001, LoginAgain, "The person has not granted this; the person logs in again", "用户没有授权该接口；需要重新登录"),
-        known(50002, User, "This person, or the app itself, is restricted; if many people see it, look at the notices of the account", "用户受限，或接口因违规被封禁；若许多人都遇到，请查看公众平台的通知"),
+        known(46004, User, "user not exist", "WeChat knows no such person", "微信中没有这个用户"),
+        known(48001, Configuration, "api unauthorized", "The account lacks this interface; it must be a verified service account", "账号没有该接口（scope）权限；需要已认证的服务号"),
+        known(48004, Configuration, "api forbidden for irregularities", "The interface is banned for violations; look at the notices of the account", "接口因违规被封禁；请查看公众平台的通知"),
+        known(50001, LoginAgain, "user unauthorized", "The person has not granted this; the person logs in again", "用户没有授权该接口；需要重新登录"),
+        known(50002, User, "user limited", "This person, or the app itself, is restricted; if many people see it, look at the notices of the account", "用户受限，或接口因违规被封禁；若许多人都遇到，请查看公众平台的通知"),
         // Token.
-        known(50004, Configuration, "The account may not use this interface; look at the notices of the account", "账号被禁止使用该接口；请查看公众平台的通知"),
+        known(50004, Configuration, "forbid to use token interface", "The account may not use this interface; look at the notices of the account", "账号被禁止使用该接口；请查看公众平台的通知"),
         // Global.
-        known(50005, User, "The person does not follow the account; there is no unionid then", "用户未关注该服务号；因此没有 unionid"),
+        known(50005, User, "user is unsubscribed", "The person does not follow the account; there is no unionid then", "用户未关注该服务号；因此没有 unionid"),
         // Token.
-        known(50007, Configuration, "The account is frozen; look at the notices of the account", "账号已被冻结；请查看公众平台的通知"),
+        known(50007, Configuration, "account frozen", "The account is frozen; look at the notices of the account", "账号已被冻结；请查看公众平台的通知"),
         // Platform.
-        known(61003, Configuration, "The Official Account has not authorised the third-party platform", "服务号未授权给第三方平台；请重新授权"),
-        known(61004, Configuration, "The caller's IP is not in the third-party platform's allow-list, on the Open Platform: another list than 40164's", "出口 IP 不在第三方平台的白名单；请在微信开放平台的第三方平台详情里添加"),
-        known(61005, Configuration, "The third-party platform's ticket has expired; see the system that keeps its token", "component_verify_ticket 已过期；请检查接收票据的系统"),
-        known(61006, Configuration, "The third-party platform's ticket is wrong; see the system that keeps its token", "component_verify_ticket 无效；请检查接收票据的系统"),
-        known(61007, Configuration, "The interface was not granted to the third-party platform; authorise it again", "该接口没有授权给第三方平台；请重新授权"),
-        known(61009, FreshLogin, "The code is not valid; a fresh login follows", "code 无效；会自动重新登录"),
-        known(61010, FreshLogin, "The code has expired; a fresh login follows", "code 已过期；会自动重新登录"),
-        known(61011, Configuration, "Unknown third-party platform; check its appid", "第三方平台不存在；请检查 AppID"),
-        known(61014, Configuration, "A third-party platform's token is wanted; check the secret it is read from", "缺少或不是 component_access_token；请检查保存它的 Secrets Manager 密钥"),
-        known(61023, Configuration, "The refresh token that the third-party platform keeps for the account is no longer valid; authorise it again", "第三方平台保存的 refresh_token 已失效；请重新授权"),
+        known(61003, Configuration, "component is not authorized by this account", "The Official Account has not authorised the third-party platform", "服务号未授权给第三方平台；请重新授权"),
+        known(61004, Configuration, "access clientip is not registered", "The caller's IP is not in the third-party platform's allow-list, [another list](../guide/consoles.md) than 40164's", "出口 IP 不在第三方平台的白名单；位置见[微信各平台的设置](../guide/consoles.md)"),
+        known(61005, Configuration, "component ticket is expired", "The third-party platform's ticket has expired; see the system that keeps its token", "component_verify_ticket 已过期；请检查接收票据的系统"),
+        known(61006, Configuration, "component ticket is invalid", "The third-party platform's ticket is wrong; see the system that keeps its token", "component_verify_ticket 无效；请检查接收票据的系统"),
+        known(61007, Configuration, "api is unauthorized to component", "The interface was not granted to the third-party platform; authorise it again", "该接口没有授权给第三方平台；请重新授权"),
+        known(61009, FreshLogin, "code is invalid", "The code is not valid; a fresh login follows", "code 无效；会自动重新登录"),
+        known(61010, FreshLogin, "code is expired", "The code has expired; a fresh login follows", "code 已过期；会自动重新登录"),
+        known(61011, Configuration, "invalid component", "Unknown third-party platform; check its appid", "第三方平台不存在；请检查 AppID"),
+        known(61014, Configuration, "must use component token for component api", "A third-party platform's token is wanted; check the secret it is read from", "缺少或不是 component_access_token；请检查保存它的 Secrets Manager 密钥"),
+        known(61023, Configuration, "refresh_token is invalid", "The refresh token that the third-party platform keeps for the account is no longer valid; authorise it again", "第三方平台保存的 refresh_token 已失效；请重新授权"),
         // Token.
-        known(89503, Configuration, "An administrator must confirm this IP in WeChat; or allow-list it", "此 IP 需管理员在微信里确认；确认后重试，或加入 API IP 白名单"),
+        known(89503, Configuration, "this ip has to be confirmed by the administrator", "An administrator must confirm this IP in WeChat; or allow-list it", "此 IP 需管理员在微信里确认；确认后重试，或加入 API IP 白名单"),
     ]
 };
 
-/// What WeChat's own pages say instead of calling back, which this stack never sees: number, what it
-/// means and what mends it, in English and in Chinese. Most stand in [网页授权, step 1].
+/// What WeChat's own pages say instead of calling back, which this stack never sees: number, WeChat's text if one is known, what
+/// it means and what to do, in English and in Chinese. Most stand in [网页授权, step 1].
 ///
 /// [网页授权, step 1]: https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0
 #[rustfmt::skip]
-pub const PAGE_ERRORS: &[(u16, &str, &str)] = &[
+pub const PAGE_ERRORS: &[(u16, &str, &str, &str)] = &[
     // [网页授权, step 1].
-    (10003, "redirect_uri is not on the registered domain; put this service's domain into 网页授权域名", "redirect_uri 域名与后台配置不一致；请把本服务的域名填进“网页授权域名”"),
-    (10004, "The account is banned; look at the notices of the account", "账号已被封禁；请查看公众平台的通知"),
-    (10005, "The account lacks this scope; it must be a verified service account", "账号没有该接口（scope）权限；需要已认证的服务号"),
-    (10006, "The person must first follow the test account", "必须关注此测试号；请先用登录的微信扫码关注"),
-    (10009, "Too many logins in a short time; wait", "操作太频繁；请稍候"),
-    (10010, "scope is missing; a defect of this project, please report it", "缺少 scope；本项目的缺陷，请反馈"),
-    (10011, "redirect_uri is missing; a defect of this project, please report it", "缺少 redirect_uri；本项目的缺陷，请反馈"),
-    (10012, "appid is missing; check the appid in the template's parameters", "缺少 appid；请检查模板参数里的 AppID"),
-    (10013, "state is missing; a defect of this project, please report it", "缺少 state；本项目的缺陷，请反馈"),
-    (10015, "The Official Account has not authorised the third-party platform", "服务号未授权给第三方平台；请重新授权"),
-    (10016, "The website app's appid stands where the Official Account's belongs", "填成了网站应用的 AppID；微信内登录要用服务号的 AppID"),
+    (10003, "redirect_uri域名与后台配置不一致", "The callback is not on the registered domain; put this service's domain into 网页授权域名", "回调的域名与登记的不一致；请把本服务的域名填进“网页授权域名”"),
+    (10004, "此公众号被封禁", "The account is banned; look at the notices of the account", "账号已被封禁；请查看公众平台的通知"),
+    (10005, "此公众号并没有这些scope的权限", "The account lacks this scope; it must be a verified service account", "账号没有该接口（scope）权限；需要已认证的服务号"),
+    (10006, "必须关注此测试号", "The person must first follow the test account", "必须关注此测试号；请先用登录的微信扫码关注"),
+    (10009, "操作太频繁了，请稍后重试", "Too many logins in a short time; wait", "操作太频繁；请稍候"),
+    (10010, "scope不能为空", "scope is missing; a defect of this project, please report it", "缺少 scope；本项目的缺陷，请反馈"),
+    (10011, "redirect_uri不能为空", "redirect_uri is missing; a defect of this project, please report it", "缺少 redirect_uri；本项目的缺陷，请反馈"),
+    (10012, "appid不能为空", "appid is missing; check the appid in the template's parameters", "缺少 appid；请检查模板参数里的 AppID"),
+    (10013, "state不能为空", "state is missing; a defect of this project, please report it", "缺少 state；本项目的缺陷，请反馈"),
+    (10015, "公众号未授权第三方平台，请检查授权状态", "The Official Account has not authorised the third-party platform", "服务号未授权给第三方平台；请重新授权"),
+    (10016, "不支持微信开放平台的Appid，请使用公众号Appid", "The website app's appid stands where the Official Account's belongs", "填成了网站应用的 AppID；微信内登录要用服务号的 AppID"),
     // Reported.
-    (10039, "The callback's scheme differs from the one that is configured; PUBLIC_URL must begin with https://", "redirect_uri 协议与后台配置不一致；PUBLIC_URL 必须以 https:// 开头"),
-    (10050, "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
-    (10057, "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
+    (10039, "redirect_uri协议与后台配置不一致", "The callback's scheme differs from the one that is configured; PUBLIC_URL must begin with https://", "回调的协议与登记的不一致；PUBLIC_URL 必须以 https:// 开头"),
+    (10050, "", "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
+    (10057, "", "Quick login on a desktop failed; scan the QR code instead", "电脑微信快捷登录失败；请改用扫码登录"),
 ];
 
 impl Errcode {
@@ -258,6 +266,23 @@ mod tests {
         for number in [10003, 10004, 10005, 10006, 10009, 10015, 10016, 10039, 10050, 10057] {
             assert!(PAGE_ERRORS.iter().any(|(known, ..)| *known == number), "{number}");
         }
+    }
+
+    /// Who has WeChat's text searches for it. The texts are those that clients report.
+    #[test]
+    fn every_row_has_what_wechat_says() {
+        assert!(KNOWN.iter().all(|known| !known.says.is_empty()));
+        for (code, says) in [
+            (40029, "invalid code"),
+            (40163, "code been used"),
+            (48001, "api unauthorized"),
+            (40125, "invalid appsecret"),
+            (50002, "user limited"),
+        ] {
+            assert!(KNOWN.iter().any(|known| known.errcode == Errcode(code) && known.says == says), "{code}");
+        }
+        let page = PAGE_ERRORS.iter().find(|(number, ..)| *number == 10003).unwrap();
+        assert_eq!(page.1, "redirect_uri域名与后台配置不一致");
     }
 
     #[test]

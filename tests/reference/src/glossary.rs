@@ -10,7 +10,19 @@ type Never = (&'static str, &'static str, &'static [&'static str]);
 
 /// In all texts.
 const NEVER: &[Never] = &[
-    ("公众号", "服务号", &["政府、媒体类公众号", "即现在的“公众号”"]),
+    (
+        "公众号",
+        "服务号",
+        &[
+            "政府、媒体类公众号",
+            "即现在的“公众号”",
+            // What WeChat's own pages say.
+            "`此公众号被封禁`",
+            "`此公众号并没有这些scope的权限`",
+            "`公众号未授权第三方平台，请检查授权状态`",
+            "`不支持微信开放平台的Appid，请使用公众号Appid`",
+        ],
+    ),
     ("帐号", "账号", &[]),
     ("您", "你", &[]),
     ("网页应用", "网站应用", &[]),
@@ -52,7 +64,8 @@ const NEVER: &[Never] = &[
     ("完整服务按钮", "“使用完整服务”", &[]),
     ("登陆", "登录", &[]),
     ("登出", "退出登录", &[]),
-    ("注销", "退出登录", &[]),
+    // Of an account at WeChat, which is deleted.
+    ("注销", "退出登录", &["（已注销）"]),
     ("扫描登录", "扫码", &[]),
     ("档案", "资料", &[]),
     ("名字", "昵称, 名称", &[]),
@@ -143,7 +156,7 @@ mod tests {
     use harness::binaries::workspace;
     use web::language::Language;
     use web::reason::Reason;
-    use web::words::{Labels, handoff};
+    use web::words::{self, Labels, elsewhere, handoff};
 
     use super::*;
 
@@ -192,6 +205,25 @@ mod tests {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
+    /// What a deployment says at the terminal, and what stands beside the simulator.
+    #[test]
+    fn the_scripts_and_the_simulator_keep_to_the_glossary() {
+        let root = workspace();
+        let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+        let simulator = read("tests/simulator/README.md");
+        let (_, chinese) = simulator.split_once("## 中文").unwrap();
+        for (path, text) in [
+            ("tests/simulator/README.md", prose(chinese)),
+            ("tests/simulator/src/words/knobs.rs", read("tests/simulator/src/words/knobs.rs")),
+            ("deploy.sh", read("deploy.sh")),
+            ("doctor.sh", read("doctor.sh")),
+        ] {
+            for line in text.lines() {
+                assert_eq!(found(line, NEVER), Vec::<String>::new(), "{path}: {line}");
+            }
+        }
+    }
+
     #[test]
     fn what_make_run_says_keeps_to_the_glossary() {
         for (path, text) in files(&workspace().join("tests/local/src"), ".rs") {
@@ -203,9 +235,12 @@ mod tests {
     fn the_pages_keep_to_the_glossary_and_to_words_of_every_day() {
         let labels = Labels::all(Language::Chinese).iter().map(|(_, label)| *label);
         let reasons = Reason::ALL.iter().flat_map(|reason| {
-            let words = reason.words(Language::Chinese);
-            [words.title, words.happened, words.next]
+            let elsewhere = |may_open_again| elsewhere::words(Language::Chinese, *reason, may_open_again);
+            [reason.words(Language::Chinese), elsewhere(true), elsewhere(false)]
         });
+        let unregistered =
+            [words::unregistered(Language::Chinese), elsewhere::unregistered(Language::Chinese)];
+        let reasons = reasons.chain(unregistered).flat_map(|words| [words.title, words.happened, words.next]);
         let texts = labels.chain(reasons).chain(handoff::pages(Language::Chinese).into_iter().flatten());
         for text in texts.map(str::to_owned).chain(handoff::devices(Language::Chinese)) {
             for never in [NEVER, NEVER_TO_VISITORS] {

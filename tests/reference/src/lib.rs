@@ -7,6 +7,8 @@ mod alarms;
 #[cfg(test)]
 mod glossary;
 mod parameters;
+#[cfg(test)]
+mod said;
 mod tables;
 
 use harness::template::Template;

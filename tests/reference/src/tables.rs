@@ -163,24 +163,31 @@ fn table_of(language: Language, title: &str, outcomes: &[&Outcome]) -> String {
 }
 
 fn errcode_head(language: Language) -> String {
-    head(
-        &language
-            .of([["Number", "Kind", "What it means, and what mends it"], ["错误码", "类别", "含义与处理"]]),
-    )
+    head(&language.of([
+        ["Number", "Kind", "What WeChat says, what it means, and what to do"],
+        ["错误码", "类别", "微信的原文，含义与处理"],
+    ]))
 }
 
 fn errcodes_table(language: Language) -> String {
     KNOWN.iter().fold(errcode_head(language), |table, known| {
         let (english, chinese) = known.reaction.names();
         let kind = language.of([english, chinese]);
-        table + &row(&[&known.errcode.to_string(), kind, language.of([known.english, known.chinese])])
+        let meaning = said_and_meant(language, known.says, [known.english, known.chinese]);
+        table + &row(&[&known.errcode.to_string(), kind, &meaning])
     })
 }
 
+/// WeChat's own words first, so that a search for them ends here.
+fn said_and_meant(language: Language, says: &str, means: [&str; 2]) -> String {
+    let means = language.of(means);
+    if says.is_empty() { means.to_owned() } else { format!("`{says}`{}{means}", language.of([": ", "："])) }
+}
+
 fn page_errors_table(language: Language) -> String {
-    PAGE_ERRORS.iter().fold(errcode_head(language), |table, (number, english, chinese)| {
+    PAGE_ERRORS.iter().fold(errcode_head(language), |table, (number, says, english, chinese)| {
         let kind = language.of(["WeChat's page", "微信页面"]);
-        table + &row(&[&number.to_string(), kind, language.of([*english, *chinese])])
+        table + &row(&[&number.to_string(), kind, &said_and_meant(language, says, [english, chinese])])
     })
 }
 
