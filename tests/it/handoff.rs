@@ -6,11 +6,11 @@ use harness::{
     database::{attribute, with},
     hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, take_back, tap},
     places::{AUTHORIZE, parameter},
-    proxy::{Fault, Kind, Rule},
-    stack::{PAGE_ORIGIN, PUBLIC_URL},
+    proxy::{Fault, Kind, Rule, Throttle},
+    stack::{PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
 };
 use serde_json::{Value, json};
-use simulator::Denial;
+use simulator::{Denial, Snapshot};
 use web::{language::Language, reason::Reason, words::Labels};
 
 use crate::support::{assert_secured, title};
@@ -627,6 +627,89 @@ async fn a_choice_is_repeated_for_half_a_minute() -> Result<()> {
     computer.visitor.browser.forget_cookie(&computer.cookie()?);
     let ended = computer.open(Some(CHOICE)).await?;
     assert!(is_titled(&ended, "有两个浏览器在等待"), "{}", ended.text());
+    Ok(())
+}
+
+/// Whatever goes wrong with waiting, the page that says so leads back into the login that the person came for, also when
+/// nothing is left that knows it.
+#[tokio::test]
+async fn a_page_that_cannot_wait_leads_back_into_the_same_login() -> Result<()> {
+    const ACCOUNTS: &str = r#"{ "kiosk": { "official_account": "wx0000000000000aaa",
+        "allowed_origins": ["https://kiosk.example.com"], "default_return_to": "https://kiosk.example.com/" } }"#;
+    const LINK: &str = "return_to=https%3A%2F%2Fkiosk.example.com%2Fme%3Fa%3D1&scope=auto&lang=en&app=kiosk";
+    let options = Options::default()
+        .with("ACCOUNTS", ACCOUNTS)
+        .without("OFFICIAL_ACCOUNT_APP_ID")
+        .with("WEBSITE_APP_ID", WEBSITE_APP);
+    let stack = Stack::start(options.proxied()).await?;
+    let leads_back = |page: &Answer, status: u16| {
+        let text = page.text();
+        assert_eq!(page.status, status, "{text}");
+        let same = format!("href=\"/authorize?{}\"", LINK.replace('&', "&#38;"));
+        assert!(text.contains(&same), "{same} is not in {text}");
+    };
+    let begin = async || Waiting::begin(stack.visitor("lin").at_a_computer(), LINK).await;
+    let (computer, other) = (begin().await?, begin().await?);
+    // Another browser's, a frame, an address that lost a digit, a choice that is none.
+    leads_back(&other.visitor.open(&computer.url).await?, 400);
+    let framed = Visit::open(&computer.url).header("sec-fetch-dest", "iframe");
+    leads_back(&computer.visitor.send(framed).await?, 403);
+    leads_back(&computer.visitor.open(&computer.url.replace("state=", "state=x")).await?, 400);
+    leads_back(&computer.open(Some("x")).await?, 400);
+    // A table that does not answer.
+    let broken = stack.proxy()?.inject(Rule::at(Kind::Ticket, Fault::Throttle(Throttle::Throttling)));
+    leads_back(&computer.open(None).await?, 503);
+    stack.proxy()?.heal();
+    drop(broken);
+    // A phone that says no, and the login's own item gone as well.
+    let phone = stack.visitor("zhou");
+    tap(&phone, &form(&scan(&phone, &computer.code).await?)?, None).await?;
+    leads_back(&computer.open(None).await?, 200);
+    let table = stack.table("LoginsTable")?.to_owned();
+    for item in stack.logins()? {
+        let id = attribute(&item, "id").to_owned();
+        if id.starts_with("handoff#") {
+            stack.database().delete(&table, &id)?;
+        }
+    }
+    leads_back(&computer.open(None).await?, 200);
+    // Nothing is left, and no cookie.
+    for item in stack.logins()? {
+        stack.database().delete(&table, attribute(&item, "id"))?;
+    }
+    leads_back(&computer.open(None).await?, 400);
+    computer.visitor.browser.forget_cookies();
+    leads_back(&computer.open(None).await?, 400);
+    // What the address says is judged as a link is.
+    let elsewhere = computer.url.replace("kiosk.example.com", "evil.example");
+    let page = computer.visitor.open(&elsewhere).await?.text();
+    assert!(!page.contains("evil.example") && page.contains("app=kiosk"), "{page}");
+    Ok(())
+}
+
+/// WeChat shows a page that asks for the profile unprompted as a snapshot, to a visitor who is nobody: the code is not scanned
+/// by that, and is as good as before once the person has asked for the whole page.
+#[tokio::test]
+async fn a_visitor_of_a_snapshot_page_scans_nothing() -> Result<()> {
+    let stack = account_only().await?;
+    stack.simulator().knobs(|knobs| knobs.snapshot = Snapshot::On);
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "scope=snsapi_userinfo").await?;
+    let phone = stack.visitor("zhou");
+    for _ in 0..2 {
+        let told = scan(&phone, &computer.code).await?;
+        assert!(is_titled(&told, title(Reason::Snapshot)), "{}", told.text());
+        offers_no_login(&told);
+        assert_eq!((computer.stage().await?.as_str(), stack.sessions()?.len()), ("waiting", 0));
+    }
+    let tickets = stack.logins()?;
+    let ticket = tickets.iter().find(|item| attribute(item, "id").starts_with("ticket#"));
+    assert!(ticket.is_some_and(|ticket| ticket["scanned_by"].is_null()), "{tickets:?}");
+
+    stack.simulator().knobs(|knobs| knobs.snapshot = Snapshot::Off);
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    tap(&phone, &form, Some(computer.number().await?)).await?;
+    computer.open(None).await?;
+    assert_eq!(openid_of(&computer.visitor).await?, Some(phone.openid()));
     Ok(())
 }
 

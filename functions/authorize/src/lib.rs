@@ -232,7 +232,8 @@ impl Authorize {
         Ok(with_cookie(response, &self.cookies.set_browser(&browser, now)))
     }
 
-    /// Sends the browser to wait for a phone. WeChat never hears of this state, and no callback finds the login.
+    /// Sends the browser to wait for a phone. WeChat never hears of this state, and no callback finds the login. The address
+    /// says what was asked for, so that a page there which knows no login leads back into the same one.
     async fn hand_off(
         &self,
         request: &Request,
@@ -247,7 +248,9 @@ impl Authorize {
         self.logins.put_login(&state.handoff_id(), &login).await?;
 
         let public_url = self.config.deployment.public_url.as_str();
-        let location = format!("{public_url}{WAIT}?state={}", state.expose());
+        let asked = LoginLink { turn: Turn::FIRST, ..parameters.link.clone() }.to_query();
+        let join = if asked.is_empty() { "" } else { "&" };
+        let location = format!("{public_url}{WAIT}?state={}{join}{asked}", state.expose());
         let response = redirect(StatusCode::FOUND, &location);
         Ok(HANDOFF_BEGUN.of(with_cookie(response, &self.cookies.set_browser(&browser, now))))
     }

@@ -35,9 +35,10 @@ use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use store::{Store, Tables};
 use web::cookie::Cookies;
-use web::link::{self, LoginLink};
+use web::link::LoginLink;
 use web::outcome::Verdict;
 use web::page;
+use web::query::Query;
 use web::reason::Reason;
 use web::request::{PAGE_LOADS_ONLY, Request};
 use web::response::Response;
@@ -114,11 +115,16 @@ impl Function for Handoff {
         if request.uri().path() == HAND_OFF {
             return phone::refused(request, reason);
         }
-        page::notice(&Visit::of(request), reason, link::AUTHORIZE)
+        page::notice(&Visit::of(request), reason, &self.asked_for(request).on(""))
     }
 }
 
 impl Handoff {
+    /// The login that a waiting browser began, as its address says it: what a page offers that knows no login.
+    fn asked_for(&self, request: &Request) -> LoginLink {
+        LoginLink::salvage(Query::of(request), &self.deployment.accounts)
+    }
+
     /// The account that a ticket's app belongs to, if it is still there.
     fn account(&self, ticket: &StoredTicket) -> Option<&Account> {
         self.deployment.accounts.of(&ticket.app)

@@ -178,25 +178,24 @@ impl Browser<'_> {
 
     /// The page, with the login that its buttons begin anew.
     async fn page(&self, outcome: &'static Outcome, ticket: &StoredTicket, shown: Shown) -> Response {
-        let like = self.function.link_like(ticket);
-        // Where it ends is told by the login, which may be gone: then it ends where logins end.
-        let (login, report) = match self.login().await {
-            Ok(login) => (Some(login), outcome.report()),
-            Err(Refusal::Store(error)) => {
-                (None, outcome.because(format_args!("the login could not be read: {error}")))
-            }
-            Err(_) => (None, outcome.report()),
-        };
         let account = self.function.account(ticket);
-        let return_to = login.as_ref().zip(account);
-        let return_to =
-            return_to.and_then(|(login, account)| account.targets.check_again(&login.return_to).ok());
-        let request = login.map_or(like.request, |login| login.request);
+        let again = |login: PendingLogin| {
+            let return_to = account.and_then(|account| account.targets.check_again(&login.return_to).ok());
+            LoginLink { request: login.request, return_to, ..LoginLink::default() }
+        };
+        // What it asked for is told by the login, which may be gone: then by the address.
+        let asked_for = || self.function.asked_for(self.request);
+        let (link, report) = match self.login().await {
+            Ok(login) => (again(login), outcome.report()),
+            Err(Refusal::Store(error)) => {
+                (asked_for(), outcome.because(format_args!("the login could not be read: {error}")))
+            }
+            Err(_) => (asked_for(), outcome.report()),
+        };
         let code_link = account.and_then(Account::website_choice).map(|app| {
-            let request = LoginRequest { app: Some(app), via_handoff: false, ..request.clone() };
-            LoginLink { request, return_to: return_to.clone(), ..LoginLink::default() }.on("")
+            let request = LoginRequest { app: Some(app), via_handoff: false, ..link.request.clone() };
+            LoginLink { request, ..link.clone() }.on("")
         });
-        let link = LoginLink { request, return_to, ..LoginLink::default() }.on("");
         // A page with the number is made for "given", whatever has happened since: its script has yet to see that.
         let stage = if matches!(shown, Shown::Number(_)) { "given" } else { ticket.stage(self.now) };
         let waiting = Waiting {
@@ -204,7 +203,7 @@ impl Browser<'_> {
             stage,
             is_phone: is_phone(self.request.headers()),
             is_wecom: is_wecom(self.request.headers()),
-            link: &link,
+            link: &link.on(""),
             code_link: code_link.as_deref(),
         };
         report.of(web::handoff::wait(&Visit::of(self.request), &waiting))
