@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use harness::{
-    Options, Result, Stack, Visitor,
+    Failure, Options, Result, Stack, Visitor,
     database::attribute,
     hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, take_back, tap},
     proxy::{Fault, Kind, Rule, Throttle},
 };
+
+use login::session::SessionToken;
 
 use crate::row::Run;
 
@@ -35,7 +37,9 @@ fn another_choice(number: usize) -> String {
 
 /// H1: each ticket is scanned ten times at once by five phones, approved five times at once, and picked up five times at
 /// once; every other one is also waited for by somebody who has the browser's secret and the state, and every third one is
-/// taken back three times at the moment of its pick-ups.
+/// taken back three times at the moment of its pick-ups. While the one phone approves, another one that scanned sends the
+/// same form, once under that phone's session and once under its own: with the right number, with a wrong one, with a no, and
+/// to take it back. Each time it is told that it was too late, and nothing comes of it.
 pub async fn rivals(run: &Run) -> Result<String> {
     let tickets = run.size(6, 200);
     let stack = run.stack(options()).await?;
@@ -79,8 +83,13 @@ pub async fn rivals(run: &Run) -> Result<String> {
             format!("ticket {ticket}: two numbers were shown")
         });
 
-        try_join_all((0..5).map(|_| tap(phone, asked_form, right.or(asked_form.numbers.first().copied()))))
-            .await?;
+        let approvals = try_join_all(
+            (0..5).map(|_| tap(phone, asked_form, right.or(asked_form.numbers.first().copied()))),
+        );
+        let rival = phones.get((winner + 1) % phones.len()).ok_or_else(|| Failure::new("one phone"))?;
+        let (approved, refused) = futures_util::join!(approvals, rival_answers(rival, asked_form, right));
+        approved?;
+        run.require(refused?, || format!("ticket {ticket}: the phone that came second was heard"));
         let pick_ups = [&computer.visitor; 5].into_iter().chain(has_thief.then_some(&thief));
         let pick_ups = join_all(pick_ups.map(|visitor| visitor.open(&computer.url)));
         let is_taken_back = ticket % 3 == 0;
@@ -106,6 +115,21 @@ pub async fn rivals(run: &Run) -> Result<String> {
     }
     run.end(stack).await?;
     Ok(format!("{tickets} × 10"))
+}
+
+/// Whether a phone that came second is told so, or that the ticket has ended, whatever it sends of the form that another one was
+/// shown, and all at once.
+async fn rival_answers(rival: &Visitor, shown: &Form, right: Option<u8>) -> Result<bool> {
+    let own = rival.session().and_then(|token| SessionToken::parse(&token));
+    let own = own.ok_or_else(|| Failure::new("the second phone is not logged in"))?.session_id();
+    let forged = Form { session: own.as_str().to_owned(), ..shown.clone() };
+    let wrong = shown.numbers.iter().copied().find(|number| Some(*number) != right);
+    let forms = [shown, &forged];
+    let taps = forms.iter().flat_map(|form| [right, wrong, None].map(|number| tap(rival, form, number)));
+    let undone = forms.iter().map(|form| take_back(rival, form));
+    let (taps, undone) = futures_util::join!(try_join_all(taps), try_join_all(undone));
+    let is_told = |page| ["二维码已被扫过", "有两个浏览器在等待"].iter().any(|title| is_titled(page, title));
+    Ok(taps?.iter().chain(&undone?).all(is_told))
 }
 
 /// The calls of a hand-off.
