@@ -36,7 +36,7 @@ export interface LoginOptions {
   /** Which account, or which app. */
   app?: string | undefined;
   lang?: "zh_CN" | "zh_TW" | "zh-CN" | "zh-TW" | "en" | (string & {}) | undefined;
-  /** Where the login ends; by default on this page. */
+  /** Where the login ends; by default on this page. A relative address is one of this page's. */
   returnTo?: string | URL | undefined;
 }
 

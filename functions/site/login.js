@@ -9,7 +9,6 @@
 
 /** Where the login is: where this file came from. */
 const AUTH = new URL(import.meta.url).origin;
-const DOCS = "docs/en/reference/login-js.md";
 /** How long the answer of /userinfo is good, in milliseconds. */
 const FRESH = 60_000;
 /** The name of the popup, by which the page in it knows where it is; and of the channel between the page's tabs. */
@@ -22,7 +21,7 @@ let knownAt = 0;
 let asking;
 /** Counts logouts and news from other tabs, so that an answer that was under way then does not count. */
 let turn = 0;
-/** Whether a login was begun from here that may end in another window. */
+/** Whether something was begun from here that may end in another window, or come back to this page as it was. */
 let begun = false;
 /** Where a login begins; /userinfo knows better, if the page is another account's. */
 let begin = `${AUTH}/authorize`;
@@ -33,51 +32,52 @@ const tokens = new Map();
 
 // ---- What the page did wrong: one sentence each, once, with the place in the documentation.
 
+/** The scheme and the last two labels of a name: two pages of one site have the same. @type {(url: URL | Location) => string} */
+const site = ({ protocol, hostname }) => protocol + hostname.replace(/.*\.(?=[^.]+\.[a-z][^.]*$)/, "");
+
+const isElsewhere = site(location) !== site(new URL(AUTH));
 const said = new Set();
 
 /** @type {(topic: string, sentence: string) => void} */
 const say = (topic, sentence) => {
   // On another site nothing else matters.
-  if (said.has(topic) || said.has("another-site")) return;
-  said.add(topic);
-  console.error(`${NAME}: ${sentence} See ${DOCS}#${topic}`);
+  if (said.has(sentence) || isElsewhere && said.size) return;
+  said.add(sentence);
+  console.error(`${NAME}: ${sentence} See docs/en/reference/login-js.md#${topic}`);
 };
 
-/** The scheme and the last two labels: two pages of one site have the same. @type {(url: URL | Location) => string} */
-const site = ({ protocol, hostname }) =>
-  protocol + (/^[\d.]+$|:/.test(hostname) ? hostname : hostname.split(".").slice(-2).join("."));
+if (isElsewhere) say("another-site", `${AUTH} gives ${location.origin} nothing: this page is of another site, which sends no cookie.`);
 
-if (site(location) !== site(new URL(AUTH))) {
-  say("another-site", `${location.origin} is of another site than ${AUTH}, which gets no cookie from here.`);
-}
-
+// Where WeChat's page in the frame is blocked, the directive is this page's too.
 document.addEventListener("securitypolicyviolation", ({ blockedURI, effectiveDirective }) => {
-  if (blockedURI.startsWith(AUTH) || effectiveDirective === "img-src" && /\.q(logo|pic)\.cn\b/.test(blockedURI)) {
-    say("content-security-policy", `add ${blockedURI} to ${effectiveDirective} of this page's Content-Security-Policy.`);
+  if (blockedURI.startsWith(AUTH) || /^img.*\.q(logo|pic)\.cn|^frame.*\.qq\.com/.test(effectiveDirective + blockedURI)) {
+    say("content-security-policy", `add ${new URL(blockedURI).origin} to this page's ${effectiveDirective}.`);
   }
 });
 
 /** What was answered; null if nobody is logged in. @type {(method: string, path: string) => Promise<any>} */
 const request = async (method, path) => {
-  const options = { method, credentials: /** @type {const} */ ("include"), headers: { accept: "application/json" } };
-  const answer = await fetch(AUTH + path, options).catch(async (error) => {
-    // No answer that this page may read. Everybody may read this file, so if it can be had, the page is the reason.
+  const answer = await fetch(AUTH + path, { method, credentials: "include" }).catch(async (error) => {
+    // No answer that this page may read. Everybody may read this file: if it can be had, it is not the network. Whose answer
+    // it was, a script is not told: what API Gateway says itself, of routes and throttles, is for no origin.
     await fetch(import.meta.url, { cache: "reload" });
-    say("origin", `${AUTH} does not answer pages of ${location.origin}: add it to AllowedOrigins.`);
+    say(
+      path.startsWith("/access") ? "token" : "origin",
+      `${AUTH + path} gives ${location.origin} nothing: this page is not in AllowedOrigins, or the route is missing, throttled or failing.`,
+    );
     throw error;
   });
-  const { status } = answer;
-  const body = status === 204 ? {} : await answer.json();
+  const body = answer.status === 204 || await answer.json();
   if (answer.ok) return body;
-  if (status === 401) {
+  if (answer.status === 401) {
     begin = body.authorize_url ?? begin;
-    if (!navigator.cookieEnabled) say("cookies", "this browser keeps no cookies for this page.");
+    if (!navigator.cookieEnabled) say("cookies", `${AUTH} gives ${location.origin} nothing: this browser keeps no cookies.`);
     return null;
   }
-  if (body.type?.endsWith(":invalid_target") || status === 404) {
-    say("token", `${AUTH} has no such token for ${location.origin}: add it to the API's origins in OpenidConnect.`);
+  if (/:invalid_target|:not_found/.test(body.type)) {
+    say("token", `${AUTH + path} gives ${location.origin} nothing: this page is not in the origins of such an API of OpenidConnect.`);
   }
-  throw Object.assign(new Error(`${body.title ?? status} (${body.correlation_id})`), { problem: body });
+  throw Object.assign(new Error(`${body.title ?? answer.status} (${body.correlation_id})`), { problem: body });
 };
 
 // ---- Who is logged in.
@@ -89,6 +89,7 @@ const publish = () => {
   for (const [callback, last] of callbacks) {
     if (last === text) continue;
     callbacks.set(callback, text);
+    begun &&= last === undefined;
     // A callback that throws harms nobody else.
     queueMicrotask(() => callback(user));
   }
@@ -96,7 +97,8 @@ const publish = () => {
 
 /** @type {(user: User | null) => User | null} */
 const learn = (user) => {
-  [known, knownAt] = [user, Date.now()];
+  known = user;
+  knownAt = Date.now();
   publish();
   return user;
 };
@@ -107,7 +109,6 @@ const ask = async () => {
   const user = await request("GET", "/userinfo");
   if (before !== turn) return ask();
   if (known?.openid !== user?.openid) tokens.clear();
-  begun &&= !user;
   return learn(user);
 };
 
@@ -157,9 +158,12 @@ if (opener && window.name === NAME) {
 
 // ---- Logging in and out, and the token for an API.
 
-/** This page without what a login left there that the person declined. */
-const here = () => {
-  const url = new URL(location.href);
+/**
+ * Where a login ends: at what this address means on this page, without what a login left there that the person declined.
+ * @type {(address?: string | URL) => string}
+ */
+const target = (address = location.href) => {
+  const url = new URL(address, location.href);
   if (url.searchParams.get("error") === "access_denied") url.searchParams.delete("error");
   return url.href;
 };
@@ -171,12 +175,12 @@ const hasOneWindow = () => matchMedia("(pointer: coarse)").matches || /MicroMess
 export const login = ({ mode, scope, app, lang, returnTo } = {}) => {
   const link = new URL(begin);
   const via = mode === "handoff" ? mode : undefined;
-  const asked = { return_to: returnTo ?? here(), scope, app, lang: lang?.replace("-", "_"), via };
+  const asked = { return_to: target(returnTo), scope, app, lang: lang?.replace("-", "_"), via };
   for (const [name, value] of Object.entries(asked)) {
-    if (value) link.searchParams.set(name, String(value));
+    if (value) link.searchParams.set(name, value);
   }
   if (mode === "popup" && !hasOneWindow() && open(link, NAME, "popup,width=480,height=640")) begun = true;
-  else if (mode === "popup" || mode === "redirect") location.assign(link);
+  else if (mode && !via) location.assign(link);
   return link.href;
 };
 
@@ -190,20 +194,21 @@ export const logout = async () => {
 
 /** @type {typeof import("./login.d.ts").accessToken} */
 export const accessToken = async ({ resource } = {}) => {
-  const path = `/access-token${resource ? `?resource=${encodeURIComponent(resource)}` : ""}`;
+  const path = `/access-token?${new URLSearchParams(resource && { resource })}`;
   const now = Date.now();
   let entry = tokens.get(path);
   if (!entry || entry.until < now) {
-    const answer = request("POST", path);
-    const mine = (entry = { token: answer.then((body) => body && body.access_token), until: Infinity });
+    const token = request("POST", path).then((body) => {
+      // Renewed half a minute before it ends; what failed is asked for again.
+      mine.until = body ? now + (body.expires_in - 30) * 1000 : 0;
+      if (!body) renew();
+      return body && body.access_token;
+    });
+    const mine = (entry = { token, until: Infinity });
     tokens.set(path, entry);
-    // Renewed half a minute before it ends; what failed is asked for again.
-    answer
-      .catch(() => null)
-      .then((body) => {
-        mine.until = body ? now + (body.expires_in - 30) * 1000 : 0;
-        if (!body) renew();
-      });
+    token.catch(() => {
+      mine.until = 0;
+    });
   }
   return entry.token;
 };
@@ -213,23 +218,23 @@ export const accessToken = async ({ resource } = {}) => {
 const WORDS = {
   zh: {
     logIn: "微信登录",
-    code: "微信登录二维码",
     openLogin: "打开登录页",
     nameless: "微信用户",
     addProfile: "补充昵称和头像",
     purpose: "昵称和头像只用于在本网站显示。",
+    loggedIn: "已登录：",
     logOut: "退出登录",
-    failed: "现在无法退出，请稍后再试。",
+    failed: "退出失败，请重试。",
   },
   en: {
     logIn: "Log in with WeChat",
-    code: "QR code to log in with WeChat",
     openLogin: "Open login page",
     nameless: "WeChat user",
     addProfile: "Add my name and photo",
     purpose: "Only shown on this site.",
+    loggedIn: "Logged in: ",
     logOut: "Log out",
-    failed: "Couldn't log out. Please try again later.",
+    failed: "Couldn't log out. Try again.",
   },
 };
 
@@ -237,17 +242,16 @@ const WORDS = {
 const STYLE = `
 :host{display:inline-block;position:relative;line-height:1.5}
 :host([hidden]){display:none}
-a,button,summary{box-sizing:border-box;min-height:44px;padding:10px 16px;gap:8px;align-items:center;border-radius:var(--wechat-login-radius,8px);color:inherit;font:inherit;cursor:pointer}
-:focus-visible{outline:3px solid CanvasText;outline-offset:2px}
+a,button,summary{display:inline-flex;box-sizing:border-box;min-height:44px;padding:10px 16px;gap:8px;align-items:center;border-radius:var(--wechat-login-radius,8px);color:inherit;font:inherit;cursor:pointer}
+:focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px #000}
 a:hover{text-decoration:underline}
 [part=button],[part=avatar]{background:var(--wechat-login-color,#067d3f);color:var(--wechat-login-ink,#fff)}
-[part=button]{display:inline-flex;font-weight:600;text-decoration:none}
-[part=mark]{flex:none;width:24px;height:24px;background:currentcolor;clip-path:path(evenodd,"M9 2a8 6.5 0 0 0-5 11.6L3.3 17l3.3-2a8 6.5 0 0 0 1.4.2A7.3 6 0 0 1 16.9 8.7 8 6.5 0 0 0 9 2M6.5 5.5a1 1 0 1 1-.1 0M11.5 5.5a1 1 0 1 1-.1 0M16 10a6.5 5.3 0 1 0 2.5 10.2L21 22l-.5-2.9A6.5 5.3 0 0 0 16 10M14 13a1 1 0 1 1-.1 0M18.5 13a1 1 0 1 1-.1 0")}
+[part=button]{font-weight:600;text-decoration:none}
+[part=mark]{flex:none;width:24px;height:24px;background:currentcolor;clip-path:path(evenodd,"M9 2a8 7 0 0 0-5 12l-1 3 4-2h1A7 6 0 0 1 17 9 8 7 0 0 0 9 2M6 6a1 1 0 1 1-.1 0M12 6a1 1 0 1 1-.1 0M16 10a6 5 0 1 0 2 10l3 2v-3A6 5 0 0 0 16 10M14 13a1 1 0 1 1-.1 0M18 13a1 1 0 1 1-.1 0")}
 [part=frame]{display:block;width:300px;max-width:100%;height:400px;border:0}
 [part=open]{display:block;text-align:center}
-summary{display:inline-flex}
 summary::-webkit-details-marker{display:none}
-summary::after{content:"";border:5px solid transparent;border-top-color:currentcolor;margin-top:5px}
+summary::after{content:"";border:5px solid #0000;border-top:5px solid;border-bottom:0}
 [part=avatar]{display:grid;place-items:center;flex:none;width:32px;height:32px;border-radius:6px}
 [part=name]{max-width:10em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 [part=menu]{position:absolute;text-align:start;z-index:9;width:13em;border:1px solid GrayText;border-radius:var(--wechat-login-radius,8px);background:Canvas;color:CanvasText}
@@ -255,7 +259,21 @@ summary::after{content:"";border:5px solid transparent;border-top-color:currentc
 [part=item]{display:block;width:100%;border:0;background:none;text-align:start;text-decoration:none}
 [part=note]{margin:0;padding:0 16px 8px;font-size:.875em}
 .unknown{animation:.1s 1s both show}
-@keyframes show{from{visibility:hidden}to{visibility:visible}}`;
+[role=status]{contain:strict}
+@keyframes show{from{visibility:hidden}}`;
+
+/**
+ * What to do when a link is pressed: its address is made anew, for the page's own may have changed since.
+ * @type {(href: () => string) => { href: string, pointerdown: EventListener, click: EventListener }}
+ */
+const way = (href) => {
+  /** @type {EventListener} */
+  const press = ({ currentTarget }) => {
+    begun = true;
+    /** @type {HTMLAnchorElement} */ (currentTarget).href = href();
+  };
+  return { href: href(), pointerdown: press, click: press };
+};
 
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
@@ -281,13 +299,19 @@ class WechatLogin extends HTMLElement {
   #user;
   #leave = () => {};
 
+  #box = make("div", {});
+  /** What is read to who does not see that something changed; only what comes into an element that was there is read. */
+  #status = make("div", { role: "status" });
+
   constructor() {
     super();
+    this.#root.append(this.#box, this.#status);
     // Unlike a style element it needs nothing of the page's policy. Browsers before 2023 do not have it.
-    if (!this.#root.adoptedStyleSheets) return;
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(STYLE);
-    this.#root.adoptedStyleSheets = [sheet];
+    if (this.#root.adoptedStyleSheets) {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(STYLE);
+      this.#root.adoptedStyleSheets = [sheet];
+    } else this.#root.append(make("style", {}, STYLE));
   }
 
   connectedCallback() {
@@ -311,7 +335,7 @@ class WechatLogin extends HTMLElement {
   }
 
   attributeChangedCallback() {
-    if (this.isConnected) this.#draw(this.#user);
+    this.#draw(this.#user);
   }
 
   #fold() {
@@ -325,16 +349,19 @@ class WechatLogin extends HTMLElement {
 
   /** @param {User | null | undefined} user */
   #draw(user) {
-    this.#user = user;
-    const hadFocus = document.activeElement === this;
-    const tag = (this.closest("[lang]")?.getAttribute("lang") || navigator.language).toLowerCase();
-    const isChinese = tag.startsWith("zh");
+    // The page's own active element may be around this one.
+    const hadFocus = this.#root.activeElement;
+    const tag = /** @type {HTMLElement | null} */ (this.closest("[lang]"))?.lang || navigator.language;
+    const isChinese = /^zh/i.test(tag);
     const words = WORDS[isChinese ? "zh" : "en"];
-    const lang = !isChinese ? "en" : /tw|hk|hant/.test(tag) ? "zh_TW" : "zh_CN";
+    const lang = !isChinese ? "en" : /tw|hk|hant/i.test(tag) ? "zh_TW" : "zh_CN";
     const content = user ? this.#person(user, words) : this.#way(words, lang, user === null);
     content.lang = isChinese ? "zh-CN" : "en";
-    this.#root.replaceChildren(content, this.#root.adoptedStyleSheets ? "" : make("style", {}, STYLE));
+    this.#box.replaceChildren(content);
     if (hadFocus) this.focus();
+    // Who was there when the page was opened is read with the page.
+    this.#status.textContent = user && this.#user === null ? words.loggedIn + (user.nickname || words.nameless) : "";
+    this.#user = user;
   }
 
   /**
@@ -344,33 +371,39 @@ class WechatLogin extends HTMLElement {
   #way(words, lang, isKnown) {
     const mode = /** @type {import("./login.d.ts").LoginOptions["mode"] | "embedded"} */ (this.#given("mode"));
     // What the attributes ask for.
-    const options = { scope: this.#given("scope"), app: this.#given("app"), returnTo: this.#given("return-to"), lang };
-    const link = () => login({ ...options, mode: mode === "handoff" ? mode : undefined });
-    // The page's address may have changed since this was drawn.
-    /** @type {EventListener} */
-    const refresh = ({ currentTarget }) => {
-      begun = true;
-      /** @type {HTMLAnchorElement} */ (currentTarget).href = link();
+    const options = {
+      mode: mode === "handoff" ? mode : undefined,
+      scope: this.#given("scope"),
+      app: this.#given("app"),
+      returnTo: this.#given("return-to"),
+      lang,
     };
+    const link = () => login(options);
     if (mode === "embedded" && isKnown && !hasOneWindow()) {
       // The frame goes on to WeChat, which sends this page to the callback when somebody has scanned.
       const frame = make("iframe", {
         part: "frame",
-        title: words.code,
+        title: words.logIn,
         sandbox: "allow-scripts allow-same-origin allow-top-navigation",
         allow: "local-network-access https://open.weixin.qq.com",
         src: `${link()}&display=embedded`,
       });
-      return make("div", {}, frame, make("a", { part: "open", href: link(), pointerdown: refresh, click: refresh }, words.openLogin));
+      // The login behind the code is stored for half an hour. Somebody who looks at the page has a new one by then.
+      const late = Date.now() + 25 * FRESH;
+      const timer = setInterval(() => {
+        if (!frame.isConnected) clearInterval(timer);
+        else if (!document.hidden && Date.now() > late) this.#draw(this.#user);
+      }, 5000);
+      return make("div", {}, frame, make("a", { part: "open", ...way(link) }, words.openLogin));
     }
-    /** @type {EventListener} */
-    const click = (event) => {
-      refresh(event);
-      if (mode !== "popup" || hasOneWindow()) return;
-      event.preventDefault();
-      login({ ...options, mode });
-    };
-    const button = make("a", { part: "button", href: link(), pointerdown: refresh, click }, make("span", { part: "mark" }), words.logIn);
+    const press = way(link);
+    if (mode === "popup" && !hasOneWindow()) {
+      press.click = (event) => {
+        event.preventDefault();
+        login({ ...options, mode });
+      };
+    }
+    const button = make("a", { part: "button", ...press }, make("span", { part: "mark" }), words.logIn);
     return make("div", { class: isKnown ? "" : "unknown" }, button);
   }
 
@@ -383,21 +416,14 @@ class WechatLogin extends HTMLElement {
     const avatar = user.headimgurl
       ? make("img", { part: "avatar", src: user.headimgurl, alt: "", referrerpolicy: "no-referrer", error: () => avatar.replaceWith(nobody) })
       : nobody;
-    const note = make("p", { part: "note", role: "alert" });
-    const items = [];
-    if (user.upgrade_url) {
-      const href = `${user.upgrade_url}&return_to=${encodeURIComponent(this.#given("return-to") ?? here())}`;
-      items.push(
-        make("a", { part: "item", href }, words.addProfile),
-        make("p", { part: "note" }, this.#given("purpose") ?? words.purpose),
-      );
-    }
-    /** @type {EventListener} */
+    const link = () => `${user.upgrade_url}&${new URLSearchParams({ return_to: target(this.#given("return-to")) })}`;
+    const items = !user.upgrade_url ? [] : [
+      make("a", { part: "item", ...way(link) }, words.addProfile),
+      make("p", { part: "note" }, this.#given("purpose") ?? words.purpose),
+    ];
+    const failed = make("p", { part: "note", role: "alert" }, words.failed);
     const leave = () => {
-      logout().catch(() => {
-        note.replaceChildren(words.failed);
-        menu.append(note);
-      });
+      logout().catch(() => menu.append(failed));
     };
     // A menu that would not fit to the right of where it opens begins at the other end.
     const click = () => {
@@ -415,4 +441,4 @@ class WechatLogin extends HTMLElement {
   }
 }
 
-if (!customElements.get(NAME)) customElements.define(NAME, WechatLogin);
+customElements.get(NAME) ?? customElements.define(NAME, WechatLogin);

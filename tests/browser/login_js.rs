@@ -3,8 +3,11 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chromium::{Chromium, Key, Reader};
 use harness::{
-    Failure, Options, Result, Stack, signing_key,
+    Failure, Options, Result, Stack,
+    gateway::Gateway,
+    signing_key,
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP, WECHAT_OPEN_URL},
+    template::Template,
 };
 use serde_json::{Value, json};
 use simulator::{Action, Consent};
@@ -33,6 +36,12 @@ fn policy_for(auth: &str, wechat: &str) -> String {
          script-src {auth}; connect-src {auth} 'self'; img-src https://*.qlogo.cn https://*.qpic.cn; frame-src {auth} {wechat}"
     )
 }
+
+/// Somebody at a computer, who reads Chinese, and somebody who reads English.
+const LANGUAGES: [(Language, Reader); 2] = [
+    (Language::Chinese, Reader::AT_A_COMPUTER),
+    (Language::English, Reader::AT_A_COMPUTER.reading("en-US,en")),
+];
 
 /// A page with the tag.
 fn html(stack: &Stack, lang: &str, attributes: &str) -> String {
@@ -132,27 +141,60 @@ async fn one_tag_logs_in_adds_the_profile_calls_an_api_and_logs_out() -> Result<
 #[tokio::test]
 async fn logs_in_by_a_popup_which_closes_itself() -> Result<()> {
     let (stack, page) = with_page().await?;
-    page.show(&html(&stack, "zh-CN", "mode=popup"), &policy(&stack));
-    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
-    chromium.open(&page.same_site()).await?;
-    chromium.press_part("button", LABELS.log_in).await?;
-    let here = chromium.other_tab().await?;
-    chromium.element(".js_qrcode_img").await?;
-    scan(&stack, "zhou")?;
-    chromium.switch_to_window(here).await?;
-    chromium.part("user", &nickname(&stack, "zhou")).await?;
-    assert_eq!(chromium.windows().await?.len(), 1);
-    assert_eq!(chromium.current_url().await?.as_str(), format!("{}/", page.same_site()));
-    chromium.leave(&[NOBODY, NO_AVATAR]).await
+    for (language, reader) in LANGUAGES {
+        let (labels, tag) = (Labels::of(language), language.tag());
+        page.show(&html(&stack, tag, "mode=popup"), &policy(&stack));
+        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+        chromium.open(&page.same_site()).await?;
+        chromium.part("button", labels.log_in).await?;
+        assert_eq!(read_out(&chromium).await?, "");
+        chromium.press_part("button", labels.log_in).await?;
+        let here = chromium.other_tab().await?;
+        chromium.element(".js_qrcode_img").await?;
+        chromium.look(&format!("popup-code-{tag}")).await?;
+        scan(&stack, "zhou")?;
+        chromium.switch_to_window(here).await?;
+        let nickname = nickname(&stack, "zhou");
+        chromium.part("user", &nickname).await?;
+        // Who does not see it is told, and is told once: not by a page that was opened so.
+        let told = if language == Language::Chinese { "已登录：" } else { "Logged in: " };
+        assert_eq!(read_out(&chromium).await?, format!("{told}{nickname}"));
+        chromium.look(&format!("popup-done-{tag}")).await?;
+        assert_eq!(chromium.windows().await?.len(), 1);
+        assert_eq!(chromium.current_url().await?.as_str(), format!("{}/", page.same_site()));
+        chromium.refresh().await?;
+        chromium.part("user", &nickname).await?;
+        assert_eq!(read_out(&chromium).await?, "");
+        chromium.leave(&[NOBODY, NO_AVATAR]).await?;
+    }
+    Ok(())
+}
+
+/// What a screen reader says by itself when it changes: all text in the parts of the page that have the role for it.
+async fn read_out(chromium: &Chromium) -> Result<String> {
+    let tree = chromium.cdp().send_raw("Accessibility.getFullAXTree", json!({})).await?;
+    let list = |of: &Value, name| of.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |of: &Value, name: &str| {
+        of.pointer(&format!("/{name}/value")).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let nodes = list(&tree, "nodes");
+    let live = nodes.iter().filter(|node| text(node, "role") == "status");
+    let mut inside: Vec<Value> = live.flat_map(|node| list(node, "childIds")).collect();
+    let mut said = String::new();
+    while let Some(id) = inside.pop() {
+        let Some(node) = nodes.iter().find(|node| node.get("nodeId") == Some(&id)) else { continue };
+        if text(node, "role") == "StaticText" {
+            said.push_str(&text(node, "name"));
+        }
+        inside.extend(list(node, "childIds"));
+    }
+    Ok(said)
 }
 
 #[tokio::test]
 async fn shows_wechats_qr_code_inside_the_page() -> Result<()> {
     let (stack, page) = with_page().await?;
-    for (language, reader) in [
-        (Language::Chinese, Reader::AT_A_COMPUTER),
-        (Language::English, Reader::AT_A_COMPUTER.reading("en-US,en")),
-    ] {
+    for (language, reader) in LANGUAGES {
         let (labels, tag) = (Labels::of(language), language.tag());
         page.show(&html(&stack, tag, "mode=embedded"), &policy(&stack));
         let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
@@ -180,64 +222,112 @@ async fn shows_wechats_qr_code_inside_the_page() -> Result<()> {
     Ok(())
 }
 
-/// As on the internet: HTTPS, a host for the page, one for the login, and WeChat's own.
+/// The person scans the code that the computer shows, and taps the number.
+async fn by_phone(stack: &Stack, computer: &Chromium, phone: &Chromium, labels: &Labels) -> Result<()> {
+    phone.open(&handoff::code(stack, computer).await?).await?;
+    phone.arrive(labels.log_in_other_device).await?;
+    computer.arrive(labels.confirm_on_phone).await?;
+    phone.press(&computer.text(".number").await?).await
+}
+
 /// With an Official Account alone the window shows a code of ours: the page that waits there is not cut off from its opener.
 #[tokio::test]
 async fn a_popup_that_waits_for_a_phone_closes_itself() -> Result<()> {
     let page = TeamPage::serve("").await?;
     let options = Options::default().on_this_machine().with("ALLOWED_ORIGINS", &page.same_site());
     let stack = Stack::start(options.without("WEBSITE_APP_ID")).await?;
-    page.show(&html(&stack, "zh-CN", "mode=popup"), &policy(&stack));
-    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
-    let Some(phone) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
-    computer.open(&page.same_site()).await?;
-    computer.press_part("button", LABELS.log_in).await?;
-    let here = computer.other_tab().await?;
-    computer.arrive(LABELS.scan_to_log_in).await?;
-    phone.open(&handoff::code(&stack, &computer).await?).await?;
-    phone.arrive(LABELS.log_in_other_device).await?;
-    computer.arrive(LABELS.confirm_on_phone).await?;
-    phone.press(&computer.text(".number").await?).await?;
-    computer.switch_to_window(here).await?;
-    computer.part("user", LABELS.nameless).await?;
-    assert_eq!(computer.windows().await?.len(), 1);
-    phone.leave(&[]).await?;
-    computer.leave(&[NOBODY]).await
+    for (language, reader) in LANGUAGES {
+        let (labels, tag) = (Labels::of(language), language.tag());
+        page.show(&html(&stack, tag, "mode=popup"), &policy(&stack));
+        let Some(computer) = Chromium::start(reader).await? else { return Ok(()) };
+        let reader = Reader::IN_WECHAT.reading(reader.languages());
+        let Some(phone) = Chromium::start(reader).await? else { return Ok(()) };
+        computer.open(&page.same_site()).await?;
+        computer.press_part("button", labels.log_in).await?;
+        let here = computer.other_tab().await?;
+        computer.arrive(labels.scan_to_log_in).await?;
+        computer.look(&format!("popup-handoff-{tag}")).await?;
+        by_phone(&stack, &computer, &phone, &labels).await?;
+        computer.switch_to_window(here).await?;
+        computer.part("user", labels.nameless).await?;
+        computer.look(&format!("popup-handoff-done-{tag}")).await?;
+        assert_eq!(computer.windows().await?.len(), 1);
+        phone.leave(&[]).await?;
+        computer.leave(&[NOBODY]).await?;
+    }
+    Ok(())
 }
 
 /// Though there is a website app: the tag asks for a phone, and the person comes back to the page that it is on.
 #[tokio::test]
 async fn logs_in_by_the_phone_beside_it() -> Result<()> {
     let (stack, page) = with_page().await?;
-    page.show(&html(&stack, "zh-CN", "mode=handoff"), &policy(&stack));
-    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
-    let Some(phone) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
-    let here = format!("{}/me?tab=1", page.same_site());
-    computer.open(&here).await?;
-    computer.press_part("button", LABELS.log_in).await?;
-    computer.arrive(LABELS.scan_to_log_in).await?;
-    phone.open(&handoff::code(&stack, &computer).await?).await?;
-    phone.arrive(LABELS.log_in_other_device).await?;
-    computer.arrive(LABELS.confirm_on_phone).await?;
-    phone.press(&computer.text(".number").await?).await?;
-    computer.until_at(&here).await?;
-    computer.part("user", LABELS.nameless).await?;
-    phone.leave(&[]).await?;
-    computer.leave(&[NOBODY]).await
+    for (language, reader) in LANGUAGES {
+        let (labels, tag) = (Labels::of(language), language.tag());
+        page.show(&html(&stack, tag, "mode=handoff"), &policy(&stack));
+        let Some(computer) = Chromium::start(reader).await? else { return Ok(()) };
+        let reader = Reader::IN_WECHAT.reading(reader.languages());
+        let Some(phone) = Chromium::start(reader).await? else { return Ok(()) };
+        let here = format!("{}/me?tab=1", page.same_site());
+        computer.open(&here).await?;
+        computer.press_part("button", labels.log_in).await?;
+        computer.arrive(labels.scan_to_log_in).await?;
+        computer.look(&format!("tag-handoff-{tag}")).await?;
+        by_phone(&stack, &computer, &phone, &labels).await?;
+        computer.until_at(&here).await?;
+        computer.part("user", labels.nameless).await?;
+        computer.look(&format!("tag-handoff-done-{tag}")).await?;
+        phone.leave(&[]).await?;
+        computer.leave(&[NOBODY]).await?;
+    }
+    Ok(())
 }
 
+/// A page on a host of its own, before a login and WeChat on theirs, all by HTTPS; and where a browser finds them.
+async fn among_hosts(page: &TeamPage, stack: &Stack) -> Result<([Https; 3], [String; 3])> {
+    let wechat = stack.simulator_url().trim_start_matches("http://").parse().map_err(Failure::from)?;
+    let login = Https::before(stack.gateway().address()).await?;
+    let fronts = [login, Https::before(page.address()).await?, Https::before(wechat).await?];
+    let [login, page, wechat] = &fronts;
+    let rules =
+        [login.rule("login.example.com"), page.rule("www.example.com"), wechat.rule("open.weixin.qq.com")];
+    Ok((fronts, rules))
+}
+
+/// What a page forgot to allow for the frame is named: this stack, or WeChat's page behind it.
+#[tokio::test]
+async fn a_page_that_does_not_allow_the_frame_is_told_which_directive() -> Result<()> {
+    let page = TeamPage::serve("").await?;
+    let stack = Stack::start(Options::default()).await?;
+    let (_fronts, rules) = among_hosts(&page, &stack).await?;
+    for (allowed, missing) in [("https://other.example.com", PUBLIC_URL), (PUBLIC_URL, WECHAT_OPEN_URL)] {
+        let both = format!("frame-src {PUBLIC_URL} {WECHAT_OPEN_URL}");
+        let policy = policy_for(PUBLIC_URL, WECHAT_OPEN_URL).replace(&both, &format!("frame-src {allowed}"));
+        page.show(&html(&stack, "zh-CN", "mode=embedded"), &policy);
+        let Some(chromium) = Chromium::start_among(Reader::AT_A_COMPUTER, &rules).await? else {
+            return Ok(());
+        };
+        chromium.open(PAGE_ORIGIN).await?;
+        chromium.part("frame", "").await?;
+        let told = format!(
+            "wechat-login: add {missing} to this page's frame-src. See docs/en/reference/login-js.md"
+        );
+        let mut said = Vec::new();
+        while !said.iter().any(|line: &String| line.contains(&told)) {
+            said.extend(chromium.console().await?);
+        }
+        assert_eq!(said.iter().filter(|line| line.contains("wechat-login:")).count(), 1, "{said:#?}");
+    }
+    Ok(())
+}
+
+/// As on the internet: HTTPS, a host for the page, one for the login, and WeChat's own.
 #[tokio::test]
 async fn works_among_hosts_of_one_site() -> Result<()> {
     let page = TeamPage::serve("").await?;
     let stack = Stack::start(Options::default()).await?;
     page.show(&html(&stack, "zh-CN", "mode=embedded"), &policy_for(PUBLIC_URL, WECHAT_OPEN_URL));
-    let wechat = stack.simulator_url().trim_start_matches("http://").parse().map_err(Failure::from)?;
-    let fronts = [
-        ("login.example.com", Https::before(stack.gateway().address()).await?),
-        ("www.example.com", Https::before(page.address()).await?),
-        ("open.weixin.qq.com", Https::before(wechat).await?),
-    ];
-    let rules = fronts.each_ref().map(|(host, front)| front.rule(host));
+    let (_fronts, rules) = among_hosts(&page, &stack).await?;
     let Some(chromium) = Chromium::start_among(Reader::AT_A_COMPUTER, &rules).await? else { return Ok(()) };
     let here = format!("{PAGE_ORIGIN}/me?tab=1");
     chromium.open(&here).await?;
@@ -252,6 +342,51 @@ async fn works_among_hosts_of_one_site() -> Result<()> {
     chromium.press_part("item", LABELS.log_out).await?;
     chromium.part("frame", "").await?;
     assert!(stack.sessions()?.is_empty());
+    chromium.leave(&[NOBODY, NO_AVATAR]).await
+}
+
+/// The login behind a code in a page ends after half an hour. A page that is open for longer shows a new code in time.
+#[tokio::test]
+async fn a_code_inside_the_page_does_not_outlive_its_login() -> Result<()> {
+    // The page's clock can be put on, and it looks at it more often.
+    const CLOCK: &str = r"<script>
+        const [every, now] = [setInterval, Date.now];
+        window.ahead = window.looks = 0;
+        window.setInterval = (run) => every(() => { run(); looks += 1; }, 50);
+        Date.now = () => now() + ahead * 60_000;
+    </script>";
+    const LATER: &str = r"
+        ahead = arguments[0];
+        const before = looks;
+        return new Promise((resolve) => {
+            const end = every(() => { if (looks > before + 2) { clearInterval(end); resolve(looks); } }, 10);
+        });
+    ";
+    let (stack, page) = with_page().await?;
+    page.show(&format!("{CLOCK}{}", html(&stack, "zh-CN", "mode=embedded")), "");
+    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    let codes = async || -> Result<usize> {
+        let frame = chromium.part("frame", "").await?;
+        frame.enter_frame().await?;
+        chromium.element(".js_qrcode_img").await?;
+        chromium.enter_default_frame().await?;
+        Ok(stack.simulator().qr_codes().len())
+    };
+    assert_eq!(codes().await?, 1);
+    chromium.run(LATER, vec![24.into()]).await?;
+    assert_eq!(codes().await?, 1);
+    chromium.run(LATER, vec![26.into()]).await?;
+    stack
+        .simulator()
+        .until(|entries| entries.iter().filter(|entry| entry.path == "/connect/qrconnect").count() == 2)
+        .await;
+    assert_eq!(codes().await?, 2);
+    // The one that went counts no more: there is one clock, of the code that is shown.
+    chromium.run(LATER, vec![40.into()]).await?;
+    assert_eq!(codes().await?, 2);
+    scan(&stack, "zhou")?;
+    chromium.part("user", &nickname(&stack, "zhou")).await?;
     chromium.leave(&[NOBODY, NO_AVATAR]).await
 }
 
@@ -335,6 +470,127 @@ async fn a_page_that_is_set_up_wrongly_is_told_so() -> Result<()> {
     Ok(())
 }
 
+/// A script cannot tell an API Gateway that has no such route, or throttles it, from a stack that does not allow its page: the
+/// console names all of it, and the place that is about tokens.
+#[tokio::test]
+async fn a_token_that_there_is_none_of_is_explained() -> Result<()> {
+    const ASK: &str = r#"
+        return import(arguments[0]).then(({ accessToken }) => accessToken({ resource: arguments[1] }))
+            .catch((error) => error.problem?.title ?? "unreadable");
+    "#;
+    let (stack, page) = with_page().await?;
+    let functions = stack.functions().clone();
+    let routes = Template::of_the_project()?.routes().into_iter();
+    let without_provider =
+        Gateway::start(routes.filter(|route| route.path != "/access-token").collect(), functions).await?;
+    let without_provider = format!("http://localhost:{}", without_provider.address().port());
+    let wrong = "this page is not in the origins of such an API of OpenidConnect.";
+    let unknown = "this page is not in AllowedOrigins, or the route is missing, throttled or failing.";
+    for (auth, resource, told) in
+        [(stack.public_url(), "https://other.example.com", wrong), (&*without_provider, API, unknown)]
+    {
+        page.show("<!doctype html><h1>Ours</h1>", "");
+        let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+        chromium.open(&page.same_site()).await?;
+        let module = format!("{auth}/login.js");
+        for _ in 0..2 {
+            let answer = chromium.run(ASK, vec![module.clone().into(), resource.into()]).await?;
+            assert_eq!(answer == "unreadable", told == unknown, "{answer}");
+        }
+        let said = chromium.console().await?;
+        let ours: Vec<_> = said.iter().filter(|line| line.contains("wechat-login:")).collect();
+        let [line] = &ours[..] else { return Err(Failure::new(format!("{said:#?}"))) };
+        for part in
+            [told, &page.same_site(), &format!("{auth}/access-token?"), "docs/en/reference/login-js.md#token"]
+        {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+    }
+    Ok(())
+}
+
+/// A relative address in the tag is one of the page's, as that of any link on it.
+#[tokio::test]
+async fn a_login_ends_where_the_page_says() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    for (return_to, end) in [("../me?tab=1", "/shop/me?tab=1"), ("/", "/"), ("?b=2", "/shop/cart/?b=2")] {
+        page.show(&html(&stack, "zh-CN", &format!(r#"scope=auto return-to="{return_to}""#)), &policy(&stack));
+        chromium.open(&format!("{}/shop/cart/?a=1", page.same_site())).await?;
+        chromium.press_part("button", LABELS.log_in).await?;
+        chromium.until_at(&format!("{}{end}", page.same_site())).await?;
+        chromium.press_part("user", LABELS.nameless).await?;
+        // So is that of the way to add the profile.
+        let upgrade =
+            chromium.part("item", LABELS.add_profile).await?.prop("href").await?.unwrap_or_default();
+        let here = url::Url::parse(&format!("{}{end}", page.same_site()))?.join(return_to)?;
+        assert!(harness::places::parameter(&upgrade, "return_to") == here.as_str(), "{upgrade}");
+        chromium.press_part("item", LABELS.log_out).await?;
+        chromium.part("button", LABELS.log_in).await?;
+    }
+    chromium.leave(&[NOBODY]).await
+}
+
+/// The profile that was added in another tab is there when the person comes back, and the way to add it is not.
+#[tokio::test]
+async fn the_way_to_add_the_profile_goes_when_it_came() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    stack.simulator().knobs(|knobs| knobs.consent = Consent::Allow);
+    page.show(&html(&stack, "zh-CN", "scope=auto"), &policy(&stack));
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    chromium.press_part("button", LABELS.log_in).await?;
+    chromium.press_part("user", LABELS.nameless).await?;
+    let item = chromium.part("item", LABELS.add_profile).await?;
+    let chain = chromium.action_chain().key_down(Key::Control);
+    chain.click_element(&item).key_up(Key::Control).perform().await?;
+    let here = chromium.other_tab().await?;
+    chromium.part("user", &nickname(&stack, "lin")).await?;
+    chromium.switch_to_window(here).await?;
+    chromium.run("dispatchEvent(new Event('focus'))", Vec::new()).await?;
+    chromium.press_part("user", &nickname(&stack, "lin")).await?;
+    let items =
+        "return document.querySelector('wechat-login').shadowRoot.querySelectorAll('[part=item]').length";
+    assert_eq!(chromium.run(items, Vec::new()).await?, 1);
+    chromium.leave(&[NOBODY, NO_AVATAR]).await
+}
+
+/// An answer that was asked for before the logout, and comes after it, says nothing any more.
+#[tokio::test]
+async fn an_answer_that_comes_after_the_logout_is_not_believed() -> Result<()> {
+    const LATE: &str = r#"
+        const ask = fetch;
+        const { promise, resolve } = Promise.withResolvers();
+        let isFirst = true;
+        window.fetch = async (address, options) => {
+            const isLate = isFirst && address.endsWith("/userinfo");
+            isFirst &&= !isLate;
+            const answer = await ask(address, options);
+            if (isLate) await promise;
+            return answer;
+        };
+        return import(arguments[0]).then(async ({ login, logout, user }) => {
+            const late = user({ fresh: true });
+            await logout();
+            resolve();
+            return [await late, await user()];
+        });
+    "#;
+    let (stack, page) = with_page().await?;
+    page.show(&html(&stack, "zh-CN", ""), "");
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    let button = chromium.part("button", LABELS.log_in).await?;
+    // Whoever presses twice is logged in once.
+    chromium.action_chain().double_click_element(&button).perform().await?;
+    chromium.part("user", LABELS.nameless).await?;
+    assert_eq!(stack.sessions()?.len(), 1);
+    let told = chromium.run(LATE, vec![format!("{}/login.js", stack.public_url()).into()]).await?;
+    assert_eq!(told, json!([null, null]));
+    chromium.part("button", LABELS.log_in).await?;
+    chromium.leave(&[NOBODY]).await
+}
+
 #[tokio::test]
 async fn a_browser_without_cookies_is_named() -> Result<()> {
     let (stack, page) = with_page().await?;
@@ -386,6 +642,59 @@ async fn all_of_it_can_be_reached_by_keyboard() -> Result<()> {
     chromium.part("button", LABELS.log_in).await?;
     assert_eq!(focused().await?, "button");
     assert!(stack.sessions()?.is_empty());
+    chromium.leave(&[NOBODY]).await
+}
+
+/// The ring around what has the focus is of two colors, of which one is seen on any page: one that is dark says so to nobody.
+#[tokio::test]
+async fn the_focus_is_seen_on_pages_of_any_color() -> Result<()> {
+    const RING: &str = r#"
+        const { outline, boxShadow } = getComputedStyle(document.querySelector("wechat-login").shadowRoot.activeElement);
+        return [outline, boxShadow];
+    "#;
+    let (stack, page) = with_page().await?;
+    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    for (paper, name) in [("#000", "dark"), ("#fff", "light"), ("#067d3f", "green")] {
+        let style = format!("<style>body{{background:{paper};color:gray}}</style><h1>");
+        page.show(&html(&stack, "zh-CN", "").replace("<h1>", &style), "");
+        chromium.open(&page.same_site()).await?;
+        chromium.part("button", LABELS.log_in).await?;
+        chromium.action_chain().send_keys(Key::Tab).perform().await?;
+        let ring = chromium.run(RING, Vec::new()).await?;
+        assert_eq!(ring, json!(["rgb(255, 255, 255) solid 3px", "rgb(0, 0, 0) 0px 0px 0px 6px"]));
+        chromium.look(&format!("tag-focus-{name}")).await?;
+    }
+    chromium.leave(&[NOBODY]).await
+}
+
+/// In a component of the page's own, whose tree hides what has the focus from the page.
+#[tokio::test]
+async fn the_focus_stays_when_it_is_drawn_anew_inside_of_another_component() -> Result<()> {
+    const DRAW: &str = r#"
+        return import(arguments[0]).then(async ({ user }) => {
+            const around = document.body.appendChild(document.createElement("div")).attachShadow({ mode: "open" });
+            const tag = around.appendChild(document.createElement("wechat-login"));
+            await user();
+            await new Promise((resolve) => setTimeout(resolve));
+            const focused = () => tag.shadowRoot.activeElement?.textContent ?? null;
+            const before = focused();
+            tag.lang = "zh-CN";
+            const without = focused();
+            tag.shadowRoot.querySelector("a").focus();
+            const first = focused();
+            tag.lang = "en";
+            return [before, without, first, focused()];
+        });
+    "#;
+    let (stack, page) = with_page().await?;
+    page.show(&html(&stack, "zh-CN", ""), "");
+    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    chromium.open(&page.same_site()).await?;
+    chromium.part("button", LABELS.log_in).await?;
+    let focused = chromium.run(DRAW, vec![format!("{}/login.js", stack.public_url()).into()]).await?;
+    let english = Labels::of(Language::English).log_in;
+    // It takes the focus from nobody, and keeps what it has.
+    assert_eq!(focused, json!([null, null, LABELS.log_in, english]));
     chromium.leave(&[NOBODY]).await
 }
 

@@ -268,7 +268,7 @@ mod tests {
         let attributes = source.split_once("observedAttributes = [").unwrap().1.split_once(']').unwrap().0;
         let attributes: Vec<_> = attributes.split(", ").map(|name| name.trim_matches('"')).collect();
         let functions = names(source, "export const ");
-        let topics = names(source, "say(\"");
+        let topics = [names(source, "say(\""), names(source, "? \"token\" : \"")].concat();
         assert_eq!((attributes.len(), functions.len(), topics.len()), (6, 5, 5));
         for page in [
             include_str!("../../../docs/en/reference/login-js.md"),

@@ -100,6 +100,12 @@ impl Reader {
     pub const fn reading(self, languages: &'static str) -> Self {
         Self { languages, ..self }
     }
+
+    /// Which languages this one reads.
+    #[must_use]
+    pub const fn languages(self) -> &'static str {
+        self.languages
+    }
 }
 
 /// The browser. All of it ends when this is dropped, however the test went: the processes first, so
