@@ -17,7 +17,7 @@ function Orders() {
   useEffect(() => {
     if (!user) return setOrders([]);
     const controller = new AbortController();
-    load(controller.signal).then(setOrders, console.warn);
+    load(controller.signal).then(setOrders, (error) => controller.signal.aborted || console.warn(error));
     return () => controller.abort();
   }, [user?.openid]);
 

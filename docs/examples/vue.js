@@ -20,7 +20,12 @@ const app = createApp({
   setup() {
     const user = useUser();
     const orders = ref([]);
-    watch(user, async (now) => (orders.value = now ? await load() : []));
+    watch(user, async (now) => {
+      orders.value = [];
+      const loaded = now ? await load() : [];
+      // By now it may be somebody else who is logged in, or nobody.
+      if (user.value === now) orders.value = loaded;
+    });
     return { user, orders };
   },
   template: `

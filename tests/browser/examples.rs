@@ -58,6 +58,32 @@ fn skip(failure: &Failure) -> Result<Option<String>> {
     Ok(None)
 }
 
+/// A page that remembers what it has asked the API.
+fn remembering(html: &str) -> String {
+    const SCRIPT: &str = r#"<script>
+        const ask = fetch;
+        window.fetch = (address, options) => {
+            const answer = ask(address, options);
+            const whole = answer.then((answer) => answer.clone().text()).catch(() => {});
+            if (address.endsWith("/orders")) window.asked = [...(window.asked ?? []), whole];
+            return answer;
+        };
+    </script><title>"#;
+    html.replacen("<title>", SCRIPT, 1)
+}
+
+/// Waits until it has asked.
+const ASKED: &str = r"
+    return new Promise((resolve) => {
+        const end = setInterval(() => { if (window.asked) { clearInterval(end); resolve(true); } }, 10);
+    });
+";
+
+/// Waits until it has made something of all the answers: each was read whole, and then another one.
+const ANSWERED: &str = r#"
+    return Promise.allSettled(asked).then(() => fetch("/orders")).then((answer) => answer.text());
+"#;
+
 /// Logs in on the page, sees what the API has, and logs out.
 async fn goes_there_and_back(stack: &Stack, page: &TeamPage, picture: &str) -> Result<()> {
     let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
@@ -65,20 +91,34 @@ async fn goes_there_and_back(stack: &Stack, page: &TeamPage, picture: &str) -> R
     chromium.arrive("我的订单").await?;
     chromium.part("button", LABELS.log_in).await?;
     assert_eq!(chromium.text("#orders").await?, "登录后可以查看订单。");
-    chromium.press_part("button", LABELS.log_in).await?;
+    // A hand that presses twice logs in once.
+    let button = chromium.part("button", LABELS.log_in).await?;
+    chromium.action_chain().double_click_element(&button).perform().await?;
     chromium.press_part("user", LABELS.nameless).await?;
     chromium.says("#orders", "2 个订单").await?;
+    assert_eq!(stack.sessions()?.len(), 1);
     chromium.look(picture).await?;
     chromium.press_part("item", LABELS.log_out).await?;
     chromium.says("#orders", "登录后可以查看订单。").await?;
     assert!(stack.sessions()?.is_empty());
+
+    // What the API answers after the logout is not shown to whoever sits there then.
+    page.keep_orders_back(true);
+    chromium.press_part("button", LABELS.log_in).await?;
+    chromium.press_part("user", LABELS.nameless).await?;
+    chromium.run(ASKED, Vec::new()).await?;
+    chromium.press_part("item", LABELS.log_out).await?;
+    chromium.part("button", LABELS.log_in).await?;
+    page.keep_orders_back(false);
+    chromium.run(ANSWERED, Vec::new()).await?;
+    assert_eq!(chromium.text("#orders").await?, "登录后可以查看订单。");
     chromium.leave(&[NOBODY]).await
 }
 
 #[tokio::test]
 async fn the_plain_page_runs() -> Result<()> {
     let (stack, page) = with_page().await?;
-    page.show(&example("plain.html", &stack, &page)?, "");
+    page.show(&remembering(&example("plain.html", &stack, &page)?), "");
     goes_there_and_back(&stack, &page, "example-plain").await
 }
 
@@ -92,7 +132,7 @@ async fn the_pages_of_react_and_vue_run() -> Result<()> {
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Ours</title>
 <div id="app"></div><script type="module">{script}</script>"#
         );
-        page.show(&html, "");
+        page.show(&remembering(&html), "");
         goes_there_and_back(&stack, &page, &format!("example-{loader}")).await?;
     }
     Ok(())

@@ -13,12 +13,13 @@ use axum::{
     routing::get,
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// A server of one page, and of an API; it stops when this is dropped.
 pub struct TeamPage {
     address: SocketAddr,
     shown: Arc<Mutex<Shown>>,
+    is_slow: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
@@ -35,19 +36,27 @@ impl TeamPage {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let shown = Arc::new(Mutex::new(Shown { html: html.to_owned(), policy: String::new() }));
-        let router =
-            Router::new().route("/orders", get(orders)).fallback(page).with_state(Arc::clone(&shown));
+        let (is_slow, slow) = watch::channel(false);
+        let router = Router::new()
+            .route("/orders", get(move |headers: HeaderMap| orders(headers, slow.clone())))
+            .fallback(page)
+            .with_state(Arc::clone(&shown));
         let server = tokio::spawn(async move {
             // It ends with the test, which has what it wanted.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, shown, server })
+        Ok(Self { address, shown, is_slow, server })
     }
 
     /// Shows another text from now on, with this Content-Security-Policy.
     pub fn show(&self, html: &str, policy: &str) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         *shown = Shown { html: html.to_owned(), policy: policy.to_owned() };
+    }
+
+    /// Keeps the answers of the API back from now on, or no longer.
+    pub fn keep_orders_back(&self, is_slow: bool) {
+        self.is_slow.send_replace(is_slow);
     }
 
     /// Where it listens.
@@ -79,7 +88,9 @@ async fn page(State(shown): State<Arc<Mutex<Shown>>>) -> impl IntoResponse {
 }
 
 /// An API: two orders for who shows a token, of which the second is that token.
-async fn orders(headers: HeaderMap) -> Result<Json<Value>, StatusCode> {
+async fn orders(headers: HeaderMap, mut slow: watch::Receiver<bool>) -> Result<Json<Value>, StatusCode> {
+    // An error means that the page is gone.
+    let _ = slow.wait_for(|is_slow| !is_slow).await;
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token =
         authorization.and_then(|value| value.strip_prefix("Bearer ")).ok_or(StatusCode::UNAUTHORIZED)?;
