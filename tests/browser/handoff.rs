@@ -11,6 +11,7 @@ use login::{
     pending::{BrowserSecret, State},
 };
 use serde_json::json;
+use simulator::{Consent, Snapshot};
 use web::{language::Language, reason::Reason, words::Labels};
 
 use crate::login::LABELS;
@@ -107,14 +108,35 @@ async fn says_on_both_screens_that_the_number_was_wrong() -> Result<()> {
 #[tokio::test]
 async fn waits_without_a_script() -> Result<()> {
     let stack = account_only().await?;
-    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    for (languages, language) in [("zh-CN,zh", Language::Chinese), ("en-US,en", Language::English)] {
+        waits_without_a_script_in(&stack, languages, language).await?;
+    }
+    Ok(())
+}
+
+async fn waits_without_a_script_in(stack: &Stack, languages: &'static str, language: Language) -> Result<()> {
+    let (labels, tag) = (Labels::of(language), language.tag());
+    let two = if language == Language::Chinese {
+        "有两个浏览器在等待"
+    } else {
+        "Two browsers were waiting"
+    };
+    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
+        return Ok(());
+    };
     computer.cdp().send_raw("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await?;
     let phone = stack.visitor("zhou");
+    // No script of a page runs here, those of the test excepted.
+    computer
+        .open("data:text/html,<h1>off</h1><script>document.querySelector('h1').textContent='on'</script>")
+        .await?;
+    computer.arrive("off").await?;
     computer.open(&format!("{}/authorize", stack.public_url())).await?;
     for is_lost in [true, false] {
-        computer.arrive(LABELS.scan_to_log_in).await?;
-        let page = scan(&phone, &code(&stack, &computer).await?).await?;
-        computer.arrive(LABELS.confirm_on_phone).await?;
+        computer.arrive(labels.scan_to_log_in).await?;
+        let page = scan(&phone, &code(stack, &computer).await?).await?;
+        computer.arrive(labels.confirm_on_phone).await?;
+        computer.look(&format!("handoff-no-script-number-{tag}")).await?;
         let number = computer.text(".number").await?;
         let names = computer.cookie_names().await?;
         let pick_ups: Vec<_> = names.iter().filter(|name| name.starts_with("handoff-")).collect();
@@ -122,8 +144,9 @@ async fn waits_without_a_script() -> Result<()> {
             for name in pick_ups {
                 computer.delete_cookie(name.as_str()).await?;
             }
-            computer.arrive("有两个浏览器在等待").await?;
-            computer.press(LABELS.new_code).await?;
+            computer.arrive(two).await?;
+            computer.look(&format!("handoff-no-script-lost-{tag}")).await?;
+            computer.press(labels.new_code).await?;
         } else {
             assert_eq!(pick_ups.len(), 1, "{names:?}");
             let form = form(&page)?;
@@ -134,8 +157,63 @@ async fn waits_without_a_script() -> Result<()> {
         }
     }
     computer.until_at(&format!("{}/", stack.public_url())).await?;
-    assert_eq!(computer.text("main > p").await?, LABELS.welcome_back);
+    assert_eq!(computer.text("main > p").await?, labels.welcome_back);
     computer.leave(&[]).await
+}
+
+/// The phone of somebody who is shown a snapshot of the page, which is nobody's: it says what to press, and scans nothing.
+#[tokio::test]
+async fn says_to_a_snapshot_page_how_to_go_on() -> Result<()> {
+    let stack = account_only().await?;
+    for (languages, language, name) in
+        [("zh-CN,zh", Language::Chinese, "zh"), ("en-US,en", Language::English, "en")]
+    {
+        let labels = Labels::of(language);
+        let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
+            return Ok(());
+        };
+        let Some(phone) = Chromium::start(Reader::IN_WECHAT.reading(languages)).await? else { return Ok(()) };
+        stack.simulator().knobs(|knobs| knobs.snapshot = Snapshot::On);
+        computer.open(&format!("{}/authorize?scope=snsapi_userinfo", stack.public_url())).await?;
+        computer.arrive(labels.scan_to_log_in).await?;
+        let code = code(&stack, &computer).await?;
+        phone.open(&code).await?;
+        phone.arrive(Reason::Snapshot.words(language).title).await?;
+        phone.look(&format!("handoff-phone-snapshot-{name}")).await?;
+        computer.arrive(labels.scan_to_log_in).await?;
+        // The whole page, with the person's consent: the same code is as good as before.
+        stack.simulator().knobs(|knobs| {
+            knobs.snapshot = Snapshot::Off;
+            knobs.consent = Consent::Allow;
+        });
+        phone.open(&code).await?;
+        phone.arrive(labels.log_in_other_device).await?;
+        computer.arrive(labels.confirm_on_phone).await?;
+        phone.press(&computer.text(".number").await?).await?;
+        computer.until_at(&format!("{}/", stack.public_url())).await?;
+        computer.leave(&[]).await?;
+        phone.leave(&[]).await?;
+    }
+    Ok(())
+}
+
+/// To who does not see them the numbers are a group, which says what they are.
+#[tokio::test]
+async fn the_numbers_have_a_name() -> Result<()> {
+    let stack = account_only().await?;
+    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+    let Some(phone) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    computer.open(&format!("{}/authorize", stack.public_url())).await?;
+    computer.arrive(LABELS.scan_to_log_in).await?;
+    phone.open(&code(&stack, &computer).await?).await?;
+    phone.arrive(LABELS.log_in_other_device).await?;
+    let tree = phone.cdp().send_raw("Accessibility.getFullAXTree", json!({})).await?;
+    let nodes = tree["nodes"].as_array().cloned().unwrap_or_default();
+    let group = nodes.iter().find(|node| node["role"]["value"] == "group");
+    let name = group.map(|group| group["name"]["value"].clone()).unwrap_or_default();
+    assert_eq!(name, LABELS.which_number);
+    computer.leave(&[]).await?;
+    phone.leave(&[]).await
 }
 
 /// Every page of a phone for which nothing is confirmed sends the person back to the other device, and offers no login here.
