@@ -3,8 +3,17 @@
 //! A text is looked for as it is and in the ways in which programs write things down without meaning
 //! to: percent-encoded, as JSON's escapes, in base64 wherever it may stand within the encoded whole, in
 //! hexadecimal, and as the list of numbers that Rust prints for bytes.
+//!
+//! Texts become known while others are looked for, in a flood some with every request, and an automaton of all of them takes
+//! seconds to make. So there are several, each at least twice as large as the next: what is new gets a small one, which takes
+//! in those before it that are no larger than itself. Each pattern is made into an automaton a few times, and a text is read
+//! by a few of them.
 
-use std::{collections::HashSet, sync::OnceLock};
+use std::{
+    collections::HashSet,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aho_corasick::AhoCorasick;
 use base64::{
@@ -17,13 +26,20 @@ use super::Kind;
 /// A shorter pattern could stand anywhere.
 const LEAST: usize = 4;
 
-/// Every pattern, and the automaton that finds them all at once.
+/// Every pattern, and the automata that find them.
 pub(super) struct Search {
     patterns: Vec<Pattern>,
     /// What the patterns look like, each once.
     written: HashSet<Vec<u8>>,
-    /// Made of the patterns when it is first needed after they have changed.
-    automaton: OnceLock<AhoCorasick>,
+    /// Of all patterns, in their order, once there was something to be searched after they had changed.
+    parts: Mutex<Vec<Part>>,
+}
+
+/// Some of the patterns, and the automaton that finds them all at once.
+#[derive(Clone)]
+struct Part {
+    patterns: Range<usize>,
+    automaton: Arc<AhoCorasick>,
 }
 
 /// One way in which a text may have been written.
@@ -44,7 +60,7 @@ impl AsRef<[u8]> for Pattern {
 
 impl Search {
     pub(super) fn new() -> Self {
-        Self { patterns: Vec::new(), written: HashSet::new(), automaton: OnceLock::new() }
+        Self { patterns: Vec::new(), written: HashSet::new(), parts: Mutex::default() }
     }
 
     /// Looks for this text too, in all its encodings. One that is too short to mean anything is left out.
@@ -56,26 +72,37 @@ impl Search {
                 self.patterns.push(Pattern { bytes, kind, text: text.to_owned(), encoding });
             }
         }
-        let is_new = self.patterns.len() > before;
-        if is_new {
-            self.automaton = OnceLock::new();
-        }
-        is_new
+        self.patterns.len() > before
     }
 
     /// Every place at which a pattern stands, also within another.
     pub(super) fn find(&self, text: &[u8], mut found: impl FnMut(usize, &Pattern)) {
-        for place in self.automaton.get_or_init(|| automaton(&self.patterns)).find_overlapping_iter(text) {
-            if let Some(pattern) = self.patterns.get(place.pattern().as_usize()) {
-                found(place.start(), pattern);
+        for Part { patterns, automaton } in self.parts() {
+            let patterns = self.patterns.get(patterns).unwrap_or_default();
+            for place in automaton.find_overlapping_iter(text) {
+                if let Some(pattern) = patterns.get(place.pattern().as_usize()) {
+                    found(place.start(), pattern);
+                }
             }
         }
     }
-}
 
-#[expect(clippy::expect_used, reason = "fails only when the patterns take more than 2 GiB")]
-fn automaton(patterns: &[Pattern]) -> AhoCorasick {
-    AhoCorasick::new(patterns).expect("a few patterns of a few bytes")
+    /// The automata, of all patterns that are there by now.
+    #[expect(clippy::expect_used, reason = "fails only when the patterns take more than 2 GiB")]
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = self.patterns.len();
+        let mut first = parts.last().map_or(0, |last| last.patterns.end);
+        if first < end {
+            while let Some(small) = parts.pop_if(|last| last.patterns.len() < 2 * (end - first)) {
+                first = small.patterns.start;
+            }
+            let automaton =
+                AhoCorasick::new(&self.patterns[first..end]).expect("a few patterns of a few bytes");
+            parts.push(Part { patterns: first..end, automaton: Arc::new(automaton) });
+        }
+        parts.clone()
+    }
 }
 
 /// The ways in which a text may have been written.
@@ -139,6 +166,19 @@ mod tests {
     }
 
     #[test]
+    fn what_becomes_known_between_searches_is_found_once_by_few_automata() {
+        let mut search = Search::new();
+        for count in 1..=300 {
+            search.add(&format!("canary-{count:03}-"), Kind::Code);
+            assert_eq!(finds(&search, &format!("a canary-{count:03}-")), [(2, "as it is")]);
+            assert_eq!(finds(&search, "a canary-001-"), [(2, "as it is")]);
+            let sizes: Vec<_> = search.parts().iter().map(|part| part.patterns.len()).collect();
+            assert_eq!(sizes.iter().sum::<usize>(), search.patterns.len());
+            assert!(sizes.windows(2).all(|pair| pair[0] >= 2 * pair[1]), "{sizes:?}");
+        }
+    }
+
+    #[test]
     fn finds_a_text_however_it_is_written() {
         let mut search = Search::new();
         search.add("Canary", Kind::Code);
@@ -163,6 +203,7 @@ mod tests {
             let text = STANDARD_NO_PAD.encode(format!("{before}CanaryAndMore"));
             assert_eq!(finds(&search, &text).len(), 1, "{before}");
         }
+        assert_eq!(search.parts().len(), 1);
         assert_eq!(finds(&search, "CanaryCanary"), [(0, "as it is"), (6, "as it is")]);
         assert_eq!(finds(&search, "canary Canar y C"), []);
     }
