@@ -75,7 +75,7 @@ fn atom(rest: &mut &str, names: Names<'_>) -> Option<f64> {
     match word {
         "IF" => {
             let [condition, then, otherwise] = arguments(rest, names);
-            if condition? != 0.0 { then } else { otherwise }
+            if condition? == 0.0 { otherwise } else { then }
         }
         // A value for the spans in which there is none.
         "FILL" => {

@@ -105,7 +105,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
     }
     let text = |name| surroundings.variables.get(name).map(String::as_str).unwrap_or_default();
     let public_url = text("PUBLIC_URL");
-    if let Some(ForeignPage { variable, origin, .. }) = check_config::foreign_page(&surroundings.variables) {
+    if let Some(check_config::ForeignPage { variable, origin, .. }) =
+        check_config::foreign_page(&surroundings.variables)
+    {
         return Err(Failure::new(format!(
             "{variable} 有误：{origin} 与 {public_url} 不是同一个网站，浏览器不会从那里带上登录的 Cookie。\n\
              {variable} is wrong: {origin} is of another site than {public_url}, so browsers send no cookie of the login from there"
