@@ -13,7 +13,7 @@ use wechat::error::{Doubt, Error, Unsent};
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// How long a call may fail before its visitor has waited for it. The pauses between three attempts that all fail at once are 0.4 s.
-const NOTICED: Duration = Duration::from_millis(700);
+const NOTICED: Duration = Duration::from_secs(1);
 
 /// When WeChat last gave no answer, and took its time over it, in seconds since the Unix epoch; 0 if it always did.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ mod tests {
         let answer = ErrorAnswer { errcode: Errcode::new(-1), rid: None, address: None };
         for (error, took) in [
             (Error::InDoubt(Doubt::Status(502)), 400),
-            (Error::InDoubt(Doubt::Broken), 699),
+            (Error::InDoubt(Doubt::Broken), 999),
             (Error::Refused(answer), 2000),
             (Error::NotSent(Unsent::Paused), 0),
         ] {
@@ -66,7 +66,7 @@ mod tests {
             (Error::InDoubt(Doubt::Timeout), 2000, 10),
             (Error::NotSent(Unsent::NoConnection), 0, 20),
             (Error::InDoubt(Doubt::Status(502)), 1600, 30),
-            (Error::InDoubt(Doubt::Broken), 700, 40),
+            (Error::InDoubt(Doubt::Broken), 1000, 40),
         ] {
             silence.note(&error, milliseconds(took), at(begins));
             let is_over = |after| silence.is_over(at(begins + after));
