@@ -5,7 +5,7 @@ use harness::{Options, Result, Stack};
 use web::language::Language;
 use web::reason::Reason;
 use web::request::CorrelationId;
-use web::words::Labels;
+use web::words::{Labels, elsewhere};
 
 use crate::login::{LABELS, stack};
 
@@ -41,7 +41,24 @@ async fn read(languages: &'static str, language: Language) -> Result<()> {
     chromium.press(Labels::of(language).go_home).await?;
     chromium.arrive(Labels::of(language).log_in).await?;
     chromium.look(&format!("home-{tag}")).await?;
-    chromium.leave(&["status of 401", "status of 404"]).await
+    // Where nobody was logging in, no login is offered; and where one asks for the profile, it is said what for.
+    chromium.open(&format!("{}/userinfo?verify=maybe", stack.public_url())).await?;
+    let words = elsewhere::words(language, Reason::InvalidRequest, true);
+    chromium.arrive(words.title).await?;
+    chromium.look(&format!("elsewhere-{tag}")).await?;
+    chromium.press(Labels::of(language).go_home).await?;
+    chromium.arrive(Labels::of(language).log_in).await?;
+    let declined = "error=access_denied&scope=snsapi_userinfo";
+    for (path, name) in [
+        (format!("/?{declined}"), "home-declined"),
+        (format!("/error?reason=login_expired&id={ID}&{declined}"), "purpose"),
+    ] {
+        chromium.open(&format!("{}{path}", stack.public_url())).await?;
+        let text = chromium.text("main").await?;
+        assert!(text.contains(Labels::of(language).consent_purpose), "{text}");
+        chromium.look(&format!("{name}-{tag}")).await?;
+    }
+    chromium.leave(&["status of 400", "status of 401", "status of 404"]).await
 }
 
 #[tokio::test]
