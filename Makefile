@@ -282,6 +282,14 @@ dist-check: .venv/installed ## Build a part of the release in two folders with t
 	$(call say,Building the release twice)
 	@$(PYTHON) .ci/dist --check $(or $(ONLY),site) --architecture $(or $(ARCHITECTURE),x86_64)
 
+# As crates.io would take it, without a warning; and as a program without anything beside it.
+.PHONY: package
+package: .venv/installed ## Package the simulator, build it from the package, and as a static program
+	$(call say,Packaging the simulator)
+	@cargo package --package wechat-simulator --locked --allow-dirty 2>&1 | tee target/package.log
+	@! grep '^warning' target/package.log
+	@$(PYTHON) .ci/dist --only simulator --architecture x86_64 --output target/dist/simulator
+
 .PHONY: clean
 clean: ## Remove everything that was built or installed here, and the local data
 	@rm -rf .aws-sam .local .tools .venv .venv-aws .venv-checkov .venv-foreign .venv-lint .venv-peers \
