@@ -293,6 +293,8 @@ mod tests {
             ("ALLOWED_ORIGINS", "http://localhost:9410/"),
             ("SESSION_LIFETIME_SECONDS", "abc"),
             ("OPENID_CONNECT", "{"),
+            // Nobody but the doctor reads it.
+            ("ALARM_TOPIC_ARN", "canary"),
         ] {
             let [[english, chinese]] = told(&[(name, value)]).try_into().unwrap();
             assert!(english.contains(name) && has_english(&english), "{name}={value}: {english}");

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, env, path::PathBuf, process::ExitCode};
 
 use lexopt::{
-    Arg::{Long, Value},
+    Arg::{Long, Short, Value},
     ValueExt as _,
 };
 use template::{Failure, Result, Template};
@@ -43,6 +43,10 @@ fn reads_chinese() -> bool {
     set.into_iter().find(|value| !value.is_empty()).is_some_and(|value| value.starts_with("zh"))
 }
 
+fn unknown(pick: &impl Fn([String; 2]) -> String, option: &str) -> Failure {
+    Failure::new(pick([format!("there is no option {option}"), format!("没有选项 {option}")]))
+}
+
 /// Whether all is well.
 fn run() -> Result<bool> {
     let is_chinese = reads_chinese();
@@ -66,7 +70,8 @@ fn run() -> Result<bool> {
                 })?;
                 parameters.insert(name.to_owned(), value.to_owned());
             }
-            _ => return Err(argument.unexpected().into()),
+            Long(name) => return Err(unknown(&pick, &format!("--{name}"))),
+            Short(letter) => return Err(unknown(&pick, &format!("-{letter}"))),
         }
     }
     let template = file.map_or_else(Template::of_the_project, |file| Template::read(&file))?;
