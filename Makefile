@@ -147,24 +147,25 @@ else
 endif
 
 # The functions as they are deployed by default, under qemu where the machine is another: Debian's qemu-user and
-# libc6-arm64-cross. Built apart, so that nothing is deployed by mistake that was only rehearsed.
+# libc6-arm64-cross. Without BUILD they are what `make deploy` builds, which is rehearsed first, as in a fresh clone.
 EMULATES_ARM64 := $(if $(filter aarch64,$(shell uname -m)),yes,$(and $(shell command -v qemu-aarch64),$(wildcard /usr/aarch64-linux-gnu/lib)))
 REHEARSED := $(if $(EMULATES_ARM64),arm64,x86_64)
-REHEARSED_TARGET := $(if $(EMULATES_ARM64),aarch64,x86_64)-unknown-linux-gnu
+REHEARSED_BUILD := $(or $(BUILD),.aws-sam/build)
 .PHONY: rehearse
-rehearse: .venv/installed .venv-lint/installed .venv-rehearsal/installed ## Deploy on an emulated AWS, and visit what stands there; BUILD=.aws-sam/build takes what is built
-ifeq ($(BUILD),)
-	$(call say,Building for AWS Lambda on $(REHEARSED)$(if $(EMULATES_ARM64),,: there is no qemu-aarch64 with libraries for arm64 here))
-	@if command -v rustup >/dev/null; then rustup target add $(REHEARSED_TARGET); fi
-	@PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-lint/bin:$$PATH" sam build --build-dir target/rehearsal/build \
-	  --parameter-overrides Architecture=$(REHEARSED)
-endif
+rehearse: .venv/installed .venv-lint/installed .venv-rehearsal/installed ## Deploy on an emulated AWS by `make deploy`, and visit what stands there; BUILD=.aws-sam/build takes what is built
 	$(call say,Rehearsing a deployment)
-	@cargo build --quiet --bin rehearsal
-	@target/debug/rehearsal --build "$(or $(BUILD),target/rehearsal/build)" $(ARGS)
+	@cargo build --quiet --bin check-config --bin rehearsal --bin simulator
+	@target/debug/rehearsal --checks
+ifeq ($(filter --checks,$(ARGS)),)
+ifeq ($(BUILD),)
+	$(call say,Rehearsing make deploy for $(REHEARSED)$(if $(EMULATES_ARM64),,: there is no qemu-aarch64 with libraries for arm64 here))
+	@.venv-rehearsal/bin/python tests/rehearsal/deploy.py --make $(REHEARSED)
+endif
+	$(call say,Rehearsing all that a deployment is to hold)
+	@target/debug/rehearsal --build "$(REHEARSED_BUILD)" $(ARGS)
 	$(call say,Rehearsing deploy.sh at a terminal)
-	@cargo build --quiet --bin check-config --bin simulator
-	@.venv-rehearsal/bin/python tests/rehearsal/deploy.py --build "$(or $(BUILD),target/rehearsal/build)"
+	@.venv-rehearsal/bin/python tests/rehearsal/deploy.py --build "$(REHEARSED_BUILD)"
+endif
 
 .PHONY: golden
 golden: ## Keep what this version stores, for the tests of later ones; at a release

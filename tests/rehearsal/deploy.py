@@ -1,9 +1,11 @@
 """Rehearses `deploy.sh`: at a terminal, against the emulated AWS, up to a login by the domain.
 
     python tests/rehearsal/deploy.py --build .aws-sam/build --simulator target/debug/simulator
+    python tests/rehearsal/deploy.py --make arm64
 
 Needs the packages of tests/rehearsal/requirements.txt and the built template; starts its own emulated AWS and simulated
-WeChat. `--step NAME` runs one step and those before it. The oracle is what the AWS CLI says afterwards, what stood on
+WeChat. `--step NAME` runs one step and those before it. With `--make` it is `make deploy` in this checkout instead, which
+builds: into .aws-sam/build. The oracle is what the AWS CLI says afterwards, what stood on
 the terminal, and the process table: no secret is ever in a command line, an environment or a file.
 """
 
@@ -38,6 +40,10 @@ WECHAT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Mobile Safari/537.3
 sys.dont_write_bytecode = True
 # Longer than anything takes on a busy machine; nothing waits for so long unless it is broken.
 PATIENCE = 600
+# The same for what builds all functions, from nothing.
+PATIENCE_WITH_A_BUILD = 3600
+# The stack that `make deploy` makes here: whoever works in this checkout has a file of answers for one of their own.
+MADE = "wechat-login-rehearsed"
 
 
 def free_port():
@@ -95,10 +101,14 @@ class Rehearsal:
 
     def __init__(self, arguments, directory):
         self.build, self.directory = Path(directory) / "build", Path(directory)
-        shutil.copytree(arguments.build, self.build)
-        # As a build under a strict umask is: Lambda's user may not run it.
-        for executable in self.build.glob("*/bootstrap"):
-            executable.chmod(0o700)
+        # What is run of deploy.sh, and with which further options.
+        self.script, self.options = ROOT / "deploy.sh", ()
+        self.make = arguments.make
+        if not self.make:
+            shutil.copytree(arguments.build, self.build)
+            # As a build under a strict umask is: Lambda's user may not run it.
+            for executable in self.build.glob("*/bootstrap"):
+                executable.chmod(0o700)
         self.work = self.directory / "work"
         self.work.mkdir()
         self.temporary = self.directory / "tmp"
@@ -126,26 +136,41 @@ class Rehearsal:
     def spawn(self, *arguments, language="en_US.UTF-8"):
         """deploy.sh at a terminal."""
         environment = {**self.environment, **self.deployer, "LANG": language}
-        return pexpect.spawn(str(ROOT / "deploy.sh"), ["--template", str(self.build / "template.yaml"), *arguments],
+        return pexpect.spawn(str(self.script), ["--template", str(self.build / "template.yaml"), *arguments],
                              cwd=self.work, env=environment, encoding="utf-8", timeout=PATIENCE, dimensions=(50, 200))
 
-    def answer(self, child, *pairs):
+    def spawn_make(self):
+        """`make deploy` at a terminal, as in a checkout of one's own: with one's own tools, and no AWS but the emulated one."""
+        # What `make` hands down to its recipes is meant for this rehearsal.
+        handed = re.compile("AWS_|MAKE|MFLAGS|(ARCHITECTURE|ARGS|BUILD|FUNCTION|STACK)$")
+        own = {name: value for name, value in os.environ.items() if not handed.match(name)}
+        emulated = {name: value for name, value in self.environment.items() if name not in ("PATH", "HOME", "CHECK_CONFIG")}
+        environment = {**own, **emulated, **self.deployer,
+                       "AWS_CONFIG_FILE": str(self.directory / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(self.directory / "none")}
+        # arm64 is what it builds if nothing is said.
+        processor = [] if self.make == "arm64" else [f"ARCHITECTURE={self.make}"]
+        return pexpect.spawn("make", ["deploy", f"STACK={MADE}", *processor], cwd=ROOT, env=environment, encoding="utf-8",
+                             timeout=PATIENCE, dimensions=(50, 200))
+
+    def answer(self, child, *pairs, patience=PATIENCE):
         """Answers questions in their order; what stood on the terminal until the end, and the exit status."""
         text = ""
         for question, reply in pairs:
             if child.expect([question, pexpect.EOF]) == 1:
                 raise AssertionError(f"it did not ask {question!r}:\n{text}{child.before}")
             text += child.before + child.after
-            child.sendline(reply)
-        child.expect(pexpect.EOF)
+            if reply is not None:
+                child.sendline(reply)
+        child.expect(pexpect.EOF, timeout=patience)
         child.close()
         return text + child.before, child.exitstatus
 
     def deploy(self, *arguments, standard_input="", template=None, language="en_US.UTF-8"):
         """deploy.sh in a script; what it said, and its exit status."""
         template = template or self.build / "template.yaml"
-        done = subprocess.run([str(ROOT / "deploy.sh"), "--template", str(template), "--yes", *arguments], cwd=self.work,
-                              env={**self.environment, **self.deployer, "LANG": language}, input=standard_input, text=True,
+        command = [str(self.script), "--template", str(template), "--yes", *self.options, *arguments]
+        environment = {**self.environment, **self.deployer, "LANG": language}
+        done = subprocess.run(command, cwd=self.work, env=environment, input=standard_input, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
         return done.stdout, done.returncode
 
@@ -206,6 +231,23 @@ class Rehearsal:
         """A request to the login by its domain."""
         return self.get(f"http://127.0.0.1:{self.aws_port}{path}", host=DOMAIN, **options)
 
+    def log_in(self):
+        """Somebody logs in inside WeChat, up to who it is."""
+        status, headers, _ = self.visit("/authorize?return_to=" + PAGES + "/me")
+        assert status == 302, status
+        browser = "; ".join(cookie.split(";")[0] for cookie in headers.get_all("Set-Cookie"))
+        location = headers["Location"].replace("https://open.weixin.qq.com", f"http://127.0.0.1:{self.wechat_port}")
+        status, headers, text = self.get(location)
+        assert status == 302, text
+        callback = headers["Location"]
+        assert callback.startswith(f"https://{DOMAIN}/callback?"), callback
+        status, headers, _ = self.visit(callback.removeprefix(f"https://{DOMAIN}"), cookies=browser)
+        # A bare "#" keeps a fragment of WeChat's from following.
+        assert (status, headers["Location"].removesuffix("#")) == (303, PAGES + "/me"), (status, headers["Location"])
+        session = "; ".join(cookie.split(";")[0] for cookie in headers.get_all("Set-Cookie"))
+        status, _, text = self.visit("/userinfo", cookies=f"{browser}; {session}", accept="application/json")
+        assert status == 200 and json.loads(text)["openid"], text
+
 
 # ---------------------------------------------------------------- the steps, in their order
 
@@ -221,17 +263,13 @@ def refuses_what_it_does_not_know(rehearsal):
         done = subprocess.run([str(ROOT / "deploy.sh"), "--help"], env={**rehearsal.environment, "LANG": language},
                               capture_output=True, text=True, check=True)
         assert word in done.stdout and "--site-verification" in done.stdout, done.stdout
-    # The bash of macOS takes the first byte of such a letter for a part of the variable's name.
-    for script in ("deploy.sh", "doctor.sh"):
-        glued = re.findall(r"\$[A-Za-z_][A-Za-z_0-9]*[^\x00-\x7f]", (ROOT / script).read_text())
-        assert not glued, f"{script}: {glued}"
     rehearsal.nothing_was_made()
 
 
 def refuses_a_partial_build(rehearsal):
     partial = rehearsal.directory / "partial"
     # As `sam build AuthorizeFunction` leaves it: the other functions inherit the folder of the sources.
-    shutil.copytree(rehearsal.build, partial)
+    shutil.copytree(rehearsal.build, partial, dirs_exist_ok=True)
     text = (partial / "template.yaml").read_text()
     (partial / "template.yaml").write_text(re.sub(r"\n      CodeUri: SiteFunction\n", "\n", text))
     said, status = rehearsal.deploy(*GOOD, template=partial / "template.yaml")
@@ -240,6 +278,10 @@ def refuses_a_partial_build(rehearsal):
     (partial / "SiteFunction" / "bootstrap").unlink()
     said, status = rehearsal.deploy(*GOOD, template=partial / "template.yaml")
     assert status == 1 and "SiteFunction has no executable" in said, said
+    # And one function alone is built elsewhere than where `make deploy` and `sam deploy` look.
+    told = subprocess.run(["make", "--dry-run", "sam-build", "FUNCTION=SiteFunction"], cwd=ROOT, capture_output=True,
+                          text=True, check=True).stdout
+    assert "sam build SiteFunction --build-dir target/sam" in told, told
     rehearsal.nothing_was_made()
 
 
@@ -250,7 +292,7 @@ def refuses_the_other_processor(rehearsal):
     assert status == 1 and f"is built for {ours}, but {other} is to be deployed" in said, said
     # One of five for the other processor.
     mixed = rehearsal.directory / "mixed"
-    shutil.copytree(rehearsal.build, mixed)
+    shutil.copytree(rehearsal.build, mixed, dirs_exist_ok=True)
     executable = bytearray((mixed / "SiteFunction" / "bootstrap").read_bytes())
     executable[18:20] = b"\xb7\x00" if ours == "x86_64" else b"\x3e\x00"
     (mixed / "SiteFunction" / "bootstrap").write_bytes(executable)
@@ -299,6 +341,37 @@ def refuses_what_the_functions_refuse(rehearsal):
     rehearsal.nothing_was_made()
 
 
+# What deploy.sh finds out before anything is made, and what it would look like without: put back, the step that is about
+# it must fail.
+FAULTS = (
+    ("a partial build deploys", refuses_a_partial_build, "check_build() {\n", "check_build() {\n    return 0\n"),
+    ("the other processor deploys", refuses_the_other_processor, '[ "$found" = "$architecture" ] || fail', "true || fail"),
+    ("what the functions refuse deploys", refuses_what_the_functions_refuse, "parsed() {\n", "parsed() {\n    return 0\n"),
+)
+
+
+def notices_what_is_put_back(rehearsal):
+    whole = rehearsal.script.read_text()
+    faulty = rehearsal.directory / "faulty"
+    faulty.mkdir()
+    for name, step, text, instead in FAULTS:
+        assert whole.count(text) == 1, f"deploy.sh has no {text!r}"
+        rehearsal.script = faulty / "deploy.sh"
+        rehearsal.script.write_text(whole.replace(text, instead))
+        rehearsal.script.chmod(0o755)
+        # It ends where it would begin to make something.
+        rehearsal.options = ("--check",)
+        try:
+            step(rehearsal)
+        except AssertionError as noticed:
+            print(f"    {name}: {str(noticed).strip().splitlines()[-1]}")
+        else:
+            raise AssertionError(f"nobody would notice if {name}")
+        finally:
+            rehearsal.script, rehearsal.options = ROOT / "deploy.sh", ()
+    rehearsal.nothing_was_made()
+
+
 def ends_with_a_record_where_there_is_no_zone(rehearsal):
     """Without a hosted zone it is the person's turn; run again it asks nothing and goes on."""
     child = rehearsal.spawn("--stack-name", "wechat-login-elsewhere")
@@ -310,6 +383,27 @@ def ends_with_a_record_where_there_is_no_zone(rehearsal):
     assert status == 3 and "Taking the answers" in said, said
     assert len(rehearsal.aws("acm", "list-certificates")["CertificateSummaryList"]) == 1, "a second certificate"
     assert rehearsal.aws("cloudformation", "list-stacks")["StackSummaries"] == []
+
+
+def make_deploy_ends_in_a_login(rehearsal):
+    """`make deploy` as the guide has it: four answers and two secrets, what it builds, and a login by the domain."""
+    rehearsal.aws("route53", "create-hosted-zone", "--name", "example.com", "--caller-reference", "1")
+    kept = ROOT / ".deploy" / f"{MADE}.us-east-1"
+    kept.unlink(missing_ok=True)
+    try:
+        child = rehearsal.spawn_make()
+        child.logfile_read = sys.stdout
+        secrets = tuple((f"App secret of {app}.*: ", secret) for app, secret in SECRETS.items())
+        said, status = rehearsal.answer(child, *answers(DOMAIN, PAGES), *secrets, ("Building for AWS Lambda", None),
+                                        patience=PATIENCE_WITH_A_BUILD)
+        assert status == 0 and "Deployed (CREATE_COMPLETE)" in said, said
+        assert not any(secret in said + kept.read_text() for secret in SECRETS.values()), "a secret was shown or kept"
+    finally:
+        kept.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            kept.parent.rmdir()
+    assert rehearsal.secrets(MADE) == SECRETS
+    rehearsal.log_in()
 
 
 def four_answers_end_in_a_login(rehearsal):
@@ -348,20 +442,7 @@ def four_answers_end_in_a_login(rehearsal):
     zones = {zone["Name"]: zone["Id"].rsplit("/", 1)[-1] for zone in rehearsal.aws("route53", "list-hosted-zones")["HostedZones"]}
     assert parameters["HostedZoneId"] == zones["example.com."], (parameters, zones)
 
-    status, headers, _ = rehearsal.visit("/authorize?return_to=" + PAGES + "/me")
-    assert status == 302, status
-    browser = "; ".join(cookie.split(";")[0] for cookie in headers.get_all("Set-Cookie"))
-    location = headers["Location"].replace("https://open.weixin.qq.com", f"http://127.0.0.1:{rehearsal.wechat_port}")
-    status, headers, text = rehearsal.get(location)
-    assert status == 302, text
-    callback = headers["Location"]
-    assert callback.startswith(f"https://{DOMAIN}/callback?"), callback
-    status, headers, _ = rehearsal.visit(callback.removeprefix(f"https://{DOMAIN}"), cookies=browser)
-    # A bare "#" keeps a fragment of WeChat's from following.
-    assert (status, headers["Location"].removesuffix("#")) == (303, PAGES + "/me"), (status, headers["Location"])
-    session = "; ".join(cookie.split(";")[0] for cookie in headers.get_all("Set-Cookie"))
-    status, _, text = rehearsal.visit("/userinfo", cookies=f"{browser}; {session}", accept="application/json")
-    assert status == 200 and json.loads(text)["openid"], text
+    rehearsal.log_in()
 
 
 def again_it_asks_nothing(rehearsal):
@@ -491,6 +572,7 @@ STEPS = [
     refuses_a_partial_build,
     refuses_the_other_processor,
     refuses_what_the_functions_refuse,
+    notices_what_is_put_back,
     ends_with_a_record_where_there_is_no_zone,
     four_answers_end_in_a_login,
     again_it_asks_nothing,
@@ -503,6 +585,7 @@ STEPS = [
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--build", default=ROOT / ".aws-sam" / "build")
+    parser.add_argument("--make", choices=["arm64", "x86_64"], help="`make deploy` in this checkout, for this processor")
     parser.add_argument("--simulator", default=ROOT / "target" / "debug" / "simulator")
     parser.add_argument("--check-config", default=ROOT / "target" / "debug" / "check-config")
     parser.add_argument("--emulator", default=HERE / "emulator.py")
@@ -524,7 +607,7 @@ def main():
              "WECHAT_API_URL": f"http://127.0.0.1:{rehearsal.wechat_port}"},
             logs / "emulator.log"))
         rehearsal.deploy_under(arguments.policy)
-        for step in STEPS:
+        for step in [make_deploy_ends_in_a_login] if arguments.make else STEPS:
             began = time.monotonic()
             try:
                 step(rehearsal)

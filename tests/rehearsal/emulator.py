@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 import permissions
 
 QEMU = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
-EM_AARCH64 = 183
+EM_X86_64, EM_AARCH64 = 62, 183
+MACHINES = {"x86_64": EM_X86_64, "arm64": EM_AARCH64}
 
 
 def machine(path):
@@ -376,6 +377,19 @@ def add_resources(provisioners):
     handlers["AWS::EC2::NatGateway"] = {"create": create_gateway, "delete": lambda *_: None}
 
 
+def require_the_processor(lambda_svc, error):
+    """As at AWS, an executable for another processor than the function's does not start."""
+    environment = lambda_svc._provided_worker_env
+
+    def checked(config, code_dir, port):
+        [wanted] = config.get("Architectures") or ["x86_64"]
+        if machine(os.path.join(code_dir, "bootstrap")) not in (0, MACHINES[wanted]):
+            raise error(f"exec format error: the bootstrap is not for {wanted}", "Runtime.InvalidEntrypoint")
+        return environment(config, code_dir, port)
+
+    lambda_svc._provided_worker_env = checked
+
+
 def main():
     subprocess.Popen = Popen
     from ministack.core import iam_actions, iam_evaluator
@@ -384,7 +398,8 @@ def main():
     watch_calls(iam_evaluator)
     count_as_tls(iam_evaluator)
     know_signing(iam_actions)
-    from ministack.services import alb, apigateway, apigateway_v1, cognito
+    from ministack.core import lambda_runtime
+    from ministack.services import alb, apigateway, apigateway_v1, cognito, lambda_svc
     from ministack.services.cloudformation import engine, provisioners, stacks
 
     know_partitions(engine)
@@ -393,6 +408,7 @@ def main():
     import_body(provisioners, apigateway, stacks)
     require_routes(provisioners, apigateway)
     take_metric_math(provisioners)
+    require_the_processor(lambda_svc, lambda_runtime.ProvidedRuntimeError)
     add_resources(provisioners)
     ask_for_permission(iam_evaluator, provisioners)
     from ministack import app

@@ -114,15 +114,20 @@ pub fn refuse_what_is_not_whole(build: &Path) -> Result<()> {
     fs::write(copy.path().join("template.yaml"), &template)?;
     let bootstrap = copy.path().join(directory).join("bootstrap");
     let mut executable = fs::read(&bootstrap)?;
-    let machine = if whole == Architecture::Arm64 { 62 } else { 183 };
-    if let Some(byte) = executable.get_mut(18) {
-        *byte = machine;
-    }
+    for_the_other_processor(&mut executable);
     fs::write(&bootstrap, executable)?;
     expect_refusal("a build for two processors", architecture(copy.path()))?;
     fs::remove_file(&bootstrap)?;
     expect_refusal("a build without a bootstrap", architecture(copy.path()))?;
     expect_refusal("a build for the other processor", require(build, whole.other()))
+}
+
+/// Makes an executable one for the processor that it is not for, by its header.
+pub fn for_the_other_processor(executable: &mut [u8]) {
+    let machine = if Architecture::of(executable) == Some(Architecture::Arm64) { 62 } else { 183 };
+    if let Some(byte) = executable.get_mut(18) {
+        *byte = machine;
+    }
 }
 
 fn expect_refusal<T>(what: &str, judged: Result<T>) -> Result<()> {

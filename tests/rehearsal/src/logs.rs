@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harness::{Failure, Result, pattern::Pattern};
+use harness::{Failure, Result, pattern::Pattern, template::Template};
 use serde_json::Value;
 
 use crate::account::Account;
@@ -45,7 +45,7 @@ impl Logs {
     ///
     /// # Errors
     ///
-    /// When one counts none.
+    /// When one counts none, or one of the template's does not stand there.
     pub async fn feed_every_filter(
         &self,
         account: &Account<'_>,
@@ -66,8 +66,12 @@ impl Logs {
             }
             counts.insert(name, count);
         }
-        if counts.is_empty() {
-            return Err(Failure::new("the stack has no metric filter"));
+        let template = Template::of_the_project()?;
+        let named = template.resources("AWS::Logs::MetricFilter");
+        let named = named.filter_map(|(_, filter)| filter["FilterName"].as_str().map(str::to_owned));
+        let absent: Vec<_> = named.filter(|name| !counts.contains_key(name)).collect();
+        if counts.is_empty() || !absent.is_empty() {
+            return Err(Failure::new(format!("the stack has no metric filter {}", absent.join(", "))));
         }
         if starving.is_empty() {
             return Ok(counts);

@@ -9,6 +9,7 @@
 
 mod account;
 mod arguments;
+mod broken;
 mod built;
 mod document;
 mod load_balancer;

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::{
     account::{Account, Stack},
+    broken,
     built::Architecture,
     load_balancer,
     logs::Logs,
@@ -76,28 +77,33 @@ impl Plan<'_> {
         let updated = account.deploy(self.build, STACK, &changed);
         progress.step("sam deploy, with one parameter changed", updated).await?;
         progress.step("The session is still there", visits::still_there(&lasting)).await?;
-        self.as_a_provider(&account, &changed, visitors, progress).await?;
-        progress.step("The session is there after all of that", visits::still_there(&lasting)).await?;
+        let key = self.becomes_a_provider(&account, &changed, visitors, progress).await?;
         progress.step("What goes wrong on the way", visits::misfortunes(visitors)).await?;
         progress.step("A region that hangs", visits::while_aws_hangs(visitors, self.aws)).await?;
+        // All of them stand now, also the one that is a provider's.
         let logs = progress.step("Every line of the log is JSON", Logs::read(&account, STACK)).await?;
         println!("    {} lines", logs.count());
         let counts = logs.feed_every_filter(&account, STACK);
         let counts = progress.step("Every metric filter counts a line", counts).await?;
         println!("    {counts:?}");
+        self.is_none_again(&account, &changed, &key, visitors, progress).await?;
+        progress.step("The session is there after all of that", visits::still_there(&lasting)).await?;
+        let broken = broken::in_a_stack_that_works(&account, STACK, self.build, visitors);
+        progress.step("Builds that nobody refused are seen", broken).await?;
         progress.step("sam delete", account.delete(STACK)).await?;
         println!("    it leaves {}", account.left().await?.join(", "));
         Ok(())
     }
 
-    /// A stack that becomes an OpenID Provider, an API in another stack that believes its tokens, and the way back.
-    async fn as_a_provider(
+    /// A stack that becomes an OpenID Provider, and whoever believes it: an API in another stack, a user pool, a load
+    /// balancer. The id of its key.
+    async fn becomes_a_provider(
         &self,
         account: &Account<'_>,
         parameters: &Parameters,
         visitors: &Visitors,
         progress: &mut Progress,
-    ) -> Result<()> {
+    ) -> Result<String> {
         progress.step("It is no OpenID Provider", provider::is_none(visitors)).await?;
         let mut provides = parameters.clone();
         provides.insert("OpenidConnect", provider::parameter());
@@ -114,12 +120,26 @@ impl Plan<'_> {
         progress.step("A user pool of Cognito whose provider it is", pool).await?;
         let balancer = load_balancer::recipe(&other_team, &stack, visitors);
         progress.step("A load balancer that logs people in by it", balancer).await?;
+        progress.step("What is used twice", provider::what_is_used_twice(visitors)).await?;
+        Ok(key)
+    }
+
+    /// The way back.
+    async fn is_none_again(
+        &self,
+        account: &Account<'_>,
+        parameters: &Parameters,
+        key: &str,
+        visitors: &Visitors,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let mut parameters = parameters.clone();
         // What is not said stays as it is.
-        provides.insert("OpenidConnect", String::new());
-        let updated = account.deploy(self.build, STACK, &provides);
+        parameters.insert("OpenidConnect", String::new());
+        let updated = account.deploy(self.build, STACK, &parameters);
         progress.step("sam deploy, as none again", updated).await?;
         progress.step("It is no OpenID Provider any more", provider::is_none(visitors)).await?;
-        progress.step("Its key is kept", provider::is_kept(account, &key)).await
+        progress.step("Its key is kept", provider::is_kept(account, key)).await
     }
 
     /// A rollback, a deployment whose values the functions refuse, and one with everything switched on.
@@ -141,6 +161,8 @@ impl Plan<'_> {
         progress.step("sam deploy in China, with a value that only functions refuse", made).await?;
         let page = visits::only_the_page(visitors, "misconfigured");
         progress.step("Every route answers with the page", page).await?;
+        let broken = broken::with_a_wrong_value(&account, STACK, self.build, visitors);
+        progress.step("A function that ends at a wrong value is seen", broken).await?;
 
         everything.insert("FixedAddress", "true".to_owned());
         everything.insert("HostedZoneId", self.hosted_zone(&account).await?);

@@ -15,7 +15,7 @@ use harness::{
     binaries::workspace,
     browser::Visit,
     emulated_aws::{Credentials, EmulatedAws, root},
-    relying_party::{APP, REDIRECT_URI, VERIFIER, code, form},
+    relying_party::{APP, REDIRECT_URI, VERIFIER, code, form, text},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
     time::now_seconds,
 };
@@ -56,7 +56,7 @@ pub fn parameter() -> String {
             OTHER_API: { "origins": [PAGE_ORIGIN] },
         },
         "clients": {
-            SITE: { "redirect_uris": [REDIRECT_URI] }, pool::CLIENT: pool::client(),
+            SITE: { "redirect_uris": [REDIRECT_URI], "refresh": true }, pool::CLIENT: pool::client(),
             load_balancer::CLIENT: load_balancer::client(),
         },
     })
@@ -72,24 +72,60 @@ async fn token(visitor: &Visitor, api: &str) -> Result<String> {
     token.ok_or_else(|| Failure::new(format!("no token: {}", told(&answer))))
 }
 
-/// The ID token and the access token of a code flow at a client.
-async fn tokens_of_a_client(visitor: &Visitor) -> Result<[String; 2]> {
+/// A person at the client, and the code that they bring it.
+async fn at_the_client(visitor: &Visitor) -> Result<(Visitor, String)> {
     let mut visitor = visitor.clone();
     visitor.browser = visitor.browser.with_elsewhere(APP);
     let code = code(&visitor, &[("client_id", SITE), ("resource", API)]).await?;
+    Ok((visitor, code))
+}
+
+/// What the client is answered that brings a code.
+async fn redeem(visitor: &Visitor, code: &str) -> Result<Answer> {
     let redeemed = form(&[
         ("grant_type", "authorization_code"),
-        ("code", &code),
+        ("code", code),
         ("redirect_uri", REDIRECT_URI),
         ("client_id", SITE),
         ("code_verifier", VERIFIER),
     ]);
-    let answer = visitor.send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/token"), &redeemed)).await?;
+    visitor.send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/token"), &redeemed)).await
+}
+
+/// What the client is answered that brings a refresh token.
+async fn refresh(visitor: &Visitor, token: &str) -> Result<Answer> {
+    let renewed = form(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", SITE)]);
+    visitor.send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/token"), &renewed)).await
+}
+
+/// The ID token and the access token of a code flow at a client.
+async fn tokens_of_a_client(visitor: &Visitor) -> Result<[String; 2]> {
+    let (visitor, code) = at_the_client(visitor).await?;
+    let answer = redeem(&visitor, &code).await?;
     let given = answer.json()?;
     match [&given["id_token"], &given["access_token"]].map(Value::as_str) {
         [Some(id_token), Some(access_token)] => Ok([id_token.to_owned(), access_token.to_owned()]),
         _ => Err(Failure::new(format!("no tokens: {}", told(&answer)))),
     }
+}
+
+/// A code that comes twice, and a refresh token that comes again after the one that took its place: both are refused, and
+/// the log says so.
+pub async fn what_is_used_twice(visitors: &Visitors) -> Result<()> {
+    let refused = |answer: Answer| {
+        let is_refused = answer.status == 400 && answer.json()?["error"] == "invalid_grant";
+        require(is_refused, || told(&answer))
+    };
+    let visitor = visitors.visitor("zhou").logged_in().await?;
+    let (client, code) = at_the_client(&visitor).await?;
+    require(redeem(&client, &code).await?.status == 200, || "no tokens for a code".to_owned())?;
+    refused(redeem(&client, &code).await?)?;
+    let (client, code) = at_the_client(&visitor).await?;
+    let first = text(&redeem(&client, &code).await?.json()?, "refresh_token");
+    let second = refresh(&client, &first).await?;
+    let third = refresh(&client, &text(&second.json()?, "refresh_token")).await?;
+    require(third.status == 200, || format!("not renewed: {}, {}", told(&second), told(&third)))?;
+    refused(refresh(&client, &first).await?)
 }
 
 /// Discovery, keys and a token that verifies are there.

@@ -51,7 +51,8 @@ pub async fn everything(visitors: &Visitors) -> Result<()> {
     paths(visitors).await.map_err(|failure| failure.during("a path"))
 }
 
-async fn silent(visitors: &Visitors) -> Result<()> {
+/// A silent login.
+pub async fn silent(visitors: &Visitors) -> Result<()> {
     let visitor = visitors.visitor("lin").logged_in().await?;
     require_logged_in(&visitor, &visitor.openid()).await
 }
