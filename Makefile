@@ -279,9 +279,9 @@ dist: .venv/installed ## Leave a release in dist/: zips for both processors, tem
 
 # One function, for one processor: what makes builds differ makes it differ too. ONLY=all takes all of it.
 .PHONY: dist-check
-dist-check: .venv/installed ## Build a part of the release in two folders with two CARGO_HOMEs, and compare; ONLY=all ARCHITECTURE=arm64
+dist-check: .venv/installed ## Build a part of the release in two folders with two CARGO_HOMEs, and compare; ONLY=all ARCHITECTURE="arm64 x86_64"
 	$(call say,Building the release twice)
-	@$(PYTHON) .ci/dist --check $(or $(ONLY),site) --architecture $(or $(ARCHITECTURE),x86_64)
+	@$(PYTHON) .ci/dist --check $(or $(ONLY),site) $(addprefix --architecture ,$(or $(ARCHITECTURE),x86_64))
 
 # As crates.io would take it, without a warning; and as a program without anything beside it.
 .PHONY: package
