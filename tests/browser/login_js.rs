@@ -312,10 +312,7 @@ async fn a_page_that_does_not_allow_the_frame_is_told_which_directive() -> Resul
         let told = format!(
             "wechat-login: add {missing} to this page's frame-src. See docs/en/reference/login-js.md"
         );
-        let mut said = Vec::new();
-        while !said.iter().any(|line: &String| line.contains(&told)) {
-            said.extend(chromium.console().await?);
-        }
+        let said = chromium.until_told(&told).await?;
         assert_eq!(said.iter().filter(|line| line.contains("wechat-login:")).count(), 1, "{said:#?}");
     }
     Ok(())
@@ -459,10 +456,7 @@ async fn a_page_that_is_set_up_wrongly_is_told_so() -> Result<()> {
         // The way to log in is there all the same.
         let href = chromium.part("button", LABELS.log_in).await?.prop("href").await?.unwrap_or_default();
         assert!(href.starts_with(&format!("{}/authorize?return_to=", stack.public_url())), "{href}");
-        let mut said = Vec::new();
-        while !said.iter().any(|line: &String| line.contains(topic)) {
-            said.extend(chromium.console().await?);
-        }
+        let said = chromium.until_told(topic).await?;
         let ours: Vec<_> = said.iter().filter(|line| line.contains("wechat-login:")).collect();
         assert!(ours.iter().all(|line| line.contains("docs/en/reference/login-js.md#")), "{said:#?}");
         assert_eq!(ours.iter().filter(|line| line.contains(topic)).count(), 1, "{said:#?}");

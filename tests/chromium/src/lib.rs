@@ -363,7 +363,11 @@ impl Chromium {
 
     /// Waits until there is something. An error is no reason to give up: a page that goes away under a
     /// question answers with one.
-    async fn until<T>(&self, what: &str, look: impl AsyncFn() -> WebDriverResult<Option<T>>) -> Result<T> {
+    async fn until<T>(
+        &self,
+        what: &str,
+        mut look: impl AsyncFnMut() -> WebDriverResult<Option<T>>,
+    ) -> Result<T> {
         let wait = async {
             let mut ticks = interval(LOOK_AGAIN);
             loop {
@@ -415,6 +419,22 @@ impl Chromium {
     pub async fn console(&self) -> Result<Vec<String>> {
         let entries = self.browser_log().await?;
         Ok(entries.into_iter().map(|entry| format!("{}: {}", entry.level, entry.message)).collect())
+    }
+
+    /// Waits until this text stands in the console; what was said until then, since it was last asked for.
+    pub async fn until_told(&self, text: &str) -> Result<Vec<String>> {
+        let mut said = Vec::new();
+        self.until(text, async || {
+            said.extend(
+                self.browser_log()
+                    .await?
+                    .into_iter()
+                    .map(|entry| format!("{}: {}", entry.level, entry.message)),
+            );
+            Ok(said.iter().any(|line: &String| line.contains(text)).then_some(()))
+        })
+        .await?;
+        Ok(said)
     }
 
     /// Ends the visit: no dialog is open, and in the console stands what was `expected` and nothing else.
