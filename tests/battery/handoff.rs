@@ -3,14 +3,12 @@
 
 mod kills;
 
-use std::time::Duration;
-
 use futures_util::future::{join_all, try_join_all};
 use harness::{
     Failure, Options, Result, Stack, Visitor,
     database::attribute,
     hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, take_back, tap},
-    proxy::{Fault, Kind, Rule, Throttle},
+    proxy::{Kind, Rule},
 };
 
 use login::session::SessionToken;
@@ -144,25 +142,10 @@ const CALLS: [Kind; 8] = [
     Kind::PickUp,
 ];
 
-const FAULTS: [Fault; 7] = [
-    Fault::DropBefore,
-    Fault::DropAfter,
-    Fault::Truncate,
-    Fault::Delay(Duration::from_secs(1)),
-    Fault::Throttle(Throttle::Throttling),
-    Fault::InternalServerError,
-    Fault::Unavailable,
-];
-
 /// H2: every fault of DynamoDB at every call, once, three times and for as long as it takes. Whoever opens his page once more
 /// when it is over is in, or is told that it ended; a login is never made of a refusal.
 pub async fn faults(run: &Run) -> Result<String> {
-    let times = if run.is_full() { &[1, 3, usize::MAX][..] } else { &[3] };
-    let cases: Vec<_> = CALLS
-        .into_iter()
-        .flat_map(|call| FAULTS.map(|fault| (call, fault)))
-        .flat_map(|(call, fault)| times.iter().map(move |times| (call, fault, *times)))
-        .collect();
+    let cases = run.faults(&CALLS);
     let count = cases.len();
     let open = async || run.stack(options().proxied()).await;
     run.share(run.size(4, 8), open, cases, async |stack, before, (call, fault, times)| {

@@ -9,7 +9,10 @@ use std::{
 
 use fastrand::Rng;
 use futures_util::future::try_join_all;
-use harness::{Options, Result, Stack};
+use harness::{
+    Options, Result, Stack,
+    proxy::{Fault, Kind, Throttle},
+};
 
 use crate::canaries::Scans;
 
@@ -17,6 +20,17 @@ use crate::canaries::Scans;
 const MOST_TOLD: usize = 20;
 /// How often a row says how far it has come.
 const PROGRESS: Duration = Duration::from_secs(10);
+
+/// What DynamoDB can do instead of an answer.
+const FAULTS: [Fault; 7] = [
+    Fault::DropBefore,
+    Fault::DropAfter,
+    Fault::Truncate,
+    Fault::Delay(Duration::from_secs(1)),
+    Fault::Throttle(Throttle::Throttling),
+    Fault::InternalServerError,
+    Fault::Unavailable,
+];
 
 /// One row of the table: its name, such as `B1`, and what it is about, in a few words.
 ///
@@ -65,6 +79,13 @@ impl Run {
     /// One of two sizes.
     pub fn size(&self, sample: usize, full: usize) -> usize {
         if self.is_full { full } else { sample }
+    }
+
+    /// Each fault of DynamoDB at each of these calls, once, three times and for as long as it takes; in a sample, three times.
+    pub fn faults(&self, calls: &[Kind]) -> Vec<(Kind, Fault, usize)> {
+        let times = if self.is_full { &[1, 3, usize::MAX][..] } else { &[3] };
+        let fields = calls.iter().flat_map(|call| FAULTS.map(|fault| (*call, fault)));
+        fields.flat_map(|(call, fault)| times.iter().map(move |times| (call, fault, *times))).collect()
     }
 
     /// The randomness of one part of the row: the same for the same seed, row and number, in whatever

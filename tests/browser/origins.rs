@@ -35,15 +35,20 @@ async fn ask(chromium: &Chromium, page: &str, stack: &Stack) -> Result<Value> {
     chromium.run(ASK, vec![format!("{}/userinfo", stack.public_url()).into()]).await
 }
 
+/// A browser in which somebody has logged in for our page; none where there is no browser.
+async fn logged_in(stack: &Stack, ours: &TeamPage) -> Result<Option<Chromium>> {
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(None) };
+    chromium.open(&format!("{}/authorize?return_to={}/", stack.public_url(), ours.same_site())).await?;
+    chromium.arrive("Ours").await?;
+    Ok(Some(chromium))
+}
+
 #[tokio::test]
 async fn only_an_allowed_page_learns_who_is_logged_in() -> Result<()> {
     let (ours, theirs) = (TeamPage::serve(PAGE).await?, TeamPage::serve(PAGE).await?);
     let options = Options::default().on_this_machine().with("ALLOWED_ORIGINS", &ours.same_site());
     let stack = Stack::start(options).await?;
-    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
-    let return_to = ours.same_site();
-    chromium.open(&format!("{}/authorize?return_to={return_to}/", stack.public_url())).await?;
-    chromium.arrive("Ours").await?;
+    let Some(chromium) = logged_in(&stack, &ours).await? else { return Ok(()) };
 
     let answer = ask(&chromium, &ours.same_site(), &stack).await?;
     assert_eq!(answer[0], 200, "{answer}");
@@ -66,10 +71,7 @@ async fn only_an_allowed_page_gets_a_token() -> Result<()> {
         .with("OPENID_CONNECT", &json!({ "subject": "openid", "apis": apis }).to_string())
         .with("SIGNING_KEYS", signing_key::of_this_process()?);
     let stack = Stack::start(options).await?;
-    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
-    let return_to = ours.same_site();
-    chromium.open(&format!("{}/authorize?return_to={return_to}/", stack.public_url())).await?;
-    chromium.arrive("Ours").await?;
+    let Some(chromium) = logged_in(&stack, &ours).await? else { return Ok(()) };
 
     let url = format!("{}/access-token", stack.public_url());
     for (page, is_allowed) in [
@@ -98,10 +100,7 @@ async fn only_an_allowed_page_erases() -> Result<()> {
     let (ours, theirs) = (TeamPage::serve(PAGE).await?, TeamPage::serve(PAGE).await?);
     let options = Options::default().on_this_machine().with("ALLOWED_ORIGINS", &ours.same_site());
     let stack = Stack::start(options).await?;
-    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
-    let return_to = ours.same_site();
-    chromium.open(&format!("{}/authorize?return_to={return_to}/", stack.public_url())).await?;
-    chromium.arrive("Ours").await?;
+    let Some(chromium) = logged_in(&stack, &ours).await? else { return Ok(()) };
     let userinfo = format!("{}/userinfo", stack.public_url());
     let sessions = || stack.database().items(stack.table("SessionsTable")?);
     for (page, status, left) in [

@@ -10,7 +10,7 @@ use harness::{
 use serde_json::{Value, json};
 use simulator::{Action, ProfileEra};
 
-use crate::support::stack_that_reads_again;
+use crate::support::{end_grant, stack_that_reads_again};
 
 /// A stack with today's profiles read again on every occasion, and everybody willing.
 async fn stack() -> Stack {
@@ -158,14 +158,7 @@ async fn a_grant_of_a_scan_ends_as_any_other() {
         let stack = stack().await;
         let visitor = log_in_by(&stack, WEBSITE_APP, "", "lin").await.unwrap();
         stack.simulator().act(&Action::ExpireAccessTokens);
-        match cause {
-            40030 => stack.simulator().act(&Action::RevokeRefreshTokens),
-            42002 => {
-                stack.simulator().knobs(|knobs| knobs.expired_refresh_token_errcode = 42002);
-                stack.simulator().act(&Action::ExpireRefreshTokens);
-            }
-            _ => stack.simulator().act(&Action::ChangePassword { person: "lin".to_owned() }),
-        }
+        end_grant(&stack, cause);
         let answer = visitor.userinfo().await.unwrap();
         assert_eq!(answer.status, 401, "{cause}: {}", answer.text());
         assert_eq!(answer.json().unwrap()["authorize_url"], AUTHORIZE);

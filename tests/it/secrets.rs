@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::Credentials;
 use harness::{
     Options, Stack,
     deployment::app_secrets,
@@ -18,7 +16,7 @@ use serde_json::json;
 use simulator::{Settings, Simulator};
 use wechat::AppId;
 
-use crate::support::alarm;
+use crate::support::{alarm, aws};
 
 async fn stack(secrets: &SecretsManager) -> Stack {
     Stack::start(secrets.hold(Options::default(), "APP_SECRETS")).await.unwrap()
@@ -116,7 +114,7 @@ async fn what_is_no_object_of_secrets_is_a_wrong_configuration() {
 async fn a_secrets_manager_that_hangs_is_waited_for_once() {
     let service = SecretsManager::start().await.unwrap();
     service.put(right());
-    let secrets = Secrets::of_apps(SecretsSource::SecretsManager(ARN.to_owned()), &aws(&service).await);
+    let secrets = Secrets::of_apps(SecretsSource::SecretsManager(ARN.to_owned()), &aws(&service.url()).await);
     let at = |second: u64| Timestamp::from_epoch_seconds(1_800_000_000 + second);
     service.hang(true);
     let silence = secrets.get(at(0)).await.unwrap_err();
@@ -155,23 +153,13 @@ async fn while_secrets_manager_hangs_a_callback_says_so_in_time() {
     assert!(stack.requests(EXCHANGE).is_empty());
 }
 
-async fn aws(service: &SecretsManager) -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-        .endpoint_url(service.url())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .load()
-        .await
-}
-
 /// By the clock that the secrets are given: a quarter of an hour is not waited for.
 #[tokio::test]
 async fn a_copy_is_read_again_after_its_time_and_used_on_while_it_cannot_be() {
     let service = SecretsManager::start().await.unwrap();
     let app = AppId::parse(OFFICIAL_ACCOUNT).unwrap();
     let at = |minute: u64| Timestamp::from_epoch_seconds(1_800_000_000 + 60 * minute);
-    let secrets = Secrets::of_apps(SecretsSource::SecretsManager(ARN.to_owned()), &aws(&service).await);
+    let secrets = Secrets::of_apps(SecretsSource::SecretsManager(ARN.to_owned()), &aws(&service.url()).await);
     let read = async |minute| {
         let read = secrets.get(at(minute)).await?;
         read.of(&app).map(|secret| secret.expose().to_owned())

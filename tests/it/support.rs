@@ -1,14 +1,21 @@
 //! What the tests of several routes share.
 
+use std::path::PathBuf;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
 use harness::{
     Answer, Browser, Failure, Options, Result, Stack, Visitor,
+    binaries::workspace,
     browser::Visit,
     logs::Line,
-    places::{ALWAYS, BROWSER_COOKIE, OPENER_POLICY, SESSION_CLEARED, SESSION_COOKIE},
+    places::{ALWAYS, BROWSER_COOKIE, OPENER_POLICY, REFRESH, SESSION_CLEARED, SESSION_COOKIE},
+    stack::errcode,
 };
 use http::HeaderMap;
 use serde_json::Value;
-use simulator::Consent;
+use simulator::{Action, Consent};
+use tempfile::TempDir;
 use web::{
     language::Language,
     reason::Reason,
@@ -57,6 +64,51 @@ pub fn without_tables(options: Options) -> Options {
     options.with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
 }
 
+/// How the SDK reaches an AWS service on this machine.
+pub async fn aws(endpoint: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .endpoint_url(endpoint)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .load()
+        .await
+}
+
+/// The template with a Lambda that waits a few seconds and no longer.
+pub struct Hasty {
+    /// Where it is, for as long as this lives.
+    pub path: PathBuf,
+    _directory: TempDir,
+}
+
+/// Makes one, in which no function waits longer.
+pub fn hasty(seconds: u8) -> Result<Hasty> {
+    in_haste(|template| template.replace("    Timeout: 10\n", &format!("    Timeout: {seconds}\n")))
+}
+
+/// Makes one in which these functions wait no longer, by their names there.
+pub fn hasty_in(functions: &[&str], seconds: u8) -> Result<Hasty> {
+    in_haste(|template| {
+        functions.iter().fold(template.to_owned(), |template, function| {
+            let role = format!("      Role: !GetAtt {function}Role.Arn\n");
+            template.replace(&role, &format!("{role}      Timeout: {seconds}\n"))
+        })
+    })
+}
+
+fn in_haste(change: impl Fn(&str) -> String) -> Result<Hasty> {
+    let template = std::fs::read_to_string(workspace().join("template.yaml"))?;
+    let hasty = change(&template);
+    if hasty == template {
+        return Err(Failure::new("the template is not written as it was"));
+    }
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("template.yaml");
+    std::fs::write(&path, hasty)?;
+    Ok(Hasty { path, _directory: directory })
+}
+
 /// Lets everybody agree without being asked.
 pub fn allow(stack: &Stack) {
     stack.simulator().knobs(|knobs| knobs.consent = Consent::Allow);
@@ -77,6 +129,19 @@ pub fn allowances(answer: &Answer) -> Vec<(&str, &str)> {
         headers.map(|(name, value)| (name.as_str(), value.to_str().unwrap_or("?"))).collect();
     found.sort_unstable();
     found
+}
+
+/// Has lin's grant end in the way that WeChat tells by this errcode.
+pub fn end_grant(stack: &Stack, cause: i64) {
+    match cause {
+        40030 => stack.simulator().act(&Action::RevokeRefreshTokens),
+        42002 => {
+            stack.simulator().knobs(|knobs| knobs.expired_refresh_token_errcode = 42002);
+            stack.simulator().act(&Action::ExpireRefreshTokens);
+        }
+        42007 => stack.simulator().act(&Action::ChangePassword { person: "lin".to_owned() }),
+        _ => stack.script(REFRESH, errcode(cause), 1),
+    }
 }
 
 /// Waits for a line in the log that holds this, and is an alarm.

@@ -10,7 +10,7 @@ use harness::{
     Answer, Result, Stack, Visitor,
     browser::Visit,
     kms,
-    proxy::{Fault, Kind, Rule, Throttle},
+    proxy::{Fault, Kind, Rule},
     relying_party::{asked, brought, code, parameter, redeem, refresh, text, userinfo, visitor},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
@@ -32,16 +32,6 @@ const CALLS: [Kind; 10] = [
     Kind::Renew,
     Kind::RevokeGrant,
     Kind::DeleteSession,
-];
-
-const FAULTS: [Fault; 7] = [
-    Fault::DropBefore,
-    Fault::DropAfter,
-    Fault::Truncate,
-    Fault::Delay(Duration::from_secs(1)),
-    Fault::Throttle(Throttle::Throttling),
-    Fault::InternalServerError,
-    Fault::Unavailable,
 ];
 
 /// The calls of KMS: the operation, and how many of it come before.
@@ -73,9 +63,8 @@ enum Case {
 pub async fn at_every_call(run: &Run) -> Result<String> {
     let times = if run.is_full() { &[1, 3, usize::MAX][..] } else { &[3] };
     let seeds = run.size(1, 10);
-    let tables = CALLS.into_iter().flat_map(|call| FAULTS.map(|fault| (call, fault)));
-    let tables =
-        tables.flat_map(|(call, fault)| times.iter().map(move |times| Case::Table(call, fault, *times)));
+    let tables = run.faults(&CALLS).into_iter();
+    let tables = tables.map(|(call, fault, times)| Case::Table(call, fault, times));
     let keys = KEY_CALLS.into_iter().flat_map(|call| TROUBLES.map(|trouble| (call, trouble)));
     let keys = keys.flat_map(|((operation, after), trouble)| {
         times.iter().map(move |times| Case::Key(kms::Fault { operation, after, times: *times, trouble }))

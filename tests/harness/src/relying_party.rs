@@ -1,11 +1,13 @@
 //! A site that logs people in by the stack's OpenID Provider: what it sends, and what it is answered.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::{
     Answer, Failure, Options, Result, Stack, Visitor,
     browser::Visit,
+    places::CALLBACK,
     signing_key,
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
@@ -14,6 +16,8 @@ use crate::{
 pub const APP: &str = "https://app.example.org";
 /// Where it takes answers, with a query of its own.
 pub const REDIRECT_URI: &str = "https://app.example.org/callback?tenant=1";
+/// Where it takes whoever was logged out.
+pub const BYE: &str = "https://app.example.org/bye";
 /// RFC 7636, appendix B.
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// What the verifier proves.
@@ -28,14 +32,22 @@ pub async fn provider() -> Result<Stack> {
     Stack::start(options("openid")?).await
 }
 
+/// The same, and somebody who has not been there.
+pub async fn lin() -> Result<(Stack, Visitor)> {
+    let stack = provider().await?;
+    let lin = visitor(&stack, "lin");
+    Ok((stack, lin))
+}
+
 /// A provider of three clients and an API: `web` without a secret, `admin` with one, `phone` on a device.
 pub fn options(subject: &str) -> Result<Options> {
     let openid_connect = json!({
         "subject": subject,
         "clients": {
             "web": {"redirect_uris": [REDIRECT_URI], "origins": [APP], "refresh": true,
-                "post_logout_redirect_uris": ["https://app.example.org/bye"]},
-            "admin": {"redirect_uris": [REDIRECT_URI], "secrets": [format!("sha256:{SECRET_DIGEST}")], "refresh": true},
+                "post_logout_redirect_uris": [BYE]},
+            "admin": {"redirect_uris": [REDIRECT_URI], "secrets": [format!("sha256:{SECRET_DIGEST}")], "refresh": true,
+                "post_logout_redirect_uris": [BYE]},
             "phone": {"redirect_uris": ["com.example.app:/cb", "http://127.0.0.1/cb"]},
         },
         "apis": {"https://api.example.com": {"clients": ["web"], "origins": [PAGE_ORIGIN], "scopes": ["orders"]}},
@@ -64,13 +76,18 @@ pub fn asked(changes: &[(&str, &str)]) -> String {
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
     ];
+    change(&mut parameters, changes);
+    format!("{PUBLIC_URL}/oauth2/authorize?{}", form(&parameters))
+}
+
+/// Puts these in the place of those of the same names; what is empty is left out.
+fn change<'a>(parameters: &mut Vec<(&'a str, &'a str)>, changes: &[(&'a str, &'a str)]) {
     for (name, value) in changes {
         parameters.retain(|(known, _)| known != name);
         if !value.is_empty() {
             parameters.push((name, value));
         }
     }
-    format!("{PUBLIC_URL}/oauth2/authorize?{}", form(&parameters))
 }
 
 /// Parameters as a form or a query writes them.
@@ -99,6 +116,26 @@ pub async fn code(visitor: &Visitor, changes: &[(&str, &str)]) -> Result<String>
     parameter(&answer, "code").ok_or_else(|| Failure::new(format!("no code: {answer}")))
 }
 
+/// Where the browser is sent at once, without a page and without a login on the way.
+pub async fn answered(visitor: &Visitor, changes: &[(&str, &str)]) -> Result<Url> {
+    let answer = visitor.open(&asked(changes)).await?;
+    answer.redirect()?.ok_or_else(|| Failure::new(format!("it stays: {} {}", answer.status, answer.text())))
+}
+
+/// How many logins came back from WeChat on a walk.
+pub fn logins(hops: &[Answer]) -> usize {
+    hops.iter().filter(|hop| hop.url.as_str().starts_with(CALLBACK)).count()
+}
+
+/// Goes to the end, and the tokens that the public client gets for the code.
+pub async fn tokens_of(stack: &Stack, visitor: &Visitor, changes: &[(&str, &str)]) -> Result<Value> {
+    let answer = redeem(stack, &code(visitor, changes).await?, &[]).await?;
+    match answer.status {
+        200 => answer.json(),
+        status => Err(Failure::new(format!("no tokens: {status} {}", answer.text()))),
+    }
+}
+
 /// Redeems a code as the public client does; what is empty is left out.
 pub async fn redeem(stack: &Stack, code: &str, changes: &[(&str, &str)]) -> Result<Answer> {
     let mut parameters = vec![
@@ -108,12 +145,7 @@ pub async fn redeem(stack: &Stack, code: &str, changes: &[(&str, &str)]) -> Resu
         ("client_id", "web"),
         ("code_verifier", VERIFIER),
     ];
-    for (name, value) in changes {
-        parameters.retain(|(known, _)| known != name);
-        if !value.is_empty() {
-            parameters.push((name, value));
-        }
-    }
+    change(&mut parameters, changes);
     post(stack, &form(&parameters), None).await
 }
 
@@ -124,6 +156,12 @@ pub async fn post(stack: &Stack, body: &str, authorization: Option<&str>) -> Res
         visit = visit.header("authorization", authorization);
     }
     stack.browser().send(visit).await
+}
+
+/// A client's name and secret, as HTTP Basic has them.
+pub fn basic(name: &str, secret: &str) -> String {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(name), encode(secret))))
 }
 
 /// Asks who it is, with an access token.
@@ -142,12 +180,27 @@ pub fn error_of(answer: &Answer) -> Result<(u16, String)> {
     Ok((answer.status, text(&answer.json()?, "error")))
 }
 
+/// What the token endpoint says with this error.
+pub fn refused(error: &str) -> (u16, String) {
+    (if error == "invalid_client" { 401 } else { 400 }, error.to_owned())
+}
+
+/// Gives a token back as the public client does, or with these parameters more.
+pub async fn revoke(stack: &Stack, token: &str, changes: &[(&str, &str)]) -> Result<Answer> {
+    let mut parameters = vec![("token", token), ("client_id", "web")];
+    change(&mut parameters, changes);
+    stack.browser().send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/revoke"), &form(&parameters))).await
+}
+
 /// Renews the tokens of the public client.
 pub async fn refresh(stack: &Stack, token: &str) -> Result<Answer> {
-    post(
-        stack,
-        &form(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "web")]),
-        None,
-    )
-    .await
+    renew(stack, token, &[]).await
+}
+
+/// The same with these parameters, in the place of those of the same names.
+pub async fn renew(stack: &Stack, token: &str, changes: &[(&str, &str)]) -> Result<Answer> {
+    let mut parameters =
+        vec![("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "web")];
+    change(&mut parameters, changes);
+    post(stack, &form(&parameters), None).await
 }

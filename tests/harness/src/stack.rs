@@ -313,6 +313,15 @@ impl Stack {
         self.database.items(self.table("SessionsTable")?)
     }
 
+    /// Changes every item of the table of sessions that has this attribute: `pepper` is a session's, `client` a grant's.
+    pub fn change_sessions(&self, attribute: &str, change: impl Fn(&mut Value)) -> Result<()> {
+        for mut item in self.sessions()?.into_iter().filter(|item| item.get(attribute).is_some()) {
+            change(&mut item);
+            self.database.put(self.table("SessionsTable")?, &item)?;
+        }
+        Ok(())
+    }
+
     /// Forgets every login, every session and what WeChat remembers, as if nothing had ever happened here.
     pub fn forget_everything(&self) -> Result<()> {
         for table in self.tables.values() {

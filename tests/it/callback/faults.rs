@@ -1,10 +1,9 @@
 //! DynamoDB and time running out in the middle of a callback.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use harness::{
     Options, Stack,
-    binaries::workspace,
     browser::Visit,
     places::{ARRIVAL, AUTH, ERROR_PAGE, EXCHANGE, PROFILE, REFRESH, SESSION_COOKIE, USERINFO},
     proxy::{Fault as DynamoFault, Kind, Mixture, Rule},
@@ -12,11 +11,10 @@ use harness::{
 };
 use http::Method;
 use simulator::{Action, Fault, Scripted};
-use tempfile::TempDir;
 
 use super::{arrive, begin, exchanged, location, openid, sessions};
 
-use crate::support::{self, alarm, assert_problem};
+use crate::support::{self, alarm, assert_problem, hasty};
 
 /// The code is spent by then, so the same address would bring nothing: the login begins afresh by itself.
 #[tokio::test(flavor = "multi_thread")]
@@ -68,26 +66,10 @@ async fn a_claim_that_is_never_decided_keeps_the_link() {
     assert_eq!(arrive(&visitor, &callback).await, "https://login.example.com/cart#");
 }
 
-/// The template with a Lambda that waits a few seconds and no longer.
-struct Hasty {
-    path: PathBuf,
-    _directory: TempDir,
-}
-
-fn hasty(seconds: u8) -> Hasty {
-    let template = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
-    let hasty = template.replace("    Timeout: 10\n", &format!("    Timeout: {seconds}\n"));
-    assert_ne!(hasty, template);
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("template.yaml");
-    std::fs::write(&path, hasty).unwrap();
-    Hasty { path, _directory: directory }
-}
-
 /// Lambda would end the process without a word; what stands before that is ours.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_takes_too_long_says_so_before_it_is_ended() {
-    let hasty = hasty(2);
+    let hasty = hasty(2).unwrap();
     let stack = Stack::start(Options::default().template(&hasty.path).proxied()).await.unwrap();
     let proxy = stack.proxy().unwrap();
     let visitor = stack.visitor("lin");
@@ -216,7 +198,7 @@ async fn a_verification_that_waits_in_vain_is_not_waited_for_again_at_once() {
 /// The last write gets no answer: the page has the whole link, and nothing of code and state.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_write_without_an_answer_keeps_the_link() {
-    let hasty = hasty(6);
+    let hasty = hasty(6).unwrap();
     let stack = Stack::start(Options::default().template(&hasty.path).proxied()).await.unwrap();
     let visitor = stack.visitor("lin");
     let callback = begin(&visitor, "return_to=%2Fcart&scope=snsapi_userinfo&lang=en").await;

@@ -5,7 +5,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::{
     Failure, Result, Stack,
     binaries::workspace,
-    places::CALLBACK,
     stack::{OFFICIAL_ACCOUNT, PUBLIC_URL},
 };
 use serde_json::{Value, json};
@@ -23,11 +22,10 @@ pub async fn verified(stack: &Stack, token: &str) -> Result<(Value, Value)> {
 
 #[tokio::test]
 async fn a_person_logs_in_at_a_client_and_is_who_he_is() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
+    let (stack, visitor) = lin().await?;
     for is_first in [true, false] {
         let hops = visitor.follow(&asked(&[])).await?;
-        assert_eq!(hops.iter().any(|hop| hop.url.as_str().starts_with(CALLBACK)), is_first);
+        assert_eq!(logins(&hops), usize::from(is_first));
         let answer = brought(&hops)?;
         assert_eq!(parameter(&answer, "state").as_deref(), Some("a b&c=\u{5b57}"));
         assert_eq!(parameter(&answer, "iss").as_deref(), Some(PUBLIC_URL));
@@ -75,8 +73,7 @@ async fn a_person_logs_in_at_a_client_and_is_who_he_is() -> Result<()> {
 /// The log says for which client each request was, by a name of the deployment's own: what a stranger sends as one is not in it.
 #[tokio::test]
 async fn the_log_names_the_client() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
+    let (stack, visitor) = lin().await?;
     let code_ = code(&visitor, &[]).await?;
     let tokens = redeem(&stack, &code_, &[]).await?.json()?;
     userinfo(&stack, &text(&tokens, "access_token")).await?;
@@ -113,9 +110,8 @@ async fn the_log_names_the_client() -> Result<()> {
 
 #[tokio::test]
 async fn a_duplicate_callback_gets_a_code_of_its_own() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let to_login = visitor.open(&asked(&[])).await?.redirect()?.unwrap();
+    let (stack, visitor) = lin().await?;
+    let to_login = answered(&visitor, &[]).await?;
     let callback = visitor.come_back(to_login.as_str()).await?;
     let mut codes = Vec::new();
     for _ in 0..2 {
@@ -134,13 +130,12 @@ async fn a_duplicate_callback_gets_a_code_of_its_own() -> Result<()> {
 /// last one stays. Both arrive, and with either tab's secret the other one's request opens to nobody.
 #[tokio::test]
 async fn the_first_tabs_of_a_browser_both_arrive() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
+    let (stack, visitor) = lin().await?;
     let mut logins = Vec::new();
     let mut requests = Vec::new();
     for state in ["one", "two"] {
         visitor.browser.forget_cookies();
-        logins.push((state, visitor.open(&asked(&[("state", state)])).await?.redirect()?.unwrap()));
+        logins.push((state, answered(&visitor, &[("state", state)]).await?));
         let own = visitor.browser.cookies().into_iter().filter(|cookie| cookie.name.contains("request-"));
         requests.extend(own);
     }
@@ -171,7 +166,7 @@ async fn the_first_tabs_of_a_browser_both_arrive() -> Result<()> {
 async fn another_browsers_request_does_not_open() -> Result<()> {
     let stack = provider().await?;
     let (visitor, victim) = (visitor(&stack, "lin"), visitor(&stack, "mei").logged_in().await?);
-    let to_login = visitor.open(&asked(&[])).await?.redirect()?.unwrap();
+    let to_login = answered(&visitor, &[]).await?;
     let back = parameter(&to_login, "return_to").unwrap();
     let answer = victim.open(&back).await?;
     assert_eq!(answer.status, 400, "{}", answer.text());
@@ -184,7 +179,7 @@ async fn who_declines_is_told_to_the_client() -> Result<()> {
     let stack = provider().await?;
     stack.simulator().knobs(|knobs| knobs.denial = Denial::StateOnly);
     let visitor = visitor(&stack, "lin");
-    let to_login = visitor.open(&asked(&[("prompt", "consent")])).await?.redirect()?.unwrap();
+    let to_login = answered(&visitor, &[("prompt", "consent")]).await?;
     let page = visitor.begin(to_login.as_str()).await?;
     let callback = visitor.decide(&page, "deny").await?;
     let back = visitor.call_back(&callback).await?;

@@ -2,16 +2,15 @@
 
 use harness::{Result, stack::PUBLIC_URL};
 
-use super::code_flow::{code, form, provider, redeem, text, visitor};
+use super::code_flow::{BYE, form, lin, text, tokens_of, visitor};
 use crate::support::{LABELS, button};
 
 #[tokio::test]
 async fn a_link_alone_logs_nobody_out() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let hint = text(&redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?, "id_token");
+    let (stack, visitor) = lin().await?;
+    let hint = text(&tokens_of(&stack, &visitor, &[]).await?, "id_token");
     let logout = |parameters: &[(&str, &str)]| format!("{PUBLIC_URL}/oauth2/logout?{}", form(parameters));
-    let bye = ("post_logout_redirect_uri", "https://app.example.org/bye");
+    let bye = ("post_logout_redirect_uri", BYE);
     for parameters in
         [&[][..], &[bye], &[("id_token_hint", "canary"), bye], &[("id_token_hint", &format!("{hint}A")), bye]]
     {
@@ -21,7 +20,7 @@ async fn a_link_alone_logs_nobody_out() -> Result<()> {
     }
     // An ID token of another session: the client means somebody else than who is here.
     let other = self::visitor(&stack, "zhou");
-    let others = redeem(&stack, &code(&other, &[]).await?, &[]).await?.json()?;
+    let others = tokens_of(&stack, &other, &[]).await?;
     let answer = visitor.open(&logout(&[("id_token_hint", &text(&others, "id_token")), bye])).await?;
     assert_eq!((answer.status, answer.location()), (200, None));
     assert!(visitor.session().is_some());
@@ -36,6 +35,6 @@ async fn a_link_alone_logs_nobody_out() -> Result<()> {
     assert_eq!(answer.location(), Some("https://app.example.org/bye?state=s+t"));
     assert!(visitor.session().is_none());
     // The other person's is still there.
-    assert_eq!(stack.sessions()?.iter().filter(|item| item.get("sealed").is_some()).count(), 1);
+    assert_eq!(stack.sessions()?.iter().filter(|item| item.get("pepper").is_some()).count(), 1);
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! Keys in a secret, over the real SDK; and what is a key at all.
 
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::config::Credentials;
 use harness::{
     Options,
     secrets_manager::{ARN, SecretsManager},
@@ -10,7 +8,7 @@ use harness::{
 use login::time::Timestamp;
 use signer::{KeySource, LocalKeys, Signer};
 
-use crate::support::{alarm, assert_problem};
+use crate::support::{alarm, assert_problem, aws};
 
 use super::{JWKS, ask, one_api, provider, published, start, token};
 
@@ -62,13 +60,7 @@ async fn without_its_keys_there_is_no_token_and_the_next_request_asks_again() {
 #[tokio::test]
 async fn keys_are_read_again_after_their_time_and_used_on_while_they_cannot_be() {
     let service = SecretsManager::start().await.unwrap();
-    let aws = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-        .endpoint_url(service.url())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .load()
-        .await;
+    let aws = aws(&service.url()).await;
     let at = |minute: u64| Timestamp::from_epoch_seconds(1_800_000_000 + 60 * minute);
     let signer = Signer::new(KeySource::parse(ARN).unwrap(), &aws);
     let count = async |minute| {

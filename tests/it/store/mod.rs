@@ -11,8 +11,6 @@ mod wire;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::Credentials;
 use harness::{
     Failure, Result,
     binaries::workspace,
@@ -30,6 +28,8 @@ use serde_json::{Value, json};
 use store::{Error, Store, Tables};
 use tokio::net::TcpListener;
 use wechat::{AppId, AuthorizationCode, Lang, Scope};
+
+use crate::support::aws;
 
 /// When everything here happens: conditions are given the time, they do not read it.
 const NOW: Timestamp = Timestamp::from_epoch_seconds(1_800_000_000);
@@ -92,17 +92,6 @@ impl Fixture {
     fn dump(&self) -> Result<Value> {
         Ok(serde_json::to_value(self.database.dump()?)?)
     }
-}
-
-/// How the SDK reaches DynamoDB on this machine.
-async fn aws(endpoint: &str) -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-        .endpoint_url(endpoint)
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .load()
-        .await
 }
 
 /// The names of both tables, or such as are nowhere.

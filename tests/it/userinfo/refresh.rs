@@ -12,7 +12,7 @@ use harness::{
 };
 use simulator::{Action, AuthError, Fault, ProfileEra, Scripted};
 
-use crate::support::{alarm, assert_problem, only_session, stack_that_reads_again, visited};
+use crate::support::{alarm, assert_problem, end_grant, only_session, stack_that_reads_again, visited};
 
 /// A stack whose profiles last, or are read again on every occasion, and somebody who has logged in with the
 /// profile; there is nothing in the ledger yet.
@@ -312,15 +312,7 @@ async fn a_grant_that_is_gone_leads_to_the_login() {
     for cause in [40030, 42002, 42007, 50001] {
         let (stack, visitor) = stale().await.unwrap();
         stack.simulator().act(&Action::ExpireAccessTokens);
-        match cause {
-            40030 => stack.simulator().act(&Action::RevokeRefreshTokens),
-            42002 => {
-                stack.simulator().knobs(|knobs| knobs.expired_refresh_token_errcode = 42002);
-                stack.simulator().act(&Action::ExpireRefreshTokens);
-            }
-            42007 => stack.simulator().act(&Action::ChangePassword { person: "lin".to_owned() }),
-            _ => stack.script(REFRESH, errcode(cause), 1),
-        }
+        end_grant(&stack, cause);
         let answer = visitor.userinfo().await.unwrap();
         assert_problem(&answer, 401, "not_logged_in");
         assert_eq!(answer.json().unwrap()["authorize_url"], AUTHORIZE, "{cause}");
