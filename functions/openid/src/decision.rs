@@ -6,6 +6,9 @@
 //! unasked consent is what WeChat answers with a snapshot. `prompt=consent` is the button that asks.
 //!
 //! Whether a login that came back is a *new* one is told by the session's id, or by there having been none; not by a clock.
+//! Where it was to cost a tap, it is told by what WeChat granted: somebody can leave the way and log in silently by a link of
+//! his own, which says whose WeChat it is and nothing of who holds the phone. Whether WeChat showed its question although it
+//! need not have (`forcePopup`) nobody can tell afterwards.
 
 use login::account::Account;
 use login::time::Timestamp;
@@ -39,6 +42,11 @@ pub struct LogIn {
 }
 
 impl LogIn {
+    /// Whether one that WeChat grants silently will not do.
+    pub const fn needs_tap(self) -> bool {
+        self.asks_profile && self.is_fresh
+    }
+
     /// A login with consent.
     pub const fn consent() -> Self {
         Self { asks_profile: true, is_fresh: false }
@@ -105,8 +113,12 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
             asked.prompt == Prompt::Login || pending.not_session.is_some(),
         );
     };
+    // Of a login by a phone the tap is the one on the phone.
+    let cost_tap = person.session.scope.includes_profile() || person.session.is_handed_over();
     // What a new login was asked for has been answered by one.
-    let is_renewed = is_back && (pending.not_session.is_some() || pending.nobody_was_there);
+    let is_renewed = is_back
+        && (pending.not_session.is_some() || pending.nobody_was_there)
+        && (cost_tap || !pending.needs_tap);
     let age = now.since(person.stored.created_at);
     // The clock has seconds: who asks for 0 asks for a new login.
     if !is_renewed && (asked.prompt == Prompt::Login || asked.max_age().is_some_and(|max| age >= max)) {
@@ -114,7 +126,11 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     }
     let wants_consent = asked.prompt == Prompt::Consent || asks_profile;
     if !is_back && wants_consent && person.session.profile.is_none() {
-        return log_in(true, false);
+        return if may_ask {
+            Decision::LogIn(LogIn::consent())
+        } else {
+            Decision::Tell(AuthorizationError::ConsentRequired)
+        };
     }
     let Some(subject) = subject.of(&person.session) else {
         // A login with consent brings the unionid, if there is one.

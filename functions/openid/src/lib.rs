@@ -199,7 +199,7 @@ impl Openid {
                 return Ok(Report::for_client(response, &client));
             }
         };
-        let pending = PendingRequest { request: asked, not_session: None, nobody_was_there: false };
+        let pending = PendingRequest::new(asked);
         self.answer_client(provider, request, &pending, None, now).await
     }
 
@@ -277,11 +277,13 @@ impl Openid {
             }
             (Decision::Issue(_), _) => self.ask(request, pending, handle, client, now).await,
             (Decision::LogIn(log_in), person) => {
-                let first = match handle {
+                // Two logins for a request, whatever comes of them: the first handle is sent on once, the second one never.
+                let may_log_in = match handle {
+                    Some(_) if pending.is_second => false,
                     Some(handle) => self.store.logins.send_on_once(&handle.key()).await?,
                     None => true,
                 };
-                if !first {
+                if !may_log_in {
                     return Ok(tell(provider, asked, AuthorizationError::LoginRequired));
                 }
                 let nobody_was_there = person.is_none() || pending.nobody_was_there;
@@ -290,6 +292,8 @@ impl Openid {
                     request: asked.clone(),
                     not_session: not_session.or_else(|| pending.not_session.clone()),
                     nobody_was_there,
+                    needs_tap: log_in.needs_tap(),
+                    is_second: handle.is_some(),
                 };
                 self.log_in(request, account, &pending, log_in, now).await
             }
@@ -359,7 +363,8 @@ impl Openid {
         Ok(CONFIRMATION_ASKED.of(with_cookies(page, &cookies)))
     }
 
-    /// Sends the browser to log in, and back.
+    /// Sends the browser to log in, and back. Whoever has pressed the button of our page is given another one: the policy of
+    /// that page lets its form lead to the client, and not to WeChat.
     async fn log_in(
         &self,
         request: &Request,
@@ -369,8 +374,11 @@ impl Openid {
         now: Timestamp,
     ) -> Result<Response, Refusal> {
         let (link, cookies) = self.link(request, account, pending, None, log_in, now).await?;
-        let redirect = response::redirect(StatusCode::FOUND, &link);
-        Ok(LOGIN_BEGUN.of(with_cookies(redirect, &cookies)))
+        let response = match *request.method() {
+            Method::POST => page::notice(&Visit::of(request), Reason::LoginExpired, &link),
+            _ => response::redirect(StatusCode::FOUND, &link),
+        };
+        Ok(LOGIN_BEGUN.of(with_cookies(response, &cookies)))
     }
 
     /// The login that answers a request, and the cookies that it needs, if it is a new one.

@@ -92,9 +92,22 @@ pub struct PendingRequest {
     /// Whether nobody was logged in when it came: then whoever is there afterwards has just logged in.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub nobody_was_there: bool,
+    /// Whether the login was to cost a tap: then one that WeChat granted silently does not answer it.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub needs_tap: bool,
+    /// Whether a login lies behind that did not answer it. The second one is the last, whatever comes of it: each has a
+    /// handle of its own, so it is the request that must remember.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub is_second: bool,
 }
 
 impl PendingRequest {
+    /// One that no login lies behind.
+    #[must_use]
+    pub const fn new(request: AuthorizationRequest) -> Self {
+        Self { request, not_session: None, nobody_was_there: false, needs_tap: false, is_second: false }
+    }
+
     /// Seals it for the browser that it came with.
     ///
     /// `None` only if it cannot be encoded, which no value of it can cause.
@@ -124,8 +137,9 @@ mod tests {
     #[test]
     fn the_form_inside_the_seal_stays() {
         let nobody = LEAST.replace("\"not_session\":null", "\"not_session\":null,\"nobody_was_there\":true");
+        let all = nobody.replace("true}", "true,\"needs_tap\":true,\"is_second\":true}");
         assert!(serde_json::from_str::<PendingRequest>(&nobody).unwrap().nobody_was_there);
-        for text in [BEFORE, LEAST, &nobody] {
+        for text in [BEFORE, LEAST, &nobody, &all] {
             let pending: PendingRequest = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&pending).unwrap(), text);
             let printed = format!("{pending:?}");

@@ -3,12 +3,16 @@
 use harness::{
     Result,
     browser::Visit,
+    database::{attribute, size_of},
+    places::SESSION_COOKIE,
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
 use serde_json::Value;
 use url::Url;
 
-use super::code_flow::{APP, REDIRECT_URI, asked, brought, code, parameter, provider, redeem, visitor};
+use super::code_flow::{
+    APP, REDIRECT_URI, answered, asked, brought, code, form, lin, parameter, provider, redeem, visitor,
+};
 
 #[tokio::test]
 async fn no_error_leaves_for_an_unregistered_place() -> Result<()> {
@@ -40,7 +44,7 @@ async fn no_error_leaves_for_an_unregistered_place() -> Result<()> {
         (&[("max_age", "-1")], "invalid_request"),
         (&[("resource", "https://other.example.com")], "invalid_target"),
     ] {
-        let answer = visitor.open(&asked(changes)).await?.redirect()?.unwrap();
+        let answer = answered(&visitor, changes).await?;
         assert_eq!(parameter(&answer, "error").as_deref(), Some(expected), "{changes:?}");
         assert!(answer.as_str().starts_with(REDIRECT_URI), "{answer}");
         assert_eq!(parameter(&answer, "state").as_deref(), Some("a b&c=\u{5b57}"));
@@ -48,11 +52,28 @@ async fn no_error_leaves_for_an_unregistered_place() -> Result<()> {
     Ok(())
 }
 
+/// A token is for one API: two, which [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2) lets a client name, are
+/// refused by the error of that document, as is one that is not encoded right. Any other parameter stands there once.
+#[tokio::test]
+async fn of_two_resources_neither_is_the_target() -> Result<()> {
+    let (_stack, visitor) = lin().await?;
+    for (more, expected) in [
+        ("resource=https%3A%2F%2Fapi.example.com&resource=https%3A%2F%2Fapi.example.com", "invalid_target"),
+        ("resource=https%3A%2F%2Fapi.example.com&resource=https%3A%2F%2Fother.example.com", "invalid_target"),
+        ("resource=%zz", "invalid_target"),
+        ("scope=openid", "invalid_request"),
+    ] {
+        let answer = visitor.open(&format!("{}&{more}", asked(&[]))).await?.redirect()?.unwrap();
+        assert_eq!(parameter(&answer, "error").as_deref(), Some(expected), "{more}");
+        assert!(answer.as_str().starts_with(REDIRECT_URI), "{answer}");
+    }
+    Ok(())
+}
+
 /// Whoever knows a client's name can have its request stored: six kilobytes at the most, however it is written.
 #[tokio::test]
 async fn a_request_that_is_long_as_a_whole_is_not_stored() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
+    let (stack, visitor) = lin().await?;
     let (long, control) = ("s".repeat(4096), "\u{1}".repeat(1200));
     let nonce = "n".repeat(512);
     let hint = format!("e30.e30.{}", "h".repeat(1600));
@@ -61,7 +82,7 @@ async fn a_request_that_is_long_as_a_whole_is_not_stored() -> Result<()> {
         &[("state", &*control)],
         &[("state", ""), ("id_token_hint", &*control)],
     ] {
-        let answer = visitor.open(&asked(changes)).await?.redirect()?.unwrap();
+        let answer = answered(&visitor, changes).await?;
         assert_eq!(parameter(&answer, "error").as_deref(), Some("invalid_request"), "{answer}");
         assert!(answer.as_str().starts_with(REDIRECT_URI), "{answer}");
     }
@@ -69,6 +90,67 @@ async fn a_request_that_is_long_as_a_whole_is_not_stored() -> Result<()> {
     // What load balancers send is not too long.
     let code_ = code(&visitor, &[("state", &*long), ("nonce", &*nonce)]).await?;
     assert_eq!(redeem(&stack, &code_, &[]).await?.status, 200);
+    Ok(())
+}
+
+/// With all that is noted of it on its way: each kilobyte more were a write unit more.
+#[tokio::test]
+async fn the_longest_request_is_six_write_units() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin").logged_in().await?;
+    let state = "s".repeat(2000);
+    let ask = async |length: usize| {
+        let hint = format!("e30.e30.{}", "h".repeat(length));
+        answered(&visitor, &[("prompt", "login"), ("state", &state), ("id_token_hint", &hint)]).await
+    };
+    let (mut fits, mut too_long) = (0, 4080);
+    while fits + 1 < too_long {
+        let length = usize::midpoint(fits, too_long);
+        let is_stored = ask(length).await?.path() == "/authorize";
+        *(if is_stored { &mut fits } else { &mut too_long }) = length;
+    }
+    let back = parameter(&ask(fits).await?, "return_to").unwrap();
+    visitor.browser.forget_cookie(SESSION_COOKIE);
+    assert_eq!(visitor.open(&back).await?.redirect()?.unwrap().path(), "/authorize");
+    let requests = stack.logins()?.into_iter().filter(|item| attribute(item, "id").starts_with("request#"));
+    let largest = requests.map(|item| size_of(&item)).max().unwrap_or_default();
+    assert!((5 * 1024 + 512..=6 * 1024).contains(&largest), "{largest} bytes");
+    Ok(())
+}
+
+/// What a stranger writes into a request stands on no page and in no description: only `state` comes back, to the client, as
+/// it came.
+#[tokio::test]
+async fn no_page_and_no_description_repeats_what_a_request_says() -> Result<()> {
+    let stack = provider().await?;
+    let visitor = visitor(&stack, "lin").logged_in().await?;
+    let canary = "\"><script>canary()</script>";
+    for name in ["client_id", "redirect_uri"] {
+        let page = visitor.open(&asked(&[(name, canary)])).await?;
+        assert!(page.status == 400 && !page.text().contains("canary"), "{name}: {}", page.text());
+    }
+    let own = format!("canary.{}:/cb", "script");
+    let page = visitor.open(&asked(&[("client_id", "phone"), ("redirect_uri", &own)])).await?;
+    assert!(page.status == 400 && !page.text().contains("canary"), "{}", page.text());
+    let app = [("client_id", "phone"), ("redirect_uri", "com.example.app:/cb"), ("state", canary)];
+    let page = visitor.open(&asked(&app)).await?;
+    assert!(page.status == 200 && !page.text().contains("canary"), "{}", page.text());
+    for name in ["response_type", "scope", "prompt", "max_age", "code_challenge", "resource", "response_mode"]
+    {
+        let answer = answered(&visitor, &[(name, canary), ("state", canary)]).await?;
+        assert_eq!(parameter(&answer, "state").as_deref(), Some(canary), "{name}");
+        let description = parameter(&answer, "error_description").unwrap();
+        // RFC 6749 §4.1.2.1.
+        let is_plain = |byte: u8| (0x20..=0x7e).contains(&byte) && byte != b'"' && byte != b'\\';
+        assert!(
+            description.bytes().all(is_plain) && !description.contains("canary"),
+            "{name}: {description}"
+        );
+    }
+    let logout =
+        format!("{PUBLIC_URL}/oauth2/logout?{}", form(&[("id_token_hint", canary), ("state", canary)]));
+    let page = visitor.open(&logout).await?;
+    assert!(page.status == 200 && !page.text().contains("canary"), "{}", page.text());
     Ok(())
 }
 
@@ -92,8 +174,7 @@ async fn a_form_is_answered_as_a_link() -> Result<()> {
     let fields: Vec<_> =
         fields.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
     let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let form = Visit::form(&format!("{PUBLIC_URL}/oauth2/authorize"), APP, &fields);
-    let posted = visitor.send(form).await?;
+    let posted = visitor.send(Visit::form(&format!("{PUBLIC_URL}/oauth2/authorize"), APP, &fields)).await?;
     assert_eq!(posted.status, 303);
     let answer = brought(&visitor.go_on(&posted).await?)?;
     assert!(parameter(&answer, "code").is_some(), "{answer}");
@@ -118,6 +199,12 @@ async fn an_app_on_the_device_gets_nothing_without_a_tap() -> Result<()> {
     let tapped = visitor.send(Visit::form(&action, PUBLIC_URL, &[])).await?;
     let location = tapped.location().unwrap_or_default().to_owned();
     assert!(location.starts_with("com.example.app:/cb?code="), "{location} {}", tapped.text());
+    // Nobody is there any more: what the page lets its form lead to is the app, and not WeChat.
+    visitor.browser.forget_cookie(SESSION_COOKIE);
+    let again = visitor.send(Visit::form(&action, PUBLIC_URL, &[])).await?;
+    assert_eq!((again.status, again.location()), (400, None), "{}", again.text());
+    assert!(again.text().contains("href=\"https://login.example.com/authorize?"), "{}", again.text());
+    visitor.log_in().await?;
     let silent = [&changes[..], &[("prompt", "none")]].concat();
     let answer = visitor.open(&asked(&silent)).await?;
     assert!(answer.location().is_some_and(|location| location.contains("error=interaction_required")));

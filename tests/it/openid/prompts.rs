@@ -1,26 +1,30 @@
 //! Whether the session that is there answers a request, or only a login does.
 
-use harness::{Answer, Failure, Result, Stack, database::with, places::CALLBACK, stack::WEBSITE_APP, time};
+use harness::{
+    Failure, Result, Stack,
+    hand_off::{Waiting, form, scan, tap},
+    places::{SESSION_COOKIE, authorize_to},
+    stack::WEBSITE_APP,
+    time,
+};
 use serde_json::json;
 
 use super::code_flow::{
-    REDIRECT_URI, asked, brought, code, error_of, options, parameter, provider, redeem, refresh, text,
-    userinfo, verified, visitor,
+    REDIRECT_URI, answered, asked, brought, code, error_of, lin, logins, options, parameter, provider,
+    redeem, refresh, refused, text, tokens_of, userinfo, verified, visitor,
 };
 
 #[tokio::test]
 async fn none_never_leaves_for_wechat() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
+    let (stack, visitor) = lin().await?;
     let error = async |changes: &[(&str, &str)]| {
-        let answer = visitor.open(&asked(changes)).await?.redirect()?.unwrap();
-        Ok::<_, Failure>(parameter(&answer, "error"))
+        Ok::<_, Failure>(parameter(&answered(&visitor, changes).await?, "error"))
     };
     assert_eq!(error(&[("prompt", "none")]).await?.as_deref(), Some("login_required"));
     visitor.log_in().await?;
     assert_eq!(error(&[("prompt", "none")]).await?, None);
     assert_eq!(error(&[("prompt", "none"), ("max_age", "10000")]).await?, None);
-    let hint = text(&redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?, "id_token");
+    let hint = text(&tokens_of(&stack, &visitor, &[]).await?, "id_token");
     assert_eq!(error(&[("prompt", "none"), ("id_token_hint", &hint)]).await?, None);
     let forged = format!("{hint}A");
     assert_eq!(
@@ -45,11 +49,6 @@ async fn a_new_login_is_another_session() -> Result<()> {
     Ok(())
 }
 
-/// How many logins came back from WeChat on the way.
-fn logins(hops: &[Answer]) -> usize {
-    hops.iter().filter(|hop| hop.url.as_str().starts_with(CALLBACK)).count()
-}
-
 /// A new login is asked for where nobody is logged in: the first one is it, whatever the clock says meanwhile.
 #[tokio::test]
 async fn where_nobody_was_one_login_is_new_enough() -> Result<()> {
@@ -61,10 +60,8 @@ async fn where_nobody_was_one_login_is_new_enough() -> Result<()> {
         assert!(parameter(&brought(&hops)?, "code").is_some(), "{changes:?}");
         // The clock went on between the login and the way back.
         let back = hops.iter().find(|hop| hop.url.path() == "/oauth2/continue").unwrap().url.to_string();
-        for item in stack.sessions()?.into_iter().filter(|item| item.get("sealed").is_some()) {
-            let item = with(item, "created_at", json!({ "N": (time::now_seconds() - 5).to_string() }));
-            stack.database().put(stack.table("SessionsTable")?, &item)?;
-        }
+        let earlier = json!({ "N": (time::now_seconds() - 5).to_string() });
+        stack.change_sessions("pepper", |session| session["created_at"] = earlier.clone())?;
         let again = visitor.open(&back).await?.redirect()?.unwrap();
         assert!(parameter(&again, "code").is_some(), "{changes:?} {again}");
     }
@@ -77,7 +74,7 @@ async fn where_nobody_was_one_login_is_new_enough() -> Result<()> {
 async fn a_new_login_of_another_person_than_the_expected_one_gives_no_code() -> Result<()> {
     let stack = provider().await?;
     let lin = visitor(&stack, "lin");
-    let hint = text(&redeem(&stack, &code(&lin, &[]).await?, &[]).await?.json()?, "id_token");
+    let hint = text(&tokens_of(&stack, &lin, &[]).await?, "id_token");
     for is_there in [true, false] {
         let zhou = visitor(&stack, "zhou");
         if is_there {
@@ -99,7 +96,7 @@ async fn a_new_login_of_another_person_than_the_expected_one_gives_no_code() -> 
 async fn a_new_login_is_not_skipped_by_going_back_at_once() -> Result<()> {
     let stack = provider().await?;
     let visitor = visitor(&stack, "lin").logged_in().await?;
-    let to_login = visitor.open(&asked(&[("prompt", "login")])).await?.redirect()?.unwrap();
+    let to_login = answered(&visitor, &[("prompt", "login")]).await?;
     let back = parameter(&to_login, "return_to").unwrap();
     let first = visitor.open(&back).await?.redirect()?.unwrap();
     assert_eq!(first.path(), "/authorize", "{first}");
@@ -108,23 +105,110 @@ async fn a_new_login_is_not_skipped_by_going_back_at_once() -> Result<()> {
     Ok(())
 }
 
+/// A browser that loses its session each time before it comes back: the request remembers that it led to the login twice, so
+/// nobody goes round in a circle between a client, WeChat and this stack.
+#[tokio::test]
+async fn a_request_leads_to_the_login_twice_at_the_most() -> Result<()> {
+    for changes in [&[][..], &[("prompt", "login")], &[("max_age", "0")], &[("prompt", "consent")]] {
+        let (_stack, visitor) = lin().await?;
+        let mut target = answered(&visitor, changes).await?;
+        let mut logins = 0;
+        while target.path() == "/authorize" && logins < 5 {
+            logins += 1;
+            let back = visitor.call_back(&visitor.come_back(target.as_str()).await?).await?;
+            let back = back.redirect()?.ok_or_else(|| Failure::new(back.text()))?;
+            visitor.browser.forget_cookie(SESSION_COOKIE);
+            let answer = visitor.open(back.as_str()).await?;
+            target = answer.redirect()?.ok_or_else(|| Failure::new(answer.text()))?;
+        }
+        assert_eq!(logins, 2, "{changes:?} {target}");
+        assert!(target.as_str().starts_with(REDIRECT_URI), "{target}");
+        assert_eq!(parameter(&target, "error").as_deref(), Some("login_required"), "{changes:?}");
+    }
+    Ok(())
+}
+
+/// Who is to log in anew inside WeChat is to tap. A silent login by a link of one's own leads back to the same place, and
+/// says whose WeChat it is, but not that anybody holds the phone.
+#[tokio::test]
+async fn a_silent_login_does_not_stand_in_for_one_with_a_tap() -> Result<()> {
+    for (changes, is_there) in [
+        (&[("prompt", "login")][..], false),
+        (&[("prompt", "login")], true),
+        (&[("prompt", "select_account")], true),
+        (&[("max_age", "0")], true),
+    ] {
+        let (stack, visitor) = lin().await?;
+        if is_there {
+            visitor.log_in().await?;
+        }
+        let back = parameter(&answered(&visitor, changes).await?, "return_to").unwrap();
+        let hops = visitor.follow(&authorize_to(&back)).await?;
+        assert_eq!(logins(&hops), 2, "{changes:?}");
+        let code = parameter(&brought(&hops)?, "code").unwrap();
+        let tokens = redeem(&stack, &code, &[]).await?.json()?;
+        let (_, claims) = verified(&stack, &text(&tokens, "id_token")).await?;
+        assert_eq!(text(&claims, "acr"), "urn:wechat-login:snsapi_userinfo", "{changes:?}");
+    }
+    Ok(())
+}
+
+/// Of a login by a phone the tap is the one on the phone, however silently that was logged in.
+#[tokio::test]
+async fn a_login_by_a_phone_is_one_with_a_tap() -> Result<()> {
+    let stack = Stack::start(options("openid")?.without("WEBSITE_APP_ID")).await?;
+    let phone = stack.visitor("zhou").logged_in_with_profile().await?.logged_in().await?;
+    let computer = visitor(&stack, "lin").at_a_computer();
+    let to_login = answered(&computer, &[("prompt", "login")]).await?;
+    let computer = Waiting::begin(computer, to_login.query().unwrap()).await?;
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    tap(&phone, &form, Some(computer.number().await?)).await?;
+    let picked_up = computer.open(None).await?;
+    let hops = computer.visitor.go_on(&picked_up).await?;
+    let code = parameter(&brought(&hops)?, "code").unwrap();
+    let tokens = redeem(&stack, &code, &[]).await?.json()?;
+    let (_, claims) = verified(&stack, &text(&tokens, "id_token")).await?;
+    assert_eq!(text(&claims, "acr"), "urn:wechat-login:snsapi_base");
+    Ok(())
+}
+
+/// A client whose every login asks for name and photo: without a page they cannot be asked for, and it is told what is missing
+/// ([OpenID Connect Core §3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)).
+#[tokio::test]
+async fn without_a_page_nobody_is_asked_for_name_and_photo() -> Result<()> {
+    let openid_connect = json!({ "subject": "openid", "clients": {
+        "web": { "redirect_uris": [REDIRECT_URI], "profile": "ask" },
+    }});
+    let options = options("openid")?.with("OPENID_CONNECT", &openid_connect.to_string());
+    let stack = Stack::start(options).await?;
+    let visitor = visitor(&stack, "lin");
+    let error = async |scope| {
+        let changes = [("prompt", "none"), ("scope", scope)];
+        Ok::<_, Failure>(parameter(&answered(&visitor, &changes).await?, "error"))
+    };
+    assert_eq!(error("openid profile").await?.as_deref(), Some("login_required"));
+    visitor.log_in().await?;
+    assert_eq!(error("openid profile").await?.as_deref(), Some("consent_required"));
+    assert_eq!(error("openid").await?, None);
+    visitor.log_in_with_profile().await?;
+    assert_eq!(error("openid profile").await?, None);
+    Ok(())
+}
+
 /// WeChat has called the person's grant gone: that session shows nobody, here as elsewhere.
 #[tokio::test]
 async fn what_wechat_has_ended_gives_nothing() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[]).await?;
     let unused = code(&visitor, &[]).await?;
-    for item in stack.sessions()?.into_iter().filter(|item| item.get("sealed").is_some()) {
-        let item = with(item, "refused_at", json!({ "N": time::now_seconds().to_string() }));
-        stack.database().put(stack.table("SessionsTable")?, &item)?;
-    }
-    let silent = visitor.open(&asked(&[("prompt", "none")])).await?.redirect()?.unwrap();
+    let now = json!({ "N": time::now_seconds().to_string() });
+    stack.change_sessions("pepper", |session| session["refused_at"] = now.clone())?;
+    let silent = answered(&visitor, &[("prompt", "none")]).await?;
     assert_eq!(parameter(&silent, "error").as_deref(), Some("login_required"));
     for answer in
         [redeem(&stack, &unused, &[]).await?, refresh(&stack, &text(&tokens, "refresh_token")).await?]
     {
-        assert_eq!(error_of(&answer)?, (400, "invalid_grant".to_owned()));
+        assert_eq!(error_of(&answer)?, refused("invalid_grant"));
     }
     assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
     Ok(())
@@ -143,7 +227,7 @@ async fn a_session_of_another_accounts_app_is_nobodys() -> Result<()> {
         .with("ACCOUNTS", &accounts.to_string());
     let stack = Stack::start(options).await?;
     let visitor = visitor(&stack, "lin").logged_in().await?;
-    let silent = visitor.open(&asked(&[("prompt", "none")])).await?.redirect()?.unwrap();
+    let silent = answered(&visitor, &[("prompt", "none")]).await?;
     assert_eq!(parameter(&silent, "error").as_deref(), Some("login_required"), "{silent}");
     Ok(())
 }
