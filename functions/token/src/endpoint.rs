@@ -16,6 +16,7 @@ use serde::Serialize;
 use web::cors::{Caller, without_credentials};
 use web::outcome::{Outcome, Report};
 use web::query::Query;
+use web::reason::Reason;
 use web::request::{Form, Request};
 use web::response::{self, Response};
 
@@ -51,7 +52,7 @@ struct Answer<'a> {
 
 /// Answers a client.
 pub async fn answer(token: &Token, issuing: &Issuing, request: &Request, now: Timestamp) -> Response {
-    let caller = Caller::of(request.headers(), |origin| issuing.provider.trusts(origin));
+    let caller = caller(issuing, request);
     let response = match (request.method(), caller) {
         (&Method::OPTIONS, _) => caller.preflight(request, "POST"),
         (_, Caller::Foreign) => caller.refuse(request),
@@ -61,6 +62,15 @@ pub async fn answer(token: &Token, issuing: &Issuing, request: &Request, now: Ti
         }
     };
     without_credentials(response)
+}
+
+/// Answers when the time is over, or a defect shows: whoever may read the rest may read that it is worth another try.
+pub fn interrupted(issuing: &Issuing, request: &Request, reason: Reason) -> Response {
+    without_credentials(caller(issuing, request).allow(client::unavailable(reason)))
+}
+
+fn caller<'a>(issuing: &Issuing, request: &'a Request) -> Caller<'a> {
+    Caller::of(request.headers(), |origin| issuing.provider.trusts(origin))
 }
 
 async fn authenticated(
@@ -126,11 +136,12 @@ impl AuthenticatedRequest<'_> {
     }
 
     /// The grant of this key, if it is of this client. `is_its` is whether the grant issued what was brought; without that,
-    /// nothing is written: every API knows the id of the grant.
+    /// nothing is written: every API knows the id of the grant. `seen_by_two` is what it is if another client brings it.
     pub async fn grant(
         &self,
         key: &GrantKey,
         is_its: impl Fn(&StoredGrant) -> bool,
+        seen_by_two: fn(SeenByTwo) -> TokenRefusal,
     ) -> Result<StoredGrant, TokenRefusal> {
         let grant = self.token.sessions.grant(key, self.now).await?;
         let grant = grant.ok_or(TokenRefusal::Grant("the grant is unknown or over"))?;
@@ -138,12 +149,13 @@ impl AuthenticatedRequest<'_> {
             return Err(TokenRefusal::Grant("it was never issued"));
         }
         if grant.client != self.client.name {
-            return Err(self.end(TokenRefusal::CodeReused, "another client brings it", key, &grant).await);
+            return Err(self.end(seen_by_two, "another client brings it", key, &grant).await);
         }
         Ok(grant)
     }
 
-    /// Ends a grant of which something was seen by two.
+    /// Ends a grant of which something was seen by two. One that had ended before was counted then: an alarm counts grants,
+    /// and not how often somebody repeats himself.
     pub async fn end(
         &self,
         refusal: fn(SeenByTwo) -> TokenRefusal,
@@ -151,8 +163,10 @@ impl AuthenticatedRequest<'_> {
         key: &GrantKey,
         grant: &StoredGrant,
     ) -> TokenRefusal {
-        let revoked =
-            if grant.is_revoked { Ok(()) } else { self.token.sessions.revoke_grant(key, self.now).await };
+        if grant.is_revoked {
+            return TokenRefusal::Grant("the grant is revoked");
+        }
+        let revoked = self.token.sessions.revoke_grant(key, self.now).await;
         refusal(SeenByTwo { why, unrevoked: revoked.err() })
     }
 

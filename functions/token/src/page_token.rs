@@ -64,7 +64,7 @@ pub async fn issue(
 fn api<'a>(issuing: &'a Issuing, request: &Request, origin: &str) -> Result<&'a Api, Refusal> {
     let apis = issuing.provider.apis.iter();
     let mut apis = apis.filter(|api| api.origins.iter().any(|allowed| allowed.as_str() == origin));
-    match Query::of(request).one("resource")? {
+    match Query::of(request).one("resource").map_err(|_| Refusal::Target)? {
         Some(name) => apis.find(|api| api.identifier.as_str() == name).ok_or(Refusal::Target),
         None => match (apis.next(), apis.next()) {
             (Some(api), None) => Ok(api),

@@ -30,7 +30,7 @@ pub async fn redeem(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenR
 
     let code = Code::parse(&code).ok_or(TokenRefusal::Grant("the code is none of ours"))?;
     let key = code.grant().key();
-    let grant = asked.grant(&key, |grant| grant.code == code.digest()).await?;
+    let grant = asked.grant(&key, |grant| grant.code == code.digest(), TokenRefusal::CodeReused).await?;
     if grant.redeemed_by.is_some() {
         return Err(asked.end(TokenRefusal::CodeReused, "the code was redeemed before", &key, &grant).await);
     }

@@ -5,7 +5,6 @@ use std::fmt;
 
 use thiserror::Error;
 use web::outcome::{Outcome, Verdict};
-use web::query::QueryError;
 use web::reason::Reason;
 use web::response::Response;
 
@@ -18,9 +17,7 @@ pub(crate) enum Refusal {
     NoProvider,
     #[error("there is nothing at this address")]
     NoSuchRoute,
-    #[error(transparent)]
-    Query(#[from] QueryError),
-    #[error("resource is no API that gives tokens to this page")]
+    #[error("resource is no API that gives tokens to this page, or is malformed or there twice")]
     Target,
     #[error("resource is missing, and it is not one API that gives tokens to this page")]
     NoTarget,
@@ -106,7 +103,7 @@ web::outcomes! {
     REDEEMED = Info "redeemed" ["a client got tokens for a code"] ["客户端用 code 换取了 access_token"];
     REFRESHED = Info "refreshed" ["a client renewed its tokens"] ["客户端刷新了 access_token"];
     REVOKED = Info "revoked" ["a client gave a token back, and its grant ended; or the token was worth nothing before"] ["客户端交回了 access_token 或 refresh_token，该授权结束；或它原本就无效"];
-    REFRESH_REUSED = Info "refresh_reused" ["a refresh token was brought that had given way to another one: the grant is revoked", "often: look for who sends the old token"] ["出现了已被替换的 refresh_token：该授权已撤销", "频繁出现时，查找是谁还在发送旧的 refresh_token"];
+    REFRESH_REUSED = Info "refresh_reused" ["a refresh token was brought that had given way to another one, or by another client: the grant is revoked", "often: look for who sends the token"] ["出现了已被替换的 refresh_token，或由另一个客户端带来：该授权已撤销", "频繁出现时，查找是谁在发送这个 refresh_token"];
     CLIENT_REFUSED = Info "client_refused" ["a client is unknown, or its secret is wrong", "its name and secret, in `OpenidConnect` and at the client"] ["客户端不存在，或密码错误", "核对 `OpenidConnect` 和客户端中的名称与密码"];
     GRANT_REFUSED = Info "grant_refused" ["a client brought a code that is worth nothing; `cause` says why", "`cause`; if it is `redirect_uri` or the verifier, the client's library is set up wrongly"] ["客户端带来的 code 无效；原因见 `cause`", "查看 `cause`；如为 `redirect_uri` 或 verifier，是客户端的库配置有误"];
     CODE_REUSED = Info "code_reused" ["a code was brought twice, or by another client: its grant and the tokens of it are revoked", "often: look for who sends the code again"] ["同一个 code 出现了两次，或由另一个客户端带来：该授权和由它取得的一切都已撤销", "频繁出现时，查找是谁重复发送了 code"];
@@ -128,7 +125,6 @@ impl Refusal {
         let (outcome, reason) = match self {
             Self::NoProvider => (&NO_PROVIDER, Reason::NotFound),
             Self::NoSuchRoute => (&NO_SUCH_ROUTE, Reason::NotFound),
-            Self::Query(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
             Self::Target | Self::NoTarget => (&AUDIENCE_REFUSED, Reason::InvalidTarget),
             Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
             Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),

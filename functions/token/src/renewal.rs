@@ -55,7 +55,7 @@ async fn try_once(
             .as_ref()
             .is_some_and(|refresh| refresh.digest == digest || refresh.spent.contains(&digest))
     };
-    let grant = asked.grant(key, is_its).await?;
+    let grant = asked.grant(key, is_its, TokenRefusal::RefreshReused).await?;
     let refresh = grant.refresh.as_ref().ok_or(TokenRefusal::Grant("the grant has no refresh token"))?;
     if !asked.client.refresh {
         return Err(TokenRefusal::Grant("the client is given refresh tokens no more"));

@@ -13,6 +13,7 @@ use openid_connect::grant::{DataKey, Wrapper, scope_of, sid_of};
 use store::Sessions;
 use web::cors::{Caller, without_credentials};
 use web::outcome::{Report, Verdict};
+use web::reason::Reason;
 use web::request::Request;
 use web::response::{self, Response};
 
@@ -23,7 +24,7 @@ pub const USER_INFO: &str = "/oauth2/userinfo";
 
 /// Answers whoever asks.
 pub async fn answer(sessions: &Sessions, provider: &Provider, request: &Request, now: Timestamp) -> Response {
-    let caller = Caller::of(request.headers(), |origin| provider.trusts(origin));
+    let caller = caller(provider, request);
     let response = match (request.method(), caller) {
         (&Method::OPTIONS, _) => caller.preflight(request, "GET, POST"),
         (_, Caller::Foreign) => caller.refuse(request),
@@ -33,6 +34,16 @@ pub async fn answer(sessions: &Sessions, provider: &Provider, request: &Request,
         }
     };
     without_credentials(response)
+}
+
+/// Answers when the time is over, or a defect shows: whoever may read the rest may read that it is worth another try.
+pub fn interrupted(provider: &Provider, request: &Request, reason: Reason) -> Response {
+    let response = response::with_header(response::empty(reason.status()), header::RETRY_AFTER, "1");
+    without_credentials(caller(provider, request).allow(response))
+}
+
+fn caller<'a>(provider: &Provider, request: &'a Request) -> Caller<'a> {
+    Caller::of(request.headers(), |origin| provider.trusts(origin))
 }
 
 async fn show(

@@ -155,6 +155,9 @@ impl Function for Userinfo {
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        if let (USER_INFO, Some(provider)) = (request.uri().path(), &self.provider) {
+            return bearer::interrupted(provider, request, reason);
+        }
         let caller = Caller::of(request.headers(), |origin| self.deployment.accounts.trust(origin));
         caller.allow(self.say_no(request, caller, reason))
     }

@@ -22,7 +22,7 @@ pub struct Client {
     pub redirect_uris: Vec<RedirectUri>,
     /// The digests of its secrets; none for a public client. Two while one takes the place of the other.
     pub secrets: Vec<Digest>,
-    /// Whose scripts may ask the token endpoint.
+    /// Whose scripts may ask the token endpoint; none of a client with a secret.
     pub origins: Vec<Origin>,
     /// Where a logout may end.
     pub post_logout_redirect_uris: Vec<RedirectUri>,
@@ -213,6 +213,10 @@ impl RawClient {
         }
         if self.account.is_some() && !deployment.accounts.iter().any(|account| account.name == self.account) {
             faults.note(field("account"), "it must be a name of ACCOUNTS; without it, the first account");
+        }
+        if !self.secrets.is_empty() && !self.origins.is_empty() {
+            faults
+                .note(field("origins"), "a client with a secret has none, for no page's script can keep it");
         }
         if self.profile.as_deref().is_some_and(|profile| profile != "ask") {
             faults.note(field("profile"), "it must be \"ask\", or not there");

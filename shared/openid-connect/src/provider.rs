@@ -97,7 +97,8 @@ impl Provider {
         }
     }
 
-    /// Whether scripts on pages of `origin` may ask what clients ask: it is one of a client's own.
+    /// Whether scripts on pages of `origin` may ask what clients ask: it is one of a client's own. None has a secret: what a
+    /// page's script knows, everybody knows.
     #[must_use]
     pub fn trusts(&self, origin: &str) -> bool {
         self.clients.iter().flat_map(|client| &client.origins).any(|known| known.as_str() == origin)
@@ -293,6 +294,7 @@ mod tests {
             "clients[0].redirect_uris: ",
             "clients.web.account: ",
             "clients.web.secrets[0]: ",
+            "clients.web.origins: a client with a secret has none",
             "clients.web.origins[0]: ",
             "clients.web.redirect_uris[0]: ",
             "clients.web.redirect_uris[1]: ",
@@ -314,7 +316,7 @@ mod tests {
         ] {
             assert!(error.contains(&format!("\n  OPENID_CONNECT is wrong; {place}")), "{place} in {error}");
         }
-        assert_eq!(error.lines().count(), 24, "{error}");
+        assert_eq!(error.lines().count(), 25, "{error}");
         assert!(!error.contains("canary"), "{error}");
     }
 

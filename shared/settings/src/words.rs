@@ -49,6 +49,10 @@ const ROWS: &[[&str; 2]] = &[
     ],
     ["it must be an origin, such as {}", "应为源（origin），例如 {}"],
     [
+        "a client with a secret has none, for no page's script can keep it",
+        "有密码的客户端不能设置它：网页的脚本无法保守密码",
+    ],
+    [
         "it must be as a browser writes it and without a fragment: https, or for an app on a device a scheme with a dot \
          (com.example.app:/callback) or http://127.0.0.1",
         "写法应与浏览器地址栏一致，不带 # 部分：以 https:// 开头；设备上的应用可用带点的协议（com.example.app:/callback）或 http://127.0.0.1",

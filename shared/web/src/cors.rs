@@ -14,7 +14,7 @@ use crate::response::{self, Response};
 
 crate::outcomes! {
     PREFLIGHT = Info "preflight" ["an allowed page may ask"] ["允许的网页可以请求"];
-    FOREIGN_ORIGIN = Info "foreign_origin" ["a page that is not in `AllowedOrigins`", "add its origin, if it is yours"] ["网页的源不在 `AllowedOrigins` 中", "如果是你的网页，请加入它的源"];
+    FOREIGN_ORIGIN = Info "foreign_origin" ["a page that is not in `AllowedOrigins`, or a client's that is not in its `origins`", "add its origin, if it is yours"] ["网页的源不在 `AllowedOrigins` 中；客户端的网页，则是不在该客户端的 `origins` 中", "如果是你的网页，请加入它的源"];
 }
 
 /// The page whose script asks.

@@ -161,9 +161,9 @@ async fn the_resource_is_one_api_of_this_page() {
         // Another page's.
         ("?resource=https%3A%2F%2Fstock.example.com%2Fv1", "invalid_target"),
         ("?resource=urn:example:orders%20https://api.example.com", "invalid_target"),
-        ("?resource=urn:example:orders&resource=urn:example:orders", "invalid_request"),
-        ("?resource=urn:example:orders&resource=https://api.example.com", "invalid_request"),
-        ("?resource=%zz", "invalid_request"),
+        ("?resource=urn:example:orders&resource=urn:example:orders", "invalid_target"),
+        ("?resource=urn:example:orders&resource=https://api.example.com", "invalid_target"),
+        ("?resource=%zz", "invalid_target"),
     ] {
         let answer = ask(&visitor, query).await;
         assert_problem(&answer, 400, reason);

@@ -13,6 +13,7 @@ mod access_token;
 mod authorization;
 pub mod code_flow;
 mod conformance;
+mod cors;
 mod discovery;
 mod kms;
 mod logout;

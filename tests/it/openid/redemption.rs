@@ -4,25 +4,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::{
     Failure, Result, Stack,
-    database::with,
+    database::{attribute, number},
     proxy::{Fault, Kind, Rule},
     stack::PUBLIC_URL,
+    time,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::code_flow::{
-    CHALLENGE, REDIRECT_URI, SECRET, VERIFIER, code, error_of, form, options, post, provider, redeem,
-    refresh, text, userinfo, verified, visitor,
+    CHALLENGE, REDIRECT_URI, SECRET, VERIFIER, answered, basic, brought, code, error_of, form, lin, options,
+    parameter, post, provider, redeem, refresh, refused, revoke, text, tokens_of, userinfo, verified,
+    visitor,
 };
 
 #[tokio::test]
 async fn a_code_is_redeemed_once_and_a_second_time_ends_the_grant() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
+    let (stack, visitor) = lin().await?;
     let code_ = code(&visitor, &[]).await?;
     let first = redeem(&stack, &code_, &[]).await?.json()?;
     assert_eq!(userinfo(&stack, &text(&first, "access_token")).await?.status, 200);
-    assert_eq!(error_of(&redeem(&stack, &code_, &[]).await?)?, (400, "invalid_grant".to_owned()));
+    assert_eq!(error_of(&redeem(&stack, &code_, &[]).await?)?, refused("invalid_grant"));
     assert_eq!(userinfo(&stack, &text(&first, "access_token")).await?.status, 401);
 
     let code_ = code(&visitor, &[]).await?;
@@ -35,8 +36,7 @@ async fn a_code_is_redeemed_once_and_a_second_time_ends_the_grant() -> Result<()
 
 #[tokio::test]
 async fn what_does_not_prove_itself_gets_nothing_and_spends_nothing() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
+    let (stack, visitor) = lin().await?;
     let code_ = code(&visitor, &[]).await?;
     let guess = format!("{}{}", &code_[..24], "A".repeat(40));
     for (changes, expected) in [
@@ -59,7 +59,7 @@ async fn what_does_not_prove_itself_gets_nothing_and_spends_nothing() -> Result<
     for changes in [&[("client_id", "nobody")][..], &[("client_id", "admin")], &[("client_secret", "x")]] {
         assert_eq!(
             error_of(&redeem(&stack, &code_, changes).await?)?,
-            (401, "invalid_client".to_owned()),
+            refused("invalid_client"),
             "{changes:?}"
         );
     }
@@ -69,13 +69,8 @@ async fn what_does_not_prove_itself_gets_nothing_and_spends_nothing() -> Result<
 
 #[tokio::test]
 async fn a_code_in_another_clients_hands_is_burnt() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
+    let (stack, visitor) = lin().await?;
     let code_ = code(&visitor, &[]).await?;
-    let basic = |name: &str, secret: &str| {
-        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(name), encode(secret))))
-    };
     let body = form(&[
         ("grant_type", "authorization_code"),
         ("code", &code_),
@@ -83,11 +78,11 @@ async fn a_code_in_another_clients_hands_is_burnt() -> Result<()> {
         ("code_verifier", VERIFIER),
     ]);
     let wrong = post(&stack, &body, Some(&basic("admin", "canary"))).await?;
-    assert_eq!(error_of(&wrong)?, (401, "invalid_client".to_owned()));
+    assert_eq!(error_of(&wrong)?, refused("invalid_client"));
     assert_eq!(wrong.header("www-authenticate"), Some("Basic realm=\"token\""));
     let stolen = post(&stack, &body, Some(&basic("admin", SECRET))).await?;
-    assert_eq!(error_of(&stolen)?, (400, "invalid_grant".to_owned()));
-    assert_eq!(error_of(&redeem(&stack, &code_, &[]).await?)?, (400, "invalid_grant".to_owned()));
+    assert_eq!(error_of(&stolen)?, refused("invalid_grant"));
+    assert_eq!(error_of(&redeem(&stack, &code_, &[]).await?)?, refused("invalid_grant"));
 
     // Its own, by both ways to show a secret, and without PKCE.
     for by_basic in [true, false] {
@@ -126,7 +121,7 @@ async fn of_two_who_redeem_a_code_at_once_one_gets_tokens_that_are_worth_nothing
     let mut answers = [one?, other?];
     answers.sort_by_key(|answer| answer.status);
     assert_eq!(answers[0].status, 200, "{}", answers[0].text());
-    assert_eq!(error_of(&answers[1])?, (400, "invalid_grant".to_owned()));
+    assert_eq!(error_of(&answers[1])?, refused("invalid_grant"));
     assert_eq!(userinfo(&stack, &text(&answers[0].json()?, "access_token")).await?.status, 401);
     Ok(())
 }
@@ -134,12 +129,11 @@ async fn of_two_who_redeem_a_code_at_once_one_gets_tokens_that_are_worth_nothing
 /// RFC 9700 §4.8.2: somebody took the challenge out of the request.
 #[tokio::test]
 async fn a_verifier_that_nobody_asked_for_proves_nothing() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
+    let (stack, visitor) = lin().await?;
     let bare = [("client_id", "admin"), ("code_challenge", ""), ("code_challenge_method", "")];
     let code_ = code(&visitor, &bare).await?;
     let secret = [("client_id", "admin"), ("client_secret", SECRET)];
-    assert_eq!(error_of(&redeem(&stack, &code_, &secret).await?)?, (400, "invalid_grant".to_owned()));
+    assert_eq!(error_of(&redeem(&stack, &code_, &secret).await?)?, refused("invalid_grant"));
     let without = [&secret[..], &[("code_verifier", "")]].concat();
     assert_eq!(redeem(&stack, &code_, &without).await?.status, 200);
     Ok(())
@@ -150,8 +144,7 @@ async fn a_verifier_that_nobody_asked_for_proves_nothing() -> Result<()> {
 async fn a_secret_is_shown_in_one_way() -> Result<()> {
     let stack = provider().await?;
     let code_ = code(&visitor(&stack, "lin"), &[("client_id", "admin")]).await?;
-    let encoded: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
-    let basic = format!("Basic {}", STANDARD.encode(format!("admin:{encoded}")));
+    let basic = basic("admin", SECRET);
     let body = [
         ("grant_type", "authorization_code"),
         ("code", &*code_),
@@ -161,39 +154,105 @@ async fn a_secret_is_shown_in_one_way() -> Result<()> {
     for (name, value) in [("client_secret", SECRET), ("client_secret", "another"), ("client_id", "web")] {
         let both = form(&[&body[..], &[(name, value)]].concat());
         let told = error_of(&post(&stack, &both, Some(&basic)).await?)?;
-        assert_eq!(told, (400, "invalid_request".to_owned()), "{name}={value}");
+        assert_eq!(told, refused("invalid_request"), "{name}={value}");
     }
     assert_eq!(post(&stack, &form(&body), Some(&basic)).await?.status, 200);
     Ok(())
 }
 
+/// An ID token says to one client who somebody is; an access token is for an API. Neither is the other: they differ by `typ`,
+/// `aud` and `scope`, and here each is known by its digest.
+#[tokio::test]
+async fn an_id_token_opens_nothing_and_an_access_token_is_no_hint() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[("scope", "openid orders")]).await?;
+    let [id_token, access_token] = ["id_token", "access_token"].map(|name| text(&tokens, name));
+    let (header, claims) = verified(&stack, &id_token).await?;
+    assert_eq!((text(&header, "typ"), text(&claims, "aud")), ("JWT".to_owned(), "web".to_owned()));
+    assert!(claims["scope"].is_null() && claims["client_id"].is_null(), "{claims}");
+    let (header, claims) = verified(&stack, &access_token).await?;
+    let api = "https://api.example.com".to_owned();
+    assert_eq!((text(&header, "typ"), text(&claims, "aud")), ("at+jwt".to_owned(), api));
+    assert!(claims["nonce"].is_null() && text(&claims, "scope") == "openid orders", "{claims}");
+
+    assert_eq!(userinfo(&stack, &id_token).await?.status, 401);
+    let hint = [("prompt", "none"), ("id_token_hint", &*access_token)];
+    let answer = answered(&visitor, &hint).await?;
+    assert_eq!(parameter(&answer, "error").as_deref(), Some("login_required"), "{answer}");
+    assert_eq!(revoke(&stack, &id_token, &[]).await?.status, 200);
+    assert_eq!(userinfo(&stack, &access_token).await?.status, 200, "an ID token gives nothing back");
+    Ok(())
+}
+
+/// What the documentation says of how long things are good, as it lies in tokens and tables.
+#[tokio::test]
+async fn everything_is_over_when_the_documentation_says() -> Result<()> {
+    let openid_connect = json!({ "subject": "openid",
+        "clients": { "web": { "redirect_uris": [REDIRECT_URI], "refresh": true } },
+        "apis": { "https://api.example.com": { "clients": ["web"], "lifetime": 900 } },
+    });
+    let options = options("openid")?.with("OPENID_CONNECT", &openid_connect.to_string());
+    let stack = Stack::start(options).await?;
+    let visitor = visitor(&stack, "lin");
+    let lasts = |item: &Value, from: u64| Ok::<_, Failure>(number(item, "expires_at")? - from);
+    let begin = time::now_seconds();
+    let to_login = answered(&visitor, &[]).await?;
+    let request = stack.logins()?.into_iter().find(|item| attribute(item, "id").starts_with("request#"));
+    let lasted = lasts(&request.unwrap(), begin)?;
+    assert!((4200..4210).contains(&lasted), "a request: {lasted}");
+    let hops = visitor.follow(to_login.as_str()).await?;
+    let code = parameter(&brought(&hops)?, "code").unwrap();
+    let grant = || -> Result<Value> {
+        let grant = stack.sessions()?.into_iter().find(|item| item.get("client").is_some());
+        grant.ok_or_else(|| Failure::new("no grant"))
+    };
+    let issued = grant()?;
+    assert_eq!(lasts(&issued, number(&issued, "created_at")?)?, 360, "a code");
+
+    let tokens = redeem(&stack, &code, &[]).await?.json()?;
+    for (name, lifetime) in [("id_token", 600), ("access_token", 900)] {
+        let (_, claims) = verified(&stack, &text(&tokens, name)).await?;
+        let at = |name: &str| claims[name].as_u64().unwrap_or_default();
+        assert_eq!(at("exp") - at("iat"), lifetime, "{name}");
+    }
+    assert_eq!(tokens["expires_in"], 900);
+    let redeemed = grant()?;
+    let session = stack.sessions()?.into_iter().find(|item| item.get("pepper").is_some()).unwrap();
+    assert_eq!(redeemed["expires_at"], session["expires_at"], "a grant ends with its session");
+    assert_eq!(lasts(&session, number(&session, "created_at")?)?, 604_800, "a session");
+    let access = &redeemed["access"]["L"][0]["M"];
+    assert_eq!(lasts(access, number(&redeemed, "redeemed_at")?)?, 900, "an access token, in the table");
+
+    let begin = time::now_seconds();
+    assert_eq!(refresh(&stack, &text(&tokens, "refresh_token")).await?.status, 200);
+    let leads_on = number(&grant()?["refresh"]["M"], "until")? - begin;
+    assert!((30..35).contains(&leads_on), "a token that gave way: {leads_on}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_end_of_a_session_ends_what_came_from_it() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let token = text(&redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?, "access_token");
+    let (stack, visitor) = lin().await?;
+    let token = text(&tokens_of(&stack, &visitor, &[]).await?, "access_token");
     let unused = code(&visitor, &[]).await?;
     visitor.log_out().await?;
     assert_eq!(userinfo(&stack, &token).await?.status, 401);
-    assert_eq!(error_of(&redeem(&stack, &unused, &[]).await?)?, (400, "invalid_grant".to_owned()));
+    assert_eq!(error_of(&redeem(&stack, &unused, &[]).await?)?, refused("invalid_grant"));
     Ok(())
 }
 
 /// A grant opens with its session's pepper and no other: what is left of it when the session is gone is noise.
 #[tokio::test]
 async fn without_its_sessions_pepper_nothing_opens() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[]).await?;
     let unused = code(&visitor, &[]).await?;
-    for item in stack.sessions()?.into_iter().filter(|item| item.get("pepper").is_some()) {
-        let item = with(item, "pepper", json!({ "B": STANDARD.encode([7; 32]) }));
-        stack.database().put(stack.table("SessionsTable")?, &item)?;
-    }
+    let another = json!({ "B": STANDARD.encode([7; 32]) });
+    stack.change_sessions("pepper", |session| session["pepper"] = another.clone())?;
     for answer in
         [redeem(&stack, &unused, &[]).await?, refresh(&stack, &text(&tokens, "refresh_token")).await?]
     {
-        assert_eq!(error_of(&answer)?, (400, "invalid_grant".to_owned()));
+        assert_eq!(error_of(&answer)?, refused("invalid_grant"));
     }
     assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
     Ok(())

@@ -2,29 +2,26 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use harness::{Result, Stack, browser::Visit, stack::PUBLIC_URL, time};
-use serde_json::json;
+use harness::{Result, Stack, time};
+use serde_json::{Value, json};
 
 use super::code_flow::{
-    REDIRECT_URI, SECRET, code, error_of, form, options, post, provider, redeem, refresh, text, userinfo,
-    verified, visitor,
+    REDIRECT_URI, SECRET, code, error_of, lin, options, redeem, refresh, refused, renew, revoke, text,
+    tokens_of, userinfo, verified, visitor,
 };
 
 /// A second tab has half a minute; whoever comes later with a token that gave way has found it somewhere.
 #[tokio::test]
 async fn a_token_that_gave_way_leads_on_for_a_moment_only() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let first = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let (stack, visitor) = lin().await?;
+    let first = tokens_of(&stack, &visitor, &[]).await?;
     let old = text(&first, "refresh_token");
     let second = refresh(&stack, &old).await?.json()?;
     assert_eq!(refresh(&stack, &old).await?.status, 200);
-    for mut item in stack.sessions()?.into_iter().filter(|item| item.get("refresh").is_some()) {
-        item["refresh"]["M"]["until"] = json!({ "N": time::now_seconds().to_string() });
-        stack.database().put(stack.table("SessionsTable")?, &item)?;
-    }
+    let now = json!({ "N": time::now_seconds().to_string() });
+    stack.change_sessions("refresh", |grant| grant["refresh"]["M"]["until"] = now.clone())?;
     for token in [old, text(&second, "refresh_token")] {
-        assert_eq!(error_of(&refresh(&stack, &token).await?)?, (400, "invalid_grant".to_owned()));
+        assert_eq!(error_of(&refresh(&stack, &token).await?)?, refused("invalid_grant"));
     }
     Ok(())
 }
@@ -32,33 +29,36 @@ async fn a_token_that_gave_way_leads_on_for_a_moment_only() -> Result<()> {
 /// DynamoDB forgets late, and a grant outlives its access tokens.
 #[tokio::test]
 async fn an_access_token_is_over_when_it_says_so() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let token = text(&redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?, "access_token");
-    assert_eq!(userinfo(&stack, &token).await?.status, 200);
-    for mut item in stack.sessions()?.into_iter().filter(|item| item.get("access").is_some()) {
-        item["access"]["L"][0]["M"]["expires_at"] = json!({ "N": time::now_seconds().to_string() });
-        stack.database().put(stack.table("SessionsTable")?, &item)?;
-    }
-    assert_eq!(userinfo(&stack, &token).await?.status, 401);
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[]).await?;
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 200);
+    let now = json!({ "N": time::now_seconds().to_string() });
+    stack.change_sessions("access", |grant| grant["access"]["L"][0]["M"]["expires_at"] = now.clone())?;
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
+    // What it wrapped goes with the next write, and costs none of its own.
+    let keys = || -> Result<Vec<String>> {
+        let grants = stack.sessions()?.into_iter().filter(|item| item.get("access").is_some());
+        let access = grants.map(|grant| grant["access"]["L"].as_array().cloned().unwrap_or_default());
+        Ok(access.flatten().map(|token| text(&token["M"]["digest"], "S")).collect())
+    };
+    let before = keys()?;
+    assert_eq!(refresh(&stack, &text(&tokens, "refresh_token")).await?.status, 200);
+    let after = keys()?;
+    assert!(before.len() == 1 && after.len() == 1 && before != after, "{before:?} {after:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn another_client_gives_no_token_back_and_none_asks_for_more_than_it_was_given() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let asked_for = [("scope", "openid")];
-    let tokens = redeem(&stack, &code(&visitor, &asked_for).await?, &[]).await?.json()?;
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[("scope", "openid")]).await?;
     let (access, renewal) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
-    let body = form(&[("token", &renewal), ("client_id", "admin"), ("client_secret", SECRET)]);
-    let answer = stack.browser().send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/revoke"), &body)).await?;
-    assert_eq!(answer.status, 200);
+    let admin = [("client_id", "admin"), ("client_secret", SECRET)];
+    assert_eq!(revoke(&stack, &renewal, &admin).await?.status, 200);
     assert_eq!(userinfo(&stack, &access).await?.status, 200);
     for scope in ["openid profile", "openid orders", "profile"] {
-        let body = [("grant_type", "refresh_token"), ("refresh_token", &renewal), ("client_id", "web")];
-        let wider = post(&stack, &form(&[&body[..], &[("scope", scope)]].concat()), None).await?;
-        assert_eq!(error_of(&wider)?, (400, "invalid_scope".to_owned()), "{scope}");
+        let wider = renew(&stack, &renewal, &[("scope", scope)]).await?;
+        assert_eq!(error_of(&wider)?, refused("invalid_scope"), "{scope}");
     }
     assert_eq!(refresh(&stack, &renewal).await?.status, 200);
     Ok(())
@@ -66,9 +66,8 @@ async fn another_client_gives_no_token_back_and_none_asks_for_more_than_it_was_g
 
 #[tokio::test]
 async fn two_tabs_that_renew_at_once_go_on_both_and_an_old_token_ends_the_grant() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let first = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let (stack, visitor) = lin().await?;
+    let first = tokens_of(&stack, &visitor, &[]).await?;
     let one = text(&first, "refresh_token");
     let (left, right) = futures_util::future::join(refresh(&stack, &one), refresh(&stack, &one)).await;
     let (left, right) = (left?.json()?, right?.json()?);
@@ -86,34 +85,48 @@ async fn two_tabs_that_renew_at_once_go_on_both_and_an_old_token_ends_the_grant(
     }
     let three = refresh(&stack, &two).await?.json()?;
     assert_eq!(userinfo(&stack, &text(&three, "access_token")).await?.status, 200);
-    assert_eq!(error_of(&refresh(&stack, &one).await?)?, (400, "invalid_grant".to_owned()));
+    assert_eq!(error_of(&refresh(&stack, &one).await?)?, refused("invalid_grant"));
     for token in [&left, &three] {
         assert_eq!(userinfo(&stack, &text(token, "access_token")).await?.status, 401);
     }
-    assert_eq!(
-        error_of(&refresh(&stack, &text(&three, "refresh_token")).await?)?,
-        (400, "invalid_grant".to_owned())
-    );
+    assert_eq!(error_of(&refresh(&stack, &text(&three, "refresh_token")).await?)?, refused("invalid_grant"));
+    Ok(())
+}
+
+/// Whoever has another client's token ends its grant, and is counted as one who has a token that is not his: once for a
+/// grant, however often he repeats himself. What nobody issued is counted as nothing.
+#[tokio::test]
+async fn an_alarm_counts_grants_and_not_how_often_somebody_comes() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[]).await?;
+    let token = text(&tokens, "refresh_token");
+    let guess = format!("{}{}", &token[..26], "A".repeat(40));
+    let admin = [("client_id", "admin"), ("client_secret", SECRET)];
+    for brought in [&guess, &guess, &token, &token, &token] {
+        assert_eq!(error_of(&renew(&stack, brought, &admin).await?)?, refused("invalid_grant"));
+    }
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
+    let code_ = code(&visitor, &[]).await?;
+    assert_eq!(redeem(&stack, &code_, &[]).await?.status, 200);
+    for _ in 0..3 {
+        assert_eq!(error_of(&redeem(&stack, &code_, &[]).await?)?, refused("invalid_grant"));
+    }
+    let log = stack.stop().await;
+    let outcomes = log.lines().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line.text).ok());
+    let outcomes: Vec<_> = outcomes.map(|line| text(&line, "outcome")).collect();
+    let count = |name: &str| outcomes.iter().filter(|outcome| *outcome == name).count();
+    assert_eq!(["refresh_reused", "code_reused", "grant_refused"].map(count), [1, 1, 6], "{outcomes:?}");
     Ok(())
 }
 
 /// A token that was asked for with fewer scopes shows no more than they do, though the grant knows more.
 #[tokio::test]
 async fn a_narrowed_token_shows_less() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let code = code(&visitor, &[("scope", "openid profile"), ("prompt", "consent")]).await?;
-    let tokens = redeem(&stack, &code, &[]).await?.json()?;
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[("scope", "openid profile"), ("prompt", "consent")]).await?;
     let whole = userinfo(&stack, &text(&tokens, "access_token")).await?.json()?;
     assert_eq!(whole["nickname"], "小满🌾");
-    let body = form(&[
-        ("grant_type", "refresh_token"),
-        ("refresh_token", &text(&tokens, "refresh_token")),
-        ("client_id", "web"),
-        ("scope", "openid"),
-    ]);
-    let narrow =
-        stack.browser().send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/token"), &body)).await?.json()?;
+    let narrow = renew(&stack, &text(&tokens, "refresh_token"), &[("scope", "openid")]).await?.json()?;
     assert_eq!(narrow["scope"], "openid");
     let shown = userinfo(&stack, &text(&narrow, "access_token")).await?.json()?;
     assert_eq!(shown["sub"], whole["sub"]);
@@ -138,7 +151,7 @@ async fn a_client_is_renewed_by_todays_configuration() -> Result<()> {
         let options = options("openid")?.with("OPENID_CONNECT", &configuration("web", true));
         let stack = Stack::start(options).await?;
         let visitor = visitor(&stack, "lin");
-        let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+        let tokens = tokens_of(&stack, &visitor, &[]).await?;
         let (_, claims) = verified(&stack, &text(&tokens, "access_token")).await?;
         assert_eq!(claims["aud"], "https://api.example.com");
         let token = text(&tokens, "refresh_token");
@@ -146,7 +159,7 @@ async fn a_client_is_renewed_by_todays_configuration() -> Result<()> {
         let unused = code(&visitor, &[]).await?;
         stack.functions().deploy("token", "OPENID_CONNECT", &configuration(client, is_renewed));
         stack.functions().kill_all("token").await;
-        let refused = (400, "invalid_grant".to_owned());
+        let refused = refused("invalid_grant");
         assert_eq!(error_of(&refresh(&stack, &token).await?)?, refused, "{client}");
         if client == "other" {
             assert_eq!(error_of(&redeem(&stack, &unused, &[]).await?)?, refused);
@@ -157,15 +170,14 @@ async fn a_client_is_renewed_by_todays_configuration() -> Result<()> {
 
 #[tokio::test]
 async fn a_guess_with_a_known_sid_writes_nothing() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[]).await?;
     let (_, claims) = verified(&stack, &text(&tokens, "access_token")).await?;
     let sid = URL_SAFE_NO_PAD.decode(text(&claims, "sid")).unwrap();
     let guess = URL_SAFE_NO_PAD.encode([&sid[..], &[0; 32]].concat());
     let before = stack.sessions()?;
     for answer in [redeem(&stack, &guess, &[]).await?, refresh(&stack, &format!("r.{guess}")).await?] {
-        assert_eq!(error_of(&answer)?, (400, "invalid_grant".to_owned()));
+        assert_eq!(error_of(&answer)?, refused("invalid_grant"));
     }
     assert_eq!(stack.sessions()?, before);
     assert_eq!(refresh(&stack, &text(&tokens, "refresh_token")).await?.status, 200);
@@ -174,23 +186,15 @@ async fn a_guess_with_a_known_sid_writes_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn a_logout_is_not_undone_by_a_refresh_and_a_token_given_back_is_worth_nothing() -> Result<()> {
-    let stack = provider().await?;
-    let visitor = visitor(&stack, "lin");
-    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
-    let revoke = async |token: &str| {
-        let body = form(&[("token", token), ("client_id", "web")]);
-        stack.browser().send(Visit::posted(&format!("{PUBLIC_URL}/oauth2/revoke"), &body)).await
-    };
-    assert_eq!(revoke("canary").await?.status, 200);
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[]).await?;
+    assert_eq!(revoke(&stack, "canary", &[]).await?.status, 200);
     assert_eq!(refresh(&stack, &text(&tokens, "refresh_token")).await?.status, 200);
-    assert_eq!(revoke(&text(&tokens, "refresh_token")).await?.status, 200);
+    assert_eq!(revoke(&stack, &text(&tokens, "refresh_token"), &[]).await?.status, 200);
     assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
 
-    let tokens = redeem(&stack, &code(&visitor, &[]).await?, &[]).await?.json()?;
+    let tokens = tokens_of(&stack, &visitor, &[]).await?;
     visitor.log_out().await?;
-    assert_eq!(
-        error_of(&refresh(&stack, &text(&tokens, "refresh_token")).await?)?,
-        (400, "invalid_grant".to_owned())
-    );
+    assert_eq!(error_of(&refresh(&stack, &text(&tokens, "refresh_token")).await?)?, refused("invalid_grant"));
     Ok(())
 }

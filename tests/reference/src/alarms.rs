@@ -45,7 +45,7 @@ const WORDS: &[Words] = &[
         ["`errcode`; whether the app secret or the account was changed", "`errcode`；AppSecret 或账号是否有变动"]),
     words("TokensReusedAlarm",
         ["{outcomes}: codes or refresh tokens that come to two; only with `OpenidConnect`", "{outcomes}：同一个 code 或 refresh_token 被两方使用；仅在设置了 `OpenidConnect` 时"],
-        ["`client`: a library that redeems twice, or several people use one copy of a token; otherwise a stolen one. Of a public client, whoever logs in there can do it on purpose", "`client`：该客户端的库是否重复换取，或多处共用同一份 refresh_token；否则可能已泄露。公开客户端（没有 `client_secret`）的任何用户都可以故意这样做"]),
+        ["`client`: a library that redeems twice, or several people use one copy of a token; otherwise a stolen one. Of a public client, whoever logs in there can do it on purpose; each grant counts once", "`client`：该客户端的库是否重复换取，或多处共用同一份 refresh_token；否则可能已泄露。公开客户端（没有 `client_secret`）的任何用户都可以故意这样做；每次授权只计一次"]),
     words("WechatTroubleAlarm",
         ["{outcomes}", "{outcomes}"],
         ["the [slowest calls](logs.md#queries); does WeChat itself work?", "查询[“最慢的微信调用”](logs.md#查询)；微信本身是否正常"]),
