@@ -1,7 +1,7 @@
 //! A page of somebody else's, on an origin of its own.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -33,7 +33,12 @@ struct Shown {
 impl TeamPage {
     /// Shows this text, whatever is asked for.
     pub async fn serve(html: &str) -> harness::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::serve_at(html, Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    /// The same at another address of this machine.
+    pub async fn serve_at(html: &str, address: IpAddr) -> harness::Result<Self> {
+        let listener = TcpListener::bind((address, 0)).await?;
         let address = listener.local_addr()?;
         let shown = Arc::new(Mutex::new(Shown { html: html.to_owned(), policy: String::new() }));
         let (is_slow, slow) = watch::channel(false);

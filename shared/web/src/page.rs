@@ -193,8 +193,10 @@ pub fn confirm(visit: &Visit, client: &str, action: &str, redirect_uri: &str) ->
     }
     let page = Confirm { style: STYLE, visit, labels: Labels::of(visit.language), client, action };
     let response = with_form(respond(http::StatusCode::OK, &page, ""));
-    // A loopback address with its port, or the scheme of an app.
+    // A loopback address with its port, or the scheme of an app. A policy has no word for an IPv6 address: browsers ignore
+    // what they cannot read, and the button would do nothing (https://www.w3.org/TR/CSP3/#grammardef-host-part).
     let place = match redirect_uri.split_once("://") {
+        Some(("http", rest)) if rest.starts_with('[') => "http:".to_owned(),
         Some(("http", rest)) => format!("http://{}", rest.split('/').next().unwrap_or_default()),
         _ => format!("{}:", redirect_uri.split(':').next().unwrap_or_default()),
     };
@@ -267,6 +269,21 @@ mod tests {
     fn visit(imprint: Imprint) -> Visit {
         let id = CorrelationId::parse("id-1").unwrap();
         Visit { language: Language::English, imprint: Arc::new(imprint), id }
+    }
+
+    #[test]
+    fn the_page_that_names_a_client_lets_its_form_lead_to_it() {
+        for (redirect_uri, place) in [
+            ("http://127.0.0.1:49152/cb?a=1", "http://127.0.0.1:49152"),
+            ("http://[::1]:49152/cb", "http:"),
+            ("http://localhost:3000/cb", "http://localhost:3000"),
+            ("com.example.app:/cb", "com.example.app:"),
+            ("com.example.app://host/cb", "com.example.app:"),
+        ] {
+            let page = confirm(&visit(Imprint::default()), "phone", "/oauth2/continue", redirect_uri);
+            let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            assert!(policy.contains(&format!("form-action 'self' {place};")), "{redirect_uri}: {policy}");
+        }
     }
 
     #[test]
