@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use harness::{
     Answer, Options, Result, Stack, Visitor,
     browser::Visit,
+    hand_off::{self, CHOICE, Waiting, scan},
     places::{ALWAYS, AUTHORIZE, LOGOUT, OPENER_POLICY, USERINFO},
+    relying_party::{APP, asked, basic, code, form, lin, post, redeem, revoke, text, tokens_of},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
     visitor::callback_of,
 };
@@ -158,6 +160,113 @@ async fn the_provider_answers_with_these_headers() {
     for path in ["jwks.json", "openid-configuration", "oauth-authorization-server"] {
         let visit = open(&format!("{HOME}.well-known/{path}"));
         assert_visit(&stranger, visit, 200, public).await.unwrap();
+    }
+}
+
+/// What a browser opens for a client, and what only says that somebody is to go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_the_code_flow_answer_with_these_headers() {
+    let (stack, visitor) = lin().await.unwrap();
+    let (leads, cookie): (Extra<'_>, _) = (&[("location", ANY)], ("set-cookie", ANY));
+    assert_visit(&visitor, open(&asked(&[])), 302, &[leads[0], cookie]).await.unwrap();
+    let hint = text(&tokens_of(&stack, &visitor, &[]).await.unwrap(), "id_token");
+    assert_visit(&visitor, open(&asked(&[])), 303, leads).await.unwrap();
+    assert_visit(&visitor, open(&asked(&[("scope", "profile")])), 302, leads).await.unwrap();
+    assert_visit(&stack.visitor("lin"), open(&asked(&[("prompt", "none")])), 303, leads).await.unwrap();
+    assert_visit(&visitor, open(&asked(&[("client_id", "nobody")])), 400, PAGE).await.unwrap();
+    let framed = open(&asked(&[])).header("sec-fetch-dest", "iframe");
+    assert_visit(&visitor, framed, 403, FRAMED_PAGE).await.unwrap();
+    let form = Visit::form("https://login.example.com/oauth2/authorize", APP, &[("client_id", "web")]);
+    assert_visit(&visitor, form, 303, leads).await.unwrap();
+    let go_on = format!("{HOME}oauth2/continue?request={}", "A".repeat(43));
+    assert_visit(&visitor, open(&go_on), 400, PAGE).await.unwrap();
+    let app = FORM.replace("form-action 'self'", "form-action 'self' com.example.app:");
+    let page = [PAGE[1], ("referrer-policy", "same-origin")];
+    let asks = open(&asked(&[("client_id", "phone"), ("redirect_uri", "com.example.app:/cb")]));
+    let named = [&page[..], &[("content-security-policy", &*app), cookie]].concat();
+    assert_visit(&visitor, asks, 200, &named).await.unwrap();
+
+    let logout = format!("{HOME}oauth2/logout");
+    let question = [&page[..], &[("content-security-policy", FORM)]].concat();
+    assert_visit(&visitor, open(&logout), 200, &question).await.unwrap();
+    assert_visit(&visitor, Visit::form(&logout, APP, &[]), 303, leads).await.unwrap();
+    let hinted = format!("{logout}?id_token_hint={hint}");
+    let elsewhere = open(&format!("{hinted}&post_logout_redirect_uri=https://evil.example/"));
+    assert_visit(&visitor, elsewhere, 400, PAGE).await.unwrap();
+    assert_visit(&visitor, open(&hinted), 303, &[leads[0], cookie]).await.unwrap();
+}
+
+/// What a client asks, and what the script of its page may read of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_asks_is_answered_with_these_headers() {
+    let (stack, visitor) = lin().await.unwrap();
+    let program = stack.visitor("lin");
+    let code = code(&visitor, &[]).await.unwrap();
+    let (origin, pragma) = (("access-control-allow-origin", APP), ("pragma", "no-cache"));
+    let tokens: Extra<'_> = &[JSON, VARY, pragma];
+    let answer = redeem(&stack, &code, &[]).await.unwrap();
+    assert_headers(&answer, 200, tokens);
+    let token = text(&answer.json().unwrap(), "access_token");
+    assert_headers(&redeem(&stack, &code, &[]).await.unwrap(), 400, tokens);
+    let unknown = form(&[("grant_type", "authorization_code")]);
+    let answer = post(&stack, &unknown, Some(&basic("nobody", "canary"))).await.unwrap();
+    assert_headers(&answer, 401, &[JSON, VARY, pragma, ("www-authenticate", "Basic realm=\"token\"")]);
+    let [at, back, who] = ["token", "revoke", "userinfo"].map(|name| format!("{HOME}oauth2/{name}"));
+    let script = |url: &str| fetch(Method::POST, url, APP);
+    assert_visit(&program, script(&at), 400, &[JSON, VARY, pragma, origin, EXPOSED]).await.unwrap();
+    assert_visit(&program, script(&back), 400, &[JSON, VARY, pragma, origin, EXPOSED]).await.unwrap();
+    let given_back = revoke(&stack, "canary", &[]).await.unwrap();
+    assert_headers(&given_back, 200, &[VARY]);
+
+    let bearer = format!("Bearer {token}");
+    let unauthorized = ("www-authenticate", "Bearer");
+    assert_visit(&program, open(&who), 401, &[VARY, unauthorized]).await.unwrap();
+    let invalid = ("www-authenticate", "Bearer error=\"invalid_token\"");
+    let over = open(&who).header("authorization", &bearer);
+    assert_visit(&program, over, 401, &[VARY, invalid]).await.unwrap();
+    let token = text(&tokens_of(&stack, &visitor, &[]).await.unwrap(), "access_token");
+    let shown = fetch(Method::GET, &who, APP).header("authorization", &format!("Bearer {token}"));
+    assert_visit(&program, shown, 200, &[JSON, VARY, origin, EXPOSED]).await.unwrap();
+    for (url, methods) in [(&at, "POST"), (&back, "POST"), (&who, "GET, POST")] {
+        let methods = ("access-control-allow-methods", methods);
+        let granted: Extra<'_> = &[VARY, origin, EXPOSED, ALLOWED_HEADERS, MAX_AGE, methods];
+        assert_visit(&program, fetch(Method::OPTIONS, url, APP), 204, granted).await.unwrap();
+        let foreign = fetch(Method::OPTIONS, url, "https://evil.example");
+        assert_visit(&program, foreign, 403, &[PROBLEM, VARY]).await.unwrap();
+    }
+}
+
+/// Both sides of a login by a phone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_login_by_a_phone_answers_with_these_headers() {
+    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID")).await.unwrap();
+    let phone = stack.visitor("zhou").logged_in().await.unwrap();
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "").await.unwrap();
+    let waits: Extra<'_> = &[("content-security-policy", ANY), PAGE[1]];
+    assert_headers(&computer.open(None).await.unwrap(), 200, waits);
+    let stage = fetch(Method::GET, &computer.url, PUBLIC_URL).header("accept", "application/json");
+    assert_visit(&computer.visitor, stage, 200, &[JSON]).await.unwrap();
+    let asked = scan(&phone, &computer.code).await.unwrap();
+    let question: Extra<'_> =
+        &[("content-security-policy", FORM), PAGE[1], ("referrer-policy", "same-origin")];
+    assert_headers(&asked, 200, question);
+    let number = computer.open(Some(CHOICE)).await.unwrap();
+    assert_headers(&number, 200, &[waits[0], PAGE[1], ("set-cookie", ANY)]);
+    let form = hand_off::form(&asked).unwrap();
+    let number = hand_off::number(&number).unwrap().to_string();
+    let fields = [("ticket", &*form.ticket), ("session", &*form.session), ("number", &*number)];
+    let tap = |origin: &str| Visit::form(&format!("{HOME}handoff"), origin, &fields);
+    assert_visit(&phone, tap("https://evil.example"), 403, PAGE).await.unwrap();
+    assert_visit(&phone, tap(PUBLIC_URL), 303, &[("location", ANY)]).await.unwrap();
+    let picked_up: Extra<'_> = &[("location", ANY), ("set-cookie", ANY)];
+    assert_headers(&computer.open(None).await.unwrap(), 303, picked_up);
+    for (visitor, path, url) in [
+        (&phone, "handoff?ticket=x", &computer.code),
+        (&computer.visitor, "handoff/wait?state=x", &computer.url),
+    ] {
+        assert_visit(visitor, open(&format!("{HOME}{path}")), 400, PAGE).await.unwrap();
+        let framed = open(url).header("sec-fetch-dest", "iframe");
+        assert_visit(visitor, framed, 403, FRAMED_PAGE).await.unwrap();
     }
 }
 
