@@ -12,8 +12,8 @@
 //!      └──────────────────────────────► Revoking ◄──────────────────────────────────┘
 //! ```
 //!
-//! Left out: what is sealed (it decides nothing that the condition does not), refresh tokens, and reads that are old, for
-//! every read here is a consistent one.
+//! Left out: what is sealed (it decides nothing that the condition does not), refresh tokens (`renewal.rs`), and reads that are
+//! old, for every read here is a consistent one.
 
 use crate::walk::{Explored, walk};
 

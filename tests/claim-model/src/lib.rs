@@ -61,6 +61,7 @@ pub mod grant;
 mod mutant;
 mod property;
 mod protocol;
+pub mod renewal;
 mod search;
 mod state;
 mod step;

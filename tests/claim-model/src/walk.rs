@@ -1,4 +1,4 @@
-//! The search that the two smaller models share: every state that can be reached, breadth first, so that the first broken
+//! The search that the three smaller models share: every state that can be reached, breadth first, so that the first broken
 //! promise is told by its shortest way.
 
 use std::{

@@ -1,0 +1,531 @@
+//! A grant that was redeemed, and all that can happen to its refresh tokens: what comes after the code (`grant.rs`).
+//!
+//! Three requests bring a token, in any order and at the same time: the client's own, with the newest one or one that gave way;
+//! another client's; one that gives a token back, or has another client's; and a guess. Each reads the grant, then the session,
+//! signs, and sends *one* write over the version that it has read, which is applied at any time from then on. If another
+//! one came first, it begins anew.
+//!
+//! ```text
+//!   Arrived ── grant ──► HasGrant ── session ──► Signed ── write sent ──► Waiting ── stored ──► tokens
+//!      │ seen by two        ▲                                               │ another version
+//!      ├──► Revoking        └────────────────── reads again ◄───────────────┘
+//! ```
+//!
+//! A token that gave way leads on for half a minute. No request takes that long, so the half minute passes only while none is
+//! under way. A copy of a write that another one overtook is left out: the version that it was made from never comes again.
+//! The tokens of a client with a secret do not give way to each other; then everything is the same but for that.
+
+use crate::walk::{Explored, walk};
+
+/// How many requests there are.
+const REQUESTS: usize = 3;
+
+/// How often a renewal is tried that met another one, as in `functions/token/src/renewal.rs`.
+const MOST_TRIES: u8 = 4;
+
+/// The tokens that were stored, the oldest first: the redemption's, which is 0, and of each request one at the most.
+type Line = [Option<u8>; REQUESTS + 1];
+
+/// What a request brings.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Kind {
+    /// A token that was stored, by its client.
+    Own,
+    /// The same, by another client.
+    OtherClient,
+    /// The id of the grant, and a guess.
+    Guess,
+    /// A token that is given back.
+    GivenBack,
+    /// The same, by another client.
+    GivenBackByAnother,
+}
+
+/// Where a request is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Phase {
+    Idle,
+    Arrived,
+    HasGrant,
+    Signed,
+    /// The write is on its way; so many copies of it.
+    Waiting {
+        copies: u8,
+    },
+    /// The write was applied, or not.
+    Answered {
+        is_stored: bool,
+    },
+    Revoking,
+    /// It has tokens, and was told this one.
+    Tokens {
+        told: u8,
+    },
+    Refused,
+    /// Others were always faster; it may come again.
+    Busy,
+    /// It gave up waiting, or died.
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Request {
+    kind: Kind,
+    /// What it brings; none of a guess.
+    token: Option<u8>,
+    phase: Phase,
+    tries: u8,
+    began_logged_in: bool,
+    /// What it has read, and what it makes of that: whether its token gives way to another one.
+    version: u8,
+    line: Line,
+    replaces: bool,
+}
+
+/// The whole world at one moment.
+#[expect(clippy::struct_excessive_bools, reason = "each is true or not, whatever the others are")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct State {
+    /// Whether tokens give way to each other: a public client's.
+    rotates: bool,
+    line: Line,
+    version: u8,
+    /// Whether the last token that gave way leads to the one that is good.
+    leads_on: bool,
+    is_revoked: bool,
+    is_over: bool,
+    is_logged_in: bool,
+    requests: [Request; REQUESTS],
+    /// Copies of writes whose sender no longer waits.
+    strays: [u8; REQUESTS],
+    faults: u8,
+    deaths: u8,
+}
+
+/// A promise.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Promise {
+    /// Whoever was told a token can use it: no write loses it.
+    NoTokenIsLost,
+    /// A token gives way to nobody but who brings it.
+    OnlyItsBearerReplacesIt,
+    /// Whoever brings a token that gave way too long ago, or to one that gave way itself, ends the grant.
+    AnOldTokenEndsTheGrant,
+    /// Who brings the token that is good, or the one before it in time, goes on, whoever renews at the same time.
+    TwoTabsGoOn,
+    /// A guess ends nobody's grant, and brings nothing.
+    GuessesChangeNothing,
+    /// Another client gets nothing, and gives nothing back.
+    OnlyItsClientRenews,
+    /// Another client that has a token ends the grant.
+    AnotherClientEndsIt,
+    /// What is given back is over.
+    GivenBackIsOver,
+    /// What is revoked is not renewed afterwards.
+    RevokedStaysRevoked,
+    /// Nor is what is over.
+    NothingAfterTheEnd,
+    /// Who arrives after the logout gets no tokens.
+    NothingAfterTheLogout,
+}
+
+impl Promise {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::NoTokenIsLost,
+        Self::OnlyItsBearerReplacesIt,
+        Self::AnOldTokenEndsTheGrant,
+        Self::TwoTabsGoOn,
+        Self::GuessesChangeNothing,
+        Self::OnlyItsClientRenews,
+        Self::AnotherClientEndsIt,
+        Self::GivenBackIsOver,
+        Self::RevokedStaysRevoked,
+        Self::NothingAfterTheEnd,
+        Self::NothingAfterTheLogout,
+    ];
+}
+
+/// The protocol, broken on purpose.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mutant {
+    /// The condition does not name the version.
+    NoVersion,
+    /// The condition does not say that it is not revoked.
+    NotIfRevoked,
+    /// The condition does not say that it is not over, and neither does the read.
+    NoExpiry,
+    /// The session is not read.
+    NoSession,
+    /// A token that gave way a moment ago leads nowhere.
+    NoSuccession,
+    /// It leads on for ever.
+    ForEver,
+    /// So does every one before it, for a moment.
+    AnyPredecessor,
+    /// It gives way once more to who brings it.
+    ReplacedAgain,
+    /// An old token is refused, and ends nothing.
+    OldIsNothing,
+    /// Who lost a race has a token that was seen by two.
+    NoRetry,
+    /// Another client's request is taken for its own.
+    AnyClient,
+    /// Another client is refused, and ends nothing.
+    AnotherIsNothing,
+    /// A guess counts as a token that was seen by two.
+    GuessesRevoke,
+    /// Any client gives back what it has.
+    AnybodyGivesBack,
+    /// What is given back is taken, and goes on.
+    GivenBackIsNothing,
+}
+
+impl Mutant {
+    /// All of them, and the promise that each breaks.
+    pub const HARMFUL: [(Self, Promise); 15] = [
+        (Self::NoVersion, Promise::NoTokenIsLost),
+        (Self::NotIfRevoked, Promise::RevokedStaysRevoked),
+        (Self::NoExpiry, Promise::NothingAfterTheEnd),
+        (Self::NoSession, Promise::NothingAfterTheLogout),
+        (Self::NoSuccession, Promise::TwoTabsGoOn),
+        (Self::ForEver, Promise::AnOldTokenEndsTheGrant),
+        (Self::AnyPredecessor, Promise::AnOldTokenEndsTheGrant),
+        (Self::ReplacedAgain, Promise::OnlyItsBearerReplacesIt),
+        (Self::OldIsNothing, Promise::AnOldTokenEndsTheGrant),
+        (Self::NoRetry, Promise::TwoTabsGoOn),
+        (Self::AnyClient, Promise::OnlyItsClientRenews),
+        (Self::AnotherIsNothing, Promise::AnotherClientEndsIt),
+        (Self::GuessesRevoke, Promise::GuessesChangeNothing),
+        (Self::AnybodyGivesBack, Promise::OnlyItsClientRenews),
+        (Self::GivenBackIsNothing, Promise::GivenBackIsOver),
+    ];
+}
+
+/// Looks at every state, breadth first; at every promise, or at one alone. `rotates` is whether the client is a public one.
+#[must_use]
+pub fn explore(
+    rotates: bool,
+    faults: u8,
+    deaths: u8,
+    mutant: Option<Mutant>,
+    alone: Option<Promise>,
+) -> Explored<Promise> {
+    let promises: Vec<_> =
+        Promise::ALL.into_iter().filter(|promise| alone.is_none_or(|alone| alone == *promise)).collect();
+    let mut line = [None; REQUESTS + 1];
+    line[0] = Some(0);
+    let request = Request {
+        kind: Kind::Own,
+        token: None,
+        phase: Phase::Idle,
+        tries: 0,
+        began_logged_in: true,
+        version: 0,
+        line,
+        replaces: false,
+    };
+    let start = State {
+        rotates,
+        line,
+        version: 0,
+        leads_on: false,
+        is_revoked: false,
+        is_over: false,
+        is_logged_in: true,
+        requests: [request; REQUESTS],
+        strays: [0; REQUESTS],
+        faults,
+        deaths,
+    };
+    walk(start, &promises, |state| steps(state, mutant), is_kept)
+}
+
+/// How many tokens came after this one; `None` if it was never stored.
+fn age(line: Line, token: Option<u8>) -> Option<usize> {
+    let stored: Vec<_> = line.into_iter().flatten().collect();
+    let at = stored.iter().position(|known| Some(*known) == token)?;
+    Some(stored.len() - 1 - at)
+}
+
+/// Whether a request is under way.
+fn is_under_way(request: &Request) -> bool {
+    !matches!(request.phase, Phase::Idle | Phase::Tokens { .. } | Phase::Refused | Phase::Busy | Phase::Gone)
+}
+
+/// Every step that could come next, and what it leads to.
+fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
+    let mut found = Vec::new();
+    if !state.is_over {
+        found.push(("the session ends".to_owned(), State { is_over: true, ..state }));
+    }
+    if state.is_logged_in {
+        found.push(("the person logs out".to_owned(), State { is_logged_in: false, ..state }));
+    }
+    if state.leads_on && !state.requests.iter().any(is_under_way) {
+        found.push(("half a minute passes".to_owned(), State { leads_on: false, ..state }));
+    }
+    for number in 0..REQUESTS {
+        let request = state.requests[number];
+        let mut step = |what: &str, after: State| {
+            found.push((format!("{number} {:?} {:?}: {what}", request.kind, request.token), after));
+        };
+        let to = |phase| with(state, number, phase);
+        // A copy that nobody waits for any more is applied all the same.
+        if state.strays[number] > 0 {
+            let mut after = apply(state, number, mutant).0;
+            after.strays[number] -= 1;
+            let after = with(after, number, request.phase);
+            step("a late copy is applied", after);
+        }
+        if is_under_way(&request) && state.deaths > 0 {
+            let copies = if let Phase::Waiting { copies } = request.phase { copies } else { 0 };
+            let mut after = with(stray(state, number, copies), number, Phase::Gone);
+            after.deaths -= 1;
+            step("dies", after);
+        }
+        match request.phase {
+            // In their order: which of three is called the first makes no difference.
+            Phase::Idle if number == 0 || state.requests[number - 1].phase != Phase::Idle => {
+                for (kind, token) in arrivals(state) {
+                    let mut after = to(Phase::Arrived);
+                    let request = &mut after.requests[number];
+                    (request.kind, request.token) = (kind, token);
+                    request.began_logged_in = state.is_logged_in;
+                    step(&format!("{kind:?} arrives with {token:?}"), after);
+                }
+            }
+            Phase::Arrived => step("reads the grant", read(state, number, mutant)),
+            Phase::HasGrant => {
+                let is_refused = !state.is_logged_in && mutant != Some(Mutant::NoSession);
+                let next = if is_refused { Phase::Refused } else { Phase::Signed };
+                step("reads the session", to(next));
+            }
+            Phase::Signed => step("sends the write", to(Phase::Waiting { copies: 1 })),
+            Phase::Waiting { copies } => {
+                for (what, after) in while_waiting(state, number, copies, mutant) {
+                    step(what, after);
+                }
+            }
+            Phase::Answered { is_stored: true } => {
+                let told = made(&request, number).into_iter().flatten().last().unwrap_or_default();
+                step("gives tokens", to(Phase::Tokens { told }));
+            }
+            Phase::Answered { .. } if mutant == Some(Mutant::NoRetry) => step("ends it", to(Phase::Revoking)),
+            Phase::Answered { .. } if request.tries + 1 < MOST_TRIES => {
+                let mut after = to(Phase::Arrived);
+                after.requests[number].tries += 1;
+                // The version that its copies were made from never comes again.
+                after.strays[number] = 0;
+                step("begins anew", after);
+            }
+            Phase::Answered { .. } => step("gives up", to(Phase::Busy)),
+            Phase::Revoking => step("revokes", State { is_revoked: true, ..to(Phase::Refused) }),
+            Phase::Idle | Phase::Tokens { .. } | Phase::Refused | Phase::Busy | Phase::Gone => {}
+        }
+    }
+    found
+}
+
+/// The same world with so many more copies of a request's write that nobody waits for.
+fn stray(state: State, number: usize, copies: u8) -> State {
+    let mut after = state;
+    after.strays[number] += copies;
+    after
+}
+
+/// The same world with a request in another phase. What it has read it forgets when nothing more comes of it.
+fn with(state: State, number: usize, phase: Phase) -> State {
+    let mut after = state;
+    let request = &mut after.requests[number];
+    request.phase = phase;
+    if !is_under_way(request) && after.strays[number] == 0 {
+        (request.version, request.line, request.replaces, request.tries) =
+            (0, [None; REQUESTS + 1], false, 0);
+        request.began_logged_in |= !matches!(phase, Phase::Tokens { .. });
+    }
+    after
+}
+
+/// What can arrive: any token that was stored, in any hands.
+fn arrivals(state: State) -> Vec<(Kind, Option<u8>)> {
+    let kinds = [Kind::Own, Kind::OtherClient, Kind::GivenBack, Kind::GivenBackByAnother];
+    let stored = state.line.into_iter().flatten();
+    let mut found: Vec<_> = stored.flat_map(|token| kinds.map(|kind| (kind, Some(token)))).collect();
+    found.push((Kind::Guess, None));
+    found
+}
+
+/// A request reads the grant, and finds what it has in hand.
+fn read(state: State, number: usize, mutant: Option<Mutant>) -> State {
+    let is = |broken| mutant == Some(broken);
+    let request = state.requests[number];
+    let to = |phase| with(state, number, phase);
+    if state.is_over && !is(Mutant::NoExpiry) {
+        return to(Phase::Refused);
+    }
+    // A revocation takes the tokens away.
+    let age = age(state.line, request.token).filter(|_| !state.is_revoked);
+    let Some(age) = age else {
+        return to(if is(Mutant::GuessesRevoke) { Phase::Revoking } else { Phase::Refused });
+    };
+    let seen_by_two = match request.kind {
+        Kind::GivenBack if is(Mutant::GivenBackIsNothing) => return to(Phase::Refused),
+        Kind::GivenBackByAnother if !is(Mutant::AnybodyGivesBack) => return to(Phase::Refused),
+        Kind::OtherClient if is(Mutant::AnotherIsNothing) => return to(Phase::Refused),
+        Kind::GivenBack | Kind::GivenBackByAnother => true,
+        Kind::OtherClient => !is(Mutant::AnyClient),
+        Kind::Own | Kind::Guess => false,
+    };
+    if seen_by_two {
+        return to(Phase::Revoking);
+    }
+    let is_in_time = (state.leads_on || is(Mutant::ForEver)) && !is(Mutant::NoSuccession);
+    let leads_on = is_in_time && (age == 1 || is(Mutant::AnyPredecessor));
+    if age > 0 && !leads_on {
+        return to(if is(Mutant::OldIsNothing) { Phase::Refused } else { Phase::Revoking });
+    }
+    let mut after = to(Phase::HasGrant);
+    let request = &mut after.requests[number];
+    (request.version, request.line) = (state.version, state.line);
+    request.replaces = state.rotates && (age == 0 || is(Mutant::ReplacedAgain));
+    after
+}
+
+/// The line of tokens that a request's write stores.
+fn made(request: &Request, number: usize) -> Line {
+    let mut line = request.line;
+    if request.replaces
+        && let Some(free) = line.iter_mut().find(|place| place.is_none())
+    {
+        *free = u8::try_from(number + 1).ok();
+    }
+    line
+}
+
+/// What may become of a write that is on its way.
+fn while_waiting(
+    state: State,
+    number: usize,
+    copies: u8,
+    mutant: Option<Mutant>,
+) -> Vec<(&'static str, State)> {
+    let (applied, is_stored) = apply(state, number, mutant);
+    let answered = with(stray(applied, number, copies - 1), number, Phase::Answered { is_stored });
+    let mut found = vec![("the write is applied", answered)];
+    if state.faults > 0 {
+        let faults = state.faults - 1;
+        found.push(("it is applied, the answer is lost, and it is sent again", State { faults, ..applied }));
+        if copies == 1 {
+            let mut again = State { faults, ..state };
+            again.requests[number].phase = Phase::Waiting { copies: 2 };
+            found.push(("it is sent again", again));
+        }
+        let gone = stray(State { faults, ..state }, number, copies);
+        found.push(("gives up waiting", with(gone, number, Phase::Gone)));
+    }
+    found
+}
+
+/// The conditional write of a request, and whether it was stored.
+fn apply(state: State, number: usize, mutant: Option<Mutant>) -> (State, bool) {
+    let is = |broken| mutant == Some(broken);
+    let request = state.requests[number];
+    let is_good = (state.version == request.version || is(Mutant::NoVersion))
+        && (!state.is_revoked || is(Mutant::NotIfRevoked))
+        && (!state.is_over || is(Mutant::NoExpiry));
+    if !is_good {
+        return (state, false);
+    }
+    let after = State {
+        line: made(&request, number),
+        version: state.version + 1,
+        leads_on: state.leads_on || request.replaces,
+        ..state
+    };
+    (after, true)
+}
+
+/// Whether a step from `before` to `after` keeps a promise.
+fn is_kept(promise: Promise, before: &State, after: &State) -> bool {
+    let steps = before.requests.iter().zip(&after.requests);
+    let mut steps = steps.map(|(from, to)| (from.phase, to));
+    let is_stored_now = before.version != after.version;
+    // What a request had in hand when it read the grant, and whether there was a grant to read.
+    let age = |request: &Request| age(before.line, request.token);
+    let is_good = !before.is_revoked && !before.is_over;
+    match promise {
+        Promise::NoTokenIsLost => after.requests.iter().all(|request| match request.phase {
+            Phase::Tokens { told } => after.line.contains(&Some(told)),
+            _ => true,
+        }),
+        Promise::OnlyItsBearerReplacesIt => {
+            let count = |line: Line| line.into_iter().flatten().count();
+            count(after.line) <= count(before.line) || {
+                let last = |line: Line| line.into_iter().flatten().last();
+                let maker = last(after.line).and_then(|token| after.requests.get(usize::from(token) - 1));
+                maker.is_some_and(|maker| maker.token == last(before.line))
+            }
+        }
+        Promise::AnOldTokenEndsTheGrant => steps.all(|(from, request)| {
+            let is_old = age(request).is_some_and(|age| age > 1 || age == 1 && !before.leads_on);
+            let is_own = request.kind == Kind::Own && from == Phase::Arrived && request.phase != from;
+            !is_own || !is_old || !is_good || matches!(request.phase, Phase::Revoking | Phase::Gone)
+        }),
+        Promise::TwoTabsGoOn => steps.all(|(from, request)| {
+            let is_fair = age(request).is_some_and(|age| age == 0 || age == 1 && before.leads_on);
+            let is_ended = request.phase != from
+                && match (from, request.phase) {
+                    (Phase::Arrived, Phase::Revoking | Phase::Refused) => is_good,
+                    (Phase::Answered { .. }, Phase::Revoking) => true,
+                    _ => false,
+                };
+            request.kind != Kind::Own || !is_fair || !is_ended
+        }),
+        Promise::GuessesChangeNothing => after.requests.iter().all(|request| {
+            request.kind != Kind::Guess || !matches!(request.phase, Phase::Revoking | Phase::Tokens { .. })
+        }),
+        Promise::OnlyItsClientRenews => after.requests.iter().all(|request| match request.kind {
+            Kind::OtherClient => !matches!(request.phase, Phase::Tokens { .. }),
+            Kind::GivenBackByAnother => request.phase != Phase::Revoking,
+            Kind::Own | Kind::Guess | Kind::GivenBack => true,
+        }),
+        Promise::AnotherClientEndsIt => is_ended_by(Kind::OtherClient, after),
+        Promise::GivenBackIsOver => is_ended_by(Kind::GivenBack, after),
+        Promise::RevokedStaysRevoked => !(is_stored_now && before.is_revoked),
+        Promise::NothingAfterTheEnd => !(is_stored_now && before.is_over),
+        Promise::NothingAfterTheLogout => after
+            .requests
+            .iter()
+            .all(|request| !matches!(request.phase, Phase::Tokens { .. }) || request.began_logged_in),
+    }
+}
+
+/// Whether each request of this kind that was answered has ended the grant, if it had not ended by itself.
+fn is_ended_by(kind: Kind, state: &State) -> bool {
+    state.requests.iter().all(|request| {
+        request.kind != kind || request.phase != Phase::Refused || state.is_revoked || state.is_over
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_promise_is_kept() {
+        for (rotates, least) in [(true, 100_000), (false, 10_000)] {
+            let explored = explore(rotates, 1, 1, None, None);
+            assert!(explored.broken.is_none(), "{rotates}: {:#?}", explored.broken);
+            assert!(explored.states > least, "{rotates}: {}", explored.states);
+        }
+    }
+
+    #[test]
+    fn every_mutant_breaks_its_promise() {
+        for (mutant, promise) in Mutant::HARMFUL {
+            let explored = explore(true, 1, 1, Some(mutant), Some(promise));
+            assert!(explored.broken.is_some_and(|(broken, _)| broken == promise), "{mutant:?}");
+        }
+    }
+}
