@@ -132,8 +132,8 @@ async fn visit(stack: &Stack) -> Result<BTreeMap<Kind, String>> {
     Ok(values)
 }
 
-/// Logs somebody in at clients, each in a browser of its own; one of each kind of value that came of it. What goes wrong on
-/// the way is answered and written down as well.
+/// Logs somebody in at clients, each in a browser of its own; one of each kind of value that came of it. What goes
+/// wrong on the way is answered and written down as well.
 async fn at_clients(stack: &Stack, person: &str) -> Result<BTreeMap<Kind, String>> {
     let mut values = BTreeMap::new();
     let visitor = relying_party::visitor(stack, person);

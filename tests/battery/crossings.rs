@@ -252,7 +252,8 @@ async fn end(run: &Run, trial: &Trial) -> Result<()> {
     Ok(())
 }
 
-/// One of the two who scanned is logged in, in the browser whose page it is; nobody was answered with the other's session.
+/// One of the two who scanned is logged in, in the browser whose page it is; nobody was answered with the other's
+/// session.
 async fn end_of_scans(run: &Run, trial: &Trial) -> Result<()> {
     let arrangement = trial.arrangement;
     let [one, other] = &trial.arrivals;

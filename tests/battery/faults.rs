@@ -1,13 +1,13 @@
 //! B6: every fault that DynamoDB can have, at every call that a login makes of it.
 //!
-//! The matrix is 7 faults × 10 calls, and every field of it is a number of different flows: how often the
-//! fault strikes, which kind of it, what sort of login it is, whether its callback comes more than once
-//! or in a foreign browser, whether there is a second tab, whether WeChat repeats its codes (`case.rs`). Beside it
-//! stand DynamoDB's own weaknesses, which its emulator does not have: every mixture of reasons for which a transaction
-//! is cancelled, at every transaction, and reads that are as old as the transaction that they stand beside. In each flow a visitor does what
-//! visitors do while the fault lasts, then the fault ends, and the visitor goes on with what the last
-//! answer offers (`flow.rs`). All that was promised is looked for in every answer and in what is left in
-//! the tables, in WeChat's ledger and in the browser (`oracle.rs`).
+//! The matrix is 7 faults × 10 calls, and every field of it is a number of different flows: how often the fault
+//! strikes, which kind of it, what sort of login it is, whether its callback comes more than once or in a foreign
+//! browser, whether there is a second tab, whether WeChat repeats its codes (`case.rs`). Beside it stand DynamoDB's own
+//! weaknesses, which its emulator does not have: every mixture of reasons for which a transaction is cancelled, at
+//! every transaction, and reads that are as old as the transaction that they stand beside. In each flow a visitor does
+//! what visitors do while the fault lasts, then the fault ends, and the visitor goes on with what the last answer
+//! offers (`flow.rs`). All that was promised is looked for in every answer and in what is left in the tables, in
+//! WeChat's ledger and in the browser (`oracle.rs`).
 //!
 //! A flow mostly waits, so many run side by side; each has a stack and a proxy of its own, because a
 //! fault must strike its own flow only. The functions wait for DynamoDB as long as they do when deployed,

@@ -8,9 +8,9 @@
 //! of the flood reaches WeChat. The processes are measured as well, after the first tenth and at the
 //! end: whatever a request leaves behind in memory would show after so many.
 //!
-//! Of the provider, a request that a registered client could have sent is one write, of up to six kilobytes; any other one is
-//! none, and nothing of a stranger's is signed. Who guesses at a hand-off writes nothing. And whatever the flood is of, it sets off no alarm but those on floods: each
-//! line is held against every filter that an alarm is made of.
+//! Of the provider, a request that a registered client could have sent is one write, of up to six kilobytes; any other
+//! one is none, and nothing of a stranger's is signed. Who guesses at a hand-off writes nothing. And whatever the flood
+//! is of, it sets off no alarm but those on floods: each line is held against every filter that an alarm is made of.
 //!
 //! The events are API Gateway's ([`Arrival`]), handed to the functions without the gateway in between:
 //! it would add nothing but time.
@@ -148,7 +148,8 @@ async fn of_provider(run: &Run, requests: usize) -> Result<(usize, usize)> {
     Ok((requests, long))
 }
 
-/// So many requests to authorize, half of which a client could have sent; how many those were, and how many of them long.
+/// So many requests to authorize, half of which a client could have sent; how many those were, and how many of them
+/// long.
 async fn ask_to_authorize(run: &Run, stack: &Stack, requests: u64, random: &Rng) -> Result<(usize, usize)> {
     let random = random.clone();
     let make = move |number: u64| {

@@ -1,5 +1,5 @@
-//! H1, H2, H3: a browser that a phone logs in, under rival scans, taps and pick-ups, under faults of DynamoDB, and under
-//! deaths (`kills.rs`).
+//! H1, H2, H3: a browser that a phone logs in, under rival scans, taps and pick-ups, under faults of DynamoDB, and
+//! under deaths (`kills.rs`).
 
 mod kills;
 
@@ -33,11 +33,11 @@ fn another_choice(number: usize) -> String {
     format!("{number:064x}")
 }
 
-/// H1: each ticket is scanned ten times at once by five phones, approved five times at once, and picked up five times at
-/// once; every other one is also waited for by somebody who has the browser's secret and the state, and every third one is
-/// taken back three times at the moment of its pick-ups. While the one phone approves, another one that scanned sends the
-/// same form, once under that phone's session and once under its own: with the right number, with a wrong one, with a no, and
-/// to take it back. Each time it is told that it was too late, and nothing comes of it.
+/// H1: each ticket is scanned ten times at once by five phones, approved five times at once, and picked up five times
+/// at once; every other one is also waited for by somebody who has the browser's secret and the state, and every third
+/// one is taken back three times at the moment of its pick-ups. While the one phone approves, another one that scanned
+/// sends the same form, once under that phone's session and once under its own: with the right number, with a wrong
+/// one, with a no, and to take it back. Each time it is told that it was too late, and nothing comes of it.
 pub async fn rivals(run: &Run) -> Result<String> {
     let tickets = run.size(6, 200);
     let stack = run.stack(options()).await?;
@@ -115,8 +115,8 @@ pub async fn rivals(run: &Run) -> Result<String> {
     Ok(format!("{tickets} × 10"))
 }
 
-/// Whether a phone that came second is told so, or that the ticket has ended, whatever it sends of the form that another one was
-/// shown, and all at once.
+/// Whether a phone that came second is told so, or that the ticket has ended, whatever it sends of the form that
+/// another one was shown, and all at once.
 async fn rival_answers(rival: &Visitor, shown: &Form, right: Option<u8>) -> Result<bool> {
     let own = rival.session().and_then(|token| SessionToken::parse(&token));
     let own = own.ok_or_else(|| Failure::new("the second phone is not logged in"))?.session_id();
@@ -142,8 +142,8 @@ const CALLS: [Kind; 8] = [
     Kind::PickUp,
 ];
 
-/// H2: every fault of DynamoDB at every call, once, three times and for as long as it takes. Whoever opens his page once more
-/// when it is over is in, or is told that it ended; a login is never made of a refusal.
+/// H2: every fault of DynamoDB at every call, once, three times and for as long as it takes. Whoever opens his page
+/// once more when it is over is in, or is told that it ended; a login is never made of a refusal.
 pub async fn faults(run: &Run) -> Result<String> {
     let cases = run.faults(&CALLS);
     let count = cases.len();
@@ -202,7 +202,8 @@ enum Says {
     YesAndNo,
 }
 
-/// As far as it goes: a browser that waits, and the phone's form if it was asked. A step that is not answered is left out.
+/// As far as it goes: a browser that waits, and the phone's form if it was asked. A step that is not answered is left
+/// out.
 async fn go(stack: &Stack, phone: &Visitor, says: Says) -> Result<(Waiting, Option<Form>)> {
     let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "").await?;
     let asked = scan(phone, &computer.code).await.ok().and_then(|page| form(&page).ok());

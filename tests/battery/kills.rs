@@ -16,18 +16,17 @@
 //! gateway answers 500, as API Gateway does. Other visits lead to the calls that a login does not make:
 //! whoever is refused, comes twice, comes with somebody else's callback, comes silently, stays, leaves.
 //!
-//! That the list is complete is checked and not assumed: each visit is made once without a death and makes
-//! the calls that it is said to make, one by one; and whatever else happened, every call that reached the
-//! proxy or WeChat is in the list, and every call of the list was made. Not in it: the read of the app secrets, which comes before the
-//! claim and changes nothing, so a process that dies over it is one that never began.
+//! That the list is complete is checked and not assumed: each visit is made once without a death and makes the calls
+//! that it is said to make, one by one; and whatever else happened, every call that reached the proxy or WeChat is in
+//! the list, and every call of the list was made. Not in it: the read of the app secrets, which comes before the claim
+//! and changes nothing, so a process that dies over it is one that never began.
 //!
-//! The visitor then reloads the address that failed, or begins again at the link, as the seed chooses.
-//! They must be logged in as who they are, after **at most one automatic fresh login** if they reloaded and
-//! none if they began again: two redirects to WeChat at the most, plus the waits for a code that WeChat does not repeat.
-//! Where a login costs a tap, a page with a button stands for the automatic one; so it does for who loses two
-//! processes and reloads twice. And whatever died:
-//! a code reaches WeChat at most once, a login gives at most one session, no cookie is set without a
-//! stored session, a claim is never taken over, and nothing is stored without an end.
+//! The visitor then reloads the address that failed, or begins again at the link, as the seed chooses. They must be
+//! logged in as who they are, after **at most one automatic fresh login** if they reloaded and none if they began
+//! again: two redirects to WeChat at the most, plus the waits for a code that WeChat does not repeat. Where a login
+//! costs a tap, a page with a button stands for the automatic one; so it does for who loses two processes and reloads
+//! twice. And whatever died: a code reaches WeChat at most once, a login gives at most one session, no cookie is set
+//! without a stored session, a claim is never taken over, and nothing is stored without an end.
 
 pub mod points;
 pub mod promises;

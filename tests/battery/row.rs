@@ -81,7 +81,8 @@ impl Run {
         if self.is_full { full } else { sample }
     }
 
-    /// Each fault of DynamoDB at each of these calls, once, three times and for as long as it takes; in a sample, three times.
+    /// Each fault of DynamoDB at each of these calls, once, three times and for as long as it takes; in a sample, three
+    /// times.
     pub fn faults(&self, calls: &[Kind]) -> Vec<(Kind, Fault, usize)> {
         let times = if self.is_full { &[1, 3, usize::MAX][..] } else { &[3] };
         let fields = calls.iter().flat_map(|call| FAULTS.map(|fault| (*call, fault)));

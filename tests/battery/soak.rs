@@ -1,25 +1,25 @@
 //! S1: a soak, which is mixed logins for a long time against one set of processes.
 //!
-//! The other rows ask what a promise is worth in one moment. Here the question is what is left behind when nothing special
-//! happens, for an hour: memory, descriptors, items, words in the log that nobody knows. So the functions run as they are
-//! deployed, and people come as they do (`soak/visits.rs`): silently, with their profile, by QR code, by another phone,
-//! through a client of the OpenID Provider; twice at once, or with a refusal; and floods of forged requests between them.
-//! Now and then a process is killed, at its answer or in the middle.
+//! The other rows ask what a promise is worth in one moment. Here the question is what is left behind when nothing
+//! special happens, for an hour: memory, descriptors, items, words in the log that nobody knows. So the functions run
+//! as they are deployed, and people come as they do (`soak/visits.rs`): silently, with their profile, by QR code, by
+//! another phone, through a client of the OpenID Provider; twice at once, or with a refusal; and floods of forged
+//! requests between them. Now and then a process is killed, at its answer or in the middle.
 //!
-//! The time is cut into **rounds**, of a minute in a long run. At the end of a round everybody has arrived, so nobody is at
-//! work: then the processes are measured, and what was logged is looked at and forgotten (`soak/round.rs`). Nothing fails by
-//! a time. What is required are counts:
+//! The time is cut into **rounds**, of a minute in a long run. At the end of a round everybody has arrived, so nobody
+//! is at work: then the processes are measured, and what was logged is looked at and forgotten (`soak/round.rs`).
+//! Nothing fails by a time. What is required are counts:
 //!
 //! * every visit ends as it should: who is logged in is who scanned, and after a logout nobody is;
 //! * no code is sent to WeChat twice, and none that was forged;
 //! * every request has its line in the log, with an outcome that the reference tables know for that function;
-//! * an answer of 500 and above is an answer that a kill explains, one for each process that was killed at most, and so is
-//!   a visit that had to be made once more;
-//! * a process that lives on does not grow by [`MOST_GROWTH`] after the first tenth, and has at most [`MOST_DESCRIPTORS`]
-//!   descriptors more than it had then.
+//! * an answer of 500 and above is an answer that a kill explains, one for each process that was killed at most, and so
+//!   is a visit that had to be made once more;
+//! * a process that lives on does not grow by [`MOST_GROWTH`] after the first tenth, and has at most
+//!   [`MOST_DESCRIPTORS`] descriptors more than it had then.
 //!
-//! Whoever comes waits a moment before the next visit, so the load is the same at all times: if a request takes longer in the
-//! end than in the beginning, it is not because there are more of them.
+//! Whoever comes waits a moment before the next visit, so the load is the same at all times: if a request takes longer
+//! in the end than in the beginning, it is not because there are more of them.
 
 mod picture;
 mod round;

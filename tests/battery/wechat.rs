@@ -39,8 +39,8 @@ const VARIATIONS: usize = 20;
 /// How many scripts are tried in a sample, once each, beside those in which WeChat is late.
 const SAMPLE: usize = 120;
 
-/// How often a visit is made anew because the machine was too busy for it: the functions wait for WeChat as long as they
-/// do when deployed.
+/// How often a visit is made anew because the machine was too busy for it: the functions wait for WeChat as long as
+/// they do when deployed.
 const MOST_TRIES: usize = 3;
 
 /// One visit to be made.

@@ -1,8 +1,8 @@
 //! How long somebody waits for a process that was not there: start and first answer, in the share of a processor that
 //! Lambda gives to a function of this size.
 //!
-//! The services are behind TLS and as far away as they are, so the first answer of a process holds its handshakes. All of
-//! it happens in the share. Lambda is seen to start a function with more; so this is the worse case.
+//! The services are behind TLS and as far away as they are, so the first answer of a process holds its handshakes. All
+//! of it happens in the share. Lambda is seen to start a function with more; so this is the worse case.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -16,7 +16,8 @@ use crate::{
     world::World,
 };
 
-/// What nobody is to wait longer for, in milliseconds: API Gateway and Cognito give up on a provider soon after a second.
+/// What nobody is to wait longer for, in milliseconds: API Gateway and Cognito give up on a provider soon after a
+/// second.
 const AIM: f64 = 500.0;
 
 struct Subject {

@@ -2,12 +2,13 @@
 //! [valgrind](https://valgrind.org/docs/manual/cl-manual.html), which runs a program on a processor of its own making.
 //!
 //! A count is the same on a busy machine as on an idle one, so it may fail where a time may not. Each side's processes
-//! work at [`FEW`] logins, and others at [`MANY`]; what lies between is warm requests and nothing else, neither the start nor
-//! the first of everything. Still it is no constant: maps are hashed with random keys, a big number has leading zeros once
-//! in a while, and a task is polled as often as its connection wakes it. [`MOST`] leaves room for those.
+//! work at [`FEW`] logins, and others at [`MANY`]; what lies between is warm requests and nothing else, neither the
+//! start nor the first of everything. Still it is no constant: maps are hashed with random keys, a big number has
+//! leading zeros once in a while, and a task is polled as often as its connection wakes it. [`MOST`] leaves room for
+//! those.
 //!
-//! Only what is built for release is counted. callgrind makes a program some fifty times slower, and one that was built for
-//! tests is ten times slower already: it would run into its own limits of time.
+//! Only what is built for release is counted. callgrind makes a program some fifty times slower, and one that was built
+//! for tests is ten times slower already: it would run into its own limits of time.
 
 use std::{
     env, fs,

@@ -1,7 +1,7 @@
 //! The way to a service as it is on AWS: encrypted, and some milliseconds long.
 //!
-//! Without it a first request would look twice as good as it is: a cold process spends more on its first handshakes, and
-//! on reading whom it trusts, than on anything else.
+//! Without it a first request would look twice as good as it is: a cold process spends more on its first handshakes,
+//! and on reading whom it trusts, than on anything else.
 
 use std::{
     net::SocketAddr,
@@ -202,8 +202,8 @@ async fn lead(
     tokio::select! { () = delayed => Ok(()), served = served => served.map(drop) }
 }
 
-/// Carries bytes both ways. The whole of a round trip is spent on the way back; the connection itself, which the kernel has
-/// made at once, is made up for by the first bytes.
+/// Carries bytes both ways. The whole of a round trip is spent on the way back; the connection itself, which the kernel
+/// has made at once, is made up for by the first bytes.
 async fn delay(outside: TcpStream, near: DuplexStream, round_trip: Duration, count: &Counters) {
     let (from_client, to_client) = outside.into_split();
     let (from_server, to_server) = split(near);
@@ -229,8 +229,8 @@ async fn delay(outside: TcpStream, near: DuplexStream, round_trip: Duration, cou
     );
 }
 
-/// Carries bytes, each piece so late: the first one, and all others. Says how long each is when it comes and when it goes on,
-/// and that nothing more comes by a length of 0.
+/// Carries bytes, each piece so late: the first one, and all others. Says how long each is when it comes and when it
+/// goes on, and that nothing more comes by a length of 0.
 async fn carry(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,

@@ -1,8 +1,9 @@
 //! What a login takes: each of its three requests, beside a floor that makes the same calls with the bare SDK and does
 //! nothing else (`floor-calls`). WeChat's page, between the first two, is the simulator's.
 //!
-//! Everything is behind TLS and as far away as it is. A round is one login of each; the processes are kept, so that all but
-//! the first are warm. A [`Side`] is whoever logs people in: the functions, their floor, or a peer in another language.
+//! Everything is behind TLS and as far away as it is. A round is one login of each; the processes are kept, so that all
+//! but the first are warm. A [`Side`] is whoever logs people in: the functions, their floor, or a peer in another
+//! language.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 

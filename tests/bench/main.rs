@@ -1,10 +1,9 @@
 //! What speed, size and memory the binaries have that are deployed.
 //!
-//! `make bench` builds them and runs this: it prints a table for each question, ratios first, and with `--write` puts them
-//! into the page of the documentation where they stand. Nothing fails by a time: a busy machine is no defect. What fails
-//! is a count: a login, cold or warm, that makes more round trips than its calls do, puts more bytes on the wire, or takes more of its
-//! floor's instructions than it did. The calls are
-//! counted in `tests/it/calls`.
+//! `make bench` builds them and runs this: it prints a table for each question, ratios first, and with `--write` puts
+//! them into the page of the documentation where they stand. Nothing fails by a time: a busy machine is no defect. What
+//! fails is a count: a login, cold or warm, that makes more round trips than its calls do, puts more bytes on the wire,
+//! or takes more of its floor's instructions than it did. The calls are counted in `tests/it/calls`.
 
 #![expect(clippy::print_stdout, reason = "the tables are the purpose")]
 #![expect(clippy::disallowed_methods, reason = "what is measured is real time, in environments of its own")]

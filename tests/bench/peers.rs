@@ -1,9 +1,9 @@
-//! A login beside what people would pick instead: functions in Python and in JavaScript with AWS's own SDKs and runtimes
-//! (`tests/bench/peers`), written as a careful team would, with the guards that matter. They answer the same three requests,
-//! and speak to the same services over the same lines.
+//! A login beside what people would pick instead: functions in Python and in JavaScript with AWS's own SDKs and
+//! runtimes (`tests/bench/peers`), written as a careful team would, with the guards that matter. They answer the same
+//! three requests, and speak to the same services over the same lines.
 //!
-//! A peer that lets a code be exchanged twice, or shows a person to a foreign page, does less work than is compared. So each
-//! proves first that it does neither.
+//! A peer that lets a code be exchanged twice, or shows a person to a foreign page, does less work than is compared. So
+//! each proves first that it does neither.
 //!
 //! The multiples are of the *better* peer, figure by figure.
 
@@ -156,8 +156,8 @@ async fn version(interpreter: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches("Python ").to_owned())
 }
 
-/// Of two copies of a callback, one is exchanged; none of another browser is, and no code for a second login; and nobody
-/// else is shown who logged in.
+/// Of two copies of a callback, one is exchanged; none of another browser is, and no code for a second login; and
+/// nobody else is shown who logged in.
 async fn prove(world: &World, peer: &Peer) -> Result<()> {
     let [authorize, callback, userinfo] = &peer.programs;
     let start = |program| Process::start(&world.lambda, program, None);

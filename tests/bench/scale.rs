@@ -1,13 +1,14 @@
-//! How a request fares among many: what it asks of DynamoDB, what that is charged, and how long it takes with a thousand
-//! sessions and as many logins under way, and with a million.
+//! How a request fares among many: what it asks of DynamoDB, what that is charged, and how long it takes with a
+//! thousand sessions and as many logins under way, and with a million.
 //!
-//! DynamoDB finds an item by the hash of its key, so nothing should depend on how many there are. That it does not is partly
-//! the product's doing: it never scans, has no index, and no item that grows. Here the tables are those of the template in a
-//! file of the embedded DynamoDB, where a key is found in a B-tree, which is deeper for a million. The other items
-//! are copies of a real session and of a real login, each under a key of its own.
+//! DynamoDB finds an item by the hash of its key, so nothing should depend on how many there are. That it does not is
+//! partly the product's doing: it never scans, has no index, and no item that grows. Here the tables are those of the
+//! template in a file of the embedded DynamoDB, where a key is found in a B-tree, which is deeper for a million. The
+//! other items are copies of a real session and of a real login, each under a key of its own.
 //!
-//! The calls and the units are counted on the wire, by what DynamoDB says that it charged; they must be the same. The times
-//! are of warm processes, in turn at both sizes, with the database at hand: of a round trip on AWS there is nothing in them.
+//! The calls and the units are counted on the wire, by what DynamoDB says that it charged; they must be the same. The
+//! times are of warm processes, in turn at both sizes, with the database at hand: of a round trip on AWS there is
+//! nothing in them.
 
 use std::fmt::Write as _;
 

@@ -51,8 +51,8 @@ impl Share {
         Ok(Self { group })
     }
 
-    /// A command that runs a binary in this share, from its first instruction on: a shell goes in, and becomes it. What is
-    /// added are the binary's arguments.
+    /// A command that runs a binary in this share, from its first instruction on: a shell goes in, and becomes it. What
+    /// is added are the binary's arguments.
     pub fn command(&self, binary: &Path) -> Command {
         let mut command = Command::new("/bin/sh");
         command

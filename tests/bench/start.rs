@@ -1,10 +1,11 @@
 //! What a cold start costs: start time, size and memory of every function beside its floor.
 //!
-//! The floors (`tests/bench/floor`) make the clients that a function makes and do nothing with them. They are measured in
-//! the same run, in turn with the functions, so that whatever else the machine is doing falls on all of them alike.
+//! The floors (`tests/bench/floor`) make the clients that a function makes and do nothing with them. They are measured
+//! in the same run, in turn with the functions, so that whatever else the machine is doing falls on all of them alike.
 //!
 //! A start is timed from the creation of the process to its first `GET /2018-06-01/runtime/invocation/next`. One event
-//! follows, so that the memory a working function takes is seen too, and the process is killed when it asks for another.
+//! follows, so that the memory a working function takes is seen too, and the process is killed when it asks for
+//! another.
 
 use std::{fmt::Write as _, fs, time::Duration};
 

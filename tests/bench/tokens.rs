@@ -1,9 +1,9 @@
 //! What a token costs: the processor time of each answer that brings one, signed by a key of the process's own, beside
-//! that of the bare signatures in it, which `floor-bare` makes on the same machine in the same run: as many in an event, and
-//! nothing else. (In a loop a signature is cheaper, but no token is signed in a loop.)
+//! that of the bare signatures in it, which `floor-bare` makes on the same machine in the same run: as many in an
+//! event, and nothing else. (In a loop a signature is cheaper, but no token is signed in a loop.)
 //!
-//! Every process answers a few events of its own kind in turn with the others, round after round, and a round's figure is
-//! the mean of its answers.
+//! Every process answers a few events of its own kind in turn with the others, round after round, and a round's figure
+//! is the mean of its answers.
 
 use std::fmt::Write as _;
 

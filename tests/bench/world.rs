@@ -1,5 +1,5 @@
-//! Everything that the measured processes speak to: DynamoDB, KMS, Secrets Manager and WeChat on this machine, each behind
-//! TLS and as far away as it is; and a stack of the same functions, in which people log in beforehand.
+//! Everything that the measured processes speak to: DynamoDB, KMS, Secrets Manager and WeChat on this machine, each
+//! behind TLS and as far away as it is; and a stack of the same functions, in which people log in beforehand.
 
 use std::{
     collections::BTreeMap,
@@ -138,8 +138,8 @@ impl World {
         self.lines.wechat.set_round_trip(round_trip);
     }
 
-    /// What a program of another language knows of the same services: the largest of the functions' environments, with the
-    /// names that other SDKs use for the same things.
+    /// What a program of another language knows of the same services: the largest of the functions' environments, with
+    /// the names that other SDKs use for the same things.
     pub fn environment_of_peers(&self) -> Result<BTreeMap<String, String>> {
         let program = self.function("token")?.with([
             ("AWS_DEFAULT_REGION", Some("us-east-1".to_owned())),

@@ -16,8 +16,8 @@ use web::{language::Language, reason::Reason, words::Labels};
 
 use crate::login::LABELS;
 
-/// What the QR code of a waiting page says, which no program here can scan: who has the page's address and its browser's
-/// secret can tell.
+/// What the QR code of a waiting page says, which no program here can scan: who has the page's address and its
+/// browser's secret can tell.
 pub async fn code(stack: &Stack, waiting: &Chromium) -> Result<String> {
     let address = waiting.run("return location.search", Vec::new()).await?;
     let state = address.as_str().and_then(|query| State::parse(query.strip_prefix("?state=")?.get(..64)?));
@@ -30,7 +30,8 @@ async fn account_only() -> Result<Stack> {
     Stack::start(Options::default().on_this_machine().without("WEBSITE_APP_ID")).await
 }
 
-/// The whole way, by reading and pressing: the page that waits goes on by itself, by its script and by opening itself anew.
+/// The whole way, by reading and pressing: the page that waits goes on by itself, by its script and by opening itself
+/// anew.
 #[tokio::test]
 async fn logs_a_computer_in_by_a_phone() -> Result<()> {
     let stack = account_only().await?;
@@ -103,8 +104,8 @@ async fn says_on_both_screens_that_the_number_was_wrong() -> Result<()> {
     phone.leave(&[]).await
 }
 
-/// A browser in which no page runs a script: the page that waits opens itself anew, shows the number, and is in at the end. An
-/// answer that is lost on the way is lost, and takes a new code.
+/// A browser in which no page runs a script: the page that waits opens itself anew, shows the number, and is in at the
+/// end. An answer that is lost on the way is lost, and takes a new code.
 #[tokio::test]
 async fn waits_without_a_script() -> Result<()> {
     let stack = account_only().await?;
@@ -161,7 +162,8 @@ async fn waits_without_a_script_in(stack: &Stack, languages: &'static str, langu
     computer.leave(&[]).await
 }
 
-/// The phone of somebody who is shown a snapshot of the page, which is nobody's: it says what to press, and scans nothing.
+/// The phone of somebody who is shown a snapshot of the page, which is nobody's: it says what to press, and scans
+/// nothing.
 #[tokio::test]
 async fn says_to_a_snapshot_page_how_to_go_on() -> Result<()> {
     let stack = account_only().await?;
@@ -216,7 +218,8 @@ async fn the_numbers_have_a_name() -> Result<()> {
     phone.leave(&[]).await
 }
 
-/// Every page of a phone for which nothing is confirmed sends the person back to the other device, and offers no login here.
+/// Every page of a phone for which nothing is confirmed sends the person back to the other device, and offers no login
+/// here.
 #[tokio::test]
 async fn says_to_a_phone_why_nothing_was_confirmed() -> Result<()> {
     let stack = account_only().await?;

@@ -230,7 +230,8 @@ async fn by_phone(stack: &Stack, computer: &Chromium, phone: &Chromium, labels: 
     phone.press(&computer.text(".number").await?).await
 }
 
-/// With an Official Account alone the window shows a code of ours: the page that waits there is not cut off from its opener.
+/// With an Official Account alone the window shows a code of ours: the page that waits there is not cut off from its
+/// opener.
 #[tokio::test]
 async fn a_popup_that_waits_for_a_phone_closes_itself() -> Result<()> {
     let page = TeamPage::serve("").await?;
@@ -464,8 +465,8 @@ async fn a_page_that_is_set_up_wrongly_is_told_so() -> Result<()> {
     Ok(())
 }
 
-/// A script cannot tell an API Gateway that has no such route, or throttles it, from a stack that does not allow its page: the
-/// console names all of it, and the place that is about tokens.
+/// A script cannot tell an API Gateway that has no such route, or throttles it, from a stack that does not allow its
+/// page: the console names all of it, and the place that is about tokens.
 #[tokio::test]
 async fn a_token_that_there_is_none_of_is_explained() -> Result<()> {
     const ASK: &str = r#"
@@ -639,7 +640,8 @@ async fn all_of_it_can_be_reached_by_keyboard() -> Result<()> {
     chromium.leave(&[NOBODY]).await
 }
 
-/// The ring around what has the focus is of two colors, of which one is seen on any page: one that is dark says so to nobody.
+/// The ring around what has the focus is of two colors, of which one is seen on any page: one that is dark says so to
+/// nobody.
 #[tokio::test]
 async fn the_focus_is_seen_on_pages_of_any_color() -> Result<()> {
     const RING: &str = r#"

@@ -19,8 +19,8 @@ const ERASE: &str = r#"
     return erased.then((answer) => answer.status, () => null);
 "#;
 
-/// Asks for a token, the way a page's script does, with a header that an HTTP client adds to everything; an answer that the
-/// browser keeps from the script is `null`.
+/// Asks for a token, the way a page's script does, with a header that an HTTP client adds to everything; an answer that
+/// the browser keeps from the script is `null`.
 const GET_TOKEN: &str = r#"
     const headers = arguments[1] ? { "x-requested-with": "XMLHttpRequest" } : {};
     const asked = fetch(arguments[0], { method: "POST", credentials: "include", headers });

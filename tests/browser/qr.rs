@@ -69,7 +69,8 @@ async fn says_where_the_code_is_that_the_phone_cancelled() -> Result<()> {
     chromium.leave(&[]).await
 }
 
-/// Who has the QR code on another screen can have it all the same; where only a QR code logs people in, a phone is told so.
+/// Who has the QR code on another screen can have it all the same; where only a QR code logs people in, a phone is told
+/// so.
 #[tokio::test]
 async fn offers_a_phone_the_code_for_another_screen() -> Result<()> {
     for (without, reader, labels, title, picture) in [

@@ -1,5 +1,5 @@
-//! How many connections to WeChat a request makes. Each costs two round trips before anything is asked, and a stranger must
-//! not be able to have them made.
+//! How many connections to WeChat a request makes. Each costs two round trips before anything is asked, and a stranger
+//! must not be able to have them made.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 

@@ -2,8 +2,8 @@
 //!
 //! A deployment happens in the middle of logins: for a while the tables and the browsers hold what the version before
 //! made. An attribute that is missing there must not turn every visitor away until his session ends. So each release
-//! leaves what it stores in `tests/golden/<version>.json` (`make golden`, `tests/golden/write.rs`): a session with the profile and the cookie that
-//! opens it, and a login that is under way. No later version may change such a file.
+//! leaves what it stores in `tests/golden/<version>.json` (`make golden`, `tests/golden/write.rs`): a session with the
+//! profile and the cookie that opens it, and a login that is under way. No later version may change such a file.
 
 use std::{fs, path::Path, time::Duration};
 

@@ -1,5 +1,5 @@
-//! The development pages of the documentation name the test that holds each guard and each fault: those tests exist. They
-//! name every folder too, and what each function uses.
+//! The development pages of the documentation name the test that holds each guard and each fault: those tests exist.
+//! They name every folder too, and what each function uses.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 

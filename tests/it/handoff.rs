@@ -161,8 +161,8 @@ async fn two_tabs_of_one_browser_wait_side_by_side() -> Result<()> {
     Ok(())
 }
 
-/// Somebody knows the state and the browser's secret, from a computer that he shared: whoever of the two comes second ends
-/// the ticket, and both pages say so.
+/// Somebody knows the state and the browser's secret, from a computer that he shared: whoever of the two comes second
+/// ends the ticket, and both pages say so.
 #[tokio::test]
 async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
     let stack = account_only().await?;
@@ -259,7 +259,8 @@ async fn only_the_phone_that_scanned_decides_and_only_on_its_own_page() -> Resul
     Ok(())
 }
 
-/// Whoever said yes by mistake takes it back, as long as it is not picked up; then it is too late, and the page says so.
+/// Whoever said yes by mistake takes it back, as long as it is not picked up; then it is too late, and the page says
+/// so.
 #[tokio::test]
 async fn a_yes_is_taken_back_until_it_is_picked_up() -> Result<()> {
     let stack = account_only().await?;
@@ -630,8 +631,8 @@ async fn a_choice_is_repeated_for_half_a_minute() -> Result<()> {
     Ok(())
 }
 
-/// Whatever goes wrong with waiting, the page that says so leads back into the login that the person came for, also when
-/// nothing is left that knows it.
+/// Whatever goes wrong with waiting, the page that says so leads back into the login that the person came for, also
+/// when nothing is left that knows it.
 #[tokio::test]
 async fn a_page_that_cannot_wait_leads_back_into_the_same_login() -> Result<()> {
     const ACCOUNTS: &str = r#"{ "kiosk": { "official_account": "wx0000000000000aaa",
@@ -687,8 +688,8 @@ async fn a_page_that_cannot_wait_leads_back_into_the_same_login() -> Result<()> 
     Ok(())
 }
 
-/// WeChat shows a page that asks for the profile unprompted as a snapshot, to a visitor who is nobody: the code is not scanned
-/// by that, and is as good as before once the person has asked for the whole page.
+/// WeChat shows a page that asks for the profile unprompted as a snapshot, to a visitor who is nobody: the code is not
+/// scanned by that, and is as good as before once the person has asked for the whole page.
 #[tokio::test]
 async fn a_visitor_of_a_snapshot_page_scans_nothing() -> Result<()> {
     let stack = account_only().await?;

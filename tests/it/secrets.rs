@@ -109,7 +109,8 @@ async fn what_is_no_object_of_secrets_is_a_wrong_configuration() {
     stack.visitor("lin").log_in().await.unwrap();
 }
 
-/// It costs two seconds to wait for nothing; whoever comes within some seconds is told at once, with a copy and without.
+/// It costs two seconds to wait for nothing; whoever comes within some seconds is told at once, with a copy and
+/// without.
 #[tokio::test]
 async fn a_secrets_manager_that_hangs_is_waited_for_once() {
     let service = SecretsManager::start().await.unwrap();

@@ -365,7 +365,8 @@ fn a_login_that_does_not_finish_is_counted_whatever_the_cause() {
     }
 }
 
-/// The alarm's own arithmetic, over the lines that its metrics count. What comes through no callback says nothing of callbacks.
+/// The alarm's own arithmetic, over the lines that its metrics count. What comes through no callback says nothing of
+/// callbacks.
 #[test]
 fn the_alarm_on_logins_that_fail_rings_at_seventy_of_a_hundred() {
     let template = template();

@@ -3,12 +3,12 @@
 //! The guards, in the order they run:
 //!
 //! 1. The address is opened as a page of its own: no foreign `<img>` starts a login. The QR code alone may stand in a
-//!    frame (`display=embedded`), if the browser says that a page of this site has it there; the answer is a page then, that
-//!    no other origin than the account's can frame, and goes on to WeChat.
+//!    frame (`display=embedded`), if the browser says that a page of this site has it there; the answer is a page then,
+//!    that no other origin than the account's can frame, and goes on to WeChat.
 //! 2. `app` names an account of ours, `return_to` is one of its targets, `scope`, `lang` and the
 //!    switches are words we know; nothing is written for a request that is refused.
-//! 3. A browser that no app of the account serves waits for a phone that logs it in ([`login::handoff`]), or is asked to
-//!    open the same link on a computer.
+//! 3. A browser that no app of the account serves waits for a phone that logs it in ([`login::handoff`]), or is asked
+//!    to open the same link on a computer.
 //! 4. The login is stored, tied to this browser; without a stored login nobody is sent to WeChat, or waits for a phone.
 //!
 //! This function holds no secret and calls nobody but the table of logins.
@@ -232,8 +232,8 @@ impl Authorize {
         Ok(with_cookie(response, &self.cookies.set_browser(&browser, now)))
     }
 
-    /// Sends the browser to wait for a phone. WeChat never hears of this state, and no callback finds the login. The address
-    /// says what was asked for, so that a page there which knows no login leads back into the same one.
+    /// Sends the browser to wait for a phone. WeChat never hears of this state, and no callback finds the login. The
+    /// address says what was asked for, so that a page there which knows no login leads back into the same one.
     async fn hand_off(
         &self,
         request: &Request,

@@ -179,8 +179,8 @@ async fn preflight(expected: &Expected<'_>, client: &Client, origin: &str) -> Fo
     }
 }
 
-/// As the [Fetch standard](https://fetch.spec.whatwg.org/#cors-check) has it, for a request with cookies: one origin, the
-/// very same, and no `*` anywhere.
+/// As the [Fetch standard](https://fetch.spec.whatwg.org/#cors-check) has it, for a request with cookies: one origin,
+/// the very same, and no `*` anywhere.
 fn allows(headers: &HeaderMap, origin: &str) -> bool {
     let all = |name: &str| -> Vec<_> {
         headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()

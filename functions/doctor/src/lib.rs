@@ -12,8 +12,8 @@
 //! * domain, certificate, verification files, the origins of the pages (`domain.rs`);
 //! * tables (`tables.rs`), and who hears the alarms (`alarms.rs`).
 //!
-//! An event is `{}` or `{"language":"zh-CN"}`; with `"as":"text"` too, the answer is `{"text":…,"worst":…}`, the page that
-//! a person reads at a terminal (`doctor.sh`), else it is
+//! An event is `{}` or `{"language":"zh-CN"}`; with `"as":"text"` too, the answer is `{"text":…,"worst":…}`, the page
+//! that a person reads at a terminal (`doctor.sh`), else it is
 //! `{"version":…,"worst":"ok"|"note"|"wrong","findings":[{"finding":…,"severity":…,"subject":…,"zh-CN":{"saw":…,"remedy":…},"en":{…}}]}`.
 
 mod alarms;

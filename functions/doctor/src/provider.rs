@@ -1,5 +1,5 @@
-//! The OpenID Provider, looked at as those see it who believe its tokens: where discovery leads, which keys are published,
-//! and whether a signature of today verifies with them.
+//! The OpenID Provider, looked at as those see it who believe its tokens: where discovery leads, which keys are
+//! published, and whether a signature of today verifies with them.
 //!
 //! A gateway that cannot read discovery, or finds no key of the right name, refuses every token, or worse, is set up
 //! without its routes; and nobody hears of it here. So the doctor signs something (no token: it names no issuer, no

@@ -1,5 +1,5 @@
-//! `/handoff/wait`: a browser waits for a phone that logs it in (`waiting.rs`). `/handoff`: the phone (`phone.rs`). What
-//! passes between the two, and why, is in [`login::handoff`].
+//! `/handoff/wait`: a browser waits for a phone that logs it in (`waiting.rs`). `/handoff`: the phone (`phone.rs`).
+//! What passes between the two, and why, is in [`login::handoff`].
 //!
 //! The guards of a phone, in the order they run:
 //!
@@ -7,8 +7,9 @@
 //! 2. The ticket is there and not over.
 //! 3. The session is one of the ticket's Official Account; without one the phone logs in first, as always.
 //! 4. The first session that scans is the one.
-//! 5. To say yes or no takes a form of this stack's own page (the exact `Origin`) that names that session: somebody else who
-//!    is logged in by then starts over. One wrong number ends the ticket. Who takes a yes back ends it until it is picked up.
+//! 5. To say yes or no takes a form of this stack's own page (the exact `Origin`) that names that session: somebody
+//!    else who is logged in by then starts over. One wrong number ends the ticket. Who takes a yes back ends it until
+//!    it is picked up.
 //!
 //! Those of a waiting browser:
 //!

@@ -89,7 +89,8 @@ pub(crate) async fn arrive(
     Err(Refusal::TicketGone)
 }
 
-/// The person taps, or takes a tap back. Every answer leads to the page that says what it came to, so that nothing is posted twice.
+/// The person taps, or takes a tap back. Every answer leads to the page that says what it came to, so that nothing is
+/// posted twice.
 pub(crate) async fn decide(
     function: &Handoff,
     request: &Request,

@@ -74,7 +74,8 @@ impl Browser<'_> {
     async fn show(&self, choice: Option<Choice>) -> Result<Response, Refusal> {
         let logins = &self.function.store.logins;
         let id = self.ticket.id();
-        // Without a script there is no choice, and an answer that is lost is lost; but the repetition of a write is its own.
+        // Without a script there is no choice, and an answer that is lost is lost; but the repetition of a write is its
+        // own.
         let chosen = self.secret_for(&choice.unwrap_or_else(|| Choice::new(random::bytes())));
         let (mut last_end, mut is_given_now) = (None, false);
         for _ in 0..MOST_TRIES {
@@ -91,7 +92,8 @@ impl Browser<'_> {
             match ticket.step(self.held.as_ref(), Some(&chosen), self.now) {
                 Step::Wait => return Ok(self.page(&WAITING, &ticket, Shown::Code(self.code_link())).await),
                 Step::Give => {
-                    // Read once more, whoever was first: then this browser is shown the number, or another one was given it.
+                    // Read once more, whoever was first: then this browser is shown the number, or another one was
+                    // given it.
                     is_given_now = logins.give(&id, &chosen.digest(), self.now).await?;
                 }
                 Step::Show { number, anew } => {

@@ -3,8 +3,8 @@
 //! The guards, in the order they run:
 //!
 //! 1. The request names its origin, and it is an allowed one: no foreign page logs anybody out.
-//! 2. `return_to`, in the query of the form's action, is a page where a login may end; nobody is logged out on the way to
-//!    any other.
+//! 2. `return_to`, in the query of the form's action, is a page where a login may end; nobody is logged out on the way
+//!    to any other.
 //! 3. The session is deleted first, then the cookie is cleared ([`web::end_session`]).
 
 use http::{Method, StatusCode};

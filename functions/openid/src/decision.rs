@@ -5,10 +5,10 @@
 //! client. `scope=profile` asks nobody by itself: load balancers and libraries send it with every first request, and an
 //! unasked consent is what WeChat answers with a snapshot. `prompt=consent` is the button that asks.
 //!
-//! Whether a login that came back is a *new* one is told by the session's id, or by there having been none; not by a clock.
-//! Where it was to cost a tap, it is told by what WeChat granted: somebody can leave the way and log in silently by a link of
-//! his own, which says whose WeChat it is and nothing of who holds the phone. Whether WeChat showed its question although it
-//! need not have (`forcePopup`) nobody can tell afterwards.
+//! Whether a login that came back is a *new* one is told by the session's id, or by there having been none; not by a
+//! clock. Where it was to cost a tap, it is told by what WeChat granted: somebody can leave the way and log in silently
+//! by a link of his own, which says whose WeChat it is and nothing of who holds the phone. Whether WeChat showed its
+//! question although it need not have (`forcePopup`) nobody can tell afterwards.
 
 use login::account::Account;
 use login::time::Timestamp;

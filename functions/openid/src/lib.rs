@@ -1,5 +1,5 @@
-//! `/oauth2/authorize`: a client asks who is in a browser. `/oauth2/continue`: it goes on, after a login. `/oauth2/logout`: a
-//! client wants the person logged out (`logout.rs`).
+//! `/oauth2/authorize`: a client asks who is in a browser. `/oauth2/continue`: it goes on, after a login.
+//! `/oauth2/logout`: a client wants the person logged out (`logout.rs`).
 //!
 //! The provider is a client of the login. Whoever is logged in gets a code at once; everybody else is sent to
 //! `/authorize`, as by any link, and comes back here:
@@ -13,15 +13,17 @@
 //!     │◄─ 303 code, state, iss ┤                                │
 //! ```
 //!
-//! So what WeChat does twice, or not at all, is mended where it is mended already. A callback that comes twice gets here
-//! twice, and each time a code of its own is made: to a client it never looks as if a code were used again.
+//! So what WeChat does twice, or not at all, is mended where it is mended already. A callback that comes twice gets
+//! here twice, and each time a code of its own is made: to a client it never looks as if a code were used again.
 //!
 //! The guards, in the order they run:
 //!
 //! 1. The address is opened as a page, not in a frame or an image.
-//! 2. The client and its `redirect_uri` are registered and belong together. Until then, nothing leaves for that address.
+//! 2. The client and its `redirect_uri` are registered and belong together. Until then, nothing leaves for that
+//!    address.
 //! 3. The request is one that can be granted (`openid_connect::authorization`).
-//! 4. Of `/oauth2/continue`, instead of 2 and 3: the request opens under a secret of this browser's, and no other browser's.
+//! 4. Of `/oauth2/continue`, instead of 2 and 3: the request opens under a secret of this browser's, and no other
+//!    browser's.
 //! 5. The session is one that answers it (`decision.rs`).
 //! 6. Of a client whose address proves nobody: a person has pressed a button, on a page that names the client.
 
@@ -171,8 +173,8 @@ impl Openid {
         Ok(POSTED.of(self.repeated(AUTHORIZE, form)?))
     }
 
-    /// A form from another site comes without our cookies; the page that it is sent on to has them
-    /// ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest) wants both methods).
+    /// A form from another site comes without our cookies; the page that it is sent on to has them ([OpenID Connect
+    /// Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest) wants both methods).
     fn repeated(&self, path: &str, form: &str) -> Result<Response, Refusal> {
         let is_right =
             form.len() <= LONGEST_POST && form.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
@@ -277,7 +279,8 @@ impl Openid {
             }
             (Decision::Issue(_), _) => self.ask(request, pending, handle, client, now).await,
             (Decision::LogIn(log_in), person) => {
-                // Two logins for a request, whatever comes of them: the first handle is sent on once, the second one never.
+                // Two logins for a request, whatever comes of them: the first handle is sent on once, the second one
+                // never.
                 let may_log_in = match handle {
                     Some(_) if pending.is_second => false,
                     Some(handle) => self.store.logins.send_on_once(&handle.key()).await?,
@@ -363,8 +366,8 @@ impl Openid {
         Ok(CONFIRMATION_ASKED.of(with_cookies(page, &cookies)))
     }
 
-    /// Sends the browser to log in, and back. Whoever has pressed the button of our page is given another one: the policy of
-    /// that page lets its form lead to the client, and not to WeChat.
+    /// Sends the browser to log in, and back. Whoever has pressed the button of our page is given another one: the
+    /// policy of that page lets its form lead to the client, and not to WeChat.
     async fn log_in(
         &self,
         request: &Request,
@@ -426,9 +429,9 @@ impl Openid {
     /// What a new request is sealed under, and the cookies for it.
     ///
     /// A browser that comes for the first time may do so in two tabs at once, as when it opens those of yesterday. Each
-    /// answer brings another browser secret, and the last one stays: the other tab's request would open under none. So a
-    /// first request has a secret of its own, in a cookie of its own. Only a first one, or whoever opens links for somebody
-    /// could fill that browser with cookies until no request of it is accepted.
+    /// answer brings another browser secret, and the last one stays: the other tab's request would open under none. So
+    /// a first request has a secret of its own, in a cookie of its own. Only a first one, or whoever opens links for
+    /// somebody could fill that browser with cookies until no request of it is accepted.
     fn secret_of(
         &self,
         request: &Request,

@@ -1,9 +1,9 @@
 //! `/oauth2/logout`: a client wants the person logged out
 //! ([RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html)).
 //!
-//! A link alone logs nobody out. With an ID token of the very session that is there, it is the client that asks, and the
-//! session ends; without it the person is asked, on a page that ends it by the same form as any other page of this stack.
-//! The browser leaves only for an address that is registered for the client of that ID token.
+//! A link alone logs nobody out. With an ID token of the very session that is there, it is the client that asks, and
+//! the session ends; without it the person is asked, on a page that ends it by the same form as any other page of this
+//! stack. The browser leaves only for an address that is registered for the client of that ID token.
 
 use http::{Method, StatusCode};
 use login::random;

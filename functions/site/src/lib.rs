@@ -46,8 +46,8 @@ pub struct Config {
     deployment: Deployment,
     /// `SITE_VERIFICATION`: the files that WeChat's consoles look for, by name.
     verification: Vec<VerificationFile>,
-    /// Whether there is an OpenID Provider. What it is set to is judged by who issues tokens: no fault of it may take away
-    /// the pages of the login.
+    /// Whether there is an OpenID Provider. What it is set to is judged by who issues tokens: no fault of it may take
+    /// away the pages of the login.
     is_provider: bool,
 }
 

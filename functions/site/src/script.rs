@@ -1,9 +1,9 @@
 //! `login.js` and its types: what a page of the team loads.
 //!
-//! The source is read as it stands, and served without its comments, which are two fifths of it, and compressed for who takes
-//! gzip: API Gateway compresses nothing. Both are made by `build.rs`. Every browser asks again at most once an hour, and is
-//! told by 304 that nothing changed. A page that names the version it was made for (`?v=0.2.0`) never asks again, as long as
-//! that version runs.
+//! The source is read as it stands, and served without its comments, which are two fifths of it, and compressed for who
+//! takes gzip: API Gateway compresses nothing. Both are made by `build.rs`. Every browser asks again at most once an
+//! hour, and is told by 304 that nothing changed. A page that names the version it was made for (`?v=0.2.0`) never asks
+//! again, as long as that version runs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

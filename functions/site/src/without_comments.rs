@@ -1,7 +1,7 @@
 //! A script as it is served; for `build.rs`.
 
-/// The script without what only its readers need: comments that are a line of their own, or stand between `/**` and `*/`,
-/// and blanks at the beginning of lines. `login.js` has neither in a string.
+/// The script without what only its readers need: comments that are a line of their own, or stand between `/**` and
+/// `*/`, and blanks at the beginning of lines. `login.js` has neither in a string.
 pub(crate) fn without_comments(source: &str) -> String {
     let mut parts = source.split("/**");
     let code = parts.next().unwrap_or_default().to_owned();

@@ -2,9 +2,9 @@
 //! ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3),
 //! [§5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 //!
-//! A client shows its secret in one way: by HTTP Basic, or in the form. One without a secret says its name. Before a client
-//! has shown who it is, no table is read. Secrets are 256 random bits, so their plain digests are compared: nobody guesses
-//! them, and no time tells anything of them.
+//! A client shows its secret in one way: by HTTP Basic, or in the form. One without a secret says its name. Before a
+//! client has shown who it is, no table is read. Secrets are 256 random bits, so their plain digests are compared:
+//! nobody guesses them, and no time tells anything of them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,8 +20,8 @@ use web::response::{self, Response};
 
 use crate::refusal::TokenRefusal;
 
-/// What a client is told that gets nothing: `error` of
-/// [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), and its words. Which of them follows from what is one
+/// What a client is told that gets nothing: `error` of [RFC 6749
+/// §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), and its words. Which of them follows from what is one
 /// table, [`TokenRefusal::judge`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OauthError {

@@ -1,7 +1,7 @@
 //! `POST /oauth2/token` and `POST /oauth2/revoke`: what both have in common.
 //!
-//! No cookie decides anything here, and no session cookie is asked for. A page on one of a client's own origins may read
-//! the answer; a program names no origin.
+//! No cookie decides anything here, and no session cookie is asked for. A page on one of a client's own origins may
+//! read the answer; a program names no origin.
 
 use http::{Method, StatusCode};
 use login::random;
@@ -135,8 +135,9 @@ impl AuthenticatedRequest<'_> {
         self.form.one(name).map_err(unreadable)
     }
 
-    /// The grant of this key, if it is of this client. `is_its` is whether the grant issued what was brought; without that,
-    /// nothing is written: every API knows the id of the grant. `seen_by_two` is what it is if another client brings it.
+    /// The grant of this key, if it is of this client. `is_its` is whether the grant issued what was brought; without
+    /// that, nothing is written: every API knows the id of the grant. `seen_by_two` is what it is if another client
+    /// brings it.
     pub async fn grant(
         &self,
         key: &GrantKey,
@@ -154,8 +155,8 @@ impl AuthenticatedRequest<'_> {
         Ok(grant)
     }
 
-    /// Ends a grant of which something was seen by two. One that had ended before was counted then: an alarm counts grants,
-    /// and not how often somebody repeats himself.
+    /// Ends a grant of which something was seen by two. One that had ended before was counted then: an alarm counts
+    /// grants, and not how often somebody repeats himself.
     pub async fn end(
         &self,
         refusal: fn(SeenByTwo) -> TokenRefusal,

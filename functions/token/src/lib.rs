@@ -1,9 +1,9 @@
-//! `POST /oauth2/token`: tokens for a client, from a code (`redemption.rs`) or a refresh token (`renewal.rs`). `POST /access-token`: a token for an API, from
-//! the session. `GET /.well-known/jwks.json`: what verifies them.
+//! `POST /oauth2/token`: tokens for a client, from a code (`redemption.rs`) or a refresh token (`renewal.rs`). `POST
+//! /access-token`: a token for an API, from the session. `GET /.well-known/jwks.json`: what verifies them.
 //!
-//! The one function whose signatures anybody gets: the doctor signs too, to try the keys, and shows nobody what. With the
-//! session cookie a page's script asks for a token, and passes it on to the team's own API, whose gateway believes the
-//! signature. The guards of `POST /access-token`, in the order they run:
+//! The one function whose signatures anybody gets: the doctor signs too, to try the keys, and shows nobody what. With
+//! the session cookie a page's script asks for a token, and passes it on to the team's own API, whose gateway believes
+//! the signature. The guards of `POST /access-token`, in the order they run:
 //!
 //! 1. The request names its origin, and it is an allowed one: no foreign page gets a token, whatever cookies a browser
 //!    sends along.

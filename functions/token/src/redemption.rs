@@ -5,10 +5,11 @@
 //! 1. The client shows who it is ([`client`](crate::client)).
 //! 2. The code is one that was issued. Its grant is known to every API, as `sid`: a guess ends nobody's grant.
 //! 3. The grant is this client's. Whoever else brings its code has seen what he was not to see: the grant ends.
-//! 4. It was not redeemed before. If it was, somebody has it twice: the grant ends, and with it the tokens of the first.
+//! 4. It was not redeemed before. If it was, somebody has it twice: the grant ends, and with it the tokens of the
+//!    first.
 //! 5. The session that it came from is still there.
-//! 6. `redirect_uri` is the one that the code was sent to, and `code_verifier` proves the challenge. If not, the code stays
-//!    good: only who has both can spend it.
+//! 6. `redirect_uri` is the one that the code was sent to, and `code_verifier` proves the challenge. If not, the code
+//!    stays good: only who has both can spend it.
 //! 7. One conditional write makes it redeemed (`store/grant.rs`).
 
 use login::random;

@@ -38,7 +38,8 @@ pub(crate) enum Refusal {
     Signing(#[from] signer::Error),
 }
 
-/// Why there are no tokens for a client, or why none is taken back. The log is told this; the client, what follows from it.
+/// Why there are no tokens for a client, or why none is taken back. The log is told this; the client, what follows from
+/// it.
 #[derive(Debug, Error)]
 pub enum TokenRefusal {
     /// A parameter is missing, malformed or there twice.

@@ -10,8 +10,9 @@
 //!   thief ── token 1 ──►  later: the grant ends
 //! ```
 //!
-//! The guards, in the order they run: the client shows who it is; the token is one that was issued, and this client's; it
-//! is the one that is good, or led there a moment ago; the session is there; `scope` asks for no more than was granted.
+//! The guards, in the order they run: the client shows who it is; the token is one that was issued, and this client's;
+//! it is the one that is good, or led there a moment ago; the session is there; `scope` asks for no more than was
+//! granted.
 
 use login::random;
 use openid_connect::grant::{

@@ -1,9 +1,9 @@
 //! `/oauth2/userinfo`: what a client was granted, to whoever holds the access token
 //! ([OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
 //!
-//! No key is needed to judge the token, and WeChat is not asked. The token says of which grant it is; the grant knows the
-//! token's digest, and its claims open with the token and the pepper of its session. So a token that was changed in one
-//! letter, that is over, or whose session has ended, opens nothing. A cookie decides nothing here.
+//! No key is needed to judge the token, and WeChat is not asked. The token says of which grant it is; the grant knows
+//! the token's digest, and its claims open with the token and the pepper of its session. So a token that was changed in
+//! one letter, that is over, or whose session has ended, opens nothing. A cookie decides nothing here.
 
 use http::{HeaderMap, Method, StatusCode, header};
 use login::Digest;

@@ -41,8 +41,8 @@ const BUDGET: Duration = Duration::from_secs(2);
 /// How long it waits for WeChat to say that the grant stands, which nothing else can say.
 const VERIFICATION_BUDGET: Duration = Duration::from_secs(5);
 
-/// How often WeChat is asked for one session at most, unless profiles are to be fresher than that: pages that ask for one
-/// language and then another must not make it a call and a write each time.
+/// How often WeChat is asked for one session at most, unless profiles are to be fresher than that: pages that ask for
+/// one language and then another must not make it a call and a write each time.
 const SHORTEST_INTERVAL: Duration = Duration::from_mins(1);
 
 /// For how long a session remembers that WeChat was busy, which passes: no longer than a process remembers its silence.
@@ -79,8 +79,8 @@ pub struct LiveSession<'a> {
     pub session: Session,
 }
 
-/// Whether `/sns/auth` says that a token is dead: it is documented to say [`Errcode::INVALID_OPENID`] of one, and seen to
-/// say what the other interfaces say.
+/// Whether `/sns/auth` says that a token is dead: it is documented to say [`Errcode::INVALID_OPENID`] of one, and seen
+/// to say what the other interfaces say.
 fn is_dead(error: Option<&Error>) -> bool {
     error.and_then(Error::errcode) == Some(Errcode::INVALID_OPENID)
 }
@@ -168,7 +168,8 @@ impl<'a> LiveSession<'a> {
         Err(Refusal::GrantGoneBefore { undeleted: deleted.err() })
     }
 
-    /// Remembers a failure: that the grant is gone, and what else is to be stored. Every failure but the first is given back.
+    /// Remembers a failure: that the grant is gone, and what else is to be stored. Every failure but the first is given
+    /// back.
     pub async fn remember(&mut self, failure: Failure) -> Result<Failure, Refusal> {
         match failure {
             Failure::Wechat(error) if error.reaction() == Some(Reaction::LoginAgain) => {
@@ -210,7 +211,8 @@ impl<'a> LiveSession<'a> {
         }
     }
 
-    /// What there is to remember of what asking WeChat came to. That the grant is gone has a mark of its own ([`Self::remember`]).
+    /// What there is to remember of what asking WeChat came to. That the grant is gone has a mark of its own
+    /// ([`Self::remember`]).
     fn refusal(&mut self, asked: Result<(), &Failure>) -> Option<RefusedBefore> {
         let (error, about) = match asked.err()? {
             Failure::Wechat(error) => (error, RefusedAbout::Question),

@@ -136,8 +136,8 @@ impl Refusal {
     }
 }
 
-/// What is logged of what was read before, if it may be shown although WeChat could not be asked: after what passes, and
-/// what is an operator's to mend. Otherwise the refusal that the failure means.
+/// What is logged of what was read before, if it may be shown although WeChat could not be asked: after what passes,
+/// and what is an operator's to mend. Otherwise the refusal that the failure means.
 pub(crate) fn shown_stale(failure: Failure) -> Result<Report, Refusal> {
     match failure {
         Failure::Refusal(refusal) => Err(refusal),

@@ -12,7 +12,8 @@ use wechat::error::{Doubt, Error, Unsent};
 /// For how long a process that was given no answer does not ask.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a call may fail before its visitor has waited for it. The pauses between three attempts that all fail at once are 0.4 s.
+/// How long a call may fail before its visitor has waited for it. The pauses between three attempts that all fail at
+/// once are 0.4 s.
 const NOTICED: Duration = Duration::from_secs(1);
 
 /// When WeChat last gave no answer, and took its time over it, in seconds since the Unix epoch; 0 if it always did.
@@ -20,13 +21,14 @@ const NOTICED: Duration = Duration::from_secs(1);
 pub struct Silence(AtomicU64);
 
 impl Silence {
-    /// Whether WeChat may be asked. A second is noted when it has begun: the pause is never shorter than it is said to be.
+    /// Whether WeChat may be asked. A second is noted when it has begun: the pause is never shorter than it is said to
+    /// be.
     pub fn is_over(&self, now: Timestamp) -> bool {
         now > Timestamp::from_epoch_seconds(self.0.load(Ordering::Relaxed)).plus(PAUSE)
     }
 
-    /// Notes what a call came to that `took` so long, at the moment of its answer. What fails at once costs nobody time and is not
-    /// remembered; and an errcode is an answer, which the session remembers.
+    /// Notes what a call came to that `took` so long, at the moment of its answer. What fails at once costs nobody time
+    /// and is not remembered; and an errcode is an answer, which the session remembers.
     pub fn note(&self, error: &Error, took: Duration, now: Timestamp) {
         let is_silence = match error {
             Error::InDoubt(Doubt::Timeout) | Error::NotSent(Unsent::NoConnection) => true,

@@ -50,8 +50,8 @@ impl<F: Function> Function for Unfit<F> {
         self.outcome.of(self.interrupted(request, Reason::Misconfigured))
     }
 
-    /// What was opened is what is offered again, but for a callback, whose login is over by the time that the settings are
-    /// right.
+    /// What was opened is what is offered again, but for a callback, whose login is over by the time that the settings
+    /// are right.
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
         match request.uri().path() {
             link::AUTHORIZE | CALLBACK if wants_page(request.headers()) => {

@@ -205,8 +205,8 @@ impl Account {
 
     /// The app for this choice and this browser.
     ///
-    /// Who asks for a kind is sent there. Otherwise nobody is shown a QR code of WeChat's that he cannot scan. `via_handoff`
-    /// asks for the Official Account, by a phone where this browser is not WeChat's own.
+    /// Who asks for a kind is sent there. Otherwise nobody is shown a QR code of WeChat's that he cannot scan.
+    /// `via_handoff` asks for the Official Account, by a phone where this browser is not WeChat's own.
     #[must_use]
     pub fn choose_app(&self, choice: &Choice, via_handoff: bool, browser: Browser) -> AppChoice {
         let website = self.website.clone().map(App::Website);
@@ -259,7 +259,8 @@ mod tests {
             (account(true, true), account(true, false), account(false, true));
         let by_a_phone = ["a", "a", "by a phone", "by a phone"];
         for (account, choice, expected, via_handoff) in [
-            // WeChat on a phone and on a desktop, another browser on a phone and on a desktop; then the same with `via=handoff`.
+            // WeChat on a phone and on a desktop, another browser on a phone and on a desktop; then the same with
+            // `via=handoff`.
             (&both, "", ["a", "a", "by a phone", "b"], by_a_phone),
             (&account_only, "", by_a_phone, by_a_phone),
             (

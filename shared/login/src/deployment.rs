@@ -121,8 +121,8 @@ fn origins(text: &str) -> Option<Vec<Origin>> {
     text.split(',').map(str::trim).map(Origin::parse).collect()
 }
 
-/// Origins whose pages can have the stack's cookies: a login would come back to any other, and `/userinfo` would say for
-/// ever that nobody is logged in.
+/// Origins whose pages can have the stack's cookies: a login would come back to any other, and `/userinfo` would say
+/// for ever that nobody is logged in.
 fn of_one_site(
     settings: &mut Settings<'_>,
     public_url: &Result<Origin, Wrong>,

@@ -1,8 +1,8 @@
 //! Hand-off: a phone's WeChat logs in the browser beside it.
 //!
-//! Who owns an Official Account and no website app has no QR code of WeChat's to show. So this stack shows one of its own:
-//! a person scans it with WeChat, is logged in on the phone as always, says there that the other device is to be logged in
-//! too, and the browser that waits is in.
+//! Who owns an Official Account and no website app has no QR code of WeChat's to show. So this stack shows one of its
+//! own: a person scans it with WeChat, is logged in on the phone as always, says there that the other device is to be
+//! logged in too, and the browser that waits is in.
 //!
 //! ```text
 //!   waiting browser                  this stack                         phone, in WeChat
@@ -20,20 +20,21 @@
 //!      │◄─ session cookie ──────────────┤                                     │
 //! ```
 //!
-//! The known attack on such a flow is a stranger's QR code in a chat: his browser waits, and the victim's phone approves
-//! ([Cross-Device Flows: Security Best Current Practice](https://datatracker.ietf.org/doc/draft-ietf-oauth-cross-device-security/),
-//! [RFC 8628 §5](https://www.rfc-editor.org/rfc/rfc8628#section-5)). So the phone names the other device, and the person must
-//! tap the number that its screen shows: one wrong tap ends the ticket, and nothing is ever drawn anew.
+//! The known attack on such a flow is a stranger's QR code in a chat: his browser waits, and the victim's phone
+//! approves ([Cross-Device Flows: Security Best Current
+//! Practice](https://datatracker.ietf.org/doc/draft-ietf-oauth-cross-device-security/), [RFC 8628
+//! §5](https://www.rfc-editor.org/rfc/rfc8628#section-5)). So the phone names the other device, and the person must tap
+//! the number that its screen shows: one wrong tap ends the ticket, and nothing is ever drawn anew.
 //!
-//! B and state are never enough, here as in a login: both can be read off a shared computer, or planted. What they show is
-//! the QR code. Once a phone has scanned it, *one* browser is given the number and a **pick-up secret**, by one conditional
-//! write; whoever asks second ends the ticket. So somebody who waits at home with what he read off a screen either comes
-//! second, or is found out when the right browser does.
+//! B and state are never enough, here as in a login: both can be read off a shared computer, or planted. What they show
+//! is the QR code. Once a phone has scanned it, *one* browser is given the number and a **pick-up secret**, by one
+//! conditional write; whoever asks second ends the ticket. So somebody who waits at home with what he read off a screen
+//! either comes second, or is found out when the right browser does.
 //!
 //! Whoever said yes by mistake can take it back until the other browser has picked it up, by another conditional write.
 //!
-//! The pick-up secret is derived from a number that the page's script chooses after it saw that the code was scanned, so
-//! that the same script is answered again if the answer was lost, and nobody who did not see that number.
+//! The pick-up secret is derived from a number that the page's script chooses after it saw that the code was scanned,
+//! so that the same script is answered again if the answer was lost, and nobody who did not see that number.
 
 use std::time::Duration;
 
@@ -47,7 +48,8 @@ use wechat::AppId;
 /// How long a ticket can be scanned and approved.
 pub const TICKET_LIFETIME: Duration = Duration::from_mins(3);
 
-/// How long an approved login waits to be picked up: a browser that asks every few seconds, and one page load that is lost.
+/// How long an approved login waits to be picked up: a browser that asks every few seconds, and one page load that is
+/// lost.
 pub const PICK_UP_LIFETIME: Duration = Duration::from_mins(1);
 
 /// How long a browser that was given the number is given it again for the same choice of its script.
@@ -90,8 +92,8 @@ impl Ticket {
         TicketId(format!("ticket#{}", Digest::of(self.expose().as_bytes()).as_str()))
     }
 
-    /// Seals who is logged in on the phone, and nothing that WeChat would take: two sessions would fight over one refresh
-    /// token.
+    /// Seals who is logged in on the phone, and nothing that WeChat would take: two sessions would fight over one
+    /// refresh token.
     ///
     /// `None` only if the session cannot be encoded, which no value of it can cause.
     #[must_use]
@@ -428,8 +430,8 @@ pub enum Step {
 }
 
 impl StoredTicket {
-    /// What the browser is answered that derived the ticket, which came with the secret `held` in its cookie, or with the
-    /// one that its script's choice leads to.
+    /// What the browser is answered that derived the ticket, which came with the secret `held` in its cookie, or with
+    /// the one that its script's choice leads to.
     #[must_use]
     pub fn step(&self, held: Option<&PickUpSecret>, chosen: Option<&PickUpSecret>, now: Timestamp) -> Step {
         let is_to =
@@ -454,8 +456,8 @@ impl StoredTicket {
         }
     }
 
-    /// The name of what has happened so far, for the script of the waiting page: when it is another one than the page was
-    /// made for, the page is opened again.
+    /// The name of what has happened so far, for the script of the waiting page: when it is another one than the page
+    /// was made for, the page is opened again.
     #[must_use]
     pub fn stage(&self, now: Timestamp) -> &'static str {
         match (self.ended, &self.scan, &self.given, &self.approved) {
@@ -501,7 +503,8 @@ mod tests {
 
     #[test]
     fn what_is_derived_is_hmac_sha256() {
-        // printf 'ticket\0' + 32 bytes of 2 | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…01; the other two likewise.
+        // printf 'ticket\0' + 32 bytes of 2 | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…01; the other two
+        // likewise.
         let ticket = Ticket::derive(&browser(1), &State::new([2; 32]));
         assert_eq!(ticket.expose(), TICKET);
         assert_eq!(secret(3).expose(), PICK_UP);
@@ -546,8 +549,8 @@ mod tests {
         assert!(HiddenTicket::parse(&hidden.expose().to_uppercase()).is_none());
     }
 
-    /// By what is known of the ticket: the answer to the browser that was given the number, to one that its script's choice
-    /// names, and to one that has only the state and the browser's secret.
+    /// By what is known of the ticket: the answer to the browser that was given the number, to one that its script's
+    /// choice names, and to one that has only the state and the browser's secret.
     #[test]
     fn the_table_of_a_waiting_browser() {
         let scanned = StoredTicket { given: None, ..given(3) };

@@ -29,9 +29,9 @@ impl Origin {
         &self.0
     }
 
-    /// Whether a page on this origin can have the cookies that `stack` sets, by the rule of browsers
-    /// ([RFC 6265bis §5.2](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.2)): both are of one
-    /// site, which is the scheme and the registrable domain, one label below a public suffix.
+    /// Whether a page on this origin can have the cookies that `stack` sets, by the rule of browsers ([RFC 6265bis
+    /// §5.2](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-5.2)): both are of one site,
+    /// which is the scheme and the registrable domain, one label below a public suffix.
     #[must_use]
     pub fn is_same_site(&self, stack: &Self) -> bool {
         match (Url::parse(&self.0), Url::parse(&stack.0)) {
@@ -52,8 +52,9 @@ impl Origin {
 const SUFFIXES: [&str; 10] =
     ["ac.cn", "com.cn", "edu.cn", "gov.cn", "net.cn", "org.cn", "com.hk", "com.mo", "com.tw", "github.io"];
 
-/// The registrable domain of a host, or something above it: a suffix that is not known here is taken for a domain, so two
-/// sites may look like one, and never one like two. The host itself where it has no domain, as `localhost` and IP addresses.
+/// The registrable domain of a host, or something above it: a suffix that is not known here is taken for a domain, so
+/// two sites may look like one, and never one like two. The host itself where it has no domain, as `localhost` and IP
+/// addresses.
 fn site(url: &Url) -> Option<&str> {
     let Host::Domain(domain) = url.host()? else { return url.host_str() };
     let from = |labels: usize| match domain.rmatch_indices('.').nth(labels - 1) {

@@ -46,7 +46,8 @@ pub const MOST_WAITS: u64 = 3;
 
 random_secret! {
     /// The `state` of [RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1): 32 random bytes, 64 hex
-    /// digits on the wire ([WeChat](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0)
+    /// digits on the wire
+    /// ([WeChat](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0)
     /// allows letters and digits, 128 at most). Names one login.
     State
 }

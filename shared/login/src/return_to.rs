@@ -1,13 +1,12 @@
 //! Where a login may end: the one parameter that could make this stack an open redirect.
 //!
-//! A target is taken only if every parser that will ever see it agrees on what it means: ours, the
-//! browser's, the one in a webview. So the rule is not "find what is dangerous" but "it must already
-//! be the canonical form": parsing it with a WHATWG parser and writing it again must give the same
-//! bytes, and its origin must stand byte for byte in the allow-list. Only `^` in the path is written as browsers write it since
-//! 2024, since those of before leave it as it is. What canonicalisation leaves
-//! open in the path (encoded slashes, encoded dots, encoded controls) is refused by name. Nothing in the query or the
-//! fragment can lead elsewhere, so whatever a browser leaves there passes: every `location.href` is right as it
-//! is, with hash routes, nested addresses and a bare `%`.
+//! A target is taken only if every parser that will ever see it agrees on what it means: ours, the browser's, the one
+//! in a webview. So the rule is not "find what is dangerous" but "it must already be the canonical form": parsing it
+//! with a WHATWG parser and writing it again must give the same bytes, and its origin must stand byte for byte in the
+//! allow-list. Only `^` in the path is written as browsers write it since 2024, since those of before leave it as it
+//! is. What canonicalisation leaves open in the path (encoded slashes, encoded dots, encoded controls) is refused by
+//! name. Nothing in the query or the fragment can lead elsewhere, so whatever a browser leaves there passes: every
+//! `location.href` is right as it is, with hash routes, nested addresses and a bare `%`.
 //!
 //! A target is checked when a login begins, stored as text, and checked again before it is emitted:
 //! the allow-list may have been narrowed in between.

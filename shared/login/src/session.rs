@@ -74,8 +74,8 @@ impl SessionToken {
 }
 
 random_secret! {
-    /// What, beside a code or a token, opens the grants that came from a session. It lies open in the session's item and
-    /// goes with it: then nothing opens them any more, though nobody could list them.
+    /// What, beside a code or a token, opens the grants that came from a session. It lies open in the session's item
+    /// and goes with it: then nothing opens them any more, though nobody could list them.
     Pepper
 }
 
@@ -217,8 +217,8 @@ struct Unsealed {
     openid: String,
     unionid: Option<String>,
     scope: String,
-    /// Empty if there is none, as below: version 0.1.0, which may read this while a deployment is under way, knows no other
-    /// way to say so.
+    /// Empty if there is none, as below: version 0.1.0, which may read this while a deployment is under way, knows no
+    /// other way to say so.
     access_token: String,
     refresh_token: String,
     profile: Option<Profile>,

@@ -34,8 +34,8 @@ pub struct PageAccessToken<'a> {
     pub random: [u8; 16],
 }
 
-/// The claims of an access token for a page ([RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)), in the order
-/// in which they are written.
+/// The claims of an access token for a page ([RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)), in
+/// the order in which they are written.
 #[derive(Serialize)]
 pub struct PageAccessTokenClaims<'a> {
     iss: &'a str,

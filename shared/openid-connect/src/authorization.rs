@@ -2,7 +2,8 @@
 //! ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)), and the answer.
 //!
 //! Who asks and where the answer goes is settled first: until both are known to belong together, nothing leaves for the
-//! address in the request, and the person is shown a page. From then on every error goes to the client, with its `state`.
+//! address in the request, and the person is shown a page. From then on every error goes to the client, with its
+//! `state`.
 //!
 //! Code flow only. Parameters that no specification knows are ignored, as OpenID Connect wants it; those that would
 //! change what is granted, and are not supported here, are refused by name.
@@ -19,8 +20,8 @@ use crate::client::{Client, ClientName, Pkce, RedirectKind, RequestedRedirectUri
 use crate::parameter::{ClientState, IdTokenHint, Nonce, ScopeList};
 use crate::pkce::CodeChallenge;
 
-/// The longest request as a whole, in bytes of its stored form: with what is stored around it, six kilobytes. Whoever knows
-/// a client's name can have it stored, and each kilobyte is a write unit.
+/// The longest request as a whole, in bytes of its stored form: with what is stored around it, six kilobytes. Whoever
+/// knows a client's name can have it stored, and each kilobyte is a write unit.
 const LONGEST_REQUEST: usize = 5860;
 
 /// A request that can be granted ([OpenID Connect Core §3.1.2.1]). It is kept, sealed, while its person logs in.
@@ -34,8 +35,8 @@ pub struct AuthorizationRequest {
     pub redirect_uri: RequestedRedirectUri,
     /// `state`, as it came ([RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)).
     pub state: Option<ClientState>,
-    /// `nonce` ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest), as all below
-    /// that name no other source).
+    /// `nonce` ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest), as
+    /// all below that name no other source).
     pub nonce: Option<Nonce>,
     /// `code_challenge` of the method `S256` ([RFC 7636 §4.3](https://www.rfc-editor.org/rfc/rfc7636#section-4.3)).
     pub challenge: Option<CodeChallenge>,
@@ -383,7 +384,8 @@ fn prompt(text: &str) -> Result<Prompt, AuthorizationError> {
     }
 }
 
-/// A language tag ([RFC 5646](https://www.rfc-editor.org/rfc/rfc5646)) in WeChat's terms; `None` for one that it has not.
+/// A language tag ([RFC 5646](https://www.rfc-editor.org/rfc/rfc5646)) in WeChat's terms; `None` for one that it has
+/// not.
 fn lang(tag: &str) -> Option<Lang> {
     let tag = tag.to_ascii_lowercase();
     let has = |part: &str| tag.split('-').skip(1).any(|subtag| subtag == part);

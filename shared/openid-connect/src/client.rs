@@ -66,8 +66,8 @@ impl Client {
     }
 }
 
-/// The `client_id` ([RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2)): 1 to 64 letters, digits, `_`, `.`
-/// or `-`. Without `:`, so that no origin is one.
+/// The `client_id` ([RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2)): 1 to 64 letters, digits, `_`,
+/// `.` or `-`. Without `:`, so that no origin is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientName(String);
 
@@ -93,8 +93,9 @@ pub struct RedirectUri {
     kind: RedirectKind,
 }
 
-/// The `redirect_uri` of one request, as it was asked for ([RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)):
-/// one of the client's, but of a loopback address with the port that the app happened to get.
+/// The `redirect_uri` of one request, as it was asked for ([RFC 6749
+/// §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)): one of the client's, but of a loopback address with
+/// the port that the app happened to get.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestedRedirectUri(String);
 
@@ -109,13 +110,14 @@ impl RequestedRedirectUri {
 /// What a redirect URI proves of who receives the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RedirectKind {
-    /// `https`: whoever holds the domain's certificate. On a machine where the provider itself is `http://localhost`, also
-    /// that.
+    /// `https`: whoever holds the domain's certificate. On a machine where the provider itself is `http://localhost`,
+    /// also that.
     Web,
     /// This device, by an address without a port or with any
     /// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). Proves nobody.
     Loopback,
-    /// Whichever app took the scheme ([RFC 8252 §7.1](https://www.rfc-editor.org/rfc/rfc8252#section-7.1)). Proves nobody.
+    /// Whichever app took the scheme ([RFC 8252 §7.1](https://www.rfc-editor.org/rfc/rfc8252#section-7.1)). Proves
+    /// nobody.
     PrivateScheme,
 }
 
@@ -134,7 +136,8 @@ impl RedirectUri {
             ("http", Some(Host::Domain("localhost"))) => RedirectKind::Loopback,
             ("http", Some(Host::Ipv4(address))) if address.is_loopback() => RedirectKind::Loopback,
             ("http", Some(Host::Ipv6(address))) if address.is_loopback() => RedirectKind::Loopback,
-            // Without a slash behind the scheme, as RFC 8252 §7.1 has it, a path is opaque, and nobody resolves its "..".
+            // Without a slash behind the scheme, as RFC 8252 §7.1 has it, a path is opaque, and nobody resolves its
+            // "..".
             (scheme, _) if scheme.contains('.') && !url.cannot_be_a_base() => RedirectKind::PrivateScheme,
             _ => return None,
         };

@@ -17,8 +17,10 @@ pub const OAUTH_AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-s
 /// Where the keys are.
 pub const JWKS: &str = "/.well-known/jwks.json";
 
-/// The document ([OpenID Connect Discovery §3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
-/// [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)). What is said to be false is what a reader would otherwise take for true.
+/// The document ([OpenID Connect Discovery
+/// §3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata), [RFC 8414
+/// §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)). What is said to be false is what a reader would otherwise
+/// take for true.
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the document has them")]
 pub struct Metadata {

@@ -8,8 +8,8 @@
 //!    over        revoked
 //! ```
 //!
-//! What the grant says of the person is sealed under a key of its own (*DK*). That key is not stored: each code and each
-//! token *wraps* it, together with the pepper of the session.
+//! What the grant says of the person is sealed under a key of its own (*DK*). That key is not stored: each code and
+//! each token *wraps* it, together with the pepper of the session.
 //!
 //! ```text
 //!   code ───────────┐

@@ -19,8 +19,8 @@ use crate::parameter::Nonce;
 /// How long an ID token is good, in seconds, and an access token that no API gives another life.
 pub const LIFETIME: u64 = 600;
 
-/// The claims of an ID token ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)), in
-/// the order in which they are written.
+/// The claims of an ID token ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)),
+/// in the order in which they are written.
 #[derive(Serialize)]
 pub struct IdTokenClaims<'a> {
     iss: &'a str,
@@ -63,7 +63,8 @@ pub struct Person<'a> {
     wechat_unionid: Option<&'a str>,
 }
 
-/// The userinfo answer ([OpenID Connect Core §5.3.2](https://openid.net/specs/openid-connect-core-1_0.html#UserInfoResponse)).
+/// The userinfo answer ([OpenID Connect Core
+/// §5.3.2](https://openid.net/specs/openid-connect-core-1_0.html#UserInfoResponse)).
 #[derive(Serialize)]
 pub struct UserInfoResponse<'a> {
     sub: &'a str,
@@ -71,8 +72,8 @@ pub struct UserInfoResponse<'a> {
     person: Person<'a>,
 }
 
-/// The claims of an access token of a client ([RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)), in the
-/// order in which they are written.
+/// The claims of an access token of a client ([RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)), in
+/// the order in which they are written.
 #[derive(Serialize)]
 pub struct ClientAccessTokenClaims<'a> {
     iss: &'a str,

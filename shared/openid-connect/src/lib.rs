@@ -5,9 +5,9 @@
 //! [RFC 9068](https://www.rfc-editor.org/rfc/rfc9068). The provider is a client of the login: it adds nothing to how
 //! a person is logged in, and says what the session says.
 //!
-//! The names here are OAuth's own. What WeChat calls the same (`AccessToken`, `RefreshToken`, `UserInfo`) is another thing,
-//! in the crate `wechat`, and no token of WeChat's ever leaves through here: so what is ours says of whom it is, a client's
-//! or a page's ([`grant::ClientRefreshToken`], [`access_token::PageAccessToken`]).
+//! The names here are OAuth's own. What WeChat calls the same (`AccessToken`, `RefreshToken`, `UserInfo`) is another
+//! thing, in the crate `wechat`, and no token of WeChat's ever leaves through here: so what is ours says of whom it is,
+//! a client's or a page's ([`grant::ClientRefreshToken`], [`access_token::PageAccessToken`]).
 //!
 //! Signing is somebody else's: this crate writes what is signed ([`jws`]) and reads public keys ([`jwk`]). Nothing here
 //! verifies a token; the libraries of those who receive it do.

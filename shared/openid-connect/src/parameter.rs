@@ -1,7 +1,7 @@
 //! What a client sends with its authorization request, and gets back as it came, or finds in its tokens.
 //!
-//! Nothing here means anything to this provider. `state` and `nonce` tie an answer to a browser, and a hint is an ID token of
-//! somebody's: they print nothing of themselves. Each is written inside a seal, and nowhere else.
+//! Nothing here means anything to this provider. `state` and `nonce` tie an answer to a browser, and a hint is an ID
+//! token of somebody's: they print nothing of themselves. Each is written inside a seal, and nowhere else.
 
 use std::fmt;
 
@@ -41,19 +41,21 @@ macro_rules! opaque_text {
 }
 
 opaque_text! {
-    /// A client's `state` ([RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)): 4096 bytes at most, for
-    /// load balancers send long ones. Another one than the login's own ([`login::pending::State`]).
+    /// A client's `state` ([RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)): 4096 bytes at
+    /// most, for load balancers send long ones. Another one than the login's own ([`login::pending::State`]).
     ClientState, 4096, _
 }
 opaque_text! {
-    /// A client's `nonce` ([OpenID Connect Core §15.5.2](https://openid.net/specs/openid-connect-core-1_0.html#NonceNotes)),
-    /// which it looks for in the ID token: 512 bytes at most, of the visible ones. Written as JSON, another byte would be six,
-    /// and the token longer than what a key signs.
+    /// A client's `nonce` ([OpenID Connect Core
+    /// §15.5.2](https://openid.net/specs/openid-connect-core-1_0.html#NonceNotes)), which it looks for in the ID token:
+    /// 512 bytes at most, of the visible ones. Written as JSON, another byte would be six, and the token longer than
+    /// what a key signs.
     Nonce, 512, b' '..=b'~'
 }
 opaque_text! {
-    /// `id_token_hint` ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)): an
-    /// ID token of whom the client expects, or anything else; 4096 bytes at most.
+    /// `id_token_hint` ([OpenID Connect Core
+    /// §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)): an ID token of whom the client
+    /// expects, or anything else; 4096 bytes at most.
     IdTokenHint, 4096, _
 }
 

@@ -1,9 +1,9 @@
 //! An authorization request while its person logs in with WeChat.
 //!
 //! The provider is a client of the login: it sends the browser to `/authorize`, with an address of its own to come back
-//! to. Nothing of the request stands in that address but a handle; the request itself is stored, sealed under the handle
-//! *and* a secret of the browser's. So what a client asked for in one browser is never answered in another: whoever lures a
-//! browser to a handle of his own has it opened by nobody.
+//! to. Nothing of the request stands in that address but a handle; the request itself is stored, sealed under the
+//! handle *and* a secret of the browser's. So what a client asked for in one browser is never answered in another:
+//! whoever lures a browser to a handle of his own has it opened by nobody.
 
 use std::fmt;
 use std::ops::Not;

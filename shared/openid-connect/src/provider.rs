@@ -56,7 +56,8 @@ impl Provider {
         })
     }
 
-    /// Reads it where a fault of it must not take anything else away: `None` too if it is wrong, which another function says.
+    /// Reads it where a fault of it must not take anything else away: `None` too if it is wrong, which another function
+    /// says.
     pub fn read_if_right(
         settings: &mut Settings<'_>,
         deployment: &Result<Deployment, Wrong>,
@@ -97,8 +98,8 @@ impl Provider {
         }
     }
 
-    /// Whether scripts on pages of `origin` may ask what clients ask: it is one of a client's own. None has a secret: what a
-    /// page's script knows, everybody knows.
+    /// Whether scripts on pages of `origin` may ask what clients ask: it is one of a client's own. None has a secret:
+    /// what a page's script knows, everybody knows.
     #[must_use]
     pub fn trusts(&self, origin: &str) -> bool {
         self.clients.iter().flat_map(|client| &client.origins).any(|known| known.as_str() == origin)

@@ -41,8 +41,8 @@ impl SubjectKind {
     }
 }
 
-/// A person, as tokens name them: locally unique, never reassigned, at most 255 ASCII characters
-/// ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)). Personal, so no log has it.
+/// A person, as tokens name them: locally unique, never reassigned, at most 255 ASCII characters ([OpenID Connect Core
+/// §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)). Personal, so no log has it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject(String);
 

@@ -1,15 +1,14 @@
 //! Secrets: where they are, and how they are fetched and re-read.
 //!
 //! App secrets, the tokens of a third-party platform, which change more often, and signing keys are kept the same way.
-//! They are fetched when first needed, not at start: a
-//! function whose secrets cannot be had for the moment still starts and answers. They are kept for a
-//! quarter of an hour, and read anew at once when WeChat says that the secret is wrong, so that a
-//! rotation needs no deployment. A copy that is older is used on while Secrets Manager is away: most
-//! likely it is still right, and if it is not, WeChat says so. Why it is used is kept for the log ([`Secrets::unread`]): a
-//! role that lost its permission is found before the last process that has a copy ends.
+//! They are fetched when first needed, not at start: a function whose secrets cannot be had for the moment still starts
+//! and answers. They are kept for a quarter of an hour, and read anew at once when WeChat says that the secret is
+//! wrong, so that a rotation needs no deployment. A copy that is older is used on while Secrets Manager is away: most
+//! likely it is still right, and if it is not, WeChat says so. Why it is used is kept for the log
+//! ([`Secrets::unread`]): a role that lost its permission is found before the last process that has a copy ends.
 //!
-//! To wait for Secrets Manager in vain costs a login two seconds, and the next one would wait no less. So its silence is
-//! remembered for a moment by a process that has no copy too; what it says at once is not, and who has just put the
+//! To wait for Secrets Manager in vain costs a login two seconds, and the next one would wait no less. So its silence
+//! is remembered for a moment by a process that has no copy too; what it says at once is not, and who has just put the
 //! secret in is logged in.
 
 use std::collections::HashMap;
@@ -238,7 +237,8 @@ impl<T: Clone> Secrets<T> {
         read
     }
 
-    /// Notes that a caller gave Secrets Manager up, whose own time was over sooner, and says so as [`Self::read`] would.
+    /// Notes that a caller gave Secrets Manager up, whose own time was over sooner, and says so as [`Self::read`]
+    /// would.
     pub fn give_up(&self, now: Timestamp) -> SecretsError {
         let error = SecretsError::Unavailable("Timeout".to_owned());
         *lock(&self.failed) = Some(Failed { at: now, error: error.clone(), is_silence: true });

@@ -2,8 +2,8 @@
 //!
 //! The functions say it in English, for it stands in their log. Who deploys is told by `check-config` and by the
 //! doctor, and in Chinese if they read that. A row is a sentence or a part of one; `{}` is whatever stands there, which
-//! is looked up in turn. What no row fits is said in English. A test of `check-config` sees to it that every sentence of
-//! theirs has its row.
+//! is looked up in turn. What no row fits is said in English. A test of `check-config` sees to it that every sentence
+//! of theirs has its row.
 
 /// In English and in Chinese. What begins with Latin letters or digits brings the blank that sets it apart from Han.
 const ROWS: &[[&str; 2]] = &[

@@ -259,8 +259,8 @@ impl Logins {
         }
     }
 
-    /// Records that a claimed code gave no session, so that duplicates need not wait for it; and whether that was because the
-    /// visitor is on a snapshot page, which each of them is to be told.
+    /// Records that a claimed code gave no session, so that duplicates need not wait for it; and whether that was
+    /// because the visitor is on a snapshot page, which each of them is to be told.
     ///
     /// # Errors
     ///

@@ -13,11 +13,12 @@
 //!       │◄──────────────────────────────┤──────────────────────────────────►│ revokes the grant
 //! ```
 //!
-//! *Sign first, claim last*: a signature is worth nothing before it is sent, so who dies while signing has spent nothing.
-//! That is the opposite of the claim of WeChat's code (`claim.rs`), where it is the exchange that cannot be undone.
+//! *Sign first, claim last*: a signature is worth nothing before it is sent, so who dies while signing has spent
+//! nothing. That is the opposite of the claim of WeChat's code (`claim.rs`), where it is the exchange that cannot be
+//! undone.
 //!
-//! The update carries the name of its attempt: when the SDK repeats it after a lost answer, the condition fails, and the
-//! old item says that it was us.
+//! The update carries the name of its attempt: when the SDK repeats it after a lost answer, the condition fails, and
+//! the old item says that it was us.
 
 use std::collections::HashMap;
 

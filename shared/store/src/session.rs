@@ -32,8 +32,8 @@ impl Sessions {
         Ok(session.filter(|session| session.expires_at > now))
     }
 
-    /// Reads the session that a browser's cookie names, and opens it; `None` if there is none, if it is over, or if it is
-    /// sealed with another token. Whether WeChat still grants it is for the caller to ask (`refused_at`).
+    /// Reads the session that a browser's cookie names, and opens it; `None` if there is none, if it is over, or if it
+    /// is sealed with another token. Whether WeChat still grants it is for the caller to ask (`refused_at`).
     ///
     /// # Errors
     ///
@@ -74,8 +74,9 @@ impl Sessions {
         saved(update).await
     }
 
-    /// Notes that WeChat says that the person's grant is gone, over the version that was asked about. The version stays:
-    /// a slower request that was given new tokens for it meanwhile knows better, and its save takes the note away.
+    /// Notes that WeChat says that the person's grant is gone, over the version that was asked about. The version
+    /// stays: a slower request that was given new tokens for it meanwhile knows better, and its save takes the note
+    /// away.
     ///
     /// # Errors
     ///

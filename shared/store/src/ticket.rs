@@ -1,8 +1,8 @@
 //! Tickets of the hand-off ([`login::handoff`]): made, scanned, given to one browser, approved or ended, picked up.
 //!
-//! Every step is *one* conditional update of one item, which says who was first; the last one, in which the seal goes and
-//! the session comes, is one transaction. A step that is refused has changed nothing: the caller reads the ticket again and
-//! sees why, and also that it was its own step, repeated by the SDK after a lost answer.
+//! Every step is *one* conditional update of one item, which says who was first; the last one, in which the seal goes
+//! and the session comes, is one transaction. A step that is refused has changed nothing: the caller reads the ticket
+//! again and sees why, and also that it was its own step, repeated by the SDK after a lost answer.
 //!
 //! ```text
 //!   made ──► scanned ──► given ──► approved ──► picked up
@@ -87,8 +87,8 @@ impl Logins {
         was_first(update).await
     }
 
-    /// Ends a ticket for which two wait and that was not picked up; whether it was the first to do so. What it held of a
-    /// person goes.
+    /// Ends a ticket for which two wait and that was not picked up; whether it was the first to do so. What it held of
+    /// a person goes.
     ///
     /// # Errors
     ///
@@ -121,8 +121,8 @@ impl Logins {
         was_first(update).await
     }
 
-    /// Ends a ticket that this phone has approved and that nobody has picked up; whether it was the first to do so. What it
-    /// held of the person goes.
+    /// Ends a ticket that this phone has approved and that nobody has picked up; whether it was the first to do so.
+    /// What it held of the person goes.
     ///
     /// # Errors
     ///
@@ -137,8 +137,8 @@ impl Logins {
         was_first(update).await
     }
 
-    /// Approves a ticket that was given to a browser, from the phone that scanned it; whether it is now. It then waits a
-    /// minute more.
+    /// Approves a ticket that was given to a browser, from the phone that scanned it; whether it is now. It then waits
+    /// a minute more.
     ///
     /// # Errors
     ///
@@ -175,8 +175,8 @@ impl Logins {
 }
 
 impl Store {
-    /// Picks an approved ticket up: stores the session, removes the seal, and ends the session that the browser came with;
-    /// all or nothing. Whether it is now.
+    /// Picks an approved ticket up: stores the session, removes the seal, and ends the session that the browser came
+    /// with; all or nothing. Whether it is now.
     ///
     /// # Errors
     ///

@@ -2,10 +2,10 @@
 //!
 //! * the **browser cookie** holds the [`BrowserSecret`]: it ties a login to the browser that began it;
 //! * the **session cookie** holds the [`SessionToken`]: it is the session;
-//! * a **hand-off cookie** holds the [`PickUpSecret`] of a browser that a phone is about to log in, for some minutes. Each login
-//!   has its own, named after its state: two tabs that wait do not know of each other;
-//! * a **request cookie** does for a client's request what the browser cookie does otherwise, where the request is what a
-//!   browser came with first. Two tabs may come first at once, and of two browser cookies the browser keeps the last.
+//! * a **hand-off cookie** holds the [`PickUpSecret`] of a browser that a phone is about to log in, for some minutes.
+//!   Each login has its own, named after its state: two tabs that wait do not know of each other;
+//! * a **request cookie** does for a client's request what the browser cookie does otherwise, where the request is what
+//!   a browser came with first. Two tabs may come first at once, and of two browser cookies the browser keeps the last.
 //!
 //! On the deployed domain all carry the `__Host-` prefix ([RFC 6265bis §4.1.3.2]), so that no sibling
 //! domain and no plain-HTTP page can plant them. The prefix protects only if it is compared exactly:
@@ -46,9 +46,9 @@ impl Cookies {
         BrowserSecret::parse(&one(headers, self.browser_name())?)
     }
 
-    /// The browser secret that a login may begin with: the request's own, or a new one of these random bytes if it came with
-    /// none or its day is nearly over. One secret a browser, not one a login: tabs that log in side by side must not break
-    /// each other.
+    /// The browser secret that a login may begin with: the request's own, or a new one of these random bytes if it came
+    /// with none or its day is nearly over. One secret a browser, not one a login: tabs that log in side by side must
+    /// not break each other.
     #[must_use]
     pub fn browser_to_begin(self, headers: &HeaderMap, now: Timestamp, random: [u8; 32]) -> BrowserSecret {
         self.known_browser(headers, now).unwrap_or_else(|| BrowserSecret::new(now, random))
@@ -66,8 +66,8 @@ impl Cookies {
         SessionToken::parse(&one(headers, self.session_name())?)
     }
 
-    /// The pick-up secret that the request came with for the login that `state` names, if exactly one well-formed cookie
-    /// holds it.
+    /// The pick-up secret that the request came with for the login that `state` names, if exactly one well-formed
+    /// cookie holds it.
     #[must_use]
     pub fn pick_up(self, headers: &HeaderMap, state: &State) -> Option<PickUpSecret> {
         PickUpSecret::parse(&one(headers, &self.pick_up_name(state))?)

@@ -1,7 +1,7 @@
 //! The pages of a hand-off ([`login::handoff`]): of the browser that waits, and of the phone.
 //!
-//! The page that waits goes on by itself: with its script, which is allowed by its hash, or by opening itself anew. It has
-//! no `Cross-Origin-Opener-Policy`, for the login may go on in a window that a page opened.
+//! The page that waits goes on by itself: with its script, which is allowed by its hash, or by opening itself anew. It
+//! has no `Cross-Origin-Opener-Policy`, for the login may go on in a window that a page opened.
 
 mod qr_code;
 
@@ -189,8 +189,8 @@ pub fn tell(visit: &Visit, what: Told<'_>) -> Response {
     told(visit, [title, happened, words::begin_there(language)], None, None)
 }
 
-/// The page that says to a phone why there is nothing to confirm. It offers no login, for that would be the phone's own: the
-/// other device's begins there. `again` is the address that was opened, for what may pass.
+/// The page that says to a phone why there is nothing to confirm. It offers no login, for that would be the phone's
+/// own: the other device's begins there. `again` is the address that was opened, for what may pass.
 #[must_use]
 pub fn refuse(visit: &Visit, reason: Reason, again: Option<&str>) -> Response {
     let told = words::refused(visit.language, reason, again.is_some());

@@ -54,8 +54,9 @@ impl LoginLink {
         }
     }
 
-    /// A login with consent, of the account that the session is of; by which of its apps is decided by the browser that opens
-    /// it. A session that a phone handed over is renewed by a phone: a website app would know the person by another openid.
+    /// A login with consent, of the account that the session is of; by which of its apps is decided by the browser that
+    /// opens it. A session that a phone handed over is renewed by a phone: a website app would know the person by
+    /// another openid.
     #[must_use]
     pub fn with_consent(accounts: &Accounts, session: &Session) -> Self {
         let app = accounts.of(&session.app).and_then(|account| account.name.clone());

@@ -1,10 +1,10 @@
 //! How a request ended, in a word for its one line in the log.
 //!
-//! An [`Outcome`] is one row of the reference table: its name, at which level it comes, what it means and what
-//! to do, in both languages. Each function has a table of its own, made by [`outcomes!`](crate::outcomes), and
-//! the documentation is written from these tables. Whether an operator is told stands in the row: never, always, or by what
-//! happened; a [`Report`] adds what did, and of the last kind only WeChat's number decides, or a refusal that no number of
-//! WeChat's describes ([`Report::for_an_operator`]).
+//! An [`Outcome`] is one row of the reference table: its name, at which level it comes, what it means and what to do,
+//! in both languages. Each function has a table of its own, made by [`outcomes!`](crate::outcomes), and the
+//! documentation is written from these tables. Whether an operator is told stands in the row: never, always, or by what
+//! happened; a [`Report`] adds what did, and of the last kind only WeChat's number decides, or a refusal that no number
+//! of WeChat's describes ([`Report::for_an_operator`]).
 
 use std::fmt::Display;
 

@@ -39,8 +39,8 @@ pub fn unregistered_elsewhere(request: &Request) -> Response {
     notice_of(visit, Reason::ReturnToRefused, elsewhere::unregistered(visit.language), HOME, None)
 }
 
-/// The page that says why something other than a login did not go through. It offers no login, for that is not what failed:
-/// what was opened can be opened once more, and where a form was posted the home page has its button.
+/// The page that says why something other than a login did not go through. It offers no login, for that is not what
+/// failed: what was opened can be opened once more, and where a form was posted the home page has its button.
 #[must_use]
 pub fn notice_elsewhere(request: &Request, reason: Reason) -> Response {
     let opened = request.uri().path_and_query().filter(|_| request.method().is_safe());
@@ -98,8 +98,9 @@ pub(crate) fn notice_of(
     if reason == Reason::NotAPage { with_frames(response) } else { response }
 }
 
-/// The page for a phone where only a QR code of WeChat's logs people in: the same link, as text, for a computer. It is no
-/// link, since here it leads to this very page. `code_link` leads to WeChat's QR code, for who has it on another screen.
+/// The page for a phone where only a QR code of WeChat's logs people in: the same link, as text, for a computer. It is
+/// no link, since here it leads to this very page. `code_link` leads to WeChat's QR code, for who has it on another
+/// screen.
 #[must_use]
 pub fn open_on_computer(request: &Request, link: &str, code_link: &str) -> Response {
     #[derive(Template)]
@@ -116,8 +117,8 @@ pub fn open_on_computer(request: &Request, link: &str, code_link: &str) -> Respo
     respond(http::StatusCode::OK, &OpenOnComputer { style: STYLE, visit, labels, link, code_link }, "")
 }
 
-/// The page that stands in a frame of these `origins` for as long as WeChat's page with the QR code, at `href`, takes to
-/// come. What a redirect says of frames binds nobody, so it is a page.
+/// The page that stands in a frame of these `origins` for as long as WeChat's page with the QR code, at `href`, takes
+/// to come. What a redirect says of frames binds nobody, so it is a page.
 #[must_use]
 pub fn code<'a>(visit: &Visit, href: &str, origins: impl Iterator<Item = &'a str>) -> Response {
     #[derive(Template)]
@@ -139,8 +140,8 @@ pub fn in_frames_of<'a>(response: Response, origins: impl Iterator<Item = &'a st
     loosen(response, "frame-ancestors 'none'", &format!("frame-ancestors{origins}"))
 }
 
-/// The home page, with the login that `login` asks for. Only inside WeChat does it offer to share the profile: elsewhere a QR code
-/// brings it anyway.
+/// The home page, with the login that `login` asks for. Only inside WeChat does it offer to share the profile:
+/// elsewhere a QR code brings it anyway.
 #[must_use]
 pub fn home(request: &Request, has_session: bool, was_denied: bool, login: &LoginLink) -> Response {
     #[derive(Template)]
@@ -178,8 +179,8 @@ pub fn home(request: &Request, has_session: bool, was_denied: bool, login: &Logi
     response::alone(with_form(respond(http::StatusCode::OK, &page, "")))
 }
 
-/// The page that names a client whose address proves nobody, with the button that goes on to `action`. The answer leaves
-/// for `redirect_uri`, which the browser lets a form do only if the page says so.
+/// The page that names a client whose address proves nobody, with the button that goes on to `action`. The answer
+/// leaves for `redirect_uri`, which the browser lets a form do only if the page says so.
 #[must_use]
 pub fn confirm(visit: &Visit, client: &str, action: &str, redirect_uri: &str) -> Response {
     #[derive(Template)]
@@ -193,8 +194,8 @@ pub fn confirm(visit: &Visit, client: &str, action: &str, redirect_uri: &str) ->
     }
     let page = Confirm { style: STYLE, visit, labels: Labels::of(visit.language), client, action };
     let response = with_form(respond(http::StatusCode::OK, &page, ""));
-    // A loopback address with its port, or the scheme of an app. A policy has no word for an IPv6 address: browsers ignore
-    // what they cannot read, and the button would do nothing (https://www.w3.org/TR/CSP3/#grammardef-host-part).
+    // A loopback address with its port, or the scheme of an app. A policy has no word for an IPv6 address: browsers
+    // ignore what they cannot read, and the button would do nothing (https://www.w3.org/TR/CSP3/#grammardef-host-part).
     let place = match redirect_uri.split_once("://") {
         Some(("http", rest)) if rest.starts_with('[') => "http:".to_owned(),
         Some(("http", rest)) => format!("http://{}", rest.split('/').next().unwrap_or_default()),

@@ -157,8 +157,8 @@ pub fn device(headers: &HeaderMap) -> Device {
     Device { browser: of(Device::BROWSERS), system: of(Device::SYSTEMS) }
 }
 
-/// Whether the user agent has `word` in it, whatever else is. Android puts the model's name there, and a name need not be
-/// ASCII: a header that is looked at for one word is searched byte by byte, and never thrown away for another one.
+/// Whether the user agent has `word` in it, whatever else is. Android puts the model's name there, and a name need not
+/// be ASCII: a header that is looked at for one word is searched byte by byte, and never thrown away for another one.
 fn names(headers: &HeaderMap, word: &[u8]) -> bool {
     let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
     agent.windows(word.len()).any(|window| window == word)

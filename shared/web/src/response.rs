@@ -71,7 +71,8 @@ pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     json_as("application/json; charset=utf-8", status, body)
 }
 
-/// A problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) for a script; `authorize_url` is where a login would begin.
+/// A problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) for a script; `authorize_url` is where a
+/// login would begin.
 #[must_use]
 pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Option<&str>) -> Response {
     problem_with(reason, correlation_id, authorize_url, None)
@@ -160,8 +161,8 @@ pub fn alone(response: Response) -> Response {
 
 /// Gives a response everything that every response must carry, without replacing what it chose itself.
 ///
-/// `Cross-Origin-Opener-Policy` is on the profile page and the home page alone ([`alone`]): on any page from which a login goes
-/// on, or on a redirect, it would cut the window that a page opened for the login off from that page.
+/// `Cross-Origin-Opener-Policy` is on the profile page and the home page alone ([`alone`]): on any page from which a
+/// login goes on, or on a redirect, it would cut the window that a page opened for the login off from that page.
 pub fn secure(response: &mut Response, correlation_id: &CorrelationId) {
     let is_busy = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();

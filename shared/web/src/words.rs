@@ -175,7 +175,8 @@ impl Reason {
         Words { title, happened, next, button: self.button() }
     }
 
-    /// The button of the page. A snapshot has none: WeChat lets it be scrolled and no more, and has a button of its own.
+    /// The button of the page. A snapshot has none: WeChat lets it be scrolled and no more, and has a button of its
+    /// own.
     #[must_use]
     pub const fn button(self) -> Option<Button> {
         match self {

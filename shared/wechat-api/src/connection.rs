@@ -1,11 +1,11 @@
 //! A connection to WeChat: made in one step, used in another.
 //!
-//! Two steps, because what a failure means hangs on which of them it befell. Where none could be made, nothing was sent; once
-//! one is in use, whatever goes wrong leaves in doubt what WeChat has done. A client that connects by itself has to be asked
-//! afterwards, and its answer believed.
+//! Two steps, because what a failure means hangs on which of them it befell. Where none could be made, nothing was
+//! sent; once one is in use, whatever goes wrong leaves in doubt what WeChat has done. A client that connects by itself
+//! has to be asked afterwards, and its answer believed.
 //!
-//! TLS sessions are resumed: the process remembers what WeChat's hosts gave it. It sends no early data, which somebody on
-//! the way could send again.
+//! TLS sessions are resumed: the process remembers what WeChat's hosts gave it. It sends no early data, which somebody
+//! on the way could send again.
 
 use std::time::Duration;
 

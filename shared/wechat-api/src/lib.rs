@@ -265,8 +265,8 @@ impl Conversation<'_> {
         Ok(body::stable_token(&self.send_once(&made(head, request.to_string())?).await?)?)
     }
 
-    /// Reads whether a person follows the account, and a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing, so
-    /// it is asked up to three times. [用户基本信息].
+    /// Reads whether a person follows the account, and a follower's unionid: `GET /cgi-bin/user/info`. Changes nothing,
+    /// so it is asked up to three times. [用户基本信息].
     ///
     /// [用户基本信息]: https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html
     ///
@@ -278,7 +278,8 @@ impl Conversation<'_> {
         self.ask("/cgi-bin/user/info", &query, |body| body::follower(body, openid)).await
     }
 
-    /// Reads a person's profile: `GET /sns/userinfo`. Changes nothing, so it is asked up to three times. [网页授权, step 4].
+    /// Reads a person's profile: `GET /sns/userinfo`. Changes nothing, so it is asked up to three times. [网页授权, step
+    /// 4].
     ///
     /// [网页授权, step 4]: https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#3
     ///

@@ -6,19 +6,23 @@
 //! [`KNOWN`] is the decision: it drives the client, the functions and the pages, and the tables of the
 //! documentation are written from it. Where a number comes from stands above its rows:
 //!
-//! * *global*: WeChat's list for [Official Accounts](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html);
-//! * *platform*: its list for the [Open Platform](https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html);
-//! * *token*: the pages of the calls that give an app its token, [getAccessToken](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/Get_access_token.html)
-//!   and [getStableAccessToken](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html);
-//! * *mini program*: the page of another login, [code2Session](https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/code2Session.html);
+//! * *global*: WeChat's list for [Official
+//!   Accounts](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html);
+//! * *platform*: its list for the [Open
+//!   Platform](https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html);
+//! * *token*: the pages of the calls that give an app its token,
+//!   [getAccessToken](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/Get_access_token.html) and
+//!   [getStableAccessToken](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html);
+//! * *mini program*: the page of another login,
+//!   [code2Session](https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/code2Session.html);
 //! * *reported*: no page of WeChat's, but clients that met it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// WeChat's [`errcode`](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html); 0 is success
-/// and never becomes one of these.
+/// WeChat's [`errcode`](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html); 0 is
+/// success and never becomes one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Errcode(i64);
 
@@ -133,8 +137,8 @@ pub const KNOWN: &[Known] = {
     ]
 };
 
-/// What WeChat's own pages say instead of calling back, which this stack never sees: number, WeChat's text if one is known, what
-/// it means and what to do, in English and in Chinese. Most stand in [网页授权, step 1].
+/// What WeChat's own pages say instead of calling back, which this stack never sees: number, WeChat's text if one is
+/// known, what it means and what to do, in English and in Chinese. Most stand in [网页授权, step 1].
 ///
 /// [网页授权, step 1]: https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0
 #[rustfmt::skip]
@@ -260,7 +264,8 @@ mod tests {
         }
     }
 
-    /// What WeChat's pages say, from what clients report: of the address and the scope, of a callback's scheme, of quick login.
+    /// What WeChat's pages say, from what clients report: of the address and the scope, of a callback's scheme, of
+    /// quick login.
     #[test]
     fn every_page_that_clients_report_is_explained() {
         for number in [10003, 10004, 10005, 10006, 10009, 10015, 10016, 10039, 10050, 10057] {

@@ -102,14 +102,14 @@ text_secret! {
     RefreshToken
 }
 text_secret! {
-    /// A person within one app; `openid` of
-    /// [网页授权, step 2](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1). Not
-    /// a credential, but personal: it does not go into a log either.
+    /// A person within one app; `openid` of [网页授权, step
+    /// 2](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1). Not a
+    /// credential, but personal: it does not go into a log either.
     OpenId
 }
 text_secret! {
-    /// A person across the apps of one Open Platform account:
-    /// [UnionID 机制](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Authorized_Interface_Calling_UnionID.html).
+    /// A person across the apps of one Open Platform account: [UnionID
+    /// 机制](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Authorized_Interface_Calling_UnionID.html).
     /// Personal, as [`OpenId`] is.
     UnionId
 }

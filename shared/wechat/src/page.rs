@@ -1,10 +1,10 @@
 //! What WeChat's own pages say to a login that begins, for who wants to know before a person does.
 //!
-//! The pages are made for people and documented for nobody. What is read here are the errors that WeChat shows in
-//! place of a login, by their numbers and by the words of those that have none
+//! The pages are made for people and documented for nobody. What is read here are the errors that WeChat shows in place
+//! of a login, by their numbers and by the words of those that have none
 //! ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0) lists the
-//! numbers), and the two signs that a login would begin: the redirect back, and a QR code. Everything else says nothing,
-//! and is not taken for an error.
+//! numbers), and the two signs that a login would begin: the redirect back, and a QR code. Everything else says
+//! nothing, and is not taken for an error.
 
 /// A page as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]

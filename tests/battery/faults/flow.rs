@@ -348,8 +348,8 @@ impl<'a> Flow<'a> {
 
     /// A fault that the SDK's repetitions overcome has cost the visitor nothing so far.
     ///
-    /// Where the exchange is broken, where two tabs are in each other's way, or where another browser showed the code first, that is a reason of its own for a
-    /// page.
+    /// Where the exchange is broken, where two tabs are in each other's way, or where another browser showed the code
+    /// first, that is a reason of its own for a page.
     fn unnoticed(&self, what: &str) -> Result<()> {
         let is_profile = self.case.authorize == AUTHORIZE_PROFILE;
         let is_broken = self.case.call == Kind::FailCode && is_profile;

@@ -29,8 +29,8 @@ struct Promise {
     reads: [usize; 3],
 }
 
-/// What everybody may know who sees the two screens of somebody else, but for the cookies: a code that waits to be scanned,
-/// and one that was scanned.
+/// What everybody may know who sees the two screens of somebody else, but for the cookies: a code that waits to be
+/// scanned, and one that was scanned.
 struct Seen {
     states: [String; 2],
     /// The names of their cookies.

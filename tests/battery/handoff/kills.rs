@@ -1,7 +1,8 @@
 //! H3: `kill -9` at every await point of `handoff`.
 //!
-//! Whoever lost a process opens the same page again, or taps again, as people do; half of them lose the second one, too. Then the
-//! login comes to the end that it would have had: the person of the phone is logged in, in one session, or nobody is.
+//! Whoever lost a process opens the same page again, or taps again, as people do; half of them lose the second one,
+//! too. Then the login comes to the end that it would have had: the person of the phone is logged in, in one session,
+//! or nobody is.
 
 use harness::{
     Answer, Failure, Result, Stack, Visitor,

@@ -1,8 +1,8 @@
 //! O3: each fault of DynamoDB and of KMS at each call that a relying party's login makes, and what follows it.
 //!
-//! Whatever is answered while the fault lasts is tokens, or a refusal that says something; no code brings tokens twice. Once
-//! it is over, one more round is enough. KMS's faults have a promise more: a signature is made before anything is stored, so
-//! none of them spends a code or a refresh token.
+//! Whatever is answered while the fault lasts is tokens, or a refusal that says something; no code brings tokens twice.
+//! Once it is over, one more round is enough. KMS's faults have a promise more: a signature is made before anything is
+//! stored, so none of them spends a code or a refresh token.
 
 use std::time::Duration;
 

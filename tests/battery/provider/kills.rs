@@ -1,8 +1,9 @@
 //! O2: `kill -9` at every await point of `openid`, `token` and the provider's part of `userinfo`.
 //!
-//! The points are found as in [`kills`](crate::kills): two for each call to DynamoDB, its request sent and never carried
-//! out, and carried out and never answered; one for the answer of the function itself. A call of KMS is one point: a
-//! signature that nobody got is as good as none. `token` starts afresh for each visit, so that it fetches its key.
+//! The points are found as in [`kills`](crate::kills): two for each call to DynamoDB, its request sent and never
+//! carried out, and carried out and never answered; one for the answer of the function itself. A call of KMS is one
+//! point: a signature that nobody got is as good as none. `token` starts afresh for each visit, so that it fetches its
+//! key.
 //!
 //! Whoever lost a process asks again, as browsers and libraries do, and half of them lose the second one too. Then:
 //!
@@ -11,8 +12,8 @@
 //!   without WeChat: no session is lost, and a refresh token that gave way leads to the one that took its place;
 //! * no code brings tokens twice, and what was ended stays ended.
 //!
-//! That the list is complete is checked: each visit is made once without a death, and makes the calls that it is said to
-//! make.
+//! That the list is complete is checked: each visit is made once without a death, and makes the calls that it is said
+//! to make.
 
 use fastrand::Rng;
 use harness::{

@@ -1,10 +1,10 @@
 //! O4: a signing key gives way to another one, under load, and no receiver refuses a good token.
 //!
 //! A key is changed by deployments, `[A] → [A, B] → [B, A] → [B]`, in the middle of logins, renewals and the tokens of
-//! pages; for a while processes of both versions answer side by side, as they do on Lambda. Those who receive the tokens
-//! ask for the keys every two hours and not before, not even for a key that they do not know: so does API Gateway. Their
-//! clock goes in half-hours, one for each load; what is signed by the functions is signed in real time, which nobody looks
-//! at here.
+//! pages; for a while processes of both versions answer side by side, as they do on Lambda. Those who receive the
+//! tokens ask for the keys every two hours and not before, not even for a key that they do not know: so does API
+//! Gateway. Their clock goes in half-hours, one for each load; what is signed by the functions is signed in real time,
+//! which nobody looks at here.
 //!
 //! The same with a step left out, or made too early, is seen: otherwise nothing would be looked at.
 

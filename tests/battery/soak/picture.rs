@@ -1,4 +1,5 @@
-//! The picture of a soak: rate, latency, memory and descriptors over time, as an SVG that a page of any colour can show.
+//! The picture of a soak: rate, latency, memory and descriptors over time, as an SVG that a page of any colour can
+//! show.
 
 use std::fmt::Write as _;
 

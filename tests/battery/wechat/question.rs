@@ -33,8 +33,8 @@ impl Visit<'_> {
             let as_page = self.variation.as_page != (round % 2 == 1);
             let began = clock();
             self.ask_once(&again.unwrap_or(*expected), again.is_some(), as_page).await?;
-            // On a machine that is busy three answers that are none may take so long that the process remembers them, as it
-            // remembers silence: for some seconds, and what is asked next is another story.
+            // On a machine that is busy three answers that are none may take so long that the process remembers them,
+            // as it remembers silence: for some seconds, and what is asked next is another story.
             let is_noted = self.script.meaning == Meaning::InDoubt && began.elapsed() >= NOTED;
             let is_last = round + 1 == self.variation.rounds;
             if is_noted || is_last && self.script.meaning == Meaning::Late {

@@ -28,8 +28,8 @@ use super::{
 pub const PERSON: &str = "lin";
 pub const EARLIER_PERSON: &str = "zhou";
 
-/// How long all may take that one request asks WeChat, where something else can be shown, and a login for what it can do
-/// without.
+/// How long all may take that one request asks WeChat, where something else can be shown, and a login for what it can
+/// do without.
 pub const BUDGET: Duration = Duration::from_secs(2);
 
 /// What a machine that is busy with other visits takes longer for everything.

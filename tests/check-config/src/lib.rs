@@ -218,8 +218,8 @@ pub struct ForeignPage {
     pub public_url: String,
 }
 
-/// The first page, of any account, that is of another site than the login by the Public Suffix List, of which the functions know
-/// only a part. What is no origin at all, and accounts that cannot be read, the functions judge.
+/// The first page, of any account, that is of another site than the login by the Public Suffix List, of which the
+/// functions know only a part. What is no origin at all, and accounts that cannot be read, the functions judge.
 #[must_use]
 pub fn foreign_page(variables: &BTreeMap<String, String>) -> Option<ForeignPage> {
     let text = |name| variables.get(name).map(String::as_str).unwrap_or_default();

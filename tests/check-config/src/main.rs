@@ -1,7 +1,7 @@
 //! Checks the parameters of a deployment with the functions' own parser: `deploy.sh` runs it before anything is made.
 //!
-//! Prints a line for each problem, the parameter, a tab and what is wrong, in Chinese where the environment says so, and
-//! ends with status 1; with 0 if there is none, with 2 if it could not judge.
+//! Prints a line for each problem, the parameter, a tab and what is wrong, in Chinese where the environment says so,
+//! and ends with status 1; with 0 if there is none, with 2 if it could not judge.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what it is for")]
 

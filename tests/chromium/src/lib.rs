@@ -1,7 +1,7 @@
 //! A visitor's Chromium: one process, one empty profile, one test.
 //!
-//! Whatever waits fails after ten seconds, and says what it waited for and what the page showed instead. A page that breaks
-//! a rule which every page keeps fails where it is looked at.
+//! Whatever waits fails after ten seconds, and says what it waited for and what the page showed instead. A page that
+//! breaks a rule which every page keeps fails where it is looked at.
 
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "said above, once for all")]
 

@@ -1,10 +1,10 @@
 //! A grant of the OpenID Provider, and all that can happen to its code, as a model of its own.
 //!
 //! Three requests bring a code to the token endpoint, in any order and at the same time: the client's own, one with a
-//! verifier that proves nothing, another client's, and a guess that knows no more than the id of the grant. Each reads the
-//! grant, then the session, signs, and sends *one* conditional write, which is applied at any time from then on, even when
-//! whoever sent it has died. Its answer may be lost; the SDK may send it again; whoever waits may give up. The six minutes
-//! of the code may pass, and the person may log out.
+//! verifier that proves nothing, another client's, and a guess that knows no more than the id of the grant. Each reads
+//! the grant, then the session, signs, and sends *one* conditional write, which is applied at any time from then on,
+//! even when whoever sent it has died. Its answer may be lost; the SDK may send it again; whoever waits may give up.
+//! The six minutes of the code may pass, and the person may log out.
 //!
 //! ```text
 //!   Arrived ── grant ──► HasGrant ── session, proof ──► Signed ── write sent ──► Waiting ── yes ──► tokens
@@ -12,8 +12,8 @@
 //!      └──────────────────────────────► Revoking ◄──────────────────────────────────┘
 //! ```
 //!
-//! Left out: what is sealed (it decides nothing that the condition does not), refresh tokens (`renewal.rs`), and reads that are
-//! old, for every read here is a consistent one.
+//! Left out: what is sealed (it decides nothing that the condition does not), refresh tokens (`renewal.rs`), and reads
+//! that are old, for every read here is a consistent one.
 
 use crate::walk::{Explored, walk};
 

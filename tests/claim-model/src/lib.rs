@@ -8,11 +8,11 @@
 //!
 //! # The protocol, as modelled
 //!
-//! Two browsers, the visitor's and a stranger's; two logins, the first of them the visitor's, the second
-//! either's; two codes; a guard for each code; a session for each login and browser, which only its own code
-//! opens, as tokens are derived from all three. Callbacks arrive in any order and number up to a bound, each with any login, any code and
-//! either browser: duplicates, two codes with one state, one code with two states and a foreign browser
-//! are all among the combinations. Each goes its way through these phases:
+//! Two browsers, the visitor's and a stranger's; two logins, the first of them the visitor's, the second either's; two
+//! codes; a guard for each code; a session for each login and browser, which only its own code opens, as tokens are
+//! derived from all three. Callbacks arrive in any order and number up to a bound, each with any login, any code and
+//! either browser: duplicates, two codes with one state, one code with two states and a foreign browser are all among
+//! the combinations. Each goes its way through these phases:
 //!
 //! ```text
 //!   Claiming ── now ──► Won ── code sent ──► Asking ── yes ──► Finishing ── stored ──► Answering ──► cookie
@@ -25,13 +25,13 @@
 //!      └─ elsewhere, expired, gave up ──► over
 //! ```
 //!
-//! What goes to DynamoDB is a message, applied in one piece or not at all, at any time from now on, even
-//! when whoever sent it has long ended. Its answer may be lost. The SDK may send it again, with the same
-//! client request token, while the first copy is still on its way; DynamoDB remembers a token, until it
-//! forgets it; and the SDK may give up. A late copy of the request that stored a login finds the login
-//! there and changes nothing (only [`Mutant::BlindBegin`] lets it). WeChat takes a code once; it may refuse it, or leave it in doubt
-//! whether it took it. A callback may die in every phase. The ten minutes of a login may pass at any
-//! time, and a browser with a cookie may log out. Faults, deaths and logouts are bounded ([`Bounds`]).
+//! What goes to DynamoDB is a message, applied in one piece or not at all, at any time from now on, even when whoever
+//! sent it has long ended. Its answer may be lost. The SDK may send it again, with the same client request token, while
+//! the first copy is still on its way; DynamoDB remembers a token, until it forgets it; and the SDK may give up. A late
+//! copy of the request that stored a login finds the login there and changes nothing (only [`Mutant::BlindBegin`] lets
+//! it). WeChat takes a code once; it may refuse it, or leave it in doubt whether it took it. A callback may die in
+//! every phase. The ten minutes of a login may pass at any time, and a browser with a cookie may log out. Faults,
+//! deaths and logouts are bounded ([`Bounds`]).
 //!
 //! # What is left out
 //!

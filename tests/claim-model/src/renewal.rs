@@ -1,9 +1,9 @@
 //! A grant that was redeemed, and all that can happen to its refresh tokens: what comes after the code (`grant.rs`).
 //!
-//! Three requests bring a token, in any order and at the same time: the client's own, with the newest one or one that gave way;
-//! another client's; one that gives a token back, or has another client's; and a guess. Each reads the grant, then the session,
-//! signs, and sends *one* write over the version that it has read, which is applied at any time from then on. If another
-//! one came first, it begins anew.
+//! Three requests bring a token, in any order and at the same time: the client's own, with the newest one or one that
+//! gave way; another client's; one that gives a token back, or has another client's; and a guess. Each reads the grant,
+//! then the session, signs, and sends *one* write over the version that it has read, which is applied at any time from
+//! then on. If another one came first, it begins anew.
 //!
 //! ```text
 //!   Arrived ── grant ──► HasGrant ── session ──► Signed ── write sent ──► Waiting ── stored ──► tokens
@@ -11,9 +11,10 @@
 //!      ├──► Revoking        └────────────────── reads again ◄───────────────┘
 //! ```
 //!
-//! A token that gave way leads on for half a minute. No request takes that long, so the half minute passes only while none is
-//! under way. A copy of a write that another one overtook is left out: the version that it was made from never comes again.
-//! The tokens of a client with a secret do not give way to each other; then everything is the same but for that.
+//! A token that gave way leads on for half a minute. No request takes that long, so the half minute passes only while
+//! none is under way. A copy of a write that another one overtook is left out: the version that it was made from never
+//! comes again. The tokens of a client with a secret do not give way to each other; then everything is the same but for
+//! that.
 
 use crate::walk::{Explored, walk};
 
@@ -202,7 +203,8 @@ impl Mutant {
     ];
 }
 
-/// Looks at every state, breadth first; at every promise, or at one alone. `rotates` is whether the client is a public one.
+/// Looks at every state, breadth first; at every promise, or at one alone. `rotates` is whether the client is a public
+/// one.
 #[must_use]
 pub fn explore(
     rotates: bool,

@@ -2,19 +2,18 @@
 //!
 //! Two browsers wait, the one that a person sits in front of and a rival who has its secret and its state; two phones
 //! scan. Each reads the ticket and sends *one* conditional write of what the ticket's table says
-//! (`StoredTicket::step`), which is applied at any time from then on; its answer may be lost, whoever sent it may open the page
-//! again meanwhile, and the write comes all the same. The three minutes may pass at any time; so may the half minute for which the
-//! choice of a page's script repeats the answer, and then the rival may have read that choice off the screen. A page without a
-//! script makes another choice each time, so that a lost answer is not repeated.
+//! (`StoredTicket::step`), which is applied at any time from then on; its answer may be lost, whoever sent it may open
+//! the page again meanwhile, and the write comes all the same. The three minutes may pass at any time; so may the half
+//! minute for which the choice of a page's script repeats the answer, and then the rival may have read that choice off
+//! the screen. A page without a script makes another choice each time, so that a lost answer is not repeated.
 //!
 //! ```text
 //!   browser: opens ── reads ──► shows | picks up again        phone: opens ── reads ──► is asked ──► taps
-//!                        └─► a write: give, end for two, pick up        └─► a write: scan          └─► a write: approve, end,
-//!                                                                                                      and then take back
+//!                        └─► a write: give, end for two, pick up        └─► a write: scan          └─► a write: approve, end, take back
 //! ```
 //!
-//! Persons tap the right number once the browser in front of them shows it, a wrong one, or no; and, where they may guess, any
-//! one before that. Left out: what is sealed beyond whom it names, and the numbers themselves.
+//! Persons tap the right number once the browser in front of them shows it, a wrong one, or no; and, where they may
+//! guess, any one before that. Left out: what is sealed beyond whom it names, and the numbers themselves.
 
 use crate::walk::{Explored, walk};
 
@@ -116,8 +115,8 @@ pub enum Promise {
     TheSealGoes,
     /// Of what a phone was told that it is taken back, nothing is picked up, before or after.
     TakenBackIsTakenBack,
-    /// Lost answers and reloads end no ticket for which one browser alone waits: for half a minute if its script makes the same
-    /// choice again, and for as long as it lives in a browser that the answer reached.
+    /// Lost answers and reloads end no ticket for which one browser alone waits: for half a minute if its script makes
+    /// the same choice again, and for as long as it lives in a browser that the answer reached.
     NobodyEndsHisOwn,
 }
 
@@ -478,8 +477,8 @@ mod tests {
         }
     }
 
-    /// What is lost on the way to a page without a script takes a new code, and so does what is lost for longer than half a
-    /// minute. That the model knows both, a promise shows that would be too much.
+    /// What is lost on the way to a page without a script takes a new code, and so does what is lost for longer than
+    /// half a minute. That the model knows both, a promise shows that would be too much.
     #[test]
     fn an_answer_that_is_lost_for_good_ends_the_ticket() {
         let ends = |has_script| {

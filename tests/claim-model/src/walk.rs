@@ -1,5 +1,5 @@
-//! The search that the three smaller models share: every state that can be reached, breadth first, so that the first broken
-//! promise is told by its shortest way.
+//! The search that the three smaller models share: every state that can be reached, breadth first, so that the first
+//! broken promise is told by its shortest way.
 
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},

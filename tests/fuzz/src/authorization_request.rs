@@ -1,8 +1,8 @@
-//! The authorization request: whatever is granted was asked for by a registered client, and no answer leaves for any other
-//! address than its own.
+//! The authorization request: whatever is granted was asked for by a registered client, and no answer leaves for any
+//! other address than its own.
 //!
-//! The input is the query. The reference reads it with the `form_urlencoded` crate, and asks of what is granted only what
-//! makes it dangerous if it were wrong.
+//! The input is the query. The reference reads it with the `form_urlencoded` crate, and asks of what is granted only
+//! what makes it dangerous if it were wrong.
 
 use form_urlencoded::parse;
 use http::{Request, Uri};

@@ -1,7 +1,7 @@
 //! HTTP Basic, as OAuth means it: name and secret are encoded as in a form, joined by a colon, and encoded in base64.
 //!
-//! The input is the header's value. The reference decodes base64 with a table of its own, cuts at the first colon, and has
-//! the `form_urlencoded` crate decode both halves.
+//! The input is the header's value. The reference decodes base64 with a table of its own, cuts at the first colon, and
+//! has the `form_urlencoded` crate decode both halves.
 
 use http::HeaderValue;
 use token::basic as read;

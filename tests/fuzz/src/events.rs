@@ -190,7 +190,8 @@ fn check(function: &str, answer: &Value) {
     }
     assert_eq!(header("retry-after").is_some(), status == 503, "{told}");
 
-    // Pages on which nothing goes on have a window of their own: anything else must not cut a popup off from its opener.
+    // Pages on which nothing goes on have a window of their own: anything else must not cut a popup off from its
+    // opener.
     let is_page = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
     let policy = header("cross-origin-opener-policy");
     assert!(policy.is_none_or(|policy| is_page && status == 200 && policy == "same-origin"), "{told}");

@@ -1,8 +1,8 @@
 //! Who asks the token endpoint: a client shows its secret in one way, and is taken for nobody else.
 //!
-//! The input is the value of an `Authorization` header, a line feed, and the body. Without a line feed there is no header.
-//! The reference reads the form with the `form_urlencoded` crate and the header with that of [`basic`](mod@crate::basic), and
-//! knows the clients by heart.
+//! The input is the value of an `Authorization` header, a line feed, and the body. Without a line feed there is no
+//! header. The reference reads the form with the `form_urlencoded` crate and the header with that of
+//! [`basic`](mod@crate::basic), and knows the clients by heart.
 
 use http::{HeaderValue, Request, header};
 use openid_connect::authorization::Unreadable;

@@ -296,7 +296,8 @@ pub fn number(item: &Value, name: &str) -> Result<u64> {
     text.parse().map_err(|error| Failure::from(error).during(format!("{name} is {text:?}")))
 }
 
-/// What DynamoDB counts for an item, in bytes: names and values, a number by its digits. Maps and lists are not looked into.
+/// What DynamoDB counts for an item, in bytes: names and values, a number by its digits. Maps and lists are not looked
+/// into.
 pub fn size_of(item: &Value) -> usize {
     let attributes = item.as_object().into_iter().flatten();
     attributes

@@ -1,8 +1,9 @@
 //! An AWS on this machine: ministack, with IAM enforced, and the tools that speak to it as to AWS.
 //!
-//! `make rehearse` and whoever else deploys here starts one with [`EmulatedAws::start`]. It is a process of Python, from
-//! the virtual environment that `make` installs; what is added to it stands in `tests/rehearsal/emulator.py`, and how it
-//! differs from AWS in `docs/development/rehearsal.md`. Everything it keeps lies in a directory of its own, which goes with it.
+//! `make rehearse` and whoever else deploys here starts one with [`EmulatedAws::start`]. It is a process of Python,
+//! from the virtual environment that `make` installs; what is added to it stands in `tests/rehearsal/emulator.py`, and
+//! how it differs from AWS in `docs/development/rehearsal.md`. Everything it keeps lies in a directory of its own,
+//! which goes with it.
 
 use std::{
     collections::BTreeMap,
@@ -63,7 +64,8 @@ impl EmulatedAws {
     /// whether a call without a valid signature, or without a permission, is refused.
     pub async fn start(environment: &BTreeMap<String, String>, enforces_iam: bool) -> Result<Self> {
         let python = tool("python")?;
-        // The emulator opens its port by itself. Whoever else were given this one meanwhile would be seen: it does not start.
+        // The emulator opens its port by itself. Whoever else were given this one meanwhile would be seen: it does not
+        // start.
         let address = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
         let directory = tempfile::tempdir()?;
         let log = File::create(directory.path().join("log"))?;

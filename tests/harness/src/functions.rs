@@ -171,7 +171,8 @@ impl Functions {
         }
     }
 
-    /// Lets one process of a function go that has nothing to do; whether there was one. It is the one that has waited longest.
+    /// Lets one process of a function go that has nothing to do; whether there was one. It is the one that has waited
+    /// longest.
     pub async fn retire(&self, function: &str) -> bool {
         let oldest = {
             let mut idle = lock(&self.0.idle);

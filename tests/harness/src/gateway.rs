@@ -102,8 +102,8 @@ impl Gateway {
         std::mem::take(&mut *lock(&self.served.access_log))
     }
 
-    /// How many requests a function was asked that are not in the access log yet; some of them may be of somebody who no
-    /// longer waits.
+    /// How many requests a function was asked that are not in the access log yet; some of them may be of somebody who
+    /// no longer waits.
     pub fn under_way(&self) -> u64 {
         self.served.under_way.load(Ordering::SeqCst)
     }

@@ -1,8 +1,8 @@
 //! The two operations of KMS that the functions use, on this machine, with keys that sign.
 //!
-//! What is tested with it is ours: that the real SDK is asked for what a token needs and nothing else, and what a function
-//! does while KMS refuses, is late, is cut off or says nothing. It allows what the role in `template.yaml` allows: one
-//! algorithm, and messages as they are.
+//! What is tested with it is ours: that the real SDK is asked for what a token needs and nothing else, and what a
+//! function does while KMS refuses, is late, is cut off or says nothing. It allows what the role in `template.yaml`
+//! allows: one algorithm, and messages as they are.
 
 use std::{
     io,

@@ -137,8 +137,8 @@ impl Proxy {
         }
     }
 
-    /// Asks DynamoDB from now on what it charges for each call, which the product does not want to know. What arrives is
-    /// then not quite what was signed, so this is for a DynamoDB that does not look at signatures.
+    /// Asks DynamoDB from now on what it charges for each call, which the product does not want to know. What arrives
+    /// is then not quite what was signed, so this is for a DynamoDB that does not look at signatures.
     pub fn count_units(&self) {
         self.0.shared.counts_units.store(true, Ordering::SeqCst);
     }

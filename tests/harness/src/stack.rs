@@ -313,7 +313,8 @@ impl Stack {
         self.database.items(self.table("SessionsTable")?)
     }
 
-    /// Changes every item of the table of sessions that has this attribute: `pepper` is a session's, `client` a grant's.
+    /// Changes every item of the table of sessions that has this attribute: `pepper` is a session's, `client` a
+    /// grant's.
     pub fn change_sessions(&self, attribute: &str, change: impl Fn(&mut Value)) -> Result<()> {
         for mut item in self.sessions()?.into_iter().filter(|item| item.get(attribute).is_some()) {
             change(&mut item);

@@ -1,5 +1,5 @@
-//! What a silent login carries over from the session that it replaces. Any page can begin one by a plain link, so it must
-//! take nothing away; and it must add nothing that is not the same person's in the same app.
+//! What a silent login carries over from the session that it replaces. Any page can begin one by a plain link, so it
+//! must take nothing away; and it must add nothing that is not the same person's in the same app.
 
 use harness::{
     Options, Stack, Visitor,

@@ -107,8 +107,8 @@ async fn a_function_that_takes_too_long_says_so_before_it_is_ended() {
     );
 }
 
-/// Every part at its own limit, and the sum of them is within Lambda's: the login is stored, and only the profile, which
-/// it can do without, is given less time.
+/// Every part at its own limit, and the sum of them is within Lambda's: the login is stored, and only the profile,
+/// which it can do without, is given less time.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_slow_everywhere_still_ends_in_time() {
     let stack = Stack::start(Options::default().proxied()).await.unwrap();
@@ -128,8 +128,8 @@ async fn what_is_slow_everywhere_still_ends_in_time() {
     assert!(line.contains("the profile took too long"), "{line}");
 }
 
-/// Lambda's limit as it is deployed. All parts are as late as each of them may be, and the last one never comes: what waits
-/// for the others leaves it its time, so that each function still answers for itself.
+/// Lambda's limit as it is deployed. All parts are as late as each of them may be, and the last one never comes: what
+/// waits for the others leaves it its time, so that each function still answers for itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn under_lambdas_own_limit_both_answer_for_themselves() {
     let stack = Stack::start(Options::default().proxied()).await.unwrap();

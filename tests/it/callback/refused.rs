@@ -77,8 +77,8 @@ async fn a_login_pays_for_three_marks_of_spent_codes() {
     assert!(openid(&owner).await.is_some());
 }
 
-/// WeChat's client adds parameters of its own to every address it opens, which say nothing here. A relay that doubles the
-/// query says code and state twice: nobody guesses which are meant, and the login can still be finished.
+/// WeChat's client adds parameters of its own to every address it opens, which say nothing here. A relay that doubles
+/// the query says code and state twice: nobody guesses which are meant, and the login can still be finished.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_client_adds_to_a_callback_says_nothing_and_a_doubled_one_costs_nothing() {
     let stack = stack().await.unwrap();

@@ -1,7 +1,8 @@
-//! What DynamoDB charges for a login, call by call, as it says itself on the wire; and that the page on speed says the same,
-//! with what each unit buys.
+//! What DynamoDB charges for a login, call by call, as it says itself on the wire; and that the page on speed says the
+//! same, with what each unit buys.
 //!
-//! A transaction that is cancelled is charged too, but an error does not say what; so a duplicate is counted by what it reads.
+//! A transaction that is cancelled is charged too, but an error does not say what; so a duplicate is counted by what it
+//! reads.
 
 use std::{collections::BTreeMap, fs};
 
@@ -150,7 +151,8 @@ fn table(rows: &[Row]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The sizes that the pages on cost reckon the storage with: of a login that has ended, of its code's guard and of its session.
+/// The sizes that the pages on cost reckon the storage with: of a login that has ended, of its code's guard and of its
+/// session.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_on_cost_say_how_large_an_item_is() {
     for (link, row) in [(AUTHORIZE, 1), (AUTHORIZE_PROFILE, 2)] {

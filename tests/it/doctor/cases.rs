@@ -333,7 +333,8 @@ fn provider_settings() -> Vec<Case> {
     ]
 }
 
-/// Somebody else in front of a provider, who serves this as discovery and as keys; the former with the host's name in it.
+/// Somebody else in front of a provider, who serves this as discovery and as keys; the former with the host's name in
+/// it.
 fn impostor(discovery: Value, keys: Value) -> Router {
     let discovery = move |headers: HeaderMap| async move {
         let issuer = format!("https://{}", headers[HOST].to_str().unwrap());

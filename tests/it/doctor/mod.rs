@@ -1,7 +1,7 @@
 //! The doctor, each finding of it: something is broken on purpose, and the doctor has to say that and nothing else.
 //!
-//! The patient is a whole stack on an `https` address of this machine, with a certificate of an authority of this test's
-//! own, a verification file, an allowed page and a subscribed topic: in health there is nothing to note.
+//! The patient is a whole stack on an `https` address of this machine, with a certificate of an authority of this
+//! test's own, a verification file, an allowed page and a subscribed topic: in health there is nothing to note.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 

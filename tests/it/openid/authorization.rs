@@ -52,8 +52,9 @@ async fn no_error_leaves_for_an_unregistered_place() -> Result<()> {
     Ok(())
 }
 
-/// A token is for one API: two, which [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2) lets a client name, are
-/// refused by the error of that document, as is one that is not encoded right. Any other parameter stands there once.
+/// A token is for one API: two, which [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2) lets a client
+/// name, are refused by the error of that document, as is one that is not encoded right. Any other parameter stands
+/// there once.
 #[tokio::test]
 async fn of_two_resources_neither_is_the_target() -> Result<()> {
     let (_stack, visitor) = lin().await?;
@@ -118,8 +119,8 @@ async fn the_longest_request_is_six_write_units() -> Result<()> {
     Ok(())
 }
 
-/// What a stranger writes into a request stands on no page and in no description: only `state` comes back, to the client, as
-/// it came.
+/// What a stranger writes into a request stands on no page and in no description: only `state` comes back, to the
+/// client, as it came.
 #[tokio::test]
 async fn no_page_and_no_description_repeats_what_a_request_says() -> Result<()> {
     let stack = provider().await?;

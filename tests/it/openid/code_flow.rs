@@ -70,7 +70,8 @@ async fn a_person_logs_in_at_a_client_and_is_who_he_is() -> Result<()> {
     Ok(())
 }
 
-/// The log says for which client each request was, by a name of the deployment's own: what a stranger sends as one is not in it.
+/// The log says for which client each request was, by a name of the deployment's own: what a stranger sends as one is
+/// not in it.
 #[tokio::test]
 async fn the_log_names_the_client() -> Result<()> {
     let (stack, visitor) = lin().await?;

@@ -1,11 +1,11 @@
-//! The modules of the OpenID Foundation's certification by name, and what each checks
-//! ([conformance suite](https://gitlab.com/openid/conformance-suite)): 38 of *Basic OP*, one of *Config OP*, eleven of
-//! *RP-initiated logout OP*, in that order. The suite itself needs a public address and a server of its own; these are its
-//! checks, a function for each module, so that the lists can be laid side by side. Which are skipped, or would only be
-//! warned about, stands in `docs/development/openid.md`.
+//! The modules of the OpenID Foundation's certification by name, and what each checks ([conformance
+//! suite](https://gitlab.com/openid/conformance-suite)): 38 of *Basic OP*, one of *Config OP*, eleven of *RP-initiated
+//! logout OP*, in that order. The suite itself needs a public address and a server of its own; these are its checks, a
+//! function for each module, so that the lists can be laid side by side. Which are skipped, or would only be warned
+//! about, stands in `docs/development/openid.md`.
 //!
-//! As there, the client shows its secret by HTTP Basic and sends no challenge, where a module does not say otherwise. Nobody
-//! waits here: what the suite lets pass by waiting is made older in the table.
+//! As there, the client shows its secret by HTTP Basic and sends no challenge, where a module does not say otherwise.
+//! Nobody waits here: what the suite lets pass by waiting is made older in the table.
 
 use std::collections::BTreeSet;
 
@@ -131,7 +131,8 @@ async fn succeeds_with(name: &str, value: &str) -> Result<Login> {
     log_in(&stack, &lin, &[(name, value)]).await
 }
 
-/// A scope of which nothing is on offer, so that its module is skipped: a login that asks for it goes on, and is told nothing.
+/// A scope of which nothing is on offer, so that its module is skipped: a login that asks for it goes on, and is told
+/// nothing.
 async fn is_skipped(scopes: &[&str]) -> Result<()> {
     let (stack, lin) = lin().await?;
     for scope in scopes {

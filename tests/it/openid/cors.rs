@@ -119,8 +119,8 @@ async fn the_page_of_a_public_client_reads_what_it_asks() -> Result<()> {
     Ok(())
 }
 
-/// Neither a look-alike, nor a page that the login trusts, nor the site of a client that keeps a secret elsewhere. What they
-/// send is not even looked at.
+/// Neither a look-alike, nor a page that the login trusts, nor the site of a client that keeps a secret elsewhere. What
+/// they send is not even looked at.
 #[tokio::test]
 async fn no_other_page_reads_anything_and_nothing_of_it_is_done() -> Result<()> {
     let (stack, lin) = two_sites().await?;
@@ -159,8 +159,8 @@ async fn no_other_page_reads_anything_and_nothing_of_it_is_done() -> Result<()> 
     Ok(())
 }
 
-/// What a browser opens as a page is no script's, not even a client's own: it learns neither a code nor that somebody is
-/// logged in.
+/// What a browser opens as a page is no script's, not even a client's own: it learns neither a code nor that somebody
+/// is logged in.
 #[tokio::test]
 async fn what_is_opened_as_a_page_is_read_by_no_script() -> Result<()> {
     let (stack, lin) = lin().await?;

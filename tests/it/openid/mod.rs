@@ -1,7 +1,7 @@
 //! The OpenID Provider: what a backend can believe of who is logged in. The files follow what is asked for.
 //!
-//! Tokens are taken apart by the harness, and their signatures held against the published keys by `ring`: nothing of the
-//! product takes part.
+//! Tokens are taken apart by the harness, and their signatures held against the published keys by `ring`: nothing of
+//! the product takes part.
 
 #![expect(
     clippy::unwrap_used,

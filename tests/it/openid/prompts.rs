@@ -105,8 +105,8 @@ async fn a_new_login_is_not_skipped_by_going_back_at_once() -> Result<()> {
     Ok(())
 }
 
-/// A browser that loses its session each time before it comes back: the request remembers that it led to the login twice, so
-/// nobody goes round in a circle between a client, WeChat and this stack.
+/// A browser that loses its session each time before it comes back: the request remembers that it led to the login
+/// twice, so nobody goes round in a circle between a client, WeChat and this stack.
 #[tokio::test]
 async fn a_request_leads_to_the_login_twice_at_the_most() -> Result<()> {
     for changes in [&[][..], &[("prompt", "login")], &[("max_age", "0")], &[("prompt", "consent")]] {
@@ -128,8 +128,8 @@ async fn a_request_leads_to_the_login_twice_at_the_most() -> Result<()> {
     Ok(())
 }
 
-/// Who is to log in anew inside WeChat is to tap. A silent login by a link of one's own leads back to the same place, and
-/// says whose WeChat it is, but not that anybody holds the phone.
+/// Who is to log in anew inside WeChat is to tap. A silent login by a link of one's own leads back to the same place,
+/// and says whose WeChat it is, but not that anybody holds the phone.
 #[tokio::test]
 async fn a_silent_login_does_not_stand_in_for_one_with_a_tap() -> Result<()> {
     for (changes, is_there) in [
@@ -172,8 +172,8 @@ async fn a_login_by_a_phone_is_one_with_a_tap() -> Result<()> {
     Ok(())
 }
 
-/// A client whose every login asks for name and photo: without a page they cannot be asked for, and it is told what is missing
-/// ([OpenID Connect Core §3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)).
+/// A client whose every login asks for name and photo: without a page they cannot be asked for, and it is told what is
+/// missing ([OpenID Connect Core §3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)).
 #[tokio::test]
 async fn without_a_page_nobody_is_asked_for_name_and_photo() -> Result<()> {
     let openid_connect = json!({ "subject": "openid", "clients": {

@@ -160,8 +160,8 @@ async fn a_secret_is_shown_in_one_way() -> Result<()> {
     Ok(())
 }
 
-/// An ID token says to one client who somebody is; an access token is for an API. Neither is the other: they differ by `typ`,
-/// `aud` and `scope`, and here each is known by its digest.
+/// An ID token says to one client who somebody is; an access token is for an API. Neither is the other: they differ by
+/// `typ`, `aud` and `scope`, and here each is known by its digest.
 #[tokio::test]
 async fn an_id_token_opens_nothing_and_an_access_token_is_no_hint() -> Result<()> {
     let (stack, visitor) = lin().await?;

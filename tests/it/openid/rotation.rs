@@ -12,7 +12,8 @@ const KEPT: u32 = 4;
 /// The longest life of a token, in half-hours.
 const LIFE: u32 = 2;
 
-/// Who receives tokens, and asks for the keys only when those it has are too old: not even for a key that it does not know.
+/// Who receives tokens, and asks for the keys only when those it has are too old: not even for a key that it does not
+/// know.
 struct Receiver {
     fetched: Option<(u32, Value)>,
     /// When it asks first, so that not all do at the same time.

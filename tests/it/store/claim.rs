@@ -163,8 +163,8 @@ async fn another_browser_changes_nothing_and_its_owner_still_logs_in() {
     }
 }
 
-/// A mark needs another browser than the login's or another code than the one that claimed it, a login that is not over,
-/// a code without a guard, and one of three marks that a login pays for.
+/// A mark needs another browser than the login's or another code than the one that claimed it, a login that is not
+/// over, a code without a guard, and one of three marks that a login pays for.
 #[tokio::test]
 async fn a_code_is_spent_by_another_browser_or_beside_another_code_only() {
     // Unclaimed, a login's own browser spends nothing: the code may be the right one.

@@ -1,5 +1,5 @@
-//! A grant is issued once, redeemed once, renewed over the version that was seen, and ended for good; a client's request
-//! is stored once, and its login sent on once.
+//! A grant is issued once, redeemed once, renewed over the version that was seen, and ended for good; a client's
+//! request is stored once, and its login sent on once.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 

@@ -1,6 +1,6 @@
-//! `store` by itself, over the real SDK against the embedded DynamoDB: every outcome of every
-//! condition, one caller at a time. The claim is in [`claim`], sessions are in [`sessions`], tickets in [`tickets`], and what
-//! goes over the wire is in [`wire`].
+//! `store` by itself, over the real SDK against the embedded DynamoDB: every outcome of every condition, one caller at
+//! a time. The claim is in [`claim`], sessions are in [`sessions`], tickets in [`tickets`], and what goes over the wire
+//! is in [`wire`].
 
 mod app_token;
 mod claim;

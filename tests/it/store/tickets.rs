@@ -1,4 +1,5 @@
-//! A ticket of the hand-off: each of its steps, at each of its stages, in time and too late, by whom it is for and by another.
+//! A ticket of the hand-off: each of its steps, at each of its stages, in time and too late, by whom it is for and by
+//! another.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
@@ -215,8 +216,8 @@ async fn a_ticket_is_stored_once_and_keeps_what_was_set() {
     assert!(one.read().await.given.unwrap().is_to(&pick_up(1)));
 }
 
-/// A session that is there already is not written over, and then nothing is picked up; the one that the browser came with goes
-/// in the same write.
+/// A session that is there already is not written over, and then nothing is picked up; the one that the browser came
+/// with goes in the same write.
 #[tokio::test]
 async fn a_pick_up_is_all_or_nothing() {
     let mut one = One::at(WasApproved).await;

@@ -206,8 +206,8 @@ fn a_slow_request_is_told_of_before_it_is_given_up() {
 }
 
 /// Settings of a route that is gone would stop the update that takes it away
-/// ([serverless-application-model#1939](https://github.com/aws/serverless-application-model/issues/1939)), so a route that goes
-/// with a parameter has the default ones.
+/// ([serverless-application-model#1939](https://github.com/aws/serverless-application-model/issues/1939)), so a route
+/// that goes with a parameter has the default ones.
 #[test]
 fn every_route_that_stays_has_a_throttle_of_its_own() {
     let template = template();
@@ -258,8 +258,8 @@ fn choices(template: &Template) -> Vec<u64> {
     choices
 }
 
-/// Without the parameter there is nothing of an OpenID Provider: no function, role or key, nothing that a route of it leads
-/// to, no output, and the dashboard and the alarms are what they were.
+/// Without the parameter there is nothing of an OpenID Provider: no function, role or key, nothing that a route of it
+/// leads to, no output, and the dashboard and the alarms are what they were.
 #[test]
 fn a_deployment_without_a_provider_has_nothing_of_it() {
     let without = template();
@@ -278,8 +278,8 @@ fn a_deployment_without_a_provider_has_nothing_of_it() {
     assert_eq!(made.count(), without.functions().len() - functions.len());
 }
 
-/// What runs can be told from outside: the stack, the home page and the log say the version of the workspace. So does the
-/// Serverless Application Repository.
+/// What runs can be told from outside: the stack, the home page and the log say the version of the workspace. So does
+/// the Serverless Application Repository.
 #[test]
 fn the_stack_says_its_version() {
     let template = template();
@@ -338,8 +338,8 @@ fn the_rules_refuse_what_does_not_go_together() {
     }
 }
 
-/// Lambda's own lines of every invocation would be 44 % of the log, which is a fifth of the bill; what a failure leaves is
-/// kept. A function with a configuration of its own would have the default again.
+/// Lambda's own lines of every invocation would be 44 % of the log, which is a fifth of the bill; what a failure leaves
+/// is kept. A function with a configuration of its own would have the default again.
 #[test]
 fn of_lambdas_own_lines_only_those_of_a_failure_are_kept() {
     let template = template();
@@ -351,8 +351,8 @@ fn of_lambdas_own_lines_only_those_of_a_failure_are_kept() {
     }
 }
 
-/// IAM takes [6,144 characters](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html) of a policy that
-/// can be attached, white space aside; in China each ARN has three more, and a stack may have a longer name.
+/// IAM takes [6,144 characters](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html) of a policy
+/// that can be attached, white space aside; in China each ARN has three more, and a stack may have a longer name.
 #[test]
 fn the_deployers_policy_is_one_that_iam_takes() {
     let policy = std::fs::read_to_string(workspace().join("tests/rehearsal/deployer.json")).unwrap();
@@ -380,7 +380,8 @@ fn what_only_a_real_account_would_show_stays_as_it_is() {
     }
     // One slow request in five minutes is a hiccup of the line.
     assert_eq!(resource("AWS::CloudWatch::Alarm", "SlowRequestsAlarm")["Threshold"], 3);
-    // An alarm on a metric of DynamoDB stays as it is while there is no data. On others the newest figure would be held back.
+    // An alarm on a metric of DynamoDB stays as it is while there is no data. On others the newest figure would be held
+    // back.
     for (id, alarm) in template.resources("AWS::CloudWatch::Alarm") {
         let Some(total) = alarm["Metrics"][0]["Expression"].as_str().filter(|text| text.starts_with("SUM("))
         else {
@@ -388,7 +389,8 @@ fn what_only_a_real_account_would_show_stays_as_it_is() {
         };
         assert_eq!(total.contains("FILL("), id == "TableThrottlesAlarm", "{id}: {total}");
     }
-    // `SSEEnabled` is a key of KMS, which costs something for each request; a backup would keep what is over for 35 days.
+    // `SSEEnabled` is a key of KMS, which costs something for each request; a backup would keep what is over for 35
+    // days.
     let tables: Vec<_> = template.resources("AWS::DynamoDB::Table").collect();
     assert_eq!(tables.len(), 2);
     for (id, table) in tables {

@@ -139,7 +139,8 @@ async fn wechat_is_asked_once_a_minute_for_a_session() {
 /// What WeChat refuses, and will refuse again, is no more asked about than what it answers; each interface by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn wechat_is_asked_once_a_minute_for_what_it_refuses() {
-    // By errcode: the status of a request for the profile and of one with `verify=true`, and how often each asks WeChat.
+    // By errcode: the status of a request for the profile and of one with `verify=true`, and how often each asks
+    // WeChat.
     for (number, shown, verified, times) in [
         (48001, 200, 503, 1),
         (45009, 200, 503, 1),
@@ -182,8 +183,8 @@ async fn a_token_that_stays_dead_is_renewed_once_a_minute() {
     assert_eq!(calls(&stack), [0, 1, 1]);
 }
 
-/// While WeChat is busy, it is asked for a session once in some seconds, and not three times by every request; each interface by
-/// itself.
+/// While WeChat is busy, it is asked for a session once in some seconds, and not three times by every request; each
+/// interface by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_wechat_is_left_alone_for_some_seconds() {
     let (stack, visitor) = fresh().await.unwrap();

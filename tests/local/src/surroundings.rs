@@ -33,8 +33,8 @@ pub struct Surroundings {
 impl Surroundings {
     /// Starts both behind ports that are open already.
     ///
-    /// `port` is that of the login for a person at this machine. Without it the environment is a
-    /// deployment's, which is where the events of a check come from. `pages` are origins that may use the login besides.
+    /// `port` is that of the login for a person at this machine. Without it the environment is a deployment's, which is
+    /// where the events of a check come from. `pages` are origins that may use the login besides.
     pub fn start(
         port: Option<u16>,
         pages: &[String],

@@ -113,7 +113,8 @@ impl Watch {
     }
 }
 
-/// Shows what is said, line by line, until the end is asked for; then it is read, so that nobody waits for it, and not shown.
+/// Shows what is said, line by line, until the end is asked for; then it is read, so that nobody waits for it, and not
+/// shown.
 async fn show(output: ChildStdout, is_ending: Arc<AtomicBool>) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {

@@ -1,5 +1,5 @@
-//! The alarms: what they watch and at how much stands in the template, what they say stands here. Which outcomes a metric
-//! counts, its filter says.
+//! The alarms: what they watch and at how much stands in the template, what they say stands here. Which outcomes a
+//! metric counts, its filter says.
 
 use harness::{Failure, Result, pattern::Pattern, template::Template};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! The parameters of the template: their defaults and limits stand there. Of one that becomes a setting, the setting says what
-//! it is; what is to be said of others, or to whoever deploys besides, stands here.
+//! The parameters of the template: their defaults and limits stand there. Of one that becomes a setting, the setting
+//! says what it is; what is to be said of others, or to whoever deploys besides, stands here.
 
 use harness::{Failure, Result, template::Template};
 use serde_json::Value;

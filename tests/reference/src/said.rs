@@ -66,8 +66,8 @@ fn pages(folder: &Path) -> Vec<(String, String)> {
     pages
 }
 
-/// WeChat moves things between its consoles: one table holds every path, with the month in which it was looked at. What a
-/// program prints, which leads to no page, is in that table too.
+/// WeChat moves things between its consoles: one table holds every path, with the month in which it was looked at. What
+/// a program prints, which leads to no page, is in that table too.
 #[test]
 fn every_path_through_a_console_stands_in_one_table() {
     let root = workspace();

@@ -1,8 +1,9 @@
-//! What would deploy without a word and answer nobody, put into functions that stand: whoever looks at the routes must see it.
+//! What would deploy without a word and answer nobody, put into functions that stand: whoever looks at the routes must
+//! see it.
 //!
-//! What makes a deployment refuse such things is held elsewhere: a build by [`crate::built`] and by the steps of `deploy.py`. If
-//! one of them did not refuse any more, a stack would stand as it does here; and if nobody saw it here, the visits of this
-//! rehearsal would be worth nothing against it.
+//! What makes a deployment refuse such things is held elsewhere: a build by [`crate::built`] and by the steps of
+//! `deploy.py`. If one of them did not refuse any more, a stack would stand as it does here; and if nobody saw it here,
+//! the visits of this rehearsal would be worth nothing against it.
 
 use std::{fs, path::Path};
 

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use harness::{Failure, Result};
 use serde_json::{Value, json};
 
-/// How many metric filters may be ready at once. CloudWatch Logs takes
-/// [five PutMetricFilter a second](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html),
-/// and CloudFormation does not ask again.
+/// How many metric filters may be ready at once. CloudWatch Logs takes [five PutMetricFilter a
+/// second](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html), and CloudFormation
+/// does not ask again.
 const MOST_FILTERS_AT_ONCE: usize = 4;
 
 /// What must hold of the document.
@@ -138,8 +138,9 @@ fn filters_at_once(document: &Value) -> Vec<String> {
     if width <= MOST_FILTERS_AT_ONCE { Vec::new() } else { vec![format!("{width} of {}", filters.len())] }
 }
 
-/// The most of them of which none waits for another. By [Dilworth's theorem](https://doi.org/10.2307/1969503) this is the
-/// fewest rows that all of them can be put into, each waiting for the next; a row fewer for each pair that can be matched.
+/// The most of them of which none waits for another. By [Dilworth's theorem](https://doi.org/10.2307/1969503) this is
+/// the fewest rows that all of them can be put into, each waiting for the next; a row fewer for each pair that can be
+/// matched.
 fn width(ids: &[&str], waits_for: &impl Fn(&str, &str) -> bool) -> usize {
     fn place<'a>(
         id: &'a str,
@@ -286,7 +287,8 @@ fn settings_of_what_goes(document: &Value) -> Vec<String> {
     settings.map(|(key, _)| key).filter(|key| !staying.contains(*key)).cloned().collect()
 }
 
-/// [CloudFormation gives back question marks](https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220).
+/// [CloudFormation gives back question
+/// marks](https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220).
 fn beyond_ascii(document: &Value) -> Vec<String> {
     let text = document.to_string();
     let words = text.split(['"', ' ']).filter(|word| !word.is_ascii());

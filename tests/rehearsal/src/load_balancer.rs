@@ -1,7 +1,7 @@
 //! An Application Load Balancer that logs people in by us before it lets them through: `authenticate-oidc`.
 //!
-//! The emulator's posts its secret, asks userinfo, and writes what it learned into its cookie, where AWS encrypts it. It renews
-//! nothing; the double in `tests/relying-parties` does.
+//! The emulator's posts its secret, asks userinfo, and writes what it learned into its cookie, where AWS encrypts it.
+//! It renews nothing; the double in `tests/relying-parties` does.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use harness::{

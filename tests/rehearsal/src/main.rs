@@ -1,8 +1,9 @@
 //! `make rehearse`: a deployment on an emulated AWS, as it would go at AWS.
 //!
 //! The functions are the binaries that would be deployed, `sam` and `aws` are the real programs, and they run under the
-//! policy that the docs give to whoever deploys. What the emulator does not know of AWS is looked for in the transformed
-//! template first ([`document`]); what it does otherwise than AWS is written down in `docs/development/rehearsal.md`.
+//! policy that the docs give to whoever deploys. What the emulator does not know of AWS is looked for in the
+//! transformed template first ([`document`]); what it does otherwise than AWS is written down in
+//! `docs/development/rehearsal.md`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person who started it")]
 #![expect(clippy::indexing_slicing, reason = "only JSON is indexed, where what is missing reads as null")]

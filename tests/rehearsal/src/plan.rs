@@ -181,8 +181,8 @@ impl Plan<'_> {
         progress.step("sam delete, in China", account.delete(STACK)).await
     }
 
-    /// What the doctor finds with the role that the template gives it. Of the domain, which no DNS leads to here, it may
-    /// say what it likes.
+    /// What the doctor finds with the role that the template gives it. Of the domain, which no DNS leads to here, it
+    /// may say what it likes.
     async fn doctor(&self, account: &Account<'_>, stack: &Stack) -> Result<()> {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("answer.json");

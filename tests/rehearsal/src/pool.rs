@@ -1,7 +1,8 @@
 //! A user pool of Cognito whose OIDC provider we are: it logs a person in for an app of its own.
 //!
-//! The emulator's pool reads our discovery, posts the secret, and makes the person a user of its own. It believes the ID token
-//! without looking at its signature, and asks no userinfo; the double in `tests/relying-parties` does both, as AWS documents.
+//! The emulator's pool reads our discovery, posts the secret, and makes the person a user of its own. It believes the
+//! ID token without looking at its signature, and asks no userinfo; the double in `tests/relying-parties` does both, as
+//! AWS documents.
 
 use harness::{
     Failure, Result,

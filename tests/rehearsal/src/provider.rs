@@ -1,8 +1,8 @@
 //! The stack as an OpenID Provider: who can sign, and whom another team's API lets in.
 //!
-//! The API is the one of the recipe, `docs/examples/api-gateway-jwt.yaml`, deployed as the recipe says, with an authorizer
-//! of API Gateway's own. What it must keep out is made with the right key where there is no other way to make it: whoever
-//! administers the account can sign what no function would.
+//! The API is the one of the recipe, `docs/examples/api-gateway-jwt.yaml`, deployed as the recipe says, with an
+//! authorizer of API Gateway's own. What it must keep out is made with the right key where there is no other way to
+//! make it: whoever administers the account can sign what no function would.
 
 use std::collections::BTreeMap;
 
@@ -109,8 +109,8 @@ async fn tokens_of_a_client(visitor: &Visitor) -> Result<[String; 2]> {
     }
 }
 
-/// A code that comes twice, and a refresh token that comes again after the one that took its place: both are refused, and
-/// the log says so.
+/// A code that comes twice, and a refresh token that comes again after the one that took its place: both are refused,
+/// and the log says so.
 pub async fn what_is_used_twice(visitors: &Visitors) -> Result<()> {
     let refused = |answer: Answer| {
         let is_refused = answer.status == 400 && answer.json()?["error"] == "invalid_grant";

@@ -170,7 +170,8 @@ fn digest(secret: &str) -> String {
     digest.as_ref().iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// What speaks TLS as the login, the sites and WeChat's pages, by an authority whose certificate goes into this file and whose key goes nowhere.
+/// What speaks TLS as the login, the sites and WeChat's pages, by an authority whose certificate goes into this file
+/// and whose key goes nowhere.
 fn acceptor(authority: &Path) -> Result<TlsAcceptor> {
     let failed = |error: rcgen::Error| Failure::new(format!("no certificate could be made: {error}"));
     let mut params = CertificateParams::default();

@@ -1,10 +1,10 @@
 //! `make relying-parties`: libraries that others wrote, unmodified, against the running login over HTTPS.
 //!
-//! A relying party is a script that uses a library as its own documentation says. It is told the issuer and finds the rest by
-//! itself. Those in `verifiers/` are shown tokens; the run fails if one believes what is forged, or does not believe what is
-//! not. Those in `sites/` log a person in, and do what else the library can; the run fails if that is somebody else, or if a
-//! step fails. Where a browser decides what a library may do, the browser is Chromium. Doubles of what runs at AWS alone are told
-//! from libraries by their names.
+//! A relying party is a script that uses a library as its own documentation says. It is told the issuer and finds the
+//! rest by itself. Those in `verifiers/` are shown tokens; the run fails if one believes what is forged, or does not
+//! believe what is not. Those in `sites/` log a person in, and do what else the library can; the run fails if that is
+//! somebody else, or if a step fails. Where a browser decides what a library may do, the browser is Chromium. Doubles
+//! of what runs at AWS alone are told from libraries by their names.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person who started it")]
 

@@ -54,8 +54,8 @@ fn kind(script: &str) -> Kind {
     }
 }
 
-/// The libraries that are packages of the system, which `make` does not install: how Debian calls them, and what more is
-/// installed with them.
+/// The libraries that are packages of the system, which `make` does not install: how Debian calls them, and what more
+/// is installed with them.
 const OF_THE_SYSTEM: [(&str, &str, &str); 2] = [
     ("mod_auth_openidc", "libapache2-mod-auth-openidc", "apache2-bin"),
     ("lemonldap-ng", "liblemonldap-ng-portal-perl", "libgd-securityimage-perl libimage-magick-perl"),

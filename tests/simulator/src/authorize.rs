@@ -1,4 +1,6 @@
-//! `GET /connect/oauth2/authorize` ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0)): where a browser is sent to log in.
+//! `GET /connect/oauth2/authorize`
+//! ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#0)): where a
+//! browser is sent to log in.
 //!
 //! A page error is shown by WeChat and never reaches the callback. The consent page itself is a simulator's: WeChat
 //! asks in a dialog of its client. Its answer comes back as a GET that carries the whole question again, so nothing is

@@ -56,7 +56,8 @@ pub enum Outcome {
     Pending,
     /// What was asked for.
     Ok,
-    /// An error of the API ([全局返回码](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html)).
+    /// An error of the API
+    /// ([全局返回码](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html)).
     Errcode {
         /// WeChat's number for it.
         errcode: i64,
@@ -80,7 +81,9 @@ pub enum Outcome {
     },
     /// The person refused and stays with WeChat.
     Left,
-    /// An error page of WeChat's ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html)); the callback is not called.
+    /// An error page of WeChat's
+    /// ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html)); the
+    /// callback is not called.
     Page {
         /// Its number, or its text when it has none.
         error: String,

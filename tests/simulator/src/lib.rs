@@ -5,9 +5,11 @@
 //! It refuses what WeChat refuses, in WeChat's words, and it answers what WeChat answers, byte order of the keys and
 //! wrong content types included.
 //!
-//! WeChat documents the login [of an Official Account](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html),
-//! [of a website app](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)
-//! and [of a third-party platform](https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html),
+//! WeChat documents the login [of an Official
+//! Account](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html), [of a
+//! website app](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html) and [of a
+//! third-party
+//! platform](https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html),
 //! and its [errors](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html).
 //!
 //! Three things make it an oracle rather than a stub:

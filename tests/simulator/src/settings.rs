@@ -74,9 +74,13 @@ pub struct Component {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AppKind {
-    /// 服务号: login inside WeChat ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html)), codes live 5 minutes.
+    /// 服务号: login inside WeChat
+    /// ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html)), codes
+    /// live 5 minutes.
     OfficialAccount,
-    /// 网站应用: login by QR code on any browser ([微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)), codes live 10 minutes.
+    /// 网站应用: login by QR code on any browser
+    /// ([微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)), codes live
+    /// 10 minutes.
     Website,
 }
 

@@ -262,7 +262,8 @@ impl Template {
         self.holds(&self.0["Conditions"][name]) == Some(true)
     }
 
-    /// Whether [a condition](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html)
+    /// Whether [a
+    /// condition](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html)
     /// holds, if this file alone tells.
     fn holds(&self, condition: &Value) -> Option<bool> {
         let (function, of) = condition.as_object()?.iter().next()?;

@@ -17,8 +17,8 @@ pub fn workspace() -> &'static Path {
     })
 }
 
-/// The root that the package lies in which Cargo runs, or else the directory that the process was started in; where neither
-/// does, the one that it was compiled in.
+/// The root that the package lies in which Cargo runs, or else the directory that the process was started in; where
+/// neither does, the one that it was compiled in.
 fn root_of(package: Option<PathBuf>, current: Option<PathBuf>, compiled: &Path) -> PathBuf {
     let mut starts = package.into_iter().chain(current);
     starts.find_map(|start| root_above(&start)).unwrap_or_else(|| compiled.join("../.."))

@@ -117,8 +117,8 @@ impl fmt::Debug for Code {
     }
 }
 
-/// A refresh token ([RFC 6749 §1.5](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)) of ours, made as a code is. It is
-/// written `r.` and 64 characters, so that whoever looks for leaked secrets can name it.
+/// A refresh token ([RFC 6749 §1.5](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)) of ours, made as a code is. It
+/// is written `r.` and 64 characters, so that whoever looks for leaked secrets can name it.
 #[derive(Clone)]
 pub struct ClientRefreshToken(Code);
 

@@ -1,12 +1,12 @@
-//! The words of the pages that come where nobody was logging in: of the profile page, of a logout. What failed there is no
-//! login; so no page says that one failed, and none offers another, but to who is not logged in.
+//! The words of the pages that come where nobody was logging in: of the profile page, of a logout. What failed there is
+//! no login; so no page says that one failed, and none offers another, but to who is not logged in.
 
 use super::{Button, Words};
 use crate::language::Language;
 use crate::reason::Reason;
 
-/// The words of the page of a reason. `may_open_again` is whether what was opened can be opened once more: a form that was
-/// posted cannot, and the home page has its button.
+/// The words of the page of a reason. `may_open_again` is whether what was opened can be opened once more: a form that
+/// was posted cannot, and the home page has its button.
 #[must_use]
 pub const fn words(language: Language, reason: Reason, may_open_again: bool) -> Words {
     let usual = reason.words(language);

@@ -90,8 +90,8 @@ pub(crate) const fn begin_there(language: Language) -> &'static str {
     }
 }
 
-/// Why there is nothing for a phone to confirm. What it did not begin, it begins nowhere else; `may_open_again` is whether the
-/// page knows the address that was opened.
+/// Why there is nothing for a phone to confirm. What it did not begin, it begins nowhere else; `may_open_again` is
+/// whether the page knows the address that was opened.
 pub(crate) const fn refused(language: Language, reason: Reason, may_open_again: bool) -> Words {
     let usual = reason.words(language);
     match (reason, reason.button()) {

@@ -1,8 +1,9 @@
 //! The floors that `make bench` measures the functions against: no function of ours can start faster or be smaller than
 //! one that makes the same clients and does nothing with them.
 //!
-//! They are made as the functions make them, with the same features, timeouts and provider of cryptography, and share no
-//! code with them: what the functions' own code costs is what lies above the floor. One binary for each set of clients:
+//! They are made as the functions make them, with the same features, timeouts and provider of cryptography, and share
+//! no code with them: what the functions' own code costs is what lies above the floor. One binary for each set of
+//! clients:
 //!
 //! | Binary | Clients | Floor of |
 //! |---|---|---|

@@ -96,8 +96,8 @@ fn locate(text: &str) -> Option<(&'static str, &str)> {
     [OWN].into_iter().chain(ALLOWED).find(|origin| *origin == before).map(|origin| (origin, rest))
 }
 
-/// The path, and whether a browser would leave every byte as it is; `None` if the path has a broken encoding, or one that
-/// stands for what ends a line or a string, or a byte that no browser leaves in a path.
+/// The path, and whether a browser would leave every byte as it is; `None` if the path has a broken encoding, or one
+/// that stands for what ends a line or a string, or a byte that no browser leaves in a path.
 fn walk(rest: &str) -> Option<(&[u8], bool)> {
     let bytes = rest.as_bytes();
     let (mut part, mut path, mut is_canonical) = (Part::Path, bytes, true);

@@ -197,8 +197,8 @@ impl Watch {
         }
     }
 
-    /// A code of ours stands in the address of a registered client, and leads to tokens that name whom its session shows.
-    /// A form that is repeated as a link stands there too. What is left of the address.
+    /// A code of ours stands in the address of a registered client, and leads to tokens that name whom its session
+    /// shows. A form that is repeated as a link stands there too. What is left of the address.
     fn to_client(&self, location: &str, event: &[u8]) -> String {
         let form = body_of(event);
         let form = String::from_utf8_lossy(&form);
@@ -229,8 +229,8 @@ impl Watch {
             || location.starts_with('/') && !location.starts_with("//")
     }
 
-    /// A text without the handles of requests, where each stands in the address that it is for; `are_new` if the text is of
-    /// the function that makes them.
+    /// A text without the handles of requests, where each stands in the address that it is for; `are_new` if the text
+    /// is of the function that makes them.
     fn without_handles(&self, text: &str, are_new: bool) -> String {
         let mut rest = text.to_owned();
         for handle in handles(text) {

@@ -4,10 +4,10 @@
 //! to: percent-encoded, as JSON's escapes, in base64 wherever it may stand within the encoded whole, in
 //! hexadecimal, and as the list of numbers that Rust prints for bytes.
 //!
-//! Texts become known while others are looked for, in a flood some with every request, and an automaton of all of them takes
-//! seconds to make. So there are several, each at least twice as large as the next: what is new gets a small one, which takes
-//! in those before it that are no larger than itself. Each pattern is made into an automaton a few times, and a text is read
-//! by a few of them.
+//! Texts become known while others are looked for, in a flood some with every request, and an automaton of all of them
+//! takes seconds to make. So there are several, each at least twice as large as the next: what is new gets a small one,
+//! which takes in those before it that are no larger than itself. Each pattern is made into an automaton a few times,
+//! and a text is read by a few of them.
 
 use std::{
     collections::HashSet,

@@ -1,10 +1,10 @@
 //! The search for tokens that are not known when something is written.
 //!
-//! A token of ours is 32 random bytes in hexadecimal, or ends in 32 bytes in base64 that nobody can guess, and the answer
-//! that hands it out is often seen only after the log line about it. So what is kept of a text is each window of its long runs of
-//! hexadecimal digits, as a number of 64 bits; a token has been written down where one of its own two
-//! numbers, that of its first and that of its last 16 digits, is among them. Half a token is found that
-//! way too. The raw bytes of a token have the same numbers, and so has what a run of base64 holds.
+//! A token of ours is 32 random bytes in hexadecimal, or ends in 32 bytes in base64 that nobody can guess, and the
+//! answer that hands it out is often seen only after the log line about it. So what is kept of a text is each window of
+//! its long runs of hexadecimal digits, as a number of 64 bits; a token has been written down where one of its own two
+//! numbers, that of its first and that of its last 16 digits, is among them. Half a token is found that way too. The
+//! raw bytes of a token have the same numbers, and so has what a run of base64 holds.
 
 use base64::{
     Engine,

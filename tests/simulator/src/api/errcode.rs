@@ -1,4 +1,5 @@
-//! WeChat's texts ([全局返回码](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html)), without their suffix.
+//! WeChat's texts ([全局返回码](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html)),
+//! without their suffix.
 
 use super::{Dialect, Errcode};
 

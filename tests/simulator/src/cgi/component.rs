@@ -1,4 +1,5 @@
-//! `/cgi-bin/component/*`: how a third-party platform ([第三方平台](https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/component_access_token.html))
+//! `/cgi-bin/component/*`: how a third-party platform
+//! ([第三方平台](https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/component_access_token.html))
 //! comes to its own token, and to those of the accounts that authorize it.
 //!
 //! WeChat pushes a ticket to the platform every ten minutes, and the ticket becomes the `component_access_token`. With

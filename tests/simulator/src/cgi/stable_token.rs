@@ -1,5 +1,6 @@
-//! `POST /cgi-bin/stable_token` ([获取稳定版接口调用凭据](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html)):
-//! the same global token to everybody who asks, unless it is forced.
+//! `POST /cgi-bin/stable_token`
+//! ([获取稳定版接口调用凭据](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html)): the
+//! same global token to everybody who asks, unless it is forced.
 
 use serde_json::Value;
 

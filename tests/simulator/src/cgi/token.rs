@@ -1,4 +1,6 @@
-//! `/cgi-bin/token` ([获取 access token](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/Get_access_token.html)): a global token that ends the one before it.
+//! `/cgi-bin/token` ([获取 access
+//! token](https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/Get_access_token.html)): a global token
+//! that ends the one before it.
 
 use super::{Fields, app};
 use crate::{

@@ -1,6 +1,6 @@
-//! `/cgi-bin/user/info` and `/cgi-bin/user/info/batchget` ([获取用户基本信息](https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html)):
-//! what an Official Account knows of those who follow it, and
-//! how little of those who do not.
+//! `/cgi-bin/user/info` and `/cgi-bin/user/info/batchget`
+//! ([获取用户基本信息](https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html)):
+//! what an Official Account knows of those who follow it, and how little of those who do not.
 
 use serde_json::Value;
 

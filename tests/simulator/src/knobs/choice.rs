@@ -46,8 +46,9 @@ impl CallbackAdditions {
 }
 
 choices! {
-    /// Whether the consent page ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html))
-    /// asks. A request header `x-simulator-consent: allow | deny` answers for one request.
+    /// Whether the consent page
+    /// ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html)) asks. A
+    /// request header `x-simulator-consent: allow | deny` answers for one request.
     Consent {
         /// It is shown.
         Ask = "ask",
@@ -114,7 +115,8 @@ choices! {
         Rid = "rid",
     }
 
-    /// When an exchange of `snsapi_userinfo` carries the unionid ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1)).
+    /// When an exchange of `snsapi_userinfo` carries the unionid
+    /// ([网页授权](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1)).
     UnionidInExchange {
         /// Whenever the app is bound.
         Always = "always",
@@ -122,7 +124,8 @@ choices! {
         FollowersOnly = "followers_only",
     }
 
-    /// What profiles look like ([拉取用户信息](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#3)).
+    /// What profiles look like
+    /// ([拉取用户信息](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#3)).
     ProfileEra {
         /// Since October 2021: no sex, no region, `https` avatars.
         Current = "current",
@@ -150,7 +153,8 @@ choices! {
         Ignore = "ignore",
     }
 
-    /// What `/sns/auth` ([检验授权凭证](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Authorized_Interface_Calling_UnionID.html))
+    /// What `/sns/auth`
+    /// ([检验授权凭证](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Authorized_Interface_Calling_UnionID.html))
     /// says to a token or openid that is not right.
     AuthError {
         /// 40014 to a token, 40003 to an openid.
@@ -161,7 +165,8 @@ choices! {
         InvalidAccessToken = "invalid_access_token",
     }
 
-    /// What `/cgi-bin/user/info` ([获取用户基本信息](https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html))
+    /// What `/cgi-bin/user/info`
+    /// ([获取用户基本信息](https://developers.weixin.qq.com/doc/offiaccount/User_Management/Get_users_basic_information_UnionID.html))
     /// answers for somebody who does not follow.
     NonFollower {
         /// Since 2022: all fields, blank.

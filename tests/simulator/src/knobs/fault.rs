@@ -36,8 +36,9 @@ impl From<Fault> for Scripted {
 pub enum Fault {
     /// Nothing: lets a call pass, or delays it only.
     None,
-    /// An error of the API ([全局返回码](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html)),
-    /// or of the authorize page. Has no effect, but for -1 under `burn_code_on_system_error`.
+    /// An error of the API
+    /// ([全局返回码](https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html)), or of the
+    /// authorize page. Has no effect, but for -1 under `burn_code_on_system_error`.
     Errcode {
         /// WeChat's number.
         errcode: i64,

@@ -1,5 +1,5 @@
-//! `wxLogin.js` ([微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)), which shows the page with the QR code inside of a page of
-//! the app, and what that page is told about its looks.
+//! `wxLogin.js` ([微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)),
+//! which shows the page with the QR code inside of a page of the app, and what that page is told about its looks.
 
 use axum::http::StatusCode;
 

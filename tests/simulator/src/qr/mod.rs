@@ -1,5 +1,6 @@
-//! `GET /connect/qrconnect` ([微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)): login on any browser, by a QR code that a
-//! phone scans.
+//! `GET /connect/qrconnect`
+//! ([微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)): login on any
+//! browser, by a QR code that a phone scans.
 //!
 //! The page shows a QR code and asks again and again how far it is. The person scans it with a phone and confirms or
 //! cancels there; at the next question the page learns the code and goes to the callback by itself. Everything about a
@@ -38,7 +39,8 @@ pub(crate) const POLL: &str = "/connect/l/qrconnect";
 /// Where its picture is, and the uuid behind it.
 pub(crate) const IMAGES: &str = "/connect/qrcode/";
 
-/// A QR code that a page shows ([微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)).
+/// A QR code that a page shows
+/// ([微信登录](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html)).
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct QrCode {
     /// Its name.

@@ -1,4 +1,5 @@
-//! A third-party platform ([第三方平台](https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html))
+//! A third-party platform
+//! ([第三方平台](https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html))
 //! that acts for an Official Account.
 
 use crate::{

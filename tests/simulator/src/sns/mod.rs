@@ -1,5 +1,7 @@
-//! `api.weixin.qq.com/sns/*`: what an app calls on behalf of one person, [within WeChat](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1)
-//! and [from a website](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Authorized_Interface_Calling_UnionID.html).
+//! `api.weixin.qq.com/sns/*`: what an app calls on behalf of one person, [within
+//! WeChat](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html#1) and [from
+//! a
+//! website](https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Authorized_Interface_Calling_UnionID.html).
 //!
 //! No success carries an `errcode`, except that of `/sns/auth`.
 

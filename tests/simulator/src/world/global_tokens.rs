@@ -1,7 +1,7 @@
 //! The tokens of an app itself: `cgi-bin/token`, `cgi-bin/stable_token`, and what third-party platforms are given.
 //!
-//! The first two endpoints know nothing of each other. The first gives another token at every call, and the one before it
-//! lives on for a grace of five minutes only, whoever holds it. The second gives the same token to everybody until
+//! The first two endpoints know nothing of each other. The first gives another token at every call, and the one before
+//! it lives on for a grace of five minutes only, whoever holds it. The second gives the same token to everybody until
 //! shortly before its end, unless it is forced; then the one before it is dead at once.
 
 use std::collections::HashMap;

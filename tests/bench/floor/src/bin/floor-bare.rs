@@ -1,5 +1,5 @@
-//! The floor of a function that calls nobody. It also says what a signature costs by itself: it reads a private key from
-//! `SIGNING_KEYS`, and makes as many RSA signatures of a token's length as the path of a request says.
+//! The floor of a function that calls nobody. It also says what a signature costs by itself: it reads a private key
+//! from `SIGNING_KEYS`, and makes as many RSA signatures of a token's length as the path of a request says.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lambda_http::{Body, Error, Request, Response, service_fn};

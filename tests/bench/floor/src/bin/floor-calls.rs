@@ -1,5 +1,6 @@
-//! The floor of a login's work: the same calls to DynamoDB, Secrets Manager and WeChat as the functions make, of items of
-//! the same size, by the bare SDK. Nothing else: nothing is looked at, sealed or compared, no page is made, no line logged.
+//! The floor of a login's work: the same calls to DynamoDB, Secrets Manager and WeChat as the functions make, of items
+//! of the same size, by the bare SDK. Nothing else: nothing is looked at, sealed or compared, no page is made, no line
+//! logged.
 
 use std::collections::HashMap;
 use std::env;
