@@ -19,6 +19,9 @@ pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
 /// The home page.
 const HOME: &str = "/";
+/// The page itself, by an empty reference ([RFC 3986 §4.4](https://www.rfc-editor.org/rfc/rfc3986#section-4.4)): its address may
+/// hold what no page repeats, such as an `id_token_hint`.
+const THIS_PAGE: &str = "";
 
 /// The page that says why there was no login, and offers to begin one at `link` where that helps.
 #[must_use]
@@ -43,10 +46,10 @@ pub fn unregistered_elsewhere(request: &Request) -> Response {
 /// failed: what was opened can be opened once more, and where a form was posted the home page has its button.
 #[must_use]
 pub fn notice_elsewhere(request: &Request, reason: Reason) -> Response {
-    let opened = request.uri().path_and_query().filter(|_| request.method().is_safe());
+    let may_open_again = request.method().is_safe();
     let visit = &Visit::of(request);
-    let words = elsewhere::words(visit.language, reason, opened.is_some());
-    notice_of(visit, reason, words, opened.map_or(HOME, |opened| opened.as_str()), None)
+    let words = elsewhere::words(visit.language, reason, may_open_again);
+    notice_of(visit, reason, words, if may_open_again { THIS_PAGE } else { HOME }, None)
 }
 
 /// The page that waits some `seconds`, and then begins a login at `link` by itself.

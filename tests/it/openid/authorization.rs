@@ -152,6 +152,10 @@ async fn no_page_and_no_description_repeats_what_a_request_says() -> Result<()> 
         format!("{PUBLIC_URL}/oauth2/logout?{}", form(&[("id_token_hint", canary), ("state", canary)]));
     let page = visitor.open(&logout).await?;
     assert!(page.status == 200 && !page.text().contains("canary"), "{}", page.text());
+    // Nor does a page that offers to open it once more.
+    let refused = visitor.send(Visit::open(&logout).header("sec-fetch-dest", "iframe")).await?;
+    let offers = refused.text().contains("href=\"\"");
+    assert!(refused.status == 403 && offers && !refused.text().contains("canary"), "{}", refused.text());
     Ok(())
 }
 
