@@ -6,6 +6,7 @@ use harness::{
     Answer, Failure, Result, Visitor,
     browser::Visit,
     emulated_aws::EmulatedAws,
+    hand_off::{Waiting, form, scan, tap},
     places::{AUTHORIZE, AUTHORIZE_PROFILE, EXCHANGE, USERINFO, callback},
     stack::{DEFAULT_RETURN_TO, PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
     visitor::callback_of,
@@ -45,6 +46,7 @@ pub async fn everything(visitors: &Visitors) -> Result<()> {
     silent(visitors).await.map_err(|failure| failure.during("a silent login"))?;
     consent(visitors).await.map_err(|failure| failure.during("a login with consent"))?;
     qr(visitors).await.map_err(|failure| failure.during("a login by QR code"))?;
+    by_a_phone(visitors).await.map_err(|failure| failure.during("a login by a phone"))?;
     duplicate(visitors).await.map_err(|failure| failure.during("a duplicate callback"))?;
     other_pages(visitors).await.map_err(|failure| failure.during("another page's script"))?;
     leaving(visitors).await.map_err(|failure| failure.during("leaving"))?;
@@ -67,6 +69,17 @@ async fn qr(visitors: &Visitors) -> Result<()> {
     let visitor = visitors.visitor("lin").at_a_computer();
     visitor.log_in().await?;
     require_logged_in(&visitor, &visitor.openid_at(WEBSITE_APP)).await
+}
+
+/// A computer, by the code that a phone scans.
+async fn by_a_phone(visitors: &Visitors) -> Result<()> {
+    let computer = Waiting::begin(visitors.visitor("lin").at_a_computer(), "via=handoff").await?;
+    let phone = visitors.visitor("zhou").logged_in().await?;
+    let asked = form(&scan(&phone, &computer.code).await?)?;
+    tap(&phone, &asked, Some(computer.number().await?)).await?;
+    let end = computer.open(None).await?;
+    require(end.status == 303, || told(&end))?;
+    require_logged_in(&computer.visitor, &phone.openid()).await
 }
 
 async fn duplicate(visitors: &Visitors) -> Result<()> {
