@@ -19,8 +19,8 @@ pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
 /// The home page.
 const HOME: &str = "/";
-/// The page itself, by an empty reference ([RFC 3986 §4.4](https://www.rfc-editor.org/rfc/rfc3986#section-4.4)): its address may
-/// hold what no page repeats, such as an `id_token_hint`.
+/// The page itself, by an empty reference ([RFC 3986 §4.4](https://www.rfc-editor.org/rfc/rfc3986#section-4.4)): its
+/// address may hold what no page repeats, such as an `id_token_hint`.
 const THIS_PAGE: &str = "";
 
 /// The page that says why there was no login, and offers to begin one at `link` where that helps.

@@ -93,7 +93,7 @@ impl Visit<'_> {
         if as_page {
             let is_told = answer.text().contains(id);
             // Only who is not logged in is offered a login; else the page itself is opened once more.
-            let next = if reason == "not_logged_in" { "href=\"/authorize" } else { "href=\"/userinfo?" };
+            let next = if reason == "not_logged_in" { "href=\"/authorize" } else { "href=\"\"" };
             let is_right = is_told == tells_the_id(reason) && answer.text().contains(next);
             self.require(is_right, || format!("the page of {reason} tells the id {id:?}, or not"));
             return Ok(());
