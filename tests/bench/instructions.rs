@@ -7,8 +7,8 @@
 //! leading zeros once in a while, and a task is polled as often as its connection wakes it. [`MOST`] leaves room for
 //! those.
 //!
-//! Only what is built for release is counted. callgrind makes a program some fifty times slower, and one that was built
-//! for tests is ten times slower already: it would run into its own limits of time.
+//! Only what is built for release is counted: what is built for tests is too slow under callgrind for its own limits of
+//! time, and answers that DynamoDB or WeChat came too late.
 
 use std::{
     env, fs,
