@@ -196,7 +196,9 @@ fn may_be_answered_at(uri: &str) -> bool {
     let host = authority.unwrap_or_default();
     let is_device =
         scheme == "http" && ["127.", "localhost", "[::1]"].iter().any(|known| host.starts_with(known));
-    let is_canonical = !host.contains('@') && !host.contains(|letter: char| letter.is_ascii_uppercase());
+    // What follows an app's own scheme names no host that anybody looks up, so no case is folded.
+    let is_lower = scheme.contains('.') || !host.contains(|letter: char| letter.is_ascii_uppercase());
+    let is_canonical = !host.contains('@') && is_lower;
     let climbs = rest.split(['/', '?']).any(|segment| segment == "..");
     let is_known = scheme == "https" && !host.is_empty() || is_device || scheme.contains('.');
     // A query may hold what a path may not.
