@@ -20,7 +20,7 @@ use web::{language::Language, reason::Reason, words::Labels};
 
 use crate::{
     openid,
-    support::{LABELS, assert_secured_but, read, text, title, title_unregistered},
+    support::{LABELS, assert_secured_but, read, text, title, title_elsewhere, title_unregistered},
 };
 
 use Answer::{
@@ -188,7 +188,7 @@ const ROWS: [(&str, Answer); 200] = [
         Redirect("https://login.example.com/oauth2/authorize?response_type=code&client_id=web&"),
     ),
     ("openid-authorize-form-hostile", Page(400, title(Reason::InvalidRequest))),
-    ("openid-authorize-iframe", Page(403, title(Reason::NotAPage))),
+    ("openid-authorize-iframe", Page(403, title_elsewhere(Reason::NotAPage))),
     ("openid-authorize-no-client", Page(400, title(Reason::InvalidRequest))),
     ("openid-authorize-two-clients", Page(400, title(Reason::InvalidRequest))),
     ("openid-authorize-unknown-client", Page(400, title(Reason::InvalidRequest))),

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use web::{
     language::Language,
     reason::Reason,
-    words::{self, Labels},
+    words::{self, Labels, elsewhere},
 };
 
 /// What stands on the pages of who does not say which language to use.
@@ -270,6 +270,11 @@ pub fn event_without_origin(browser: &Browser, method: &str, path: &str) -> Valu
 /// The heading of the page of a reason, in the language of who names none.
 pub const fn title(reason: Reason) -> &'static str {
     reason.words(Language::Chinese).title
+}
+
+/// The same, where nobody was logging in and what was opened can be opened once more.
+pub const fn title_elsewhere(reason: Reason) -> &'static str {
+    elsewhere::words(Language::Chinese, reason, true).title
 }
 
 /// The heading of the page of a login that would end on a page of nobody's.

@@ -138,11 +138,17 @@ impl Function for Openid {
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
-        // Who is being logged out was not logging in.
-        if request.uri().path() == logout::LOGOUT {
-            return page::notice_elsewhere(request, reason);
+        match (request.uri().path(), reason) {
+            // Who is being logged out was not logging in.
+            (logout::LOGOUT, _) => page::notice_elsewhere(request, reason),
+            // What the client asks for stands in the address, or the address leads to it, after a pressed button too:
+            // any other link would lose it. Only a form of the client's own is nowhere else.
+            (path, Reason::NotAPage | Reason::ServiceUnavailable | Reason::Unexpected) => {
+                let is_posted = path == AUTHORIZE && !request.method().is_safe();
+                page::notice_at_address(request, reason, !is_posted)
+            }
+            _ => page::notice(&Visit::of(request), reason, link::AUTHORIZE),
         }
-        page::notice(&Visit::of(request), reason, link::AUTHORIZE)
     }
 }
 

@@ -40,6 +40,10 @@ pub(crate) enum OauthError {
     /// More than was granted.
     #[error("scope must have openid in it, and nothing that was not granted")]
     InvalidScope,
+    /// Another API than the granted one; `invalid_target` of
+    /// [RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2).
+    #[error("resource is not the API that was granted")]
+    InvalidTarget,
     /// Another grant than the ones that are known here.
     #[error("grant_type must be authorization_code or refresh_token")]
     UnsupportedGrantType,
@@ -56,6 +60,7 @@ impl OauthError {
             Self::InvalidClient { .. } => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
             Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::Unavailable => "temporarily_unavailable",
         }
@@ -68,6 +73,7 @@ impl OauthError {
             Self::InvalidRequest(_)
             | Self::InvalidGrant
             | Self::InvalidScope
+            | Self::InvalidTarget
             | Self::UnsupportedGrantType => StatusCode::BAD_REQUEST,
         }
     }

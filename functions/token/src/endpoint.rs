@@ -188,6 +188,11 @@ impl AuthenticatedRequest<'_> {
         pepper: &Pepper,
     ) -> Result<Issued, TokenRefusal> {
         let (provider, signer, now) = (&self.issuing.provider, &self.issuing.signer, self.now);
+        // A client may say the API again (RFC 8707 §2.2). A token for another one than it says is none that it wants.
+        let resource = self.form.one("resource").map_err(|_| TokenRefusal::Target)?;
+        if resource.is_some_and(|resource| !granted.is_for(&resource)) {
+            return Err(TokenRefusal::Target);
+        }
         // A deployment may have taken the API away from the client since.
         let is_its_own = |api: &Api| api.clients.contains(&self.client.name);
         if granted.resource.is_some() && !granted.api(provider).is_some_and(is_its_own) {

@@ -54,6 +54,9 @@ pub enum TokenRefusal {
     /// More than was granted.
     #[error("scope must have openid in it, and nothing that was not granted")]
     Scope,
+    /// Another API than the granted one.
+    #[error("resource is not the API that was granted, or is malformed or there twice")]
+    Target,
     /// Another grant than the ones that are known here.
     #[error("grant_type must be authorization_code or refresh_token")]
     GrantType,
@@ -144,6 +147,7 @@ impl TokenRefusal {
             Self::Request(what) => (&INVALID_REQUEST, OauthError::InvalidRequest(what)),
             Self::Client { by_basic } => (&CLIENT_REFUSED, OauthError::InvalidClient { by_basic: *by_basic }),
             Self::Scope => (&INVALID_REQUEST, OauthError::InvalidScope),
+            Self::Target => (&INVALID_REQUEST, OauthError::InvalidTarget),
             Self::GrantType => (&INVALID_REQUEST, OauthError::UnsupportedGrantType),
             Self::Grant(_) => (&GRANT_REFUSED, OauthError::InvalidGrant),
             Self::CodeReused(_) => (&CODE_REUSED, OauthError::InvalidGrant),

@@ -46,7 +46,13 @@ pub fn unregistered_elsewhere(request: &Request) -> Response {
 /// failed: what was opened can be opened once more, and where a form was posted the home page has its button.
 #[must_use]
 pub fn notice_elsewhere(request: &Request, reason: Reason) -> Response {
-    let may_open_again = request.method().is_safe();
+    notice_at_address(request, reason, request.method().is_safe())
+}
+
+/// [`notice_elsewhere`], where the function knows better than the method tells whether the address alone says what was
+/// asked for, and so can be opened once more.
+#[must_use]
+pub fn notice_at_address(request: &Request, reason: Reason, may_open_again: bool) -> Response {
     let visit = &Visit::of(request);
     let words = elsewhere::words(visit.language, reason, may_open_again);
     notice_of(visit, reason, words, if may_open_again { THIS_PAGE } else { HOME }, None)

@@ -1,17 +1,21 @@
 //! What a client's request may be, and where its answer goes.
 
 use harness::{
-    Result,
+    Answer, Result, Stack,
     browser::Visit,
     database::{attribute, size_of},
     places::SESSION_COOKIE,
+    proxy::{Fault, Kind, Rule},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
 use serde_json::Value;
 use url::Url;
 
+use crate::support::{LABELS, allow, button};
+
 use super::code_flow::{
-    APP, REDIRECT_URI, answered, asked, brought, code, form, lin, parameter, provider, redeem, visitor,
+    APP, REDIRECT_URI, answered, asked, brought, code, form, lin, options, parameter, provider, redeem,
+    visitor,
 };
 
 #[tokio::test]
@@ -166,7 +170,48 @@ async fn nothing_but_a_page_asks_for_a_client() -> Result<()> {
     for place in ["iframe", "image", "empty"] {
         let answer = visitor.send(Visit::open(&asked(&[])).header("sec-fetch-dest", place)).await?;
         assert_eq!((answer.status, answer.location()), (403, None), "{place}");
+        // By itself, the same page asks for the same client.
+        assert_eq!(button(&answer), Some((LABELS.go_on, String::new())), "{place}");
     }
+    let form = Visit::form(&format!("{PUBLIC_URL}/oauth2/authorize"), APP, &[("client_id", "web")]);
+    let answer = visitor.send(form.header("sec-fetch-dest", "iframe")).await?;
+    assert_eq!((answer.status, button(&answer)), (403, Some((LABELS.go_home, "/".to_owned()))));
+    Ok(())
+}
+
+/// What the client asked for stands in the address alone: a page that led to any other one would lose it.
+#[tokio::test]
+async fn while_dynamodb_is_away_the_clients_request_is_offered_once_more() -> Result<()> {
+    let stack = Stack::start(options("openid")?.proxied()).await?;
+    allow(&stack);
+    let app = [("client_id", "phone"), ("redirect_uri", "com.example.app:/cb")];
+    let fails = |kind| -> Result<_> { Ok(stack.proxy()?.inject(Rule::at(kind, Fault::Unavailable))) };
+    let assert_offered = |page: &Answer| {
+        assert_eq!(
+            (page.status, button(page)),
+            (503, Some((LABELS.try_again, String::new()))),
+            "{}",
+            page.url
+        );
+    };
+    let lin = visitor(&stack, "lin");
+    let away = fails(Kind::PutRequest)?;
+    assert_offered(&lin.open(&asked(&app)).await?);
+    away.remove();
+    let hops = lin.follow(&asked(&app)).await?;
+    let confirmation = hops.last().unwrap();
+    let go_on = confirmation.url.to_string();
+    let away = fails(Kind::Request)?;
+    assert_offered(&lin.open(&go_on).await?);
+    away.remove();
+    // The button of the page that names the app was pressed: its address leads to that page again.
+    let away = fails(Kind::PutGrant)?;
+    let tap = Visit::form(&go_on, PUBLIC_URL, &[]);
+    assert_offered(&lin.send(tap.clone()).await?);
+    away.remove();
+    assert_eq!(lin.open(&go_on).await?.text(), confirmation.text());
+    let tapped = lin.send(tap).await?;
+    assert!(tapped.location().is_some_and(|location| location.starts_with("com.example.app:/cb?code=")));
     Ok(())
 }
 

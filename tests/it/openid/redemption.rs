@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::code_flow::{
     CHALLENGE, REDIRECT_URI, SECRET, VERIFIER, answered, basic, brought, code, error_of, form, lin, options,
-    parameter, post, provider, redeem, refresh, refused, revoke, text, tokens_of, userinfo, verified,
+    parameter, post, provider, redeem, refresh, refused, renew, revoke, text, tokens_of, userinfo, verified,
     visitor,
 };
 
@@ -31,6 +31,49 @@ async fn a_code_is_redeemed_once_and_a_second_time_ends_the_grant() -> Result<()
     let statuses: Vec<u16> = all.into_iter().map(|answer| Ok(answer?.status)).collect::<Result<_>>()?;
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 7, "{statuses:?}");
+    Ok(())
+}
+
+/// [RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2) lets a client say at the token endpoint, too, which
+/// API it wants a token for. A token for another one than it says would be sent where it is not known.
+#[tokio::test]
+async fn a_token_is_never_for_another_api_than_the_client_says() -> Result<()> {
+    const API: &str = "https://api.example.com";
+    let (stack, visitor) = lin().await?;
+    let code_ = code(&visitor, &[]).await?;
+    let usual = [
+        ("grant_type", "authorization_code"),
+        ("code", &*code_),
+        ("redirect_uri", REDIRECT_URI),
+        ("client_id", "web"),
+        ("code_verifier", VERIFIER),
+    ];
+    let twice = "resource=https%3A%2F%2Fapi.example.com&resource=https%3A%2F%2Fapi.example.com";
+    for more in [
+        "resource=https%3A%2F%2Fother.example.com",
+        "resource=https%3A%2F%2Fapi.example.com%2F",
+        "resource=%zz",
+        twice,
+    ] {
+        let answer = post(&stack, &format!("{}&{more}", form(&usual)), None).await?;
+        assert_eq!(error_of(&answer)?, refused("invalid_target"), "{more}");
+    }
+    let tokens = redeem(&stack, &code_, &[("resource", API)]).await?.json()?;
+    assert_eq!(verified(&stack, &text(&tokens, "access_token")).await?.1["aud"], API);
+
+    let renewal = text(&tokens, "refresh_token");
+    let other = [("resource", "https://other.example.com")];
+    assert_eq!(error_of(&renew(&stack, &renewal, &other).await?)?, refused("invalid_target"));
+    let tokens = renew(&stack, &renewal, &[("resource", API)]).await?.json()?;
+    assert_eq!(verified(&stack, &text(&tokens, "access_token")).await?.1["aud"], API);
+
+    // Of a client without an API, the tokens are for the provider itself, and for no API.
+    let admin = [("client_id", "admin"), ("client_secret", SECRET)];
+    let code_ = code(&visitor, &admin[..1]).await?;
+    let with_api = [&admin[..], &[("resource", API)]].concat();
+    assert_eq!(error_of(&redeem(&stack, &code_, &with_api).await?)?, refused("invalid_target"));
+    let tokens = redeem(&stack, &code_, &admin).await?.json()?;
+    assert_eq!(verified(&stack, &text(&tokens, "access_token")).await?.1["aud"], PUBLIC_URL);
     Ok(())
 }
 

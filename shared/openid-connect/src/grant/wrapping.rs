@@ -140,6 +140,12 @@ pub struct GrantedProfile {
 }
 
 impl Granted {
+    /// Whether the access token is for this API.
+    #[must_use]
+    pub fn is_for(&self, resource: &str) -> bool {
+        self.resource.as_ref().is_some_and(|granted| granted.as_str() == resource)
+    }
+
     /// What fewer scopes show of it ([RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
     #[must_use]
     pub fn narrowed_to(self, scope: ScopeList) -> Self {
