@@ -98,7 +98,7 @@ def ask_for_permission(evaluator, provisioners):
         principal = evaluator.resolve_principal(CALLER.get(), account)
         if isinstance(principal, evaluator.AuthError) or principal.policies is None:
             return
-        for action, resource, passed_to in permissions.required(kind, operation, name, properties, region, account):
+        for action, resource, told in permissions.required(kind, operation, name, properties, region, account):
             context = evaluator.EvalContext(
                 principal_arn=principal.arn,
                 principal_type=principal.type,
@@ -109,7 +109,7 @@ def ask_for_permission(evaluator, provisioners):
                 service_context={
                     # Whoever deploys does so by CloudFormation, which calls in their name.
                     "aws:calledvia": ["cloudformation.amazonaws.com"],
-                    **({"iam:passedtoservice": passed_to} if passed_to else {}),
+                    **told,
                 },
                 principal_keys=principal.keys,
             )

@@ -25,6 +25,11 @@ ACCESS_LOG = [
     "logs:UpdateLogDelivery",
 ]
 
+# The account's first domain of API Gateway needs this role, and API Gateway makes it in the name of whoever deploys; here
+# every domain counts as the first: https://docs.aws.amazon.com/apigateway/latest/developerguide/using-service-linked-roles.html
+GATEWAYS_SERVICE = "ops.apigateway.amazonaws.com"
+GATEWAYS_ROLE = f"arn:aws:iam::{{account}}:role/aws-service-role/{GATEWAYS_SERVICE}/AWSServiceRoleForAPIGateway"
+
 
 def gateway(path):
     return (
@@ -103,6 +108,13 @@ TYPES = {
     "AWS::EC2::VPCGatewayAttachment": ec2(
         ["AttachInternetGateway"], ["AttachInternetGateway", "DetachInternetGateway"], ["DetachInternetGateway"],
         ["InternetGateways", "VpnGateways"]),
+    # Put on a role, whose name the ARN has.
+    "AWS::IAM::Policy": (
+        "arn:aws:iam::{account}:role/{name}",
+        ["iam:GetRolePolicy", "iam:PutRolePolicy"],
+        ["iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PutRolePolicy"],
+        ["iam:DeleteRolePolicy", "iam:GetRolePolicy"],
+    ),
     "AWS::IAM::Role": (
         "arn:aws:iam::{account}:role/{name}",
         ["iam:CreateRole", "iam:GetRole", "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:TagRole"],
@@ -190,17 +202,22 @@ NAMES = {
 
 
 def required(kind, operation, name, properties, region, account):
-    """Everything that an operation needs: actions with what each is about, and the service that a role is passed to."""
+    """Everything that an operation needs: actions with what each is about, and what conditions are told of it."""
     arn, *lists = TYPES[kind]
-    name = properties.get(NAMES.get(kind)) or name
-    # A name may come as an ARN, which ends with it.
-    about = arn.format(region=region, account=account, name=str(name).rsplit(":", 1)[-1])
-    needed = [(action, about, None) for action in lists[["create", "update", "delete"].index(operation)]
-              if not action.startswith(("logs:Describe", "cloudwatch:DescribeAlarms"))]
-    needed += [(action, EVERYTHING, None) for action in lists[["create", "update", "delete"].index(operation)]
-               if action.startswith(("logs:Describe", "cloudwatch:DescribeAlarms"))]
+    actions = lists[["create", "update", "delete"].index(operation)]
+    names = properties["Roles"] if kind == "AWS::IAM::Policy" else [properties.get(NAMES.get(kind)) or name]
+    needed = []
+    for one in names:
+        # A name may come as an ARN, which ends with it.
+        about = arn.format(region=region, account=account, name=str(one).rsplit(":", 1)[-1])
+        for action in actions:
+            is_about_all = action.startswith(("logs:Describe", "cloudwatch:DescribeAlarms"))
+            needed.append((action, EVERYTHING if is_about_all else about, {}))
     if kind == "AWS::ApiGatewayV2::Stage" and "AccessLogSettings" in properties:
-        needed += [(action, EVERYTHING, None) for action in ACCESS_LOG]
+        needed += [(action, EVERYTHING, {}) for action in ACCESS_LOG]
+    if kind == "AWS::ApiGatewayV2::DomainName" and operation == "create":
+        role = GATEWAYS_ROLE.format(account=account)
+        needed.append(("iam:CreateServiceLinkedRole", role, {"iam:awsservicename": GATEWAYS_SERVICE}))
     if kind == "AWS::Lambda::Function" and operation != "delete":
-        needed.append(("iam:PassRole", properties["Role"], "lambda.amazonaws.com"))
+        needed.append(("iam:PassRole", properties["Role"], {"iam:passedtoservice": "lambda.amazonaws.com"}))
     return needed
