@@ -127,6 +127,19 @@ keep() {
     values[${#values[@]}]=$2
 }
 
+forget() {
+    local index last=$((${#names[@]} - 1))
+    for ((index = 0; index <= last; index++)); do
+        if [ "${names[index]}" = "$1" ]; then
+            # The last one takes its place.
+            names[index]=${names[last]}
+            values[index]=${values[last]}
+            unset "names[$last]" "values[$last]"
+            return 0
+        fi
+    done
+}
+
 # Text as a JSON string.
 quoted() {
     local text=$1
@@ -444,11 +457,17 @@ exists=1
 if [ "$status" = NONE ]; then exists=''; fi
 
 answers=.deploy/$stack.$region
+# What the stack itself has.
+stored_names=()
+stored_values=()
 if [ -n "$exists" ]; then
     previous=$(must cloudformation describe-stacks --stack-name "$stack" \
         --query 'Stacks[0].Parameters[].[ParameterKey,ParameterValue]')
     while IFS=$'\t' read -r name text; do
-        [ -z "$name" ] || keep "$name" "$text"
+        [ -n "$name" ] || continue
+        keep "$name" "$text"
+        stored_names[${#stored_names[@]}]=$name
+        stored_values[${#stored_values[@]}]=$text
     done < <(printf '%s\n' "$previous")
 elif [ -f "$answers" ]; then
     say "沿用 $answers 里的回答。" "Taking the answers in $answers."
@@ -456,9 +475,27 @@ elif [ -f "$answers" ]; then
         case "$line" in [A-Za-z]*=*) keep "${line%%=*}" "${line#*=}" ;; esac
     done <"$answers"
 fi
+known_domain=$(value DomainName)
 for ((index = 0; index < ${#given_names[@]}; index++)); do
     keep "${given_names[index]}" "${given_values[index]}"
 done
+
+is_given() {
+    local given
+    for given in "${given_names[@]+"${given_names[@]}"}"; do
+        [ "$given" != "$1" ] || return 0
+    done
+    return 1
+}
+
+# Whether the stack has this value already.
+is_stored() {
+    local index
+    for ((index = 0; index < ${#stored_names[@]}; index++)); do
+        if [ "${stored_names[index]}" = "$1" ] && [ "${stored_values[index]}" = "$2" ]; then return 0; fi
+    done
+    return 1
+}
 
 # The processor: as said, as it runs, as what is built already is for, or what is on offer in every region of that part.
 if ! lookup Architecture; then
@@ -683,11 +720,17 @@ fi
 [ -z "$check_only" ] || exit 0
 
 domain=$(value DomainName)
+# Certificate and zone are those of a domain; another one has its own.
+moves=''
+if [ -n "$known_domain" ] && [ "$domain" != "$known_domain" ]; then
+    moves=1
+    for name in CertificateArn HostedZoneId; do is_given "$name" || forget "$name"; done
+fi
 # WeChat, people and the certificate have it from here on: what was answered is kept, until the stack is its memory.
-mkdir -p .deploy
 remember() {
     local index
     [ -z "$exists" ] || return 0
+    mkdir -p .deploy
     {
         printf '# Answers to deploy.sh; no secret is among them.\n'
         for ((index = 0; index < ${#names[@]}; index++)); do
@@ -712,7 +755,7 @@ find_zone() {
 }
 
 zone=''
-if [ -n "$exists" ] || lookup HostedZoneId; then
+if lookup HostedZoneId || { [ -n "$exists" ] && [ -z "$moves" ]; }; then
     zone=$(value HostedZoneId)
 else
     zone=$(find_zone)
@@ -728,7 +771,8 @@ else
         say "AWS 账户里没有 $domain 的公有托管区域：DNS 记录由你在域名服务商处添加。" \
             "This account has no public hosted zone for $domain: you add the DNS records where the domain is kept."
     fi
-    [ -z "$zone" ] || keep HostedZoneId "$zone"
+    # A stack that has the zone of another domain is told that there is none.
+    [ -z "$zone$exists" ] || keep HostedZoneId "$zone"
 fi
 
 # A certificate of this account and region that fits the domain: its own before its parent's wildcard, an issued one
@@ -994,19 +1038,15 @@ change_set=deploy-$(date -u +%Y%m%dT%H%M%SZ)
 must s3api put-object --bucket "$bucket" --key "$stack/$change_set.template" --body "$temporary/packaged.yaml" \
     --query ETag >/dev/null
 
-# What was said now is passed on, what the stack has stays, and the rest is the template's defaults.
+# What was said or answered now is passed on, what the stack has stays, and the rest is the template's defaults.
 {
     separator='['
     for name in $known; do
         lookup "$name" || continue
-        was_given=''
-        for given in "${given_names[@]+"${given_names[@]}"}" Architecture SiteVerification; do
-            if [ "$given" = "$name" ]; then was_given=1; fi
-        done
-        if [ -z "$exists" ] || [ -n "$was_given" ]; then
-            printf '%s{"ParameterKey":"%s","ParameterValue":%s}' "$separator" "$name" "$(quoted "$REPLY")"
-        else
+        if ! is_given "$name" && is_stored "$name" "$REPLY"; then
             printf '%s{"ParameterKey":"%s","UsePreviousValue":true}' "$separator" "$name"
+        else
+            printf '%s{"ParameterKey":"%s","ParameterValue":%s}' "$separator" "$name" "$(quoted "$REPLY")"
         fi
         separator=,
     done
@@ -1074,6 +1114,10 @@ output() { printf '%s\n' "$outputs" | awk -F '\t' -v key="$1" '$1 == key { print
 
 secret_arn=$(output AppSecretsArn)
 put_secrets
+
+# From here on the stack is the memory of the answers.
+rm -f "$answers"
+rmdir .deploy 2>/dev/null || true
 
 # ---------------------------------------------------------------- what only a person can do
 

@@ -174,11 +174,30 @@ class Rehearsal:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
         return done.stdout, done.returncode
 
+    @contextlib.contextmanager
+    def without_the_parser(self):
+        """As on a machine that has neither Cargo nor an executable of the release."""
+        whole = self.environment
+        programs = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
+        self.environment = {name: value for name, value in whole.items() if name != "CHECK_CONFIG"} | {"PATH": programs}
+        try:
+            yield
+        finally:
+            self.environment = whole
+
     def aws(self, *arguments):
         done = subprocess.run(["aws", "--output", "json", *arguments], env=self.environment, capture_output=True,
                               text=True, check=False)
         assert done.returncode == 0, f"aws {' '.join(arguments[:2])}: {done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def domain_of(self, certificate):
+        return self.aws("acm", "describe-certificate", "--certificate-arn", certificate)["Certificate"]["DomainName"]
+
+    def zones(self):
+        """The hosted zones' ids by their names."""
+        zones = self.aws("route53", "list-hosted-zones")["HostedZones"]
+        return {zone["Name"]: zone["Id"].rsplit("/", 1)[-1] for zone in zones}
 
     def stack(self, name="wechat-login"):
         [stack] = self.aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"]
@@ -331,13 +350,9 @@ def refuses_what_the_functions_refuse(rehearsal):
         said, status = rehearsal.deploy(*GOOD, pair)
         assert status == 1 and pair.split("=")[0] in said, said
     # Without the functions' parser the template's own patterns are left.
-    checker = rehearsal.environment.pop("CHECK_CONFIG")
-    hidden = {**rehearsal.environment, "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])}
-    done = subprocess.run([str(ROOT / "deploy.sh"), "--template", str(rehearsal.build / "template.yaml"), "--yes", *GOOD,
-                           "AlarmEmail=nobody"], cwd=rehearsal.work, env={**hidden, **rehearsal.deployer}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    assert done.returncode == 1 and "AlarmEmail is wrong: An e-mail address" in done.stdout, done.stdout
-    rehearsal.environment["CHECK_CONFIG"] = checker
+    with rehearsal.without_the_parser():
+        said, status = rehearsal.deploy(*GOOD, "AlarmEmail=nobody")
+    assert status == 1 and "AlarmEmail is wrong: An e-mail address" in said, said
     rehearsal.nothing_was_made()
 
 
@@ -397,7 +412,8 @@ def make_deploy_ends_in_a_login(rehearsal):
         said, status = rehearsal.answer(child, *answers(DOMAIN, PAGES), *secrets, ("Building for AWS Lambda", None),
                                         patience=PATIENCE_WITH_A_BUILD)
         assert status == 0 and "Deployed (CREATE_COMPLETE)" in said, said
-        assert not any(secret in said + kept.read_text() for secret in SECRETS.values()), "a secret was shown or kept"
+        assert not any(secret in said for secret in SECRETS.values()), "a secret was shown"
+        assert not kept.exists(), "the answers are kept beside the stack"
     finally:
         kept.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
@@ -439,8 +455,10 @@ def four_answers_end_in_a_login(rehearsal):
     assert rehearsal.modes() == [0o755] * len(list(rehearsal.build.glob("*/bootstrap"))), "Lambda's user may not run it"
     parameters = rehearsal.parameters()
     assert parameters["DomainName"] == DOMAIN and parameters["AllowedOrigins"] == PAGES, parameters
-    zones = {zone["Name"]: zone["Id"].rsplit("/", 1)[-1] for zone in rehearsal.aws("route53", "list-hosted-zones")["HostedZones"]}
+    zones = rehearsal.zones()
     assert parameters["HostedZoneId"] == zones["example.com."], (parameters, zones)
+    # The stack is the memory of the answers now; those of another one are still waiting.
+    assert [path.name for path in (rehearsal.work / ".deploy").iterdir()] == ["wechat-login-elsewhere.us-east-1"]
 
     rehearsal.log_in()
 
@@ -478,6 +496,29 @@ def again_it_asks_nothing(rehearsal):
     assert status == 404, status
 
 
+def asks_again_for_what_the_functions_refuse(rehearsal):
+    """What a stack was given without the check is asked again, and the answer is what the stack has afterwards."""
+    with rehearsal.without_the_parser():
+        said, status = rehearsal.deploy("AllowedOrigins=https://www.example.org")
+    assert status == 0 and "UPDATE_COMPLETE" in said and "parser does not run" in said, said
+    assert rehearsal.parameters()["AllowedOrigins"] == "https://www.example.org"
+    said, status = rehearsal.answer(rehearsal.spawn(), (r"origins of your pages.*: ", PAGES))
+    assert status == 0 and "AllowedOrigins is wrong" in said and "UPDATE_COMPLETE" in said, said
+    assert rehearsal.parameters()["AllowedOrigins"] == PAGES, rehearsal.parameters()
+    rehearsal.log_in()
+
+
+def may_do_what_it_tells(rehearsal):
+    """What deploy.sh tells people to run at CloudFormation, whoever has the policy may run."""
+    told = set(re.findall(r"aws (cloudformation [a-z-]+) --region \$region --stack-name \$stack", rehearsal.script.read_text()))
+    assert told == {"cloudformation continue-update-rollback"}, told
+    for command in told:
+        done = subprocess.run(["aws", *command.split(), "--stack-name", "wechat-login"], capture_output=True, text=True,
+                              env={**rehearsal.environment, **rehearsal.deployer}, check=False)
+        # There is nothing to roll back here.
+        assert "cannot be called from current stack status" in done.stderr, done.stderr
+
+
 def rotates_a_secret_and_keeps_the_others(rehearsal):
     child = rehearsal.spawn("--new-secrets")
     new = "0123456789abcdef0123456789abcdef"
@@ -504,6 +545,35 @@ def mends_a_creation_that_failed(rehearsal):
     assert status == 1 and rehearsal.stack("wechat-login-second")["StackStatus"] == "ROLLBACK_COMPLETE", said
     said, status = rehearsal.deploy(*arguments, "DomainName=login.example.com", f"AllowedOrigins={PAGES}")
     assert status == 0 and "Deleted." in said and "CREATE_COMPLETE" in said, said
+
+
+def another_domain_has_a_certificate_and_a_zone_of_its_own(rehearsal):
+    """What was found for the domain before is not taken along to another one, unless it is given."""
+    name = ("--stack-name", "wechat-login-second")
+    said, status = rehearsal.deploy(*name, "DomainName=signin.example.com")
+    assert status == 0 and "UPDATE_COMPLETE" in said, said
+    parameters, zones = rehearsal.parameters(name[1]), rehearsal.zones()
+    assert rehearsal.domain_of(parameters["CertificateArn"]) == "signin.example.com", parameters
+    assert parameters["HostedZoneId"] == zones["example.com."], (parameters, zones)
+    # Where the account has no zone it ends with the record, and nothing is changed.
+    elsewhere = ("DomainName=signin.example.net", "AllowedOrigins=https://www.example.net")
+    said, status = rehearsal.deploy(*name, *elsewhere)
+    assert status == 3 and "CNAME" in said and "signin.example.net" in said, said
+    assert rehearsal.parameters(name[1]) == parameters
+    # What is given is taken.
+    certificate = parameters["CertificateArn"]
+    said, status = rehearsal.deploy(*name, *elsewhere, f"CertificateArn={certificate}")
+    assert status == 0 and "UPDATE_COMPLETE" in said, said
+    moved = rehearsal.parameters(name[1])
+    assert (moved["CertificateArn"], moved["HostedZoneId"]) == (certificate, ""), moved
+    assert "Name   signin.example.net" in said, said
+    # The answers of a deployment that has not come to an end are no better a memory.
+    [waiting] = (rehearsal.work / ".deploy").iterdir()
+    with waiting.open("a") as file:
+        file.write(f"CertificateArn={certificate}\nHostedZoneId={zones['com.']}\n")
+    said, status = rehearsal.deploy("--stack-name", "wechat-login-elsewhere", "DomainName=signin.example.net")
+    assert status == 3 and "CNAME" in said and "signin.example.net" in said, said
+    assert certificate not in waiting.read_text() and zones["com."] not in waiting.read_text()
 
 
 def a_release_deploys(rehearsal):
@@ -576,8 +646,11 @@ STEPS = [
     ends_with_a_record_where_there_is_no_zone,
     four_answers_end_in_a_login,
     again_it_asks_nothing,
+    asks_again_for_what_the_functions_refuse,
+    may_do_what_it_tells,
     rotates_a_secret_and_keeps_the_others,
     mends_a_creation_that_failed,
+    another_domain_has_a_certificate_and_a_zone_of_its_own,
     a_release_deploys,
 ]
 
