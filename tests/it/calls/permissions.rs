@@ -29,11 +29,13 @@ fn statements(template: &Template, binary: &str) -> Vec<Value> {
     let function = template.functions().into_iter().find(|function| function.binary == binary).unwrap();
     let properties = resource(template, "AWS::Serverless::Function", &function.logical_id);
     assert!(properties["Policies"].is_null(), "{binary} has policies beside its role");
-    let role = properties["Role"]["Fn::GetAtt"].as_str().unwrap().strip_suffix(".Arn").unwrap();
-    let role = resource(template, "AWS::IAM::Role", role);
+    let name = properties["Role"]["Fn::GetAtt"].as_str().unwrap().strip_suffix(".Arn").unwrap();
+    let role = resource(template, "AWS::IAM::Role", name);
     assert!(role["ManagedPolicyArns"].is_null(), "{binary} has policies that are not in the template");
-    let policies = list(&role["Policies"]);
-    let statements = policies.into_iter().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
+    let put_on = template.resources("AWS::IAM::Policy").map(|(_, policy)| policy);
+    let put_on = put_on.filter(|policy| list(&policy["Roles"]).into_iter().any(|role| role["Ref"] == name));
+    let policies = list(&role["Policies"]).into_iter().chain(put_on);
+    let statements = policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
     // What a parameter switches on counts as switched on.
     statements
         .map(|statement| list(&statement["Fn::If"]).get(1).copied().unwrap_or(statement).clone())
@@ -309,6 +311,35 @@ fn who_signs_signs_tokens() {
     assert_eq!((&key["KeySpec"], &key["KeyUsage"]), (&json!("RSA_2048"), &json!("SIGN_VERIFY")));
 }
 
+/// Lambda puts the functions with a network into it by the permissions of their roles. Their own code has the same role
+/// and may use none of these; every other function has none of them.
+#[test]
+fn who_is_in_a_network_cannot_change_it() {
+    let template = Template::of_the_project().unwrap();
+    for function in template.functions() {
+        let properties = resource(&template, "AWS::Serverless::Function", &function.logical_id);
+        let statements = statements(&template, &function.binary).into_iter();
+        let of_the_network: Vec<_> = statements
+            .filter(|statement| {
+                let actions = list(&statement["Action"]);
+                actions.iter().any(|action| action.as_str().unwrap().starts_with("ec2:"))
+            })
+            .collect();
+        let effects: Vec<_> = of_the_network.iter().map(|statement| statement["Effect"].as_str()).collect();
+        if properties["VpcConfig"].is_null() {
+            assert!(effects.is_empty(), "{}", function.binary);
+            continue;
+        }
+        assert_eq!(effects, [Some("Allow"), Some("Deny")], "{}", function.binary);
+        let denied = &of_the_network[1];
+        assert_eq!((&denied["Action"], &denied["Resource"]), (&json!("ec2:*"), &json!("*")));
+        let condition = denied["Condition"].as_object().unwrap();
+        assert_eq!(condition.keys().collect::<Vec<_>>(), ["ArnLike"]);
+        let code = &condition["ArnLike"]["lambda:SourceFunctionArn"]["Fn::Sub"];
+        assert!(code.as_str().is_some_and(|arn| arn.ends_with(":function:*")), "{code}");
+    }
+}
+
 /// Whatever the doctor may do, it may only look; a signature changes nothing.
 #[test]
 fn who_looks_after_it_all_only_reads() {
@@ -377,7 +408,17 @@ fn permissions_are_read_as_iam_reads_them() {
                 - Switched
                 - { Effect: Allow, Action: [dynamodb:GetItem, logs:PutLogEvents], Resource: !GetAtt A.Arn }
                 - !Ref AWS::NoValue
-              - { Effect: Deny, Action: dynamodb:DeleteItem, Resource: !GetAtt A.Arn }",
+              - { Effect: Deny, Action: dynamodb:DeleteItem, Resource: !GetAtt A.Arn }
+  OnePolicy:
+    Type: AWS::IAM::Policy
+    Properties:
+      Roles: [!Ref OneRole]
+      PolicyDocument: { Statement: { Effect: Allow, Action: dynamodb:Query, Resource: !GetAtt C.Arn } }
+  OtherPolicy:
+    Type: AWS::IAM::Policy
+    Properties:
+      Roles: [!Ref OtherRole]
+      PolicyDocument: { Statement: { Effect: Allow, Action: dynamodb:Scan, Resource: !GetAtt C.Arn } }",
     )
     .unwrap();
     let allowed = allowed(&template, "one");
@@ -387,7 +428,8 @@ fn permissions_are_read_as_iam_reads_them() {
         [
             json!(["GetItem", "A", []]),
             json!(["PutItem", "A", ["login#*", "request#*"]]),
-            json!(["PutItem", "B", ["login#*", "request#*"]])
+            json!(["PutItem", "B", ["login#*", "request#*"]]),
+            json!(["Query", "C", []])
         ]
     );
 }

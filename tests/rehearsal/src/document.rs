@@ -24,7 +24,7 @@ pub struct Check {
 }
 
 /// Every check.
-pub const CHECKS: [Check; 7] = [
+pub const CHECKS: [Check; 8] = [
     Check {
         name: "no API fails on the warnings that SAM's own document causes",
         judge: fails_on_warnings,
@@ -57,6 +57,20 @@ pub const CHECKS: [Check; 7] = [
             for_each(document, "AWS::Lambda::Function", |function| {
                 if let Some(network) = function["Properties"].get_mut("VpcConfig") {
                     *network = json!({ "SubnetIds": [{ "Ref": "PrivateSubnet" }] });
+                }
+            });
+        },
+    },
+    Check {
+        name: "what lets Lambda leave a network goes after the network",
+        judge: cannot_leave_the_network,
+        put_back: |document| {
+            let policies = resources(document, "AWS::IAM::Policy").map(|(_, policy)| &policy["Properties"]);
+            let policies: Vec<_> = policies.cloned().collect();
+            for_each(document, "AWS::IAM::Policy", |policy| policy["Type"] = "Gone".into());
+            for_each(document, "AWS::IAM::Role", |role| {
+                if let Some(own) = role["Properties"]["Policies"].as_array_mut() {
+                    own.extend(policies.clone());
                 }
             });
         },
@@ -269,6 +283,36 @@ fn in_a_network_without_a_way_out(document: &Value) -> Vec<String> {
     missing
 }
 
+/// Lambda deletes a function's interfaces with the permissions of its role, and some minutes after the function has
+/// left; until then neither their subnet nor their security group can be deleted. CloudFormation changes a role before
+/// the function that has it, and deletes nothing before what depends on it: so the permission stands in a policy of its
+/// own, on which both depend ([aws-cdk#34400](https://github.com/aws/aws-cdk/issues/34400)).
+fn cannot_leave_the_network(document: &Value) -> Vec<String> {
+    let graph = dependencies(document);
+    let mut held = Vec::new();
+    for (id, function) in resources(document, "AWS::Lambda::Function") {
+        let (mut network, mut role) = (BTreeSet::new(), BTreeSet::new());
+        references(&function["Properties"]["VpcConfig"], &mut network);
+        references(&function["Properties"]["Role"], &mut role);
+        let policies: BTreeSet<_> = resources(document, "AWS::IAM::Policy")
+            .filter(|(_, policy)| {
+                let mut put_on = BTreeSet::new();
+                references(&policy["Properties"]["Roles"], &mut put_on);
+                let text = policy["Properties"]["PolicyDocument"].to_string();
+                !role.is_disjoint(&put_on) && text.contains("\"ec2:DeleteNetworkInterface\"")
+            })
+            .map(|(policy, _)| policy.as_str())
+            .collect();
+        let kinds = ["AWS::EC2::SecurityGroup", "AWS::EC2::Subnet"];
+        let parts =
+            kinds.into_iter().flat_map(|kind| resources(document, kind)).map(|(part, _)| part.as_str());
+        let parts = parts.filter(|part| network.contains(part));
+        let held_by = parts.filter(|part| closure(&graph, part).is_disjoint(&policies));
+        held.extend(held_by.map(|part| format!("{part}, which {id} leaves without a permission")));
+    }
+    held
+}
+
 /// The route goes before its settings do, and then the stage cannot be updated
 /// ([serverless-application-model#1939](https://github.com/aws/serverless-application-model/issues/1939)).
 fn settings_of_what_goes(document: &Value) -> Vec<String> {
@@ -334,6 +378,40 @@ mod tests {
         assert_eq!(widest(&[("A", &[]), ("B", &[]), ("C", &["A", "B"]), ("D", &["B"])]), 2);
         // One before four: the four are ready at once.
         assert_eq!(widest(&[("A", &[]), ("B", &["A"]), ("C", &["A"]), ("D", &["A"]), ("E", &["A"])]), 4);
+    }
+
+    #[test]
+    fn who_may_leave_a_network_stays_longer_than_it() {
+        let statement =
+            json!({ "Effect": "Allow", "Action": ["ec2:DeleteNetworkInterface"], "Resource": "*" });
+        let policy = json!({ "PolicyDocument": { "Statement": [statement] }, "Roles": [{ "Ref": "Role" }] });
+        let document = json!({ "Resources": {
+            "Function": { "Type": "AWS::Lambda::Function", "Properties": {
+                "Role": { "Fn::GetAtt": ["Role", "Arn"] },
+                "VpcConfig": { "Fn::If": ["Fixed", { "SubnetIds": [{ "Ref": "Subnet" }], "SecurityGroupIds": [{ "Ref": "Group" }] }, { "Ref": "AWS::NoValue" }] },
+            } },
+            "Role": { "Type": "AWS::IAM::Role", "Properties": { "Policies": [] } },
+            "Policy": { "Type": "AWS::IAM::Policy", "Properties": policy },
+            "Subnet": { "Type": "AWS::EC2::Subnet", "DependsOn": "Policy" },
+            "Group": { "Type": "AWS::EC2::SecurityGroup", "DependsOn": ["Policy"] },
+            "Public": { "Type": "AWS::EC2::Subnet" },
+        }});
+        assert_eq!(cannot_leave_the_network(&document), Vec::<String>::new());
+        let held = |change: fn(&mut Value)| {
+            let mut document = document.clone();
+            change(&mut document["Resources"]);
+            cannot_leave_the_network(&document).len()
+        };
+        assert_eq!(held(|resources| resources["Group"]["DependsOn"] = Value::Null), 1);
+        assert_eq!(held(|resources| resources["Policy"]["Properties"]["Roles"] = json!(["Other"])), 2);
+        // In the role itself it is gone before the function is.
+        assert_eq!(
+            held(|resources| {
+                resources["Role"]["Properties"]["Policies"] =
+                    json!([resources["Policy"]["Properties"].take()]);
+            }),
+            2
+        );
     }
 
     #[test]
