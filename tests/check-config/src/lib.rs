@@ -3,16 +3,21 @@
 //! The judge is the functions' own parser: the template says which variables they get, and each function's `configure`
 //! reads them as it will in Lambda. What only a deployment knows (the names of tables, the ARN of the secret) is made
 //! up. Judged beyond it are the site of the pages, by the whole Public Suffix List, of which the functions know a part,
-//! and the template's own limits and rules, at which CloudFormation would end the deployment after all has been built.
+//! and the template's own limits and rules and Lambda's on an environment, at which CloudFormation would end the
+//! deployment after all has been built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use doctor::Doctor;
 use lambda::invoked::Invoked as _;
 use regex_lite::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use settings::{Settings, Wrong, words::in_chinese};
 use template::Template;
+
+/// What Lambda takes of a function's environment, in
+/// [bytes](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+const MOST_OF_AN_ENVIRONMENT: usize = 4096;
 
 /// Something that is wrong.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -39,7 +44,7 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
         found.extend(new);
     };
     let mut all = BTreeMap::new();
-    let mut of_functions = Vec::new();
+    let (mut of_functions, mut environments) = (Vec::new(), Vec::new());
     for function in deployed.functions().into_iter().filter(|function| deployed.makes(&function.logical_id)) {
         let environment: BTreeMap<_, _> =
             function.environment.into_iter().map(|(name, value)| made_up(name, value)).collect();
@@ -48,9 +53,11 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
                 .iter()
                 .map(|text| in_parameters(template, parameters, &environment, text)),
         );
-        all.extend(environment);
+        all.extend(environment.clone());
+        environments.push((function.binary, environment));
     }
     add(&mut found, of_functions);
+    add(&mut found, too_long(template, &environments).into_iter().collect());
     if let Some(ForeignPage { variable, origin, public_url }) = foreign_page(&all) {
         let parameter = template.parameter_of(variable).unwrap_or_else(|| variable.to_owned());
         let text = format!(
@@ -167,16 +174,54 @@ fn check<T>(
     }
 }
 
-/// A variable that only a deployment fills, with a value of the right shape.
+/// The parameter to shorten if Lambda would not take a function's environment, which ends the deployment: the longest
+/// one of the function that has most. Lambda measures the variables as JSON, in which each quotation mark of a value is
+/// two bytes.
+fn too_long(template: &Template, environments: &[(String, BTreeMap<String, String>)]) -> Option<Problem> {
+    let measured =
+        environments.iter().map(|(function, variables)| (measure(&json!(variables)), function, variables));
+    let (size, function, variables) = measured.max_by_key(|(size, ..)| *size)?;
+    if size <= MOST_OF_AN_ENVIRONMENT {
+        return None;
+    }
+    let of_parameters = variables.iter().filter_map(|(name, value)| {
+        let parameter = template.parameter_of(name)?;
+        Some((measure(&json!(value)), parameter))
+    });
+    let (_, parameter) = of_parameters.max()?;
+    let text = [
+        format!(
+            "{parameter} is too long: the environment of {function} would be {size} bytes, \
+             and Lambda takes {MOST_OF_AN_ENVIRONMENT}"
+        ),
+        format!(
+            "{parameter} 太长：函数 {function} 的环境变量共 {size} 字节，而 Lambda 最多接受 {MOST_OF_AN_ENVIRONMENT} 字节"
+        ),
+    ];
+    Some(Problem { parameter, text })
+}
+
+/// How many bytes something is as JSON.
+fn measure(value: &Value) -> usize {
+    value.to_string().len()
+}
+
+/// A variable that only a deployment fills, with a value of the right shape, and as long as they come.
 fn made_up(name: String, value: Option<String>) -> (String, String) {
     let value = value.unwrap_or_else(|| match &*name {
-        _ if name.ends_with("_TOPIC_ARN") => "arn:aws:sns:us-east-1:123456789012:made-up".to_owned(),
-        _ if name.ends_with("_ARN") => {
-            "arn:aws:secretsmanager:us-east-1:123456789012:secret:made-up-AbCdEf".to_owned()
+        _ if name.ends_with("_TOPIC_ARN") => {
+            "arn:aws-cn:sns:cn-northwest-1:123456789012:wechat-login-of-a-shop-AlarmTopic-AbCdEfGhIjKl"
+                .to_owned()
         }
-        "SIGNING_KEYS" => "arn:aws:kms:us-east-1:123456789012:key/made-up".to_owned(),
+        _ if name.ends_with("_ARN") => {
+            "arn:aws-cn:secretsmanager:cn-northwest-1:123456789012:secret:AppSecrets-AbCdEfGhIjKl-AbCdEf"
+                .to_owned()
+        }
+        "SIGNING_KEYS" => {
+            "arn:aws-cn:kms:cn-northwest-1:123456789012:key/1b2c3d4e-0000-4000-8000-000000000000".to_owned()
+        }
         // Tables differ from one another, and so do the variables that name them.
-        _ => name.clone(),
+        _ => format!("wechat-login-of-a-shop-{name}-AbCdEfGhIjKl"),
     });
     (name, value)
 }
@@ -350,6 +395,45 @@ mod tests {
         assert_eq!(named(&address), Vec::<String>::new());
     }
 
+    /// At Lambda the deployment would end, with everything made that comes before the function.
+    #[test]
+    fn what_is_more_than_lambda_takes_is_named_before_anything_is_built() {
+        let pages = |count: usize| {
+            let pages = (0..count).map(|page| format!("https://page-{page:03}.example.com"));
+            pages.collect::<Vec<_>>().join(",")
+        };
+        assert_eq!(named(&[("AllowedOrigins", &pages(90))]), Vec::<String>::new());
+        let [too_long] = judged(&[("AllowedOrigins", &pages(125))]).try_into().unwrap();
+        assert_eq!(too_long.parameter, "AllowedOrigins");
+        assert!(too_long.text[0].contains("the environment of doctor would be "), "{:?}", too_long.text);
+        // Together they are too much, and the longest is named.
+        let accounts = |count: usize| {
+            let account = |place| {
+                format!(
+                    r#""account-{place:02}":{{"website":"wx00000000000000{place:02}","allowed_origins":["https://www.example.com"]}}"#
+                )
+            };
+            format!("{{{}}}", (0..count).map(account).collect::<Vec<_>>().join(","))
+        };
+        assert_eq!(
+            named(&[("Accounts", &accounts(20)), ("AllowedOrigins", &pages(10))]),
+            Vec::<String>::new()
+        );
+        assert_eq!(named(&[("Accounts", &accounts(20)), ("AllowedOrigins", &pages(60))]), ["Accounts"]);
+    }
+
+    #[test]
+    fn an_environment_is_measured_as_lambda_measures_it() {
+        let template = Template::of_the_project().unwrap();
+        let told = |count| {
+            let variables = BTreeMap::from([("ACCOUNTS".to_owned(), "\"".repeat(count))]);
+            too_long(&template, &[("site".to_owned(), variables)]).map(|problem| problem.parameter)
+        };
+        // {"ACCOUNTS":""} and two bytes for each.
+        assert_eq!(told((MOST_OF_AN_ENVIRONMENT - 15) / 2), None);
+        assert_eq!(told((MOST_OF_AN_ENVIRONMENT - 15) / 2 + 1).as_deref(), Some("Accounts"));
+    }
+
     #[test]
     fn one_mistake_is_named_once() {
         let nothing = problems(&Template::of_the_project().unwrap(), &BTreeMap::new());
@@ -394,6 +478,7 @@ mod tests {
             &[("LoginsPerSecond", "77")],
             &[("SessionLifetimeSeconds", "1")],
             &[("ConsentPurpose", &"x".repeat(721))],
+            &[("PrivacyUrl", &format!("https://www.example.com/{}", "x".repeat(4096)))],
             &[("OpenidConnect", NO_CLIENT)],
             &[("OpenidConnect", &EVERY_FAULT.replace('\n', ""))],
             &[("OpenidConnect", r#"{"subject":1}"#)],
