@@ -221,6 +221,8 @@ fn every_route_that_stays_has_a_throttle_of_its_own() {
     assert_eq!(throttles.keys().cloned().collect::<BTreeSet<_>>(), routes);
     let flood = template.resources("AWS::CloudWatch::Alarm").find(|(id, _)| id == "FloodAlarm").unwrap().1;
     let period = flood["Period"].as_u64().unwrap();
+    let (_, parameter) = template.parameters().find(|(name, _)| *name == "LoginsPerSecond").unwrap();
+    let default = parameter["Default"].as_u64().unwrap();
     for logins in choices(&template) {
         let template = template.clone().with("LoginsPerSecond", logins);
         let number =
@@ -228,8 +230,11 @@ fn every_route_that_stays_has_a_throttle_of_its_own() {
         let rates = |throttle: &Value| {
             let [rate, burst] =
                 ["ThrottlingRateLimit", "ThrottlingBurstLimit"].map(|name| number(&throttle[name]));
-            // API Gateway lets no account do 10,000 a second, or burst above 5,000.
-            assert!(rate <= burst && burst <= 5000, "{logins}: {throttle}");
+            // API Gateway lets no account do 10,000 a second, or burst above 5,000; in [a dozen
+            // regions](https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html) the burst ends at
+            // 1,250, and who says nothing can deploy there too.
+            let most = if logins == default { 1250 } else { 5000 };
+            assert!(rate <= burst && burst <= most, "{logins}: {throttle}");
             rate
         };
         assert_eq!(rates(&api["DefaultRouteSettings"]), logins);
