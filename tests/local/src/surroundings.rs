@@ -84,9 +84,10 @@ impl Surroundings {
     }
 }
 
-/// Where a site that is developed on this machine takes the answers: the first is anybody's, the second Auth.js's.
+/// Where a site that is developed on this machine takes the answers: the first is anybody's, the second Auth.js's, whose
+/// provider is called `wechat` in the recipe.
 const REDIRECT_URIS: [&str; 2] =
-    ["http://localhost:3000/callback", "http://localhost:3000/api/auth/callback/wechat-login"];
+    ["http://localhost:3000/callback", "http://localhost:3000/api/auth/callback/wechat"];
 
 /// An OpenID Provider for trying it out: an API, for the pages of this machine, and a client without a secret.
 fn openid_connect(public_url: &str, pages: &[String]) -> String {

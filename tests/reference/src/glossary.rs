@@ -46,7 +46,11 @@ const NEVER: &[Never] = &[
     ),
     ("钥匙", "加密密钥", &[]),
     ("密值", "浏览器密钥值", &[]),
-    ("OpenID", "openid", &["OpenID Connect", "OpenID Provider", "OpenIDConnect, Same"]),
+    (
+        "OpenID",
+        "openid",
+        &["OpenID Connect", "OpenID Provider", "OpenIDConnect, Same", "OpenIDConnectConfig"],
+    ),
     (
         "令牌",
         "网页授权 access_token, API 令牌",

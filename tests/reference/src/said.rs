@@ -92,3 +92,53 @@ fn a_path_ends_where_the_text_goes_on() {
         ["管理中心 → 网站应用 → 详情", "设置与开发 → 账号设置"]
     );
 }
+
+/// What begins the recipe of a library, and the script that `make relying-parties` runs of it.
+const RECIPES: [(&str, &str); 12] = [
+    ("**openid-client**", "with-openid-client.mjs"),
+    ("next-auth**", "with-next-auth.mjs"),
+    ("**Auth.js**", "with-auth-core.mjs"),
+    ("**express-openid-connect**", "with-express-openid-connect.mjs"),
+    ("**Authlib**", "with_authlib.py"),
+    ("mozilla-django-oidc**", "with_mozilla_django_oidc.py"),
+    ("social-auth-core**", "with_social_auth_core.py"),
+    ("mod_auth_openidc**", "with_mod_auth_openidc.py"),
+    ("openidconnect**", "with-openidconnect.rs"),
+    ("oidc-client-ts**", "page.html"),
+    ("AppAuth-JS**", "with-appauth.mjs"),
+    ("**LemonLDAP::NG", "with-lemonldap-ng.pl"),
+];
+
+/// What a recipe calls otherwise than the script: the client and its secret, what the site makes of the person, what a
+/// reader fills in, and of openidconnect the metadata without the addresses that the script wants more.
+const OTHERWISE: [&str; 9] =
+    ["shop", "secret", "name", "person", "client", "cookies", "Cookie", "long", "CoreProviderMetadata"];
+
+/// The names in a piece of code, whatever language that is in, without addresses, comments and what a reader fills in.
+fn names(code: &str) -> Vec<&str> {
+    let lines = code.lines().map(|line| line.split(" #").next().unwrap_or_default());
+    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+    let words = lines.flat_map(|line| line.split([' ', '"', '`'])).filter(|word| !word.contains("://"));
+    words
+        .flat_map(|word| word.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_' && sign != '-'))
+        .filter(|word| word.len() > 3)
+        .collect()
+}
+
+/// A recipe is what was run: every name in its code stands in the script.
+#[test]
+fn what_a_recipe_shows_stands_in_the_script_that_is_run() {
+    let root = workspace();
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    for language in Language::ALL {
+        let page = read(&format!("docs/{}/guide/recipes/sites.md", language.folder()));
+        for (heading, script) in RECIPES {
+            let recipe = page.split(heading).nth(1).unwrap_or_else(|| panic!("{heading} is not there"));
+            let code = recipe.split("```").nth(1).and_then(|code| code.split_once('\n')).unwrap().1;
+            let script = read(&format!("tests/relying-parties/sites/{script}"));
+            let is_known = |name: &&str| script.contains(*name) || OTHERWISE.contains(name);
+            let unknown: Vec<_> = names(code).into_iter().filter(|name| !is_known(name)).collect();
+            assert!(unknown.is_empty(), "{heading}: {unknown:?} was never run");
+        }
+    }
+}

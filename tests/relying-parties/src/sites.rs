@@ -46,13 +46,19 @@ pub struct Site {
 }
 
 /// Who logs people in.
-pub const SITES: [Site; 16] = [
+pub const SITES: [Site; 17] = [
     Site { name: "openid-client", script: "with-openid-client.mjs", callback: "/callback", lacks: &[] },
     Site { name: "oauth4webapi", script: "with-oauth4webapi.mjs", callback: "/callback", lacks: &[] },
     Site {
         name: "@auth/core",
         script: "with-auth-core.mjs",
         callback: "/auth/callback/wechat",
+        lacks: &["refresh", "userinfo", "revoke", "logout"],
+    },
+    Site {
+        name: "next-auth",
+        script: "with-next-auth.mjs",
+        callback: "/api/auth/callback/wechat",
         lacks: &["refresh", "userinfo", "revoke", "logout"],
     },
     Site {
