@@ -14,7 +14,8 @@
 //! it is the one that is good, or led there a moment ago; the session is there; `scope` asks for no more than was
 //! granted.
 
-use login::random;
+use login::{Digest, random};
+use openid_connect::authorization::is_known_scope;
 use openid_connect::grant::{
     ClientRefreshToken, DataKey, GrantKey, Granted, MOST_REMEMBERED, Renewal, SUCCESSION, StoredGrant,
     StoredRefresh, Wrapper,
@@ -25,87 +26,111 @@ use web::response::Response;
 use crate::endpoint::AuthenticatedRequest;
 use crate::refusal::{REFRESHED, TokenRefusal};
 
-/// How often a renewal is tried again that met another one.
-const MOST_TRIES: usize = 4;
+/// How often a renewal is stored anew that met another one. Each time another one was stored, so of so many at once none
+/// is refused; and so many reads and writes fit into the time of a request.
+const MOST_TRIES: usize = 32;
 
-/// Renews tokens.
+/// Renews tokens. They are signed once: whoever meets another renewal puts the same ones over what that one stored.
 pub async fn renew(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRefusal> {
     let text = asked.text("refresh_token")?.ok_or(TokenRefusal::Request("refresh_token is missing"))?;
     let scope = asked.text("scope")?;
-    let token = ClientRefreshToken::parse(&text).ok_or(TokenRefusal::Grant("the token is none of ours"))?;
-    let key = token.grant().key();
+    let brought = ClientRefreshToken::parse(&text).ok_or(TokenRefusal::Grant("the token is none of ours"))?;
+    let key = brought.grant().key();
+    let mut renewable = Renewable::read(asked, &brought, &key).await?;
+    let (_, pepper) = asked.session(&renewable.grant).await?;
+    let wrapper = Wrapper::RefreshToken(&renewable.good);
+    let data_key = DataKey::unwrapped(wrapper, &pepper, &key, &renewable.refresh.key);
+    let data_key = data_key.ok_or(TokenRefusal::Grant("the token does not open the grant"))?;
+    let granted = data_key.open(&key, &renewable.grant.claims);
+    let granted = granted.ok_or(TokenRefusal::Grant("the grant cannot be read"))?;
+    // The nonce was the first ID token's (OpenID Connect Core §12.2).
+    let granted = Granted { nonce: None, ..granted };
+    let granted = narrowed(asked, granted, scope.as_deref())?;
+
+    let issued = asked.sign(brought.grant(), &granted, &data_key, &pepper).await?;
     for _ in 0..MOST_TRIES {
-        if let Some(response) = try_once(asked, &token, &key, scope.as_deref()).await? {
-            return Ok(response);
+        let next = renewable.next(asked, &brought);
+        let refresh = match &next {
+            None => Some(renewable.refresh.clone()),
+            Some(next) => {
+                let wrapped = data_key.wrapped(Wrapper::RefreshToken(next), &pepper, &key, random::bytes());
+                let until = asked.now.plus(SUCCESSION);
+                let successor = brought.seal(next, &key, random::bytes()).map(|sealed| (sealed, until));
+                wrapped.zip(successor).map(|(key, successor)| StoredRefresh {
+                    digest: next.digest(),
+                    key,
+                    spent: renewable.spent_with(brought.digest()),
+                    successor: Some(successor),
+                })
+            }
+        };
+        let renewal = Renewal {
+            version: renewable.grant.version,
+            access: renewable.grant.with_access(issued.access.clone(), asked.now),
+            id_tokens: renewable.grant.with_id_token(issued.id_token.digest()),
+            refresh: refresh.ok_or(TokenRefusal::Grant("the grant cannot be sealed"))?,
+            at: asked.now,
+        };
+        if asked.token.sessions.renew(&key, &renewal).await? {
+            let told = next.unwrap_or(renewable.good).expose();
+            return Ok(issued.answer(&REFRESHED, &granted.scope, Some(&told)));
         }
+        renewable = Renewable::read(asked, &brought, &key).await?;
     }
     Err(store::Error::Unavailable { operation: "UpdateItem", code: "Contended".to_owned() }.into())
 }
 
-/// Renews them over the version that is there; `None` if another one came first.
-async fn try_once(
-    asked: &AuthenticatedRequest<'_>,
-    brought: &ClientRefreshToken,
-    key: &GrantKey,
-    scope: Option<&str>,
-) -> Result<Option<Response>, TokenRefusal> {
-    let digest = brought.digest();
-    let is_its = |grant: &StoredGrant| {
-        grant
-            .refresh
-            .as_ref()
-            .is_some_and(|refresh| refresh.digest == digest || refresh.spent.contains(&digest))
-    };
-    let grant = asked.grant(key, is_its, TokenRefusal::RefreshReused).await?;
-    let refresh = grant.refresh.as_ref().ok_or(TokenRefusal::Grant("the grant has no refresh token"))?;
-    if !asked.client.refresh {
-        return Err(TokenRefusal::Grant("the client is given refresh tokens no more"));
-    }
-    let Some(good) = good(asked, brought, key, refresh) else {
-        return Err(asked
-            .end(TokenRefusal::RefreshReused, "the token gave way to another one", key, &grant)
-            .await);
-    };
-    let (_, pepper) = asked.session(&grant).await?;
-    let data_key = DataKey::unwrapped(Wrapper::RefreshToken(&good), &pepper, key, &refresh.key);
-    let data_key = data_key.ok_or(TokenRefusal::Grant("the token does not open the grant"))?;
-    let granted = data_key.open(key, &grant.claims).ok_or(TokenRefusal::Grant("the grant cannot be read"))?;
-    // The nonce was the first ID token's (OpenID Connect Core §12.2).
-    let granted = Granted { nonce: None, ..granted };
-    let granted = narrowed(granted, scope)?;
+/// A grant, as it was read, that the token which was brought renews.
+struct Renewable {
+    grant: StoredGrant,
+    refresh: StoredRefresh,
+    /// The token that is good.
+    good: ClientRefreshToken,
+}
 
-    let issued = asked.sign(brought.grant(), &granted, &data_key, &pepper).await?;
-    let is_replaced = !asked.client.is_confidential() && good.digest() == digest;
-    let next = is_replaced.then(|| ClientRefreshToken::new(brought.grant(), random::bytes()));
-    let refresh = match &next {
-        None => refresh.clone(),
-        Some(next) => {
-            let sealed = |sealed: Option<_>| sealed.ok_or(TokenRefusal::Grant("the grant cannot be sealed"));
-            let mut spent = [&refresh.spent[..], &[digest]].concat();
-            let over = spent.len().saturating_sub(MOST_REMEMBERED);
-            StoredRefresh {
-                digest: next.digest(),
-                key: sealed(data_key.wrapped(Wrapper::RefreshToken(next), &pepper, key, random::bytes()))?,
-                spent: spent.split_off(over),
-                successor: Some((
-                    sealed(brought.seal(next, key, random::bytes()))?,
-                    asked.now.plus(SUCCESSION),
-                )),
-            }
+impl Renewable {
+    /// Reads it; whoever brings a token that gave way to another one ends it.
+    async fn read(
+        asked: &AuthenticatedRequest<'_>,
+        brought: &ClientRefreshToken,
+        key: &GrantKey,
+    ) -> Result<Self, TokenRefusal> {
+        let digest = brought.digest();
+        let is_its = |grant: &StoredGrant| {
+            grant
+                .refresh
+                .as_ref()
+                .is_some_and(|refresh| refresh.digest == digest || refresh.spent.contains(&digest))
+        };
+        let grant = asked.grant(key, is_its, TokenRefusal::RefreshReused).await?;
+        let refresh = grant.refresh.clone().ok_or(TokenRefusal::Grant("the grant has no refresh token"))?;
+        if !asked.client.refresh {
+            return Err(TokenRefusal::Grant("the client is given refresh tokens no more"));
         }
-    };
-    let renewal = Renewal {
-        version: grant.version,
-        access: grant.with_access(issued.access.clone(), asked.now),
-        id_tokens: grant.with_id_token(issued.id_token.digest()),
-        refresh,
-        at: asked.now,
-    };
-    if !asked.token.sessions.renew(key, &renewal).await? {
-        return Ok(None);
+        let Some(good) = good(asked, brought, key, &refresh) else {
+            return Err(asked
+                .end(TokenRefusal::RefreshReused, "the token gave way to another one", key, &grant)
+                .await);
+        };
+        Ok(Self { grant, refresh, good })
     }
-    let told = next.unwrap_or(good).expose();
-    Ok(Some(issued.answer(&REFRESHED, &granted.scope, Some(&told))))
+
+    /// The token that takes the place of the one that was brought; `None` if that one stays, or gave way already.
+    fn next(
+        &self,
+        asked: &AuthenticatedRequest<'_>,
+        brought: &ClientRefreshToken,
+    ) -> Option<ClientRefreshToken> {
+        let is_replaced = !asked.client.is_confidential() && self.refresh.digest == brought.digest();
+        is_replaced.then(|| ClientRefreshToken::new(brought.grant(), random::bytes()))
+    }
+
+    /// The tokens that gave way, and this one.
+    fn spent_with(&self, digest: Digest) -> Vec<Digest> {
+        let mut spent = [&self.refresh.spent[..], &[digest]].concat();
+        let over = spent.len().saturating_sub(MOST_REMEMBERED);
+        spent.split_off(over)
+    }
 }
 
 /// The token that is good: the one that was brought, or the one that took its place a moment ago.
@@ -124,13 +149,19 @@ fn good(
     brought.open(key, sealed).filter(|_| is_the_last)
 }
 
-/// The same grant with fewer scopes ([RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
-fn narrowed(granted: Granted, scope: Option<&str>) -> Result<Granted, TokenRefusal> {
+/// The same grant with fewer scopes ([RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). What the
+/// authorization ignored is ignored here too: libraries send the scopes they are set to with each request.
+fn narrowed(
+    asked: &AuthenticatedRequest<'_>,
+    granted: Granted,
+    scope: Option<&str>,
+) -> Result<Granted, TokenRefusal> {
     let Some(scope) = scope else { return Ok(granted) };
     let has = |name: &&str| granted.scope.has(name);
-    let asked: Vec<&str> = scope.split(' ').filter(|name| !name.is_empty()).collect();
-    if !asked.contains(&"openid") || !asked.iter().all(has) {
+    let api = granted.api(&asked.issuing.provider);
+    let names: Vec<&str> = scope.split(' ').filter(|name| has(name) || is_known_scope(name, api)).collect();
+    if !names.contains(&"openid") || !names.iter().all(has) {
         return Err(TokenRefusal::Scope);
     }
-    Ok(granted.narrowed_to(ScopeList::new(asked)))
+    Ok(granted.narrowed_to(ScopeList::new(names)))
 }

@@ -239,6 +239,14 @@ impl AuthorizationRequest {
     }
 }
 
+/// Whether this is a scope here, or one of the API that is asked for. Every other one is ignored
+/// ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+#[must_use]
+pub fn is_known_scope(name: &str, api: Option<&Api>) -> bool {
+    ["openid", "profile"].contains(&name)
+        || api.is_some_and(|api| api.scopes.iter().any(|known| known == name))
+}
+
 /// The parameters of a request whose client is known.
 struct Parameters<F>(F);
 
@@ -318,10 +326,8 @@ impl<F: Fn(&'static str) -> Result<Option<String>, Unreadable>> Parameters<F> {
 
     /// The scopes that are known here, or to the API; unknown ones are ignored.
     fn scope(&self, api: Option<&Api>) -> Result<ScopeList, AuthorizationError> {
-        let is_the_apis = |scope: &str| api.is_some_and(|api| api.scopes.iter().any(|known| known == scope));
-        let is_known = |scope: &&str| ["openid", "profile"].contains(scope) || is_the_apis(scope);
         let asked = self.text("scope")?.unwrap_or_default();
-        let scope = ScopeList::new(asked.split(' ').filter(is_known).collect());
+        let scope = ScopeList::new(asked.split(' ').filter(|name| is_known_scope(name, api)).collect());
         if scope.has("openid") { Ok(scope) } else { Err(AuthorizationError::InvalidScope) }
     }
 }

@@ -3,12 +3,12 @@
 //! Three requests bring a token, in any order and at the same time: the client's own, with the newest one or one that
 //! gave way; another client's; one that gives a token back, or has another client's; and a guess. Each reads the grant,
 //! then the session, signs, and sends *one* write over the version that it has read, which is applied at any time from
-//! then on. If another one came first, it begins anew.
+//! then on. If another one came first, it reads the grant again, and sends what it has signed over that version.
 //!
 //! ```text
 //!   Arrived ── grant ──► HasGrant ── session ──► Signed ── write sent ──► Waiting ── stored ──► tokens
 //!      │ seen by two        ▲                                               │ another version
-//!      ├──► Revoking        └────────────────── reads again ◄───────────────┘
+//!      ├──► Revoking        └──────────── reads the grant again ◄───────────┘
 //! ```
 //!
 //! A token that gave way leads on for half a minute. No request takes that long, so the half minute passes only while
@@ -21,8 +21,8 @@ use crate::walk::{Explored, walk};
 /// How many requests there are.
 const REQUESTS: usize = 3;
 
-/// How often a renewal is tried that met another one, as in `functions/token/src/renewal.rs`.
-const MOST_TRIES: u8 = 4;
+/// How often a renewal is stored that met another one, as in `functions/token/src/renewal.rs`.
+const MOST_TRIES: u8 = 32;
 
 /// The tokens that were stored, the oldest first: the redemption's, which is 0, and of each request one at the most.
 type Line = [Option<u8>; REQUESTS + 1];
@@ -298,6 +298,8 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
                 }
             }
             Phase::Arrived => step("reads the grant", read(state, number, mutant)),
+            // What was signed before is put over what another one stored; nobody signs twice.
+            Phase::HasGrant if request.tries > 0 => step("has signed already", to(Phase::Signed)),
             Phase::HasGrant => {
                 let is_refused = !state.is_logged_in && mutant != Some(Mutant::NoSession);
                 let next = if is_refused { Phase::Refused } else { Phase::Signed };
@@ -319,7 +321,7 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
                 after.requests[number].tries += 1;
                 // The version that its copies were made from never comes again.
                 after.strays[number] = 0;
-                step("begins anew", after);
+                step("reads again", after);
             }
             Phase::Answered { .. } => step("gives up", to(Phase::Busy)),
             Phase::Revoking => step("revokes", State { is_revoked: true, ..to(Phase::Refused) }),

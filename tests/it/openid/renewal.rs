@@ -2,7 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use harness::{Result, Stack, time};
+use futures_util::future::{join, join_all};
+use harness::{
+    Failure, Result, Stack,
+    kms::Kms,
+    proxy::{Fault, Kind, Rule},
+    signing_key, time,
+};
 use serde_json::{Value, json};
 
 use super::code_flow::{
@@ -69,7 +75,7 @@ async fn two_tabs_that_renew_at_once_go_on_both_and_an_old_token_ends_the_grant(
     let (stack, visitor) = lin().await?;
     let first = tokens_of(&stack, &visitor, &[]).await?;
     let one = text(&first, "refresh_token");
-    let (left, right) = futures_util::future::join(refresh(&stack, &one), refresh(&stack, &one)).await;
+    let (left, right) = join(refresh(&stack, &one), refresh(&stack, &one)).await;
     let (left, right) = (left?.json()?, right?.json()?);
     let two = text(&left, "refresh_token");
     assert_eq!(text(&right, "refresh_token"), two, "{right}");
@@ -90,6 +96,86 @@ async fn two_tabs_that_renew_at_once_go_on_both_and_an_old_token_ends_the_grant(
         assert_eq!(userinfo(&stack, &text(token, "access_token")).await?.status, 401);
     }
     assert_eq!(error_of(&refresh(&stack, &text(&three, "refresh_token")).await?)?, refused("invalid_grant"));
+    Ok(())
+}
+
+/// A client with a secret keeps its token since it renews from several places at once; a page may be open in as many
+/// tabs. None of them is refused for the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_renew_at_once_as_come() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let admin = [("client_id", "admin"), ("client_secret", SECRET)];
+    let code_ = code(&visitor, &admin[..1]).await?;
+    let kept = text(&redeem(&stack, &code_, &admin).await?.json()?, "refresh_token");
+    let first = text(&tokens_of(&stack, &visitor, &[]).await?, "refresh_token");
+    for (client, token) in [(&admin[..], &kept), (&[][..], &first)] {
+        let answers = join_all((0..12).map(|_| renew(&stack, token, client))).await;
+        let mut told = Vec::new();
+        for answer in answers {
+            let answer = answer?;
+            assert_eq!(answer.status, 200, "{client:?}: {}", answer.text());
+            let tokens = answer.json()?;
+            assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 200, "{client:?}");
+            told.push(text(&tokens, "refresh_token"));
+        }
+        told.sort_unstable();
+        told.dedup();
+        assert_eq!(told.len(), 1, "{client:?}");
+        assert_eq!(told[0] == *token, !client.is_empty(), "only a public client's is replaced");
+        assert_eq!(renew(&stack, &told[0], client).await?.status, 200);
+    }
+    Ok(())
+}
+
+/// Signatures cost money, and are limited for the whole account: what was signed once is put over whatever other
+/// renewals have stored meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_meets_others_goes_on_and_signs_once() -> Result<()> {
+    const OTHERS: usize = 6;
+    let kms = Kms::start(&[signing_key::of_this_process()?]).await?;
+    let stack = Stack::start(kms.hold(options("openid")?.proxied())).await?;
+    let admin = [("client_id", "admin"), ("client_secret", SECRET)];
+    let code_ = code(&visitor(&stack, "lin"), &admin[..1]).await?;
+    let token = text(&redeem(&stack, &code_, &admin).await?.json()?, "refresh_token");
+    let signatures = || kms.calls().iter().filter(|(operation, _)| operation == "Sign").count();
+    signatures();
+    let hold = || Ok::<_, Failure>(stack.proxy()?.inject(Rule::at(Kind::Renew, Fault::HoldBefore).times(1)));
+    let mut next = hold()?;
+    let others = async {
+        for _ in 0..OTHERS {
+            let held = next.held().await?;
+            assert_eq!(renew(&stack, &token, &admin).await?.status, 200);
+            next = hold()?;
+            held.release();
+        }
+        next.held().await?.release();
+        Ok::<_, Failure>(())
+    };
+    let (slow, others) = join(renew(&stack, &token, &admin), others).await;
+    others?;
+    let slow = slow?;
+    assert_eq!(slow.status, 200, "{}", slow.text());
+    assert_eq!(signatures(), 2 * (OTHERS + 1), "an access token and an ID token each");
+    assert_eq!(userinfo(&stack, &text(&slow.json()?, "access_token")).await?.status, 200);
+    Ok(())
+}
+
+/// Libraries send the scopes that they are set to with each request. What the authorization ignored is no reason to
+/// refuse a renewal; what it would have granted is.
+#[tokio::test]
+async fn what_the_authorization_ignored_a_renewal_ignores_too() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let configured = [("scope", "openid profile email offline_access")];
+    let tokens = tokens_of(&stack, &visitor, &configured).await?;
+    assert_eq!(tokens["scope"], "openid profile");
+    let renewed = renew(&stack, &text(&tokens, "refresh_token"), &configured).await?;
+    assert_eq!(renewed.status, 200, "{}", renewed.text());
+    let renewed = renewed.json()?;
+    assert_eq!(renewed["scope"], "openid profile");
+    for scope in ["openid email orders", "profile email", "email"] {
+        let refused_ = renew(&stack, &text(&renewed, "refresh_token"), &[("scope", scope)]).await?;
+        assert_eq!(error_of(&refused_)?, refused("invalid_scope"), "{scope}");
+    }
     Ok(())
 }
 
