@@ -30,10 +30,7 @@ pub(crate) enum OauthError {
     InvalidRequest(&'static str),
     /// No client of ours, or not with this secret.
     #[error("the client is unknown, or its secret is wrong")]
-    InvalidClient {
-        /// Whether it came by HTTP Basic.
-        by_basic: bool,
-    },
+    InvalidClient,
     /// What it brought is worth nothing, whatever the cause.
     #[error("the code or the token is unknown, over, used, or was issued for another request")]
     InvalidGrant,
@@ -57,7 +54,7 @@ impl OauthError {
     const fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest(_) => "invalid_request",
-            Self::InvalidClient { .. } => "invalid_client",
+            Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
@@ -68,7 +65,7 @@ impl OauthError {
 
     const fn status(self) -> StatusCode {
         match self {
-            Self::InvalidClient { .. } => StatusCode::UNAUTHORIZED,
+            Self::InvalidClient => StatusCode::UNAUTHORIZED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::InvalidRequest(_)
             | Self::InvalidGrant
@@ -89,7 +86,8 @@ impl OauthError {
         let answer = Answer { error: self.name(), error_description: self.to_string() };
         let response = no_store(response::json(self.status(), &answer));
         match self {
-            Self::InvalidClient { by_basic: true } => {
+            // However the secret came: a 401 names a way (RFC 9110 §15.5.2).
+            Self::InvalidClient => {
                 response::with_header(response, header::WWW_AUTHENTICATE, "Basic realm=\"token\"")
             }
             Self::Unavailable => response::with_header(response, header::RETRY_AFTER, "1"),
@@ -126,14 +124,13 @@ pub fn authenticate<'a>(
     let (name, secret) = (text("client_id")?, text("client_secret")?);
     let mut authorizations = request.headers().get_all(header::AUTHORIZATION).iter();
     let (authorization, more) = (authorizations.next(), authorizations.next());
-    let refused = || TokenRefusal::Client { by_basic: authorization.is_some() };
     let (name, secret) = match authorization {
         None => (name.ok_or(TokenRefusal::Request("client_id is missing"))?, secret),
         Some(_) if secret.is_some() || more.is_some() => {
             return Err(TokenRefusal::Request("the client shows a secret in two ways"));
         }
         Some(authorization) => {
-            let (basic, secret) = basic(authorization).ok_or_else(refused)?;
+            let (basic, secret) = basic(authorization).ok_or(TokenRefusal::Client)?;
             if name.is_some_and(|name| name != basic) {
                 return Err(TokenRefusal::Request("client_id is another one than in the header"));
             }
@@ -141,12 +138,12 @@ pub fn authenticate<'a>(
             (basic, Some(secret).filter(|secret| !secret.is_empty()))
         }
     };
-    let client = provider.client(&name).ok_or_else(refused)?;
+    let client = provider.client(&name).ok_or(TokenRefusal::Client)?;
     let is_right = match secret {
         None => !client.is_confidential(),
         Some(secret) => client.secrets.contains(&Digest::of(secret.as_bytes())),
     };
-    if is_right { Ok(client) } else { Err(refused()) }
+    if is_right { Ok(client) } else { Err(TokenRefusal::Client) }
 }
 
 /// Name and secret of an HTTP Basic header. Both are form-encoded before they are joined, so that a secret may have a

@@ -47,10 +47,7 @@ pub enum TokenRefusal {
     Request(&'static str),
     /// No client of ours, or not with this secret.
     #[error("the client is unknown, or its secret is wrong")]
-    Client {
-        /// Whether it came by HTTP Basic.
-        by_basic: bool,
-    },
+    Client,
     /// More than was granted.
     #[error("scope must have openid in it, and nothing that was not granted")]
     Scope,
@@ -145,7 +142,7 @@ impl TokenRefusal {
     const fn judge(&self) -> TokenVerdict {
         let (outcome, error) = match self {
             Self::Request(what) => (&INVALID_REQUEST, OauthError::InvalidRequest(what)),
-            Self::Client { by_basic } => (&CLIENT_REFUSED, OauthError::InvalidClient { by_basic: *by_basic }),
+            Self::Client => (&CLIENT_REFUSED, OauthError::InvalidClient),
             Self::Scope => (&INVALID_REQUEST, OauthError::InvalidScope),
             Self::Target => (&INVALID_REQUEST, OauthError::InvalidTarget),
             Self::GrantType => (&INVALID_REQUEST, OauthError::UnsupportedGrantType),

@@ -210,7 +210,13 @@ async fn what_a_client_asks_is_answered_with_these_headers() {
     assert_headers(&redeem(&stack, &code, &[]).await.unwrap(), 400, tokens);
     let unknown = form(&[("grant_type", "authorization_code")]);
     let answer = post(&stack, &unknown, Some(&basic("nobody", "canary"))).await.unwrap();
-    assert_headers(&answer, 401, &[JSON, VARY, pragma, ("www-authenticate", "Basic realm=\"token\"")]);
+    let refused: Extra<'_> = &[JSON, VARY, pragma, ("www-authenticate", "Basic realm=\"token\"")];
+    assert_headers(&answer, 401, refused);
+    // However it showed who it is: in the form, or not at all.
+    for changes in [&[("client_id", "admin"), ("client_secret", "canary")][..], &[("client_id", "nobody")]] {
+        assert_headers(&redeem(&stack, &code, changes).await.unwrap(), 401, refused);
+        assert_headers(&revoke(&stack, "canary", changes).await.unwrap(), 401, refused);
+    }
     let [at, back, who] = ["token", "revoke", "userinfo"].map(|name| format!("{HOME}oauth2/{name}"));
     let script = |url: &str| fetch(Method::POST, url, APP);
     assert_visit(&program, script(&at), 400, &[JSON, VARY, pragma, origin, EXPOSED]).await.unwrap();
