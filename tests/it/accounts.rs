@@ -23,7 +23,8 @@ const SHOP: &str = "https://shop.example.com";
 const SHOP_ACCOUNT: &str = "wx0000000000000aa2";
 const SHOP_WEBSITE: &str = "wx0000000000000bb2";
 const KIOSK_ACCOUNT: &str = "wx0000000000000aa3";
-const ACCOUNTS: &str = r#"{
+/// The brands that a deployment has beside its own.
+pub const ACCOUNTS: &str = r#"{
     "shop": {
         "official_account": "wx0000000000000aa2",
         "website": "wx0000000000000bb2",
@@ -34,7 +35,7 @@ const ACCOUNTS: &str = r#"{
 }"#;
 
 /// WeChat with the other brands' apps too; the shop is bound to an Open Platform account of its own.
-fn simulator() -> Simulator {
+pub fn simulator() -> Simulator {
     let mut settings = Settings::example();
     for (appid, secret, kind, scopes, open_account) in [
         (SHOP_ACCOUNT, "5ec2e7aa2", AppKind::OfficialAccount, "snsapi_base,snsapi_userinfo", "shop"),

@@ -10,7 +10,6 @@
 //! by a link of his own, which says whose WeChat it is and nothing of who holds the phone. Whether WeChat showed its
 //! question although it need not have (`forcePopup`) nobody can tell afterwards.
 
-use login::account::Account;
 use login::time::Timestamp;
 use openid_connect::authorization::{AuthorizationError, Prompt};
 use openid_connect::client::Client;
@@ -69,13 +68,11 @@ pub enum Hint {
 pub struct Situation<'a> {
     /// What `sub` is.
     pub subject: SubjectKind,
-    /// The account whose apps log the client's people in.
-    pub account: &'a Account,
     /// The client that asks.
     pub client: &'a Client,
     /// What it asks.
     pub pending: &'a PendingRequest,
-    /// Who is logged in in the browser.
+    /// Who is logged in in the browser, by an app of the client's account.
     pub person: Option<&'a Person>,
     /// Whom the client expects.
     pub hint: &'a Hint,
@@ -87,7 +84,7 @@ pub struct Situation<'a> {
 
 /// Decides.
 pub fn decide(situation: &Situation<'_>) -> Decision {
-    let &Situation { subject, account, client, pending, person, hint, is_back, now } = situation;
+    let &Situation { subject, client, pending, person, hint, is_back, now } = situation;
     let asked = &pending.request;
     let may_ask = asked.prompt != Prompt::None;
     let asks_profile = asked.scope.has("profile") && client.asks_profile;
@@ -98,15 +95,9 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
             Decision::Tell(AuthorizationError::LoginRequired)
         }
     };
-    // A session of another account's app, or the one that a new login was to replace, is nobody's.
-    let is_of_account = |person: &&Person| {
-        [&account.official_account, &account.website]
-            .into_iter()
-            .flatten()
-            .any(|app| *app == person.session.app)
-    };
+    // The session that a new login was to replace is nobody's.
     let is_another = |person: &&Person| pending.not_session.as_ref() != Some(&person.id);
-    let Some(person) = person.filter(is_of_account).filter(is_another) else {
+    let Some(person) = person.filter(is_another) else {
         let is_asked = matches!(asked.prompt, Prompt::Login | Prompt::Consent);
         return log_in(
             asks_profile || is_asked,

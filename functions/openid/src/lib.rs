@@ -101,6 +101,16 @@ struct Person {
     session: Session,
 }
 
+impl Person {
+    /// Whether one of this account's apps logged the person in.
+    fn is_of(&self, account: &Account) -> bool {
+        [&account.official_account, &account.website]
+            .into_iter()
+            .flatten()
+            .any(|app| *app == self.session.app)
+    }
+}
+
 impl Function for Openid {
     const NAME: &'static str = "openid";
     const READS_FORMS: bool = true;
@@ -260,14 +270,14 @@ impl Openid {
     ) -> Result<Response, Refusal> {
         let asked = &pending.request;
         let account = self.account(client).ok_or(Refusal::NoAccount)?;
-        let person = self.person(request, now).await?;
+        // A session of another account's app is nobody's, whatever is asked of it.
+        let person = self.person(request, now).await?.filter(|person| person.is_of(account));
         let hint = match &asked.hint {
             Some(hint) => self.hint(hint.expose(), now).await?,
             None => Hint::Unsaid,
         };
         let decision = decision::decide(&Situation {
             subject: provider.subject,
-            account,
             client,
             pending,
             person: person.as_ref(),

@@ -1,7 +1,7 @@
 //! Whether the session that is there answers a request, or only a login does.
 
 use harness::{
-    Failure, Result, Stack,
+    Failure, Result, Stack, Visitor,
     hand_off::{Waiting, form, scan, tap},
     places::{SESSION_COOKIE, authorize_to},
     stack::WEBSITE_APP,
@@ -9,29 +9,34 @@ use harness::{
 };
 use serde_json::json;
 
+use crate::accounts;
+
 use super::code_flow::{
     REDIRECT_URI, answered, asked, brought, code, error_of, lin, logins, options, parameter, provider,
     redeem, refresh, refused, text, tokens_of, userinfo, verified, visitor,
 };
 
+/// What the client is told at once, at its own address: the error, or that there is a code.
+async fn told(visitor: &Visitor, changes: &[(&str, &str)]) -> Result<String> {
+    let answer = answered(visitor, changes).await?;
+    assert!(answer.as_str().starts_with(REDIRECT_URI), "{changes:?}: {answer}");
+    let code = parameter(&answer, "code").map(|_| "a code".to_owned());
+    code.or_else(|| parameter(&answer, "error")).ok_or_else(|| Failure::new(answer))
+}
+
 #[tokio::test]
 async fn none_never_leaves_for_wechat() -> Result<()> {
     let (stack, visitor) = lin().await?;
-    let error = async |changes: &[(&str, &str)]| {
-        Ok::<_, Failure>(parameter(&answered(&visitor, changes).await?, "error"))
-    };
-    assert_eq!(error(&[("prompt", "none")]).await?.as_deref(), Some("login_required"));
+    assert_eq!(told(&visitor, &[("prompt", "none")]).await?, "login_required");
     visitor.log_in().await?;
-    assert_eq!(error(&[("prompt", "none")]).await?, None);
-    assert_eq!(error(&[("prompt", "none"), ("max_age", "10000")]).await?, None);
+    let asked_before = stack.requests("/connect/oauth2/authorize").len();
+    assert_eq!(told(&visitor, &[("prompt", "none")]).await?, "a code");
+    assert_eq!(told(&visitor, &[("prompt", "none"), ("max_age", "10000")]).await?, "a code");
     let hint = text(&tokens_of(&stack, &visitor, &[]).await?, "id_token");
-    assert_eq!(error(&[("prompt", "none"), ("id_token_hint", &hint)]).await?, None);
+    assert_eq!(told(&visitor, &[("prompt", "none"), ("id_token_hint", &hint)]).await?, "a code");
     let forged = format!("{hint}A");
-    assert_eq!(
-        error(&[("prompt", "none"), ("id_token_hint", &forged)]).await?.as_deref(),
-        Some("login_required")
-    );
-    assert!(stack.requests("/connect/oauth2/authorize").len() <= 2, "only the login itself");
+    assert_eq!(told(&visitor, &[("prompt", "none"), ("id_token_hint", &forged)]).await?, "login_required");
+    assert_eq!(stack.requests("/connect/oauth2/authorize").len(), asked_before, "only the login itself");
     Ok(())
 }
 
@@ -182,16 +187,13 @@ async fn without_a_page_nobody_is_asked_for_name_and_photo() -> Result<()> {
     let options = options("openid")?.with("OPENID_CONNECT", &openid_connect.to_string());
     let stack = Stack::start(options).await?;
     let visitor = visitor(&stack, "lin");
-    let error = async |scope| {
-        let changes = [("prompt", "none"), ("scope", scope)];
-        Ok::<_, Failure>(parameter(&answered(&visitor, &changes).await?, "error"))
-    };
-    assert_eq!(error("openid profile").await?.as_deref(), Some("login_required"));
+    let told = async |scope| told(&visitor, &[("prompt", "none"), ("scope", scope)]).await;
+    assert_eq!(told("openid profile").await?, "login_required");
     visitor.log_in().await?;
-    assert_eq!(error("openid profile").await?.as_deref(), Some("consent_required"));
-    assert_eq!(error("openid").await?, None);
+    assert_eq!(told("openid profile").await?, "consent_required");
+    assert_eq!(told("openid").await?, "a code");
     visitor.log_in_with_profile().await?;
-    assert_eq!(error("openid profile").await?, None);
+    assert_eq!(told("openid profile").await?, "a code");
     Ok(())
 }
 
@@ -229,6 +231,33 @@ async fn a_session_of_another_accounts_app_is_nobodys() -> Result<()> {
     let visitor = visitor(&stack, "lin").logged_in().await?;
     let silent = answered(&visitor, &[("prompt", "none")]).await?;
     assert_eq!(parameter(&silent, "error").as_deref(), Some("login_required"), "{silent}");
+    Ok(())
+}
+
+/// Nor is it one that a new login would take the place of: for the client nobody is there, and one login is new enough,
+/// silent where nobody asked for a tap.
+#[tokio::test]
+async fn where_only_another_accounts_session_was_one_login_is_new_enough() -> Result<()> {
+    let openid_connect = json!({ "subject": "openid", "clients": {
+        "web": { "redirect_uris": [REDIRECT_URI], "account": "shop" },
+    }});
+    let options = options("openid")?
+        .with("OPENID_CONNECT", &openid_connect.to_string())
+        .with("ACCOUNTS", accounts::ACCOUNTS)
+        .simulator(accounts::simulator());
+    let stack = Stack::start(options).await?;
+    for (changes, acr) in [
+        (("max_age", "0"), "urn:wechat-login:snsapi_base"),
+        (("prompt", "login"), "urn:wechat-login:snsapi_userinfo"),
+    ] {
+        let visitor = visitor(&stack, "lin").logged_in().await?;
+        let hops = visitor.follow(&asked(&[changes])).await?;
+        assert_eq!(logins(&hops), 1, "{changes:?}");
+        let code = parameter(&brought(&hops)?, "code").unwrap();
+        let tokens = redeem(&stack, &code, &[]).await?.json()?;
+        let (_, claims) = verified(&stack, &text(&tokens, "id_token")).await?;
+        assert_eq!(text(&claims, "acr"), acr, "{changes:?}");
+    }
     Ok(())
 }
 
