@@ -156,10 +156,53 @@ async fn a_login_at_a_client_takes_few_calls() {
     visitor.open(&format!("{PUBLIC_URL}/oauth2/logout?{hint}")).await.unwrap();
     assert_eq!(kinds(&stack), [Kind::DeleteSession, Kind::Grant]);
 
-    // A client that has not shown who it is, and an address that is none of its own, cost nothing.
-    redeem(&stack, "canary", &[("client_id", "admin")]).await.unwrap();
+    // An address that is none of the client's costs nothing.
     visitor.open(&asked(&[("redirect_uri", "https://evil.example/")])).await.unwrap();
     assert_eq!(kinds(&stack), []);
+}
+
+/// Before a client has shown who it is no table is read, whatever good code or token it brings; and what stands in the
+/// address shows nothing, for addresses lie in logs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_not_shown_who_it_is_costs_nothing() {
+    use harness::relying_party::{
+        REDIRECT_URI, SECRET, VERIFIER, basic, code, error_of, form, options, post, redeem, refused, renew,
+        revoke, text, visitor,
+    };
+
+    let stack = counted(options("openid").unwrap()).await;
+    let visitor = visitor(&stack, "lin");
+    let admin = [("client_id", "admin"), ("client_secret", SECRET)];
+    let used = code(&visitor, &admin[..1]).await.unwrap();
+    let tokens = redeem(&stack, &used, &admin).await.unwrap().json().unwrap();
+    let token = text(&tokens, "refresh_token");
+    let live = code(&visitor, &admin[..1]).await.unwrap();
+    kinds(&stack);
+    for secret in ["", "canary"] {
+        let shown = [("client_id", "admin"), ("client_secret", secret)];
+        for answer in [
+            redeem(&stack, &live, &shown).await.unwrap(),
+            renew(&stack, &token, &shown).await.unwrap(),
+            revoke(&stack, &token, &shown).await.unwrap(),
+        ] {
+            assert_eq!(error_of(&answer).unwrap(), refused("invalid_client"), "{secret:?} {}", answer.url);
+        }
+    }
+    let rest = [
+        ("grant_type", "authorization_code"),
+        ("code", &*live),
+        ("redirect_uri", REDIRECT_URI),
+        ("code_verifier", VERIFIER),
+    ];
+    let by_basic = post(&stack, &form(&rest), Some(&basic("admin", "canary"))).await.unwrap();
+    assert_eq!(error_of(&by_basic).unwrap(), refused("invalid_client"));
+    let in_the_address = format!("{PUBLIC_URL}/oauth2/token?{}", form(&admin));
+    let visit = Visit::posted(&in_the_address, &form(&rest));
+    let answer = stack.browser().send(visit).await.unwrap();
+    assert_eq!(error_of(&answer).unwrap(), refused("invalid_request"));
+    assert_eq!(kinds(&stack), []);
+    // It was good all the time.
+    assert_eq!(redeem(&stack, &live, &admin).await.unwrap().status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -229,6 +229,13 @@ async fn oidcc_ensure_request_without_nonce_succeeds_for_code_flow() -> Result<(
 #[tokio::test]
 async fn oidcc_scope_profile() -> Result<()> {
     let (stack, lin) = lin().await?;
+    // As the module asks, without a word of consent: a first login is silent, and knows no name. The suite warns.
+    let login = log_in(&stack, &lin, &[("scope", "openid profile")]).await?;
+    assert_eq!((login.logins, text(&login.tokens, "scope")), (1, "openid profile".to_owned()));
+    for said in [&login.shown, &login.claims] {
+        assert!(["name", "nickname", "picture"].iter().all(|name| said[name].is_null()), "{said}");
+    }
+    // What it would find where the person was asked.
     let changes = [("scope", "openid profile"), ("prompt", "consent"), ("ui_locales", "zh-CN")];
     let login = log_in(&stack, &lin, &changes).await?;
     for name in ["name", "nickname", "picture", "locale"] {
