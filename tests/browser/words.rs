@@ -103,5 +103,10 @@ async fn names_the_site_and_leads_to_its_privacy_policy() -> Result<()> {
     chromium.arrive(LABELS.nameless).await?;
     assert_eq!(chromium.text(".site").await?, name);
     chromium.look("site-profile").await?;
+    // Who is logged in and declined finds the way to WeChat once more.
+    chromium.open(&format!("{}/?error=access_denied&scope=snsapi_userinfo", stack.public_url())).await?;
+    assert_eq!(chromium.text(".note").await?, LABELS.cancelled);
+    assert_eq!(chromium.text(".soft").await?, purpose);
+    chromium.look("site-home-cancelled").await?;
     chromium.leave(&["status of 404"]).await
 }
