@@ -164,9 +164,11 @@ impl Callback {
             Ok(claimed) => claimed,
             Err(error) => return Err(Refusal::Store(error).of_named(self.named(&arrival.state).await)),
         };
+        if let Some(login) = claimed.login() {
+            known.get_or_init(|| login.clone());
+        }
         match claimed {
             Claimed::Now(login) => {
-                let login = known.get_or_init(|| login).clone();
                 let wechat = self.wechat.conversation();
                 let claim =
                     Claim { arrival: &arrival, code, login: &login, id: &claim_id, wechat, now, request };
@@ -181,7 +183,6 @@ impl Callback {
                 }
             }
             Claimed::Before(login, claimed_by) if claimed_by == code_id => {
-                let login = known.get_or_init(|| login).clone();
                 self.repeat(&arrival, code, &login, now).await.map_err(|refusal| refusal.of(login))
             }
             Claimed::Before(login, _) => self.another_code(&arrival, &code_id, login, &claim_id, now).await,

@@ -72,6 +72,21 @@ pub enum Claimed {
     Unknown,
 }
 
+impl Claimed {
+    /// The login that came with the code, if it was found.
+    #[must_use]
+    pub const fn login(&self) -> Option<&PendingLogin> {
+        match self {
+            Self::Now(login)
+            | Self::Before(login, _)
+            | Self::Elsewhere { login, .. }
+            | Self::Foreign(login)
+            | Self::Expired(login) => Some(login),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// The session that a browser came with, and that a new one replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {

@@ -82,6 +82,15 @@ async fn a_function_that_takes_too_long_says_so_before_it_is_ended() {
     assert!(answer.set_cookies().is_empty());
     alarm(&stack, r#""outcome":"out_of_time""#).await.unwrap();
     claim.held().await.unwrap().release();
+    // Once it is known which login it is, the page offers the same, whatever was still to be done for it.
+    let callback = begin(&visitor, "lang=en").await;
+    let spend = proxy.inject(Rule::at(Kind::SpendCode, DynamoFault::HoldBefore).times(1));
+    let mallory = stack.visitor("mallory");
+    begin(&mallory, "").await;
+    let page = location(&mallory.open(&callback).await.unwrap());
+    assert!(page.starts_with(&format!("{ERROR_PAGE}service_unavailable&id=")), "{page}");
+    assert!(page.ends_with("&lang=en"), "{page}");
+    spend.held().await.unwrap().release();
 
     // A script is answered as a script, from wherever it asks; a person with a page.
     let session = proxy.inject(Rule::at(Kind::Session, DynamoFault::HoldBefore).times(2));
