@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use simulator::{Denial, Snapshot};
 use web::{language::Language, reason::Reason, words::Labels};
 
-use crate::support::{assert_secured, title};
+use crate::support::{assert_problem, assert_secured, title};
 
 const LABELS: Labels = Labels::of(Language::Chinese);
 const TARGET: &str = "https://www.example.com/me?a=1#";
@@ -685,6 +685,18 @@ async fn a_page_that_cannot_wait_leads_back_into_the_same_login() -> Result<()> 
     let elsewhere = computer.url.replace("kiosk.example.com", "evil.example");
     let page = computer.visitor.open(&elsewhere).await?.text();
     assert!(!page.contains("evil.example") && page.contains("app=kiosk"), "{page}");
+    Ok(())
+}
+
+/// Whatever the script of a waiting page is told, it is no page.
+#[tokio::test]
+async fn a_script_that_waits_is_refused_as_a_script() -> Result<()> {
+    let stack = account_only().await?;
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "").await?;
+    computer.visitor.browser.forget_cookies();
+    let ask = Visit::fetch(http::Method::GET, &computer.url, PUBLIC_URL).header("accept", "application/json");
+    assert_problem(&computer.visitor.send(ask).await?, 400, "cookie_missing");
+    assert_eq!(computer.open(None).await?.header("content-type"), Some("text/html; charset=utf-8"));
     Ok(())
 }
 

@@ -41,8 +41,8 @@ use web::outcome::Verdict;
 use web::page;
 use web::query::Query;
 use web::reason::Reason;
-use web::request::{PAGE_LOADS_ONLY, Request};
-use web::response::Response;
+use web::request::{CorrelationId, PAGE_LOADS_ONLY, Request, wants_page};
+use web::response::{self, Response};
 use web::visit::Visit;
 
 pub use refusal::OUTCOMES;
@@ -115,6 +115,9 @@ impl Function for Handoff {
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
         if request.uri().path() == HAND_OFF {
             return phone::refused(request, reason);
+        }
+        if !wants_page(request.headers()) {
+            return response::problem(reason, &CorrelationId::of(request), None);
         }
         page::notice(&Visit::of(request), reason, &self.asked_for(request).on(""))
     }
