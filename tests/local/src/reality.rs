@@ -45,8 +45,14 @@ fn read_secrets(path: &Path, apps: &[&str]) -> Result<String> {
     };
     let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
     // Some editors put a byte order mark before it.
-    let json: Value =
+    let mut json: Value =
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|_| wrong("this is not JSON"))?;
+    // What was pasted with a line break is right for the functions too, and cannot stand in their environment.
+    for secret in json.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        if let Some(pasted) = secret.as_str() {
+            *secret = pasted.trim().into();
+        }
+    }
     for app in apps.iter().filter(|app| !app.is_empty()) {
         let secret = json.get(*app).and_then(Value::as_str).unwrap_or_default();
         if secret.trim().is_empty() {
@@ -67,7 +73,7 @@ mod tests {
     #[test]
     fn the_functions_are_told_of_the_real_apps_and_of_no_simulator() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "\u{feff}{ \"wx0123456789abcdef\": \"canary\" }").unwrap();
+        fs::write(file.path(), "\u{feff}{ \"wx0123456789abcdef\": \" canary\\n\" }").unwrap();
         let line = format!(
             "--public-url https://example.trycloudflare.com/ --official-account wx0123456789abcdef --secrets {}",
             file.path().display()
