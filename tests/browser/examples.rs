@@ -72,16 +72,20 @@ fn remembering(html: &str) -> String {
     html.replacen("<title>", SCRIPT, 1)
 }
 
-/// Waits until it has asked.
+/// Waits until it has asked once more than that often.
 const ASKED: &str = r"
     return new Promise((resolve) => {
-        const end = setInterval(() => { if (window.asked) { clearInterval(end); resolve(true); } }, 10);
+        const isThere = () => (window.asked ?? []).length > arguments[0];
+        const end = setInterval(() => { if (isThere()) { clearInterval(end); resolve(true); } }, 10);
     });
 ";
 
-/// Waits until it has made something of all the answers: each was read whole, and then another one.
+/// Tells the other tabs that somebody logged in, as a popup does.
+const TELL: &str = r#"new BroadcastChannel("wechat-login").postMessage("");"#;
+
+/// Waits until it has made something of that answer: it was read whole, and then a page.
 const ANSWERED: &str = r#"
-    return Promise.allSettled(asked).then(() => fetch("/orders")).then((answer) => answer.text());
+    return Promise.allSettled([asked[arguments[0]]]).then(() => fetch("/")).then((answer) => answer.text());
 "#;
 
 /// Logs in on the page, sees what the API has, and logs out.
@@ -103,15 +107,29 @@ async fn goes_there_and_back(stack: &Stack, page: &TeamPage, picture: &str) -> R
     assert!(stack.sessions()?.is_empty());
 
     // What the API answers after the logout is not shown to whoever sits there then.
-    page.keep_orders_back(true);
+    page.keep_orders_back();
     chromium.press_part("button", LABELS.log_in).await?;
     chromium.press_part("user", LABELS.nameless).await?;
-    chromium.run(ASKED, Vec::new()).await?;
+    chromium.run(ASKED, vec![0.into()]).await?;
     chromium.press_part("item", LABELS.log_out).await?;
-    chromium.part("button", LABELS.log_in).await?;
-    page.keep_orders_back(false);
-    chromium.run(ANSWERED, Vec::new()).await?;
-    assert_eq!(chromium.text("#orders").await?, "登录后可以查看订单。");
+    // Nor to who logs in next, in another tab, and whose own answer is not there yet.
+    let first = chromium.window().await?;
+    let second = chromium.new_tab().await?;
+    chromium.switch_to_window(second).await?;
+    chromium.open(&page.same_site()).await?;
+    chromium.press_part("button", LABELS.log_in).await?;
+    chromium.part("user", LABELS.nameless).await?;
+    chromium.run(TELL, Vec::new()).await?;
+    chromium.switch_to_window(first).await?;
+    chromium.run(ASKED, vec![1.into()]).await?;
+    page.give_orders_once();
+    chromium.run(ANSWERED, vec![0.into()]).await?;
+    assert_ne!(chromium.text("#orders").await?, "2 个订单");
+    page.give_orders();
+    chromium.says("#orders", "2 个订单").await?;
+    chromium.press_part("user", LABELS.nameless).await?;
+    chromium.press_part("item", LABELS.log_out).await?;
+    chromium.says("#orders", "登录后可以查看订单。").await?;
     chromium.leave(&[NOBODY]).await
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use axum::{
@@ -19,8 +22,15 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 pub struct TeamPage {
     address: SocketAddr,
     shown: Arc<Mutex<Shown>>,
-    is_slow: watch::Sender<bool>,
+    api: Api,
     server: JoinHandle<()>,
+}
+
+/// The API: how many were asked for, and how many of them may be answered.
+#[derive(Clone)]
+struct Api {
+    asked: Arc<AtomicUsize>,
+    answered: watch::Sender<usize>,
 }
 
 /// What there is to see.
@@ -41,16 +51,17 @@ impl TeamPage {
         let listener = TcpListener::bind((address, 0)).await?;
         let address = listener.local_addr()?;
         let shown = Arc::new(Mutex::new(Shown { html: html.to_owned(), policy: String::new() }));
-        let (is_slow, slow) = watch::channel(false);
+        let api = Api { asked: Arc::default(), answered: watch::Sender::new(usize::MAX) };
+        let of_api = api.clone();
         let router = Router::new()
-            .route("/orders", get(move |headers: HeaderMap| orders(headers, slow.clone())))
+            .route("/orders", get(move |headers: HeaderMap| orders(headers, of_api.clone())))
             .fallback(page)
             .with_state(Arc::clone(&shown));
         let server = tokio::spawn(async move {
             // It ends with the test, which has what it wanted.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, shown, is_slow, server })
+        Ok(Self { address, shown, api, server })
     }
 
     /// Shows another text from now on, with this Content-Security-Policy.
@@ -59,9 +70,19 @@ impl TeamPage {
         *shown = Shown { html: html.to_owned(), policy: policy.to_owned() };
     }
 
-    /// Keeps the answers of the API back from now on, or no longer.
-    pub fn keep_orders_back(&self, is_slow: bool) {
-        self.is_slow.send_replace(is_slow);
+    /// Keeps the answers of the API back from now on.
+    pub fn keep_orders_back(&self) {
+        self.api.answered.send_replace(self.api.asked.load(Ordering::SeqCst));
+    }
+
+    /// Gives the answer that was kept back first.
+    pub fn give_orders_once(&self) {
+        self.api.answered.send_modify(|answered| *answered += 1);
+    }
+
+    /// Gives all answers that were kept back, and those to come.
+    pub fn give_orders(&self) {
+        self.api.answered.send_replace(usize::MAX);
     }
 
     /// Where it listens.
@@ -93,9 +114,10 @@ async fn page(State(shown): State<Arc<Mutex<Shown>>>) -> impl IntoResponse {
 }
 
 /// An API: two orders for who shows a token, of which the second is that token.
-async fn orders(headers: HeaderMap, mut slow: watch::Receiver<bool>) -> Result<Json<Value>, StatusCode> {
+async fn orders(headers: HeaderMap, api: Api) -> Result<Json<Value>, StatusCode> {
+    let number = api.asked.fetch_add(1, Ordering::SeqCst);
     // An error means that the page is gone.
-    let _ = slow.wait_for(|is_slow| !is_slow).await;
+    let _ = api.answered.subscribe().wait_for(|answered| number < *answered).await;
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token =
         authorization.and_then(|value| value.strip_prefix("Bearer ")).ok_or(StatusCode::UNAUTHORIZED)?;
