@@ -1,7 +1,6 @@
 //! A stack in good health, and how to break a part of it.
 
 use std::{
-    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -11,6 +10,7 @@ use harness::{Options, Stack, secrets_manager::SecretsManager};
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 use simulator::Simulator;
+use tempfile::NamedTempFile;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -99,7 +99,7 @@ impl Patient {
                 .with("DEFAULT_RETURN_TO", "/")
                 .with("SITE_VERIFICATION", "MP_verify_0a.txt=0a")
                 .with("ALARM_TOPIC_ARN", TOPIC)
-                .with("SSL_CERT_FILE", authority().file.to_str().unwrap()),
+                .with("SSL_CERT_FILE", authority().file.path().to_str().unwrap()),
             front: Front::Stack(Certificate::Good),
             topic: Topic::Has(CONFIRMED.to_vec()),
             vault: None,
@@ -199,7 +199,7 @@ impl Patient {
 /// Whom this test's certificates come from, and a file that says so to the doctor.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    file: std::path::PathBuf,
+    file: NamedTempFile,
 }
 
 fn authority() -> &'static Authority {
@@ -208,9 +208,8 @@ fn authority() -> &'static Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let file = directory.join(format!("doctor-authority-{}.pem", std::process::id()));
-        std::fs::write(&file, issuer.pem()).unwrap();
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), issuer.pem()).unwrap();
         Authority { issuer, file }
     })
 }
