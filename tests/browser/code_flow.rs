@@ -1,4 +1,5 @@
-//! Logging in at an app on the same device, and out again by a link: the two pages that only a client leads to.
+//! Logging in at an app on the same device, and out again by a link: the two pages that only a client leads to. And a
+//! request that a site of another's posts.
 
 use std::net::Ipv6Addr;
 
@@ -15,8 +16,12 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A stack whose client is an app on the device, which takes the answer at a loopback address.
 async fn stack() -> Result<Stack> {
-    let phone = json!({"redirect_uris": ["http://127.0.0.1/cb", "http://[::1]/cb"]});
-    let provider = json!({"subject": "openid", "clients": {"phone": phone}});
+    stack_of("phone", &["http://127.0.0.1/cb", "http://[::1]/cb"]).await
+}
+
+/// A stack with a client that takes answers there.
+async fn stack_of(client: &str, redirect_uris: &[&str]) -> Result<Stack> {
+    let provider = json!({"subject": "openid", "clients": {client: {"redirect_uris": redirect_uris}}});
     let options = Options::default().on_this_machine().with("OPENID_CONNECT", &provider.to_string());
     Stack::start(options.with("SIGNING_KEYS", signing_key::of_this_process()?)).await
 }
@@ -77,6 +82,44 @@ async fn an_app_at_an_address_of_ipv6_is_gone_back_to() -> Result<()> {
     let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
     let app = format!("{}/cb", app.cross_site());
     go_to_the_app(&chromium, &stack, &app, Language::Chinese).await?;
+    chromium.leave(&[]).await
+}
+
+/// A form that a page of another site posts comes without our cookies, for they are `Lax`; the page that it is sent on
+/// to has them. So whoever is logged in gets his code at once
+/// ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+#[tokio::test]
+async fn a_form_of_another_site_is_answered_by_the_session() -> Result<()> {
+    let app = TeamPage::serve("<title>the app</title>").await?;
+    let callback = format!("{}/cb", app.same_site());
+    let stack = stack_of("shop", &[&callback]).await?;
+    let Some(chromium) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
+    let parameters = [
+        ("response_type", "code"),
+        ("client_id", "shop"),
+        ("redirect_uri", &*callback),
+        ("scope", "openid"),
+        ("state", "of the form"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let authorize = format!("{}/oauth2/authorize", stack.public_url());
+    let fields = parameters.map(|(name, value)| format!("<input type=hidden name={name} value=\"{value}\">"));
+    let form =
+        format!("<form method=post action=\"{authorize}\">{}<button>Log in</button></form>", fields.concat());
+    app.show(&form, "");
+    for is_logged_in in [false, true] {
+        let asked_before = stack.requests("/connect/oauth2/authorize").len();
+        chromium.open(&app.cross_site()).await?;
+        chromium.press("Log in").await?;
+        chromium.until_left(&callback).await?;
+        let here = chromium.current_url().await?;
+        let state = here.query_pairs().find(|(name, _)| name == "state").map(|(_, value)| value.into_owned());
+        assert_eq!(state.as_deref(), Some("of the form"), "{here}");
+        assert!(here.query_pairs().any(|(name, _)| name == "code"), "{here}");
+        let is_asked = stack.requests("/connect/oauth2/authorize").len() > asked_before;
+        assert_eq!(is_asked, !is_logged_in, "{here}");
+    }
     chromium.leave(&[]).await
 }
 
