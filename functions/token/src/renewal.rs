@@ -26,8 +26,8 @@ use web::response::Response;
 use crate::endpoint::AuthenticatedRequest;
 use crate::refusal::{REFRESHED, TokenRefusal};
 
-/// How often a renewal is stored anew that met another one. Each time another one was stored, so of so many at once none
-/// is refused; and so many reads and writes fit into the time of a request.
+/// How often a renewal is stored anew that met another one. Each time another one was stored, so of so many at once
+/// none is refused; and so many reads and writes fit into the time of a request.
 const MOST_TRIES: usize = 32;
 
 /// Renews tokens. They are signed once: whoever meets another renewal puts the same ones over what that one stored.
@@ -53,10 +53,10 @@ pub async fn renew(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRe
         let refresh = match &next {
             None => Some(renewable.refresh.clone()),
             Some(next) => {
-                let wrapped = data_key.wrapped(Wrapper::RefreshToken(next), &pepper, &key, random::bytes());
+                let opener = data_key.wrapped(Wrapper::RefreshToken(next), &pepper, &key, random::bytes());
                 let until = asked.now.plus(SUCCESSION);
                 let successor = brought.seal(next, &key, random::bytes()).map(|sealed| (sealed, until));
-                wrapped.zip(successor).map(|(key, successor)| StoredRefresh {
+                opener.zip(successor).map(|(key, successor)| StoredRefresh {
                     digest: next.digest(),
                     key,
                     spent: renewable.spent_with(brought.digest()),

@@ -139,14 +139,15 @@ async fn a_renewal_that_meets_others_goes_on_and_signs_once() -> Result<()> {
     let token = text(&redeem(&stack, &code_, &admin).await?.json()?, "refresh_token");
     let signatures = || kms.calls().iter().filter(|(operation, _)| operation == "Sign").count();
     signatures();
-    let hold = || Ok::<_, Failure>(stack.proxy()?.inject(Rule::at(Kind::Renew, Fault::HoldBefore).times(1)));
-    let mut next = hold()?;
+    let hold_next =
+        || Ok::<_, Failure>(stack.proxy()?.inject(Rule::at(Kind::Renew, Fault::HoldBefore).times(1)));
+    let mut next = hold_next()?;
     let others = async {
         for _ in 0..OTHERS {
-            let held = next.held().await?;
+            let waiting = next.held().await?;
             assert_eq!(renew(&stack, &token, &admin).await?.status, 200);
-            next = hold()?;
-            held.release();
+            next = hold_next()?;
+            waiting.release();
         }
         next.held().await?.release();
         Ok::<_, Failure>(())

@@ -84,8 +84,8 @@ impl Surroundings {
     }
 }
 
-/// Where a site that is developed on this machine takes the answers: the first is anybody's, the second Auth.js's, whose
-/// provider is called `wechat` in the recipe.
+/// Where a site that is developed on this machine takes the answers: the first is anybody's, the second Auth.js's,
+/// whose provider is called `wechat` in the recipe.
 const REDIRECT_URIS: [&str; 2] =
     ["http://localhost:3000/callback", "http://localhost:3000/api/auth/callback/wechat"];
 
