@@ -186,10 +186,27 @@ async fn an_account_that_withdrew_from_the_platform_is_no_visitors_fault() {
     assert!(stack.stop().await.text().contains(r#""errcode":61003"#));
 }
 
+/// With no place for its token no login inside WeChat could work, and the callback says so when it starts. What is
+/// stored can still be shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_without_a_place_for_its_token_is_refused_at_start() {
+    let shop = r#"{"shop":{"official_account":"wx0000000000000aa2","component":"wx0000000000000ddd"}}"#;
+    for (name, value) in [("COMPONENT_APP_ID", COMPONENT), ("ACCOUNTS", shop)] {
+        let stack = Stack::start(Options::default().with(name, value)).await.unwrap();
+        for function in ["userinfo", "callback"] {
+            stack.functions().warm(function).await.unwrap();
+        }
+        let line = stack.logs().wait_for("\"wrong_configuration\"").await.unwrap().text;
+        assert!(line.contains("\\n  COMPONENT_TOKENS_ARN is missing; without"), "{name}: {line}");
+        let lines = stack.stop().await.text();
+        let wrong: Vec<_> = lines.lines().filter(|line| line.contains("\"wrong_configuration\"")).collect();
+        assert!(wrong.len() == 1 && wrong[0].contains(r#""function":"callback""#), "{name}: {wrong:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_missing_is_a_wrong_configuration() {
     for options in [
-        Options::default().with("COMPONENT_APP_ID", COMPONENT),
         options().with("COMPONENT_TOKENS", "{}"),
         options().with("COMPONENT_TOKENS", r#"{"wx0000000000000ddd":""}"#),
         options().with("COMPONENT_TOKENS", r#"{"wx0000000000000eee":"90_other"}"#),

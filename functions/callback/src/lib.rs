@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use lambda::Function;
+use login::account::Account;
 use login::deployment::Deployment;
 use login::pending::{ClaimId, CodeId, PendingLogin};
 use login::random;
@@ -90,7 +91,7 @@ impl Function for Callback {
         let deployment = Deployment::read(settings);
         let tables = Tables::read(settings);
         let secrets = SecretsSource::of_apps(settings);
-        let component_tokens = SecretsSource::of_components(settings);
+        let component_tokens = component_tokens(settings, &deployment);
         let silent_unionid = settings.optional(&SILENT_UNIONID, settings::boolean);
         let session_lifetime = session::lifetime(settings);
         let wechat_api = Hosts::read(settings);
@@ -137,6 +138,22 @@ impl Function for Callback {
             refusal::error_page(deployment, reason, &CorrelationId::of(request), &LoginLink::default());
         redirect(StatusCode::SEE_OTHER, &page)
     }
+}
+
+/// Where the tokens of third-party platforms are. Where one acts for an account they must be somewhere: without them it
+/// can exchange no code, and every login of that account inside WeChat would fail.
+fn component_tokens(
+    settings: &mut Settings<'_>,
+    deployment: &Result<Deployment, Wrong>,
+) -> Result<Option<SecretsSource>, Wrong> {
+    let source = SecretsSource::of_components(settings)?;
+    let is_component = |account: &Account| account.component.is_some();
+    let acts = deployment.as_ref().is_ok_and(|deployment| deployment.accounts.iter().any(is_component));
+    if acts && source.is_none() {
+        let problem = "COMPONENT_TOKENS_ARN is missing; without its component_access_token a third-party platform exchanges no code";
+        return Err(settings.wrong(problem.to_owned()));
+    }
+    Ok(source)
 }
 
 impl Callback {

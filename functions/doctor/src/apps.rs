@@ -77,12 +77,9 @@ pub(crate) async fn secrets(
             }
         }
     }
-    if !components.is_empty() {
-        let tokens = match component_tokens {
-            Some(tokens) => tokens.read(now).await,
-            None => Ok(AppSecrets::default()),
-        };
-        match tokens {
+    // That there is no place for a platform's token, the settings have said.
+    if let (false, Some(tokens)) = (components.is_empty(), component_tokens) {
+        match tokens.read(now).await {
             Err(error) => found.push(unreadable("ComponentTokens", &error)),
             Ok(tokens) => {
                 let each = components.iter().map(|app| component(app, wechat, &tokens));

@@ -167,10 +167,21 @@ fn accounts(
     let count = apps.len();
     apps.sort_unstable();
     apps.dedup();
-    if apps.len() < count {
-        return Err(settings.wrong("ACCOUNTS is wrong; an appid stands in two places".to_owned()));
+    // A platform may act for several accounts, but it is none of their apps.
+    let is_app = |component: &AppId| apps.contains(&component.as_str());
+    let in_two_places = if accounts.first.component.as_ref().is_some_and(is_app) {
+        Some("COMPONENT_APP_ID")
+    } else if apps.len() < count
+        || accounts.named.iter().filter_map(|named| named.component.as_ref()).any(is_app)
+    {
+        Some("ACCOUNTS")
+    } else {
+        None
+    };
+    match in_two_places {
+        Some(setting) => Err(settings.wrong(format!("{setting} is wrong; an appid stands in two places"))),
+        None => Ok(accounts),
     }
-    Ok(accounts)
 }
 
 fn named_accounts(text: &str) -> Option<BTreeMap<String, NamedAccount>> {
@@ -301,6 +312,29 @@ mod tests {
         let alone =
             [(account, ""), (website, "wx0000000000000bbb"), ("COMPONENT_APP_ID", "wx0000000000000ccc")];
         assert!(read(&alone).unwrap_err().contains("COMPONENT_APP_ID is wrong"));
+    }
+
+    #[test]
+    fn a_platform_is_none_of_the_apps_and_may_act_for_several_accounts() {
+        let (app, platform) = ("wx0000000000000aaa", "wx0000000000000ccc");
+        let shop = |component: &str| {
+            format!(r#"{{"shop":{{"official_account":"wx0000000000000ddd","component":"{component}"}}}}"#)
+        };
+        let first = ("COMPONENT_APP_ID", platform);
+        assert!(read(&[first, ("ACCOUNTS", &shop(platform))]).is_ok());
+        for (changes, setting) in [
+            (&[("COMPONENT_APP_ID", app)][..], "COMPONENT_APP_ID"),
+            (
+                &[("COMPONENT_APP_ID", "wx0000000000000ddd"), ("ACCOUNTS", &shop(platform))],
+                "COMPONENT_APP_ID",
+            ),
+            (&[first, ("ACCOUNTS", &shop(app))], "ACCOUNTS"),
+            (&[("ACCOUNTS", &shop("wx0000000000000ddd"))], "ACCOUNTS"),
+        ] {
+            let error = read(changes).unwrap_err();
+            let problem = format!("{setting} is wrong; an appid stands in two places");
+            assert!(error.contains(&problem), "{changes:?}: {error}");
+        }
     }
 
     #[test]

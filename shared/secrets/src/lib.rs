@@ -74,8 +74,8 @@ pub enum SecretsError {
 settings::declare! {
     APP_SECRETS_ARN, ARN, "`arn:aws:secretsmanager:…`", ["", ""], ["Secrets Manager secret, JSON `{\"appid\":\"secret\"}`. Read when first needed, kept for 15 minutes", "Secrets Manager 密钥，内容为 JSON `{\"appid\":\"AppSecret\"}`。首次用到时读取，在内存中保留 15 分钟"];
     APP_SECRETS, BY_APPID, "`{\"wx0123456789abcdef\":\"…\"}`", ["", ""], ["The same JSON itself, for a machine without AWS. Setting both is an error", "直接写 JSON，供没有 AWS 的环境使用。两项不可同时设置"];
-    COMPONENT_TOKENS_ARN, ARN, "`arn:aws:secretsmanager:…`", ["none", "无"], ["With a third-party platform: Secrets Manager secret, JSON `{\"appid\":\"component_access_token\"}`. Kept for 2 minutes", "有第三方平台时：Secrets Manager 密钥，内容为 JSON `{\"appid\":\"component_access_token\"}`，在内存中保留 2 分钟"];
-    COMPONENT_TOKENS, BY_APPID, "`{\"wx00112233445566ff\":\"…\"}`", ["none", "无"], ["The same JSON itself. Setting both is an error", "直接写 JSON。两项不可同时设置"];
+    COMPONENT_TOKENS_ARN, ARN, "`arn:aws:secretsmanager:…`", ["none", "无"], ["Needed with a third-party platform: Secrets Manager secret, JSON `{\"appid\":\"component_access_token\"}`. Kept for 2 minutes", "有第三方平台时必填：Secrets Manager 密钥，内容为 JSON `{\"appid\":\"component_access_token\"}`，在内存中保留 2 分钟"];
+    COMPONENT_TOKENS, BY_APPID, "`{\"wx00112233445566ff\":\"…\"}`", ["none", "无"], ["The same JSON itself, instead. Setting both is an error", "改为直接写 JSON。两项不可同时设置"];
 }
 
 const ARN: &str = "the ARN of a Secrets Manager secret";

@@ -21,6 +21,10 @@ const ROWS: &[[&str; 2]] = &[
         "{} 有误：第三方平台是代服务号调用接口的，这里却没有服务号",
     ],
     ["{} is an address for {}, which is false.", "{} 只用于 {}，而后者是 false。"],
+    [
+        "{} is missing; without its component_access_token a third-party platform exchanges no code",
+        "缺少 {}：没有其中的 component_access_token，第三方平台就无法用 code 换取 access_token",
+    ],
     ["{} is missing: {}", "缺少 {}：{}"],
     ["{} is wrong: {}", "{} 有误：{}"],
     ["{} is wrong; {}", "{} 有误：{}"],

@@ -65,7 +65,7 @@ pub fn problems(template: &Template, parameters: &BTreeMap<String, String>) -> V
         );
         add(&mut found, vec![problem(&parameter, text)]);
     }
-    // Two of them the functions have as well.
+    // Most of them the functions have as well.
     let rules = deployed.broken_rules().into_iter();
     let rules = rules.filter(|text| found.iter().all(|known| !text.contains(&known.parameter)));
     let of_rules: Vec<_> = rules
@@ -374,6 +374,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_platform_is_judged_with_its_token_and_beside_the_apps() {
+        const TOKENS: (&str, &str) =
+            ("ComponentTokensArn", "arn:aws:secretsmanager:us-east-1:123456789012:secret:tokens-AbCdEf");
+        let platform = ("ComponentAppId", "wx3333333333333333");
+        let shop = |component: &str| {
+            format!(r#"{{"shop":{{"official_account":"wx4444444444444444","component":"{component}"}}}}"#)
+        };
+        assert_eq!(named(&[platform, TOKENS]), Vec::<String>::new());
+        assert_eq!(named(&[platform]), ["ComponentTokensArn"]);
+        assert_eq!(named(&[("Accounts", &shop(platform.1))]), ["ComponentTokensArn"]);
+        assert_eq!(named(&[platform, TOKENS, ("Accounts", &shop(platform.1))]), Vec::<String>::new());
+        for app in ["wx0123456789abcdef", "wxfedcba9876543210"] {
+            assert_eq!(named(&[("ComponentAppId", app), TOKENS]), ["ComponentAppId"], "{app}");
+            assert_eq!(named(&[("Accounts", &shop(app)), TOKENS]), ["Accounts"], "{app}");
+        }
+    }
+
     /// CloudFormation would refuse it, and a deployment by then has built everything.
     #[test]
     fn what_the_template_refuses_is_named_before_anything_is_built() {
@@ -471,6 +489,8 @@ mod tests {
         for changes in [
             &[("OfficialAccountAppId", ""), ("WebsiteAppId", "")][..],
             &[("OfficialAccountAppId", ""), ("ComponentAppId", "wx3333333333333333")],
+            &[("ComponentAppId", "wx3333333333333333")],
+            &[("ComponentAppId", "wx0123456789abcdef")],
             &[("WebsiteAppId", "wx0123456789abcdef")],
             &[("AllowedOrigins", "https://www.example.org")],
             &[("Accounts", foreign)],

@@ -141,6 +141,11 @@ fn components() -> Vec<Case> {
     vec![
         ("a platform", platform(), vec![]),
         (
+            "a platform without a place for its token",
+            well().with("COMPONENT_APP_ID", COMPONENT),
+            vec![F::ConfigurationWrong],
+        ),
+        (
             "a platform without a token",
             platform().with("COMPONENT_TOKENS", "{}"),
             vec![F::ComponentTokenMissing],

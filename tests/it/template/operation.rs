@@ -321,7 +321,8 @@ fn the_guide_says_how_much_guided_asks() {
 #[test]
 fn the_rules_refuse_what_does_not_go_together() {
     const ADDRESS: &str = "eipalloc-0123456789abcdef0";
-    let (account, website) = ("wx0123456789abcdef", "wxfedcba9876543210");
+    const TOKENS: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:tokens-AbCdEf";
+    let (account, website, platform) = ("wx0123456789abcdef", "wxfedcba9876543210", "wx00112233445566ff");
     for (parameters, refused) in [
         (&[("OfficialAccountAppId", account)][..], None),
         (&[("WebsiteAppId", website)], None),
@@ -333,6 +334,31 @@ fn the_rules_refuse_what_does_not_go_together() {
         (
             &[("WebsiteAppId", website), ("EgressAllocationId", ADDRESS)],
             Some("EgressAllocationId is an address for FixedAddress"),
+        ),
+        (
+            &[
+                ("OfficialAccountAppId", account),
+                ("ComponentAppId", platform),
+                ("ComponentTokensArn", TOKENS),
+            ],
+            None,
+        ),
+        (
+            &[("OfficialAccountAppId", account), ("ComponentAppId", platform)],
+            Some("ComponentTokensArn is missing"),
+        ),
+        (
+            &[("OfficialAccountAppId", account), ("ComponentAppId", account), ("ComponentTokensArn", TOKENS)],
+            Some("ComponentAppId is wrong"),
+        ),
+        (
+            &[
+                ("OfficialAccountAppId", account),
+                ("WebsiteAppId", website),
+                ("ComponentAppId", website),
+                ("ComponentTokensArn", TOKENS),
+            ],
+            Some("ComponentAppId is wrong"),
         ),
     ] {
         let template =
