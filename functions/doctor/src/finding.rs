@@ -274,8 +274,8 @@ findings! {
         ["This client's redirect URI proves nobody, for any app on the device can take it: {detail}. People are asked each time", "Where the app can claim an `https` link (Universal Link, App Link), register that instead"]
         ["这个客户端的重定向网址不能证明身份，设备上的任何应用都可以占有：{detail}。因此每次都会询问用户", "应用如能认领 `https` 链接（Universal Link、App Link），改为登记那个链接"];
     SubjectAsks = Note "subject_asks"
-        ["`sub` is the unionid, which a silent login inside WeChat doesn't bring: who has never agreed gets no token until they do", "With `SilentUnionid` followers need not be asked; for the others the answer's `upgrade_url` asks. Both take one Open Platform account for all apps"]
-        ["`sub` 是 unionid，而微信内静默授权不提供 unionid：从未允许授权的用户，要先允许才能获得 JWT", "启用 `SilentUnionid` 后，关注者不必询问；其他用户由响应里的 `upgrade_url` 询问。两者都要求各应用绑定同一个微信开放平台账号"];
+        ["`sub` is the unionid, which a silent login inside WeChat doesn't bring: who has never agreed gets no token until they do", "With `SilentUnionid`, and with `FixedAddress`, whose address WeChat wants to know, followers need not be asked; for the others the answer's `upgrade_url` asks. Both take one Open Platform account for all apps"]
+        ["`sub` 是 unionid，而微信内静默授权不提供 unionid：从未允许授权的用户，要先允许才能获得 JWT", "启用 `SilentUnionid` 和 `FixedAddress`（出口 IP 要加入 API IP 白名单）后，关注者不必询问；其他用户由响应里的 `upgrade_url` 询问。两者都要求各应用绑定同一个微信开放平台账号"];
     SubjectDiffers = Note "subject_differs"
         ["`sub` is the openid, and there are {detail} apps: one person is another `sub` in each", "If a person is to be the same everywhere, bind the apps to one Open Platform account and let `subject` be `unionid`, before anybody stores a `sub`: it changes for all"]
         ["`sub` 是 openid，而这里有 {detail} 个应用：同一个人在各应用的 `sub` 不同", "如需跨应用识别同一个人，把各应用绑定到同一个微信开放平台账号，`subject` 改为 `unionid`；要在有人保存 `sub` 之前改，因为所有人的 `sub` 都会变"];
@@ -466,6 +466,17 @@ mod tests {
             let is_untold = saw.map(|text| text.contains("ould not tell") || text.contains("无法判断"));
             assert!(!is_untold[0] || severity == Severity::Note, "{name}");
         }
+    }
+
+    /// WeChat gives the global token to addresses that it was told of; without `FixedAddress` there is none to tell.
+    #[test]
+    fn who_is_told_to_ask_for_unionids_is_told_of_the_address() {
+        let remedies = Finding::ALL.iter().flat_map(|finding| finding.row().remedy);
+        let advice: Vec<_> = remedies.filter(|remedy| remedy.contains("`SilentUnionid`")).collect();
+        assert!(
+            !advice.is_empty() && advice.iter().all(|remedy| remedy.contains("`FixedAddress`")),
+            "{advice:?}"
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ web::outcomes! {
     DENIED = Info "denied_to_client" ["the person declined; the client is told"] ["用户拒绝了授权；已告知客户端"];
     LOGIN_REQUIRED = Info "login_required" ["the client is told that there is no login as it wants it; `cause`"] ["已告知客户端没有符合要求的登录；见 `cause`"];
     CONFIRMATION_ASKED = Info "confirmation_asked" ["an app on the device asks: the page that names it"] ["设备上的应用发来请求：显示说明页面"];
-    NO_SUBJECT = Info "no_subject" ["`sub` is the unionid, and the session does not know it: the page with the button that asks WeChat", "if it comes often: `SILENT_UNIONID`; if nobody gets on: the apps are not bound to one Open Platform account"] ["`sub` 是 unionid，而会话中没有：显示按钮，请用户到微信确认", "频繁出现时可设置 `SILENT_UNIONID`；如果所有人都无法继续：应用没有绑定到同一个开放平台账号"];
+    NO_SUBJECT = Info "no_subject" ["`sub` is the unionid, and the session does not know it: the page with the button that asks WeChat", "if it comes often: `SILENT_UNIONID`, with `FixedAddress`; if nobody gets on: the apps are not bound to one Open Platform account"] ["`sub` 是 unionid，而会话中没有：显示按钮，请用户到微信确认", "频繁出现时可设置 `SILENT_UNIONID`，并启用 `FixedAddress`；如果所有人都无法继续：应用没有绑定到同一个开放平台账号"];
     REQUEST_REFUSED = Info "request_refused" ["the client is told what is wrong with its request; `cause`", "`cause`: the client's library is set up wrongly"] ["已告知客户端请求有误；见 `cause`", "查看 `cause`：客户端的库配置有误"];
     CLIENT_UNKNOWN = Info "client_unknown" ["`client_id` is missing or unknown", "the client's name, in `OpenidConnect` and at the client"] ["`client_id` 缺少或不存在", "核对 `OpenidConnect` 和客户端中的名称"];
     REDIRECT_REFUSED = Info "redirect_refused" ["`redirect_uri` is missing or not registered, byte for byte", "register it, or correct it at the client"] ["`redirect_uri` 缺少，或与登记的不完全一致", "登记它，或在客户端改正"];
