@@ -270,6 +270,10 @@ fn who_shows_or_ends_a_session_touches_nothing_else() {
     assert_eq!(denied(&template, "userinfo", "SessionsTable", "*"), ["app-token#"]);
     assert_eq!(denied(&template, "token", "SessionsTable", "*"), ["app-token#"]);
     assert_eq!(denied(&template, "logout", "SessionsTable", "*"), ["app-token#", "grant#"]);
+    assert_eq!(denied(&template, "handoff", "SessionsTable", "*"), ["app-token#", "grant#"]);
+    // It makes grants and looks at them, and ends sessions alone.
+    assert_eq!(denied(&template, "openid", "SessionsTable", "GetItem"), ["app-token#"]);
+    assert_eq!(denied(&template, "openid", "SessionsTable", "DeleteItem"), ["app-token#", "grant#"]);
     assert!(denied(&template, "callback", "SessionsTable", "*").is_empty());
     // The way out of the callback's network leads to the two tables alone.
     let endpoint = resource(&template, "AWS::EC2::VPCEndpoint", "TablesEndpoint");
