@@ -6,6 +6,7 @@ use harness::{
     Answer, Failure, Options, Result, Stack, Visitor,
     browser::Visit,
     database::{attribute, number},
+    hand_off::Waiting,
     places::{AUTHORIZE, authorize_to},
     stack::{DEFAULT_RETURN_TO, OFFICIAL_ACCOUNT, PAGE_ORIGIN},
     template::Template,
@@ -15,6 +16,7 @@ use login::Digest;
 use serde_json::{Value, json};
 use web::{language::Language, reason::Reason};
 
+use crate::openid::code_flow;
 use crate::support::{
     assert_secured, is_browser_secret, read, stack, title, title_unregistered, visited, without_tables,
 };
@@ -391,7 +393,8 @@ async fn only_a_page_of_its_own_begins_a_login() {
 /// A version of WeChat that nobody has foreseen may say something else of a page; a switch lets it in.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_browser_says_of_a_page_can_be_left_out_of_account() {
-    let stack = Stack::start(Options::default().with("PAGE_LOADS_ONLY", "false")).await.unwrap();
+    let provider = code_flow::options("openid").unwrap();
+    let stack = Stack::start(provider.with("PAGE_LOADS_ONLY", "false")).await.unwrap();
     let visitor = stack.visitor("lin");
     let unforeseen =
         |url: &str| Visit::open(url).header("sec-fetch-dest", "webview").header("sec-fetch-mode", "embed");
@@ -399,6 +402,16 @@ async fn what_a_browser_says_of_a_page_can_be_left_out_of_account() {
     assert_eq!(answer.status, 302);
     let callback = visitor.agree(answer.location().unwrap()).await.unwrap();
     assert_eq!(visitor.send(unforeseen(&callback)).await.unwrap().location(), Some(harness::places::ARRIVAL));
+    // Both sides of a login by a phone.
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), "via=handoff").await.unwrap();
+    let phone = stack.visitor("zhou").logged_in().await.unwrap();
+    for (visitor, url) in [(&computer.visitor, &computer.url), (&phone, &computer.code)] {
+        let answer = visitor.send(unforeseen(url)).await.unwrap();
+        assert_eq!(answer.status, 200, "{url}: {}", answer.text());
+    }
+    // And what a client asks.
+    let client = code_flow::visitor(&stack, "lin");
+    assert_eq!(client.send(unforeseen(&code_flow::asked(&[]))).await.unwrap().status, 302);
 }
 
 #[tokio::test(flavor = "multi_thread")]
