@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use harness::{Result, binaries::workspace};
+use harness::{Result, binaries::workspace, template::Template};
 
 /// The tests that a page names, as `file::function`, between backticks.
 fn named(page: &str) -> Result<BTreeSet<String>> {
@@ -66,6 +66,23 @@ fn the_architecture_ticks_what_the_manifests_name() {
         }
     }
     assert_eq!(seen, folders("functions"));
+}
+
+/// Which alarms anybody can set off is said to whoever runs a deployment, in both languages, and to whoever tests it.
+#[test]
+fn three_pages_name_the_same_alarms_that_strangers_set_off() {
+    let alarms = |page: &str, row: &str| -> BTreeSet<String> {
+        let text = fs::read_to_string(workspace().join("docs").join(page)).unwrap();
+        let row = text.lines().find(|line| line.starts_with(row)).unwrap_or_else(|| panic!("{page}: {row}"));
+        let codes = row.split('`').skip(1).step_by(2);
+        codes.filter(|code| code.ends_with("Alarm")).map(str::to_owned).collect()
+    };
+    let named = alarms("development/tests.md", "| Alarms that strangers can set off");
+    assert_eq!(alarms("en/security/guards.md", "| Alarms that strangers can set off"), named);
+    assert_eq!(alarms("zh-CN/security/guards.md", "| 陌生人就能触发的告警"), named);
+    let template = Template::of_the_project().unwrap();
+    let known: BTreeSet<String> = template.resources("AWS::CloudWatch::Alarm").map(|(id, _)| id).collect();
+    assert!(named.len() == 7 && named.is_subset(&known), "{named:?}");
 }
 
 #[test]
