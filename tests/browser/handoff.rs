@@ -199,7 +199,66 @@ async fn says_to_a_snapshot_page_how_to_go_on() -> Result<()> {
     Ok(())
 }
 
-/// To who does not see them the numbers are a group, which says what they are.
+/// The browser of the phone that confirms stands still while the person is in WeChat: it shows the number when the
+/// person is back, as both pages say, and logs in when the person is back once more.
+#[tokio::test]
+async fn logs_the_browser_of_the_same_phone_in() -> Result<()> {
+    const NOTE: &str = "
+        document.addEventListener('freeze', () => {
+            sessionStorage.frozen = (sessionStorage.frozen || '') + document.querySelector('h1').innerText + '.';
+        });
+    ";
+    let stack = account_only().await?;
+    for (languages, language, name) in
+        [("zh-CN,zh", Language::Chinese, "zh"), ("en-US,en", Language::English, "en")]
+    {
+        let labels = Labels::of(language);
+        let Some(browser) = Chromium::start(Reader::ON_A_PHONE.reading(languages)).await? else {
+            return Ok(());
+        };
+        let Some(wechat) = Chromium::start(Reader::IN_WECHAT.reading(languages)).await? else {
+            return Ok(());
+        };
+        let leave = async || -> Result<()> {
+            browser.run(NOTE, Vec::new()).await?;
+            browser.cdp().send_raw("Page.setWebLifecycleState", json!({ "state": "frozen" })).await?;
+            Ok(())
+        };
+        let come_back = async || -> Result<()> {
+            browser.cdp().send_raw("Page.setWebLifecycleState", json!({ "state": "active" })).await?;
+            browser.cdp().send_raw("Page.bringToFront", json!({})).await?;
+            Ok(())
+        };
+        browser.open(&format!("{}/authorize", stack.public_url())).await?;
+        browser.arrive(labels.open_in_wechat).await?;
+        assert_eq!(browser.text("ol li:last-child").await?, labels.come_back);
+        let code = code(&stack, &browser).await?;
+
+        leave().await?;
+        wechat.open(&code).await?;
+        wechat.arrive(labels.log_in_other_device).await?;
+        assert_eq!(wechat.text("form + .soft").await?, labels.no_number_yet);
+        come_back().await?;
+        browser.arrive(labels.confirm_in_wechat).await?;
+        let number = browser.text(".number").await?;
+        browser.look(&format!("handoff-phone-number-{name}")).await?;
+
+        leave().await?;
+        wechat.press(&number).await?;
+        wechat.arrive(if language == Language::Chinese { "已确认" } else { "Confirmed" }).await?;
+        come_back().await?;
+        browser.until_at(&format!("{}/", stack.public_url())).await?;
+        assert_eq!(browser.text("main > p").await?, labels.welcome_back);
+        let frozen = browser.run("return sessionStorage.frozen", Vec::new()).await?;
+        assert_eq!(frozen, format!("{}.{}.", labels.open_in_wechat, labels.confirm_in_wechat));
+        browser.leave(&[]).await?;
+        wechat.leave(&[]).await?;
+    }
+    Ok(())
+}
+
+/// To who does not see them the numbers are a group, which says what they are; and the number to tap stands in the name
+/// of the page that it comes with, which is what is read when a page has loaded.
 #[tokio::test]
 async fn the_numbers_have_a_name() -> Result<()> {
     let stack = account_only().await?;
@@ -214,6 +273,13 @@ async fn the_numbers_have_a_name() -> Result<()> {
     let group = nodes.iter().find(|node| node["role"]["value"] == "group");
     let name = group.map(|group| group["name"]["value"].clone()).unwrap_or_default();
     assert_eq!(name, LABELS.which_number);
+    computer.arrive(LABELS.confirm_on_phone).await?;
+    let number = computer.text(".number").await?;
+    let tree = computer.cdp().send_raw("Accessibility.getFullAXTree", json!({})).await?;
+    let page =
+        tree["nodes"].as_array().into_iter().flatten().find(|node| node["role"]["value"] == "RootWebArea");
+    let name = page.and_then(|page| page["name"]["value"].as_str()).unwrap_or_default();
+    assert_eq!(name, format!("{number} · {}", LABELS.confirm_on_phone));
     computer.leave(&[]).await?;
     phone.leave(&[]).await
 }

@@ -1,7 +1,8 @@
 //! The pages of a hand-off ([`login::handoff`]): of the browser that waits, and of the phone.
 //!
-//! The page that waits goes on by itself: with its script, which is allowed by its hash, or by opening itself anew. It
-//! has no `Cross-Origin-Opener-Policy`, for the login may go on in a window that a page opened.
+//! The page that waits goes on by itself: with its script, which is allowed by its hash, or by opening itself anew.
+//! What it then shows is another page, of which a screen reader says the title: so the number is in it. It has no
+//! `Cross-Origin-Opener-Policy`, for the login may go on in a window that a page opened.
 
 mod qr_code;
 
@@ -125,7 +126,8 @@ pub fn wait(visit: &Visit, waiting: &Waiting<'_>) -> Response {
     };
     let script = SCRIPT.replace("STAGE", waiting.stage);
     let title = match (number, waiting.is_phone) {
-        (Some(_), _) => labels.confirm_on_phone,
+        (Some(_), true) => labels.confirm_in_wechat,
+        (Some(_), false) => labels.confirm_on_phone,
         (None, true) => labels.open_in_wechat,
         (None, false) => labels.scan_to_log_in,
     };

@@ -116,6 +116,8 @@ labels! {
     send_link, "Above that link.", "用微信发给“文件传输助手”，在手机上点开：", "Send it to yourself in WeChat (File Transfer) and open it on the phone:";
     confirm_on_phone, "The title once it was scanned.", "请在手机上确认", "Confirm on your phone";
     tap_this_number, "Above the number.", "在手机上点这个数字：", "Tap this number on your phone:";
+    confirm_in_wechat, "The title once it was scanned, on the phone itself.", "请到微信里确认", "Confirm in WeChat";
+    tap_this_number_in_wechat, "Above the number, on the phone itself.", "在微信里点这个数字：", "Tap this number in WeChat:";
     new_code, "The button that begins anew.", "获取新的二维码", "Get a new code";
     log_in_other_device, "The title of the page on the phone.", "登录另一台设备？", "Log in another device?";
     other_device_waits, "Above its kind.", "另一台设备在等待登录：", "Another device is waiting to be logged in:";
@@ -123,7 +125,7 @@ labels! {
     which_number, "Above the numbers.", "它的屏幕上是哪个数字？点一下就会登录它。", "Which number does its screen show? A tap logs it in.";
     refuse, "The button that says no.", "拒绝", "Refuse";
     take_back, "On the phone that confirmed, the button that takes it back.", "撤回", "Take it back";
-    no_number_yet, "Below the numbers.", "还没有数字？等几秒钟；点错一次就会结束。", "No number there yet? Wait some seconds: one wrong tap ends it.";
+    no_number_yet, "Below the numbers.", "还没有数字？等几秒钟，或回到那个页面看看；点错一次就会结束。", "No number there yet? Wait some seconds, or go back to that page: one wrong tap ends it.";
     wechat_code, "The link from this stack's QR code to WeChat's own, where there is a website app.", "改用微信的二维码", "Use WeChat's own QR code instead";
     show_code, "The link, on that page, to the QR code, for who has it on another screen.", "在另一台设备上扫码？显示二维码", "Scanning with another device? Show the QR code";
     code_comes, "In a frame, until WeChat's QR code is there; a link to it.", "正在打开二维码……", "Opening the QR code…";
@@ -132,6 +134,7 @@ labels! {
     copy, "Above its link: the first step.", "长按复制下面的链接", "Press and hold to copy the link.";
     paste, "The second step.", "打开微信，发给“文件传输助手”", "Send it to yourself in WeChat (File Transfer).";
     open, "The third step.", "点开这条链接", "Open it there.";
+    come_back, "The fourth step: a page that nobody looks at stands still.", "回到这里看数字，再到微信里点它", "Come back here for the number, then tap it in WeChat.";
     wecom, "Above its first step, under 企业微信.", "这里是企业微信。请改用微信打开：", "This is WeCom. Please use WeChat instead:";
     profile, "The profile page's title.", "我的资料", "My profile";
     nameless, "Who is logged in, if no name is known.", "微信用户", "WeChat user";

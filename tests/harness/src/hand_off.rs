@@ -104,7 +104,7 @@ pub async fn stage(visitor: &Visitor, url: &str) -> Result<String> {
 /// [`Failure`] if it is another page.
 pub fn number(page: &Answer) -> Result<u8> {
     let text = page.text();
-    let number = text.split("role=\"status\">").nth(1).and_then(|rest| rest.split('<').next());
+    let number = text.split("class=\"number\">").nth(1).and_then(|rest| rest.split('<').next());
     number.and_then(|number| number.parse().ok()).ok_or_else(|| Failure::new(format!("no number: {text}")))
 }
 

@@ -8,11 +8,12 @@ use super::*;
 const BOTH: [Language; 2] = [Language::Chinese, Language::English];
 
 /// The labels that stand in a heading, and those that stand on a button.
-const TITLES: [&str; 8] = [
+const TITLES: [&str; 9] = [
     "log_in",
     "open_in_wechat",
     "scan_to_log_in",
     "confirm_on_phone",
+    "confirm_in_wechat",
     "log_in_other_device",
     "profile",
     "back_to_app",
