@@ -250,11 +250,27 @@ pub struct Device {
 }
 
 impl Device {
-    /// The browsers that are known, by what their user agents say; the first that fits is it.
+    /// The browsers that are known, by what their user agents say; the first that fits is it. Nearly all of them also
+    /// say what another one says: those made in China and Samsung's say `Chrome/` or `Safari/` too, and WeChat's
+    /// `MQQBrowser/`.
     pub const BROWSERS: &[(&'static str, &'static str)] = &[
+        ("wxwork/", "WeCom"),
+        ("MicroMessenger/", "WeChat"),
+        (" QQ/", "QQ"),
+        ("QQBrowser/", "QQ Browser"),
+        ("UCBrowser/", "UC Browser"),
+        ("Quark/", "Quark"),
+        ("baiduboxapp/", "Baidu"),
+        ("HuaweiBrowser/", "Huawei Browser"),
+        ("MiuiBrowser/", "Mi Browser"),
+        ("VivoBrowser/", "vivo Browser"),
+        ("HeyTapBrowser/", "OPPO Browser"),
+        ("SamsungBrowser/", "Samsung Internet"),
         ("Edg", "Edge"),
         ("OPR/", "Opera"),
         ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("CriOS/", "Chrome"),
         ("Chrome/", "Chrome"),
         ("Safari/", "Safari"),
     ];
@@ -264,6 +280,7 @@ impl Device {
         ("iPhone", "iPhone"),
         ("iPad", "iPad"),
         ("OpenHarmony", "HarmonyOS"),
+        ("HarmonyOS", "HarmonyOS"),
         ("Android", "Android"),
         ("Windows", "Windows"),
         ("Macintosh", "Mac"),
@@ -536,6 +553,35 @@ mod tests {
         }
         // The right one stands everywhere.
         assert!(places.iter().all(|place| *place > 800), "{places:?}");
+    }
+
+    #[test]
+    fn a_device_is_read_back_as_it_was_stored() {
+        for &(_, browser) in Device::BROWSERS {
+            for &(_, system) in Device::SYSTEMS {
+                let device = Device { browser, system };
+                assert_eq!(Device::stored(&device.to_text()), device);
+            }
+        }
+        for (text, device) in [
+            ("/", Device::default()),
+            ("", Device::default()),
+            ("A stranger's/Mac", Device { browser: "", system: "Mac" }),
+            ("Chrome/<b>", Device { browser: "Chrome", system: "" }),
+        ] {
+            assert_eq!(Device::stored(text), device, "{text}");
+        }
+    }
+
+    /// A word that stands in another one's comes after it, or the other one is never found.
+    #[test]
+    fn every_word_of_a_user_agent_can_be_found() {
+        for known in [Device::BROWSERS, Device::SYSTEMS] {
+            for (index, (word, _)) in known.iter().enumerate() {
+                let mut before = known.iter().take(index);
+                assert!(before.all(|(earlier, _)| !word.contains(*earlier)), "{word}");
+            }
+        }
     }
 
     #[test]

@@ -54,12 +54,36 @@ pub(crate) fn device(language: Language, Device { browser, system }: Device) -> 
     match (language, browser, system) {
         (Language::Chinese, "", "") => "未知的浏览器".to_owned(),
         (Language::Chinese, "", system) => format!("{system} 上的浏览器"),
-        (Language::Chinese, browser, "") => format!("{browser} 浏览器"),
-        (Language::Chinese, browser, system) => format!("{system} 上的 {browser} 浏览器"),
+        (Language::Chinese, browser, "") => in_chinese(browser),
+        (Language::Chinese, browser, system) => {
+            let browser = in_chinese(browser);
+            // Beside a letter of ours, a blank.
+            let blank = if browser.starts_with(|letter: char| letter.is_ascii()) { " " } else { "" };
+            format!("{system} 上的{blank}{browser}")
+        }
         (Language::English, "", "") => "An unknown browser".to_owned(),
         (Language::English, "", system) => format!("A browser on {system}"),
         (Language::English, browser, "") => browser.to_owned(),
         (Language::English, browser, system) => format!("{browser} on {system}"),
+    }
+}
+
+/// A browser as people in China call it: by its Chinese name, if it has one.
+fn in_chinese(browser: &str) -> String {
+    match browser {
+        "WeCom" => "企业微信".to_owned(),
+        "WeChat" => "微信".to_owned(),
+        "QQ" => "QQ".to_owned(),
+        "QQ Browser" => "QQ 浏览器".to_owned(),
+        "UC Browser" => "UC 浏览器".to_owned(),
+        "Quark" => "夸克浏览器".to_owned(),
+        "Baidu" => "百度".to_owned(),
+        "Huawei Browser" => "华为浏览器".to_owned(),
+        "Mi Browser" => "小米浏览器".to_owned(),
+        "vivo Browser" => "vivo 浏览器".to_owned(),
+        "OPPO Browser" => "OPPO 浏览器".to_owned(),
+        "Samsung Internet" => "三星浏览器".to_owned(),
+        browser => format!("{browser} 浏览器"),
     }
 }
 
