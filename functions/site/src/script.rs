@@ -14,7 +14,7 @@ use web::request::Request;
 use web::response::{Response, empty, file, in_base64, public, with_header};
 
 /// A file that is the same for everybody.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Script {
     kind: &'static str,
     text: &'static str,
@@ -22,6 +22,8 @@ pub(crate) struct Script {
     compressed: &'static str,
     /// The digest of the text.
     digest: String,
+    /// The version that runs.
+    version: &'static str,
 }
 
 impl Script {
@@ -45,7 +47,7 @@ impl Script {
 
     fn new(kind: &'static str, text: &'static str, compressed: &'static str) -> Self {
         let digest = URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()));
-        Self { kind, text, compressed, digest }
+        Self { kind, text, compressed, digest, version: env!("CARGO_PKG_VERSION") }
     }
 
     /// The file, or that the browser has it.
@@ -63,7 +65,7 @@ impl Script {
         let response = with_header(public(response), header::ETAG, &etag);
         let response = with_header(response, header::VARY, "Accept-Encoding");
         let version = Query::of(request).one("v").ok().flatten();
-        if version.is_some_and(|version| is_for_ever(&version, env!("CARGO_PKG_VERSION"))) {
+        if version.is_some_and(|version| is_for_ever(&version, self.version)) {
             with_header(response, header::CACHE_CONTROL, "public, max-age=31536000, immutable")
         } else {
             response
@@ -228,14 +230,27 @@ mod tests {
         assert!(!is_for_ever("0.2.0", "0.2.1") && !is_for_ever("", "0.2.0"));
         // Two builds between releases have one version and differ.
         assert!(!is_for_ever("0.2.1-dev", "0.2.1-dev"));
-        let version = env!("CARGO_PKG_VERSION");
-        for (query, expected) in [
-            ("?v=0.0.0".to_owned(), "public, max-age=3600"),
-            ("?v=".to_owned(), "public, max-age=3600"),
-            (format!("?v={version}&v={version}"), "public, max-age=3600"),
-        ] {
-            let response = Script::module().answer(&request(&format!("/login.js{query}"), None));
-            assert_eq!(header(&response, "cache-control"), expected, "{query}");
+        for script in [Script::module(), Script::types()] {
+            assert_eq!(script.version, env!("CARGO_PKG_VERSION"));
+            let etag = script.etag(false);
+            for (running, query, is_kept) in [
+                ("0.2.0", "?v=0.2.0", true),
+                ("0.2.1", "?v=0.2.0", false),
+                ("0.2.0", "?v=0.2.0-dev", false),
+                ("0.2.0-dev", "?v=0.2.0-dev", false),
+                ("0.2.0", "?v=0.2.0&v=0.2.0", false),
+                ("0.2.0", "?v=", false),
+                ("0.2.0", "", false),
+            ] {
+                let script = Script { version: running, ..script.clone() };
+                for (known, status) in [(None, 200), (Some(&*etag), 304)] {
+                    let response = script.answer(&request(&format!("/login.js{query}"), known));
+                    assert_eq!(response.status(), status);
+                    let kept =
+                        if is_kept { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
+                    assert_eq!(header(&response, "cache-control"), kept, "{running} {query} {status}");
+                }
+            }
         }
     }
 
