@@ -1,6 +1,6 @@
-// A page that uses login.js by its types, as an editor sees it. Nothing here runs.
+// A page that uses login.js by its types, as an editor sees it, and from where a page has it. Nothing here runs.
 
-import { accessToken, login, logout, onChange, user, type User } from "../../functions/site/login.js";
+import { accessToken, login, logout, onChange, user, type User } from "https://auth.example.com/login.js";
 
 const element: HTMLElement = document.createElement("wechat-login");
 const end: () => void = onChange((user: User | null) => element.append(user?.nickname ?? ""));
