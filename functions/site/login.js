@@ -50,7 +50,7 @@ if (isElsewhere) say("another-site", `${AUTH} gives ${location.origin} nothing: 
 
 // Where WeChat's page in the frame is blocked, the directive is this page's too.
 document.addEventListener("securitypolicyviolation", ({ blockedURI, effectiveDirective }) => {
-  if (blockedURI.startsWith(AUTH) || /^img.*\.q(logo|pic)\.cn|^frame.*\.qq\.com/.test(effectiveDirective + blockedURI)) {
+  if (blockedURI.startsWith(AUTH) || /^img.*\.q(logo|pic)\.cn|^frame.*weixin\.qq\.com/.test(effectiveDirective + blockedURI)) {
     say("content-security-policy", `add ${new URL(blockedURI).origin} to this page's ${effectiveDirective}.`);
   }
 });
@@ -71,7 +71,12 @@ const request = async (method, path) => {
   if (answer.ok) return body;
   if (answer.status === 401) {
     begin = body.authorize_url ?? begin;
-    if (!navigator.cookieEnabled) say("cookies", `${AUTH} gives ${location.origin} nothing: this browser keeps no cookies.`);
+    // A browser that blocks cookies refuses its storage too. Chromium's navigator.cookieEnabled is true all the same.
+    try {
+      localStorage;
+    } catch {
+      say("cookies", `${AUTH} gives ${location.origin} nothing: this browser keeps no cookies.`);
+    }
     return null;
   }
   if (/:invalid_target|:not_found/.test(body.type)) {
@@ -143,7 +148,12 @@ const forget = () => {
 };
 
 // The tabs of one origin tell each other that something changed, and no more.
-const channel = globalThis.BroadcastChannel && new BroadcastChannel(NAME);
+/** @type {BroadcastChannel | undefined} */
+let channel;
+// Old browsers have none, and Firefox gives none to a page that may keep no cookies.
+try {
+  channel = new BroadcastChannel(NAME);
+} catch {}
 channel?.addEventListener("message", () => {
   forget();
   renew();

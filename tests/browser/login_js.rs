@@ -44,7 +44,7 @@ const LANGUAGES: [(Language, Reader); 2] = [
 ];
 
 /// A page with the tag.
-fn html(stack: &Stack, lang: &str, attributes: &str) -> String {
+pub fn html(stack: &Stack, lang: &str, attributes: &str) -> String {
     let auth = stack.public_url();
     format!(
         r#"<!doctype html>
@@ -70,7 +70,7 @@ pub async fn with_page() -> Result<(Stack, TeamPage)> {
 }
 
 /// The nickname that WeChat knows of a person.
-fn nickname(stack: &Stack, id: &str) -> String {
+pub fn nickname(stack: &Stack, id: &str) -> String {
     let found = |settings: &mut simulator::Settings| {
         settings.people.iter().find(|person| person.id == id).map(|person| person.nickname.clone())
     };
@@ -78,7 +78,7 @@ fn nickname(stack: &Stack, id: &str) -> String {
 }
 
 /// Somebody scans the latest QR code, and confirms.
-fn scan(stack: &Stack, person: &str) -> Result<()> {
+pub fn scan(stack: &Stack, person: &str) -> Result<()> {
     let simulator = stack.simulator();
     let scan = Action::Scan { uuid: None, person: Some(person.to_owned()) };
     simulator.attempt(&scan).map_err(Failure::new)?;
@@ -295,9 +295,20 @@ async fn among_hosts(page: &TeamPage, stack: &Stack) -> Result<([Https; 3], [Str
     Ok((fronts, rules))
 }
 
-/// What a page forgot to allow for the frame is named: this stack, or WeChat's page behind it.
+/// What a page forgot to allow for the frame is named: this stack, or WeChat's page behind it. A frame of the page's
+/// own is the page's own matter.
 #[tokio::test]
 async fn a_page_that_does_not_allow_the_frame_is_told_which_directive() -> Result<()> {
+    // Returns once this frame was blocked, and whoever listened before has heard of it.
+    const FRAME: &str = r#"
+        const src = arguments[0];
+        return new Promise((resolve) => {
+            document.addEventListener("securitypolicyviolation", ({ blockedURI }) => {
+                if (src.startsWith(blockedURI)) resolve(blockedURI);
+            });
+            document.body.append(Object.assign(document.createElement("iframe"), { src }));
+        });
+    "#;
     let page = TeamPage::serve("").await?;
     let stack = Stack::start(Options::default()).await?;
     let (_fronts, rules) = among_hosts(&page, &stack).await?;
@@ -315,6 +326,10 @@ async fn a_page_that_does_not_allow_the_frame_is_told_which_directive() -> Resul
         );
         let said = chromium.until_told(&told).await?;
         assert_eq!(said.iter().filter(|line| line.contains("wechat-login:")).count(), 1, "{said:#?}");
+        let video = "https://v.qq.com";
+        assert_eq!(chromium.run(FRAME, vec![format!("{video}/x/page.html").into()]).await?, video);
+        let said = chromium.until_told(video).await?;
+        assert!(!said.iter().any(|line| line.contains("wechat-login:")), "{said:#?}");
     }
     Ok(())
 }
@@ -588,13 +603,122 @@ async fn an_answer_that_comes_after_the_logout_is_not_believed() -> Result<()> {
 
 #[tokio::test]
 async fn a_browser_without_cookies_is_named() -> Result<()> {
+    // Firefox that is set so gives a page no channel either.
+    const NO_CHANNEL: &str = r#"<script>
+        window.BroadcastChannel = class { constructor() { throw new DOMException("insecure", "SecurityError"); } };
+    </script>"#;
     let (stack, page) = with_page().await?;
-    page.show(&html(&stack, "zh-CN", ""), "");
-    let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
-    chromium.cdp().send_raw("Emulation.setDocumentCookieDisabled", json!({ "disabled": true })).await?;
-    chromium.open(&page.same_site()).await?;
-    chromium.part("button", LABELS.log_in).await?;
-    chromium.leave(&[NOBODY, "docs/en/reference/login-js.md#cookies"]).await
+    let blocked = Reader::AT_A_COMPUTER.without_cookies();
+    let kept = [NOBODY].as_slice();
+    let not_kept = [NOBODY, "docs/en/reference/login-js.md#cookies"].as_slice();
+    for (reader, before, cookie, said) in [
+        (blocked, "", "", not_kept),
+        (blocked, NO_CHANNEL, "", not_kept),
+        (Reader::AT_A_COMPUTER, NO_CHANNEL, "a=1", kept),
+    ] {
+        page.show(&format!("{before}{}", html(&stack, "zh-CN", "")), "");
+        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+        chromium.open(&page.same_site()).await?;
+        chromium.part("button", LABELS.log_in).await?;
+        let set = chromium.run("document.cookie = 'a=1'; return document.cookie", Vec::new()).await?;
+        assert_eq!(set, cookie);
+        chromium.leave(said).await?;
+    }
+    Ok(())
+}
+
+/// What is of use at a computer is of none on a touch screen, or is blocked: the login goes on in this page.
+#[tokio::test]
+async fn goes_on_in_the_page_where_no_window_is_of_use() -> Result<()> {
+    const BLOCKED: &str = "<script>window.open = () => null</script>";
+    let (stack, page) = with_page().await?;
+    for (mode, has_touch, before) in [("popup", true, ""), ("embedded", true, ""), ("popup", false, BLOCKED)]
+    {
+        page.show(&format!("{before}{}", html(&stack, "zh-CN", &format!("mode={mode}"))), "");
+        let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+        if has_touch {
+            let screen = json!({ "width": 360, "height": 780, "deviceScaleFactor": 1, "mobile": true });
+            chromium.cdp().send_raw("Emulation.setDeviceMetricsOverride", screen).await?;
+            chromium.cdp().send_raw("Emulation.setTouchEmulationEnabled", json!({ "enabled": true })).await?;
+        }
+        let here = format!("{}/me?tab=1", page.same_site());
+        chromium.open(&here).await?;
+        // Before anybody knows who is logged in, the button is there in any mode.
+        let nobody = r"return import(arguments[0]).then(({ user }) => user())";
+        let module = format!("{}/login.js", stack.public_url());
+        assert_eq!(chromium.run(nobody, vec![module.into()]).await?, Value::Null);
+        chromium.press_part("button", LABELS.log_in).await?;
+        chromium.element(".js_qrcode_img").await?;
+        assert_eq!(chromium.windows().await?.len(), 1, "{mode}");
+        scan(&stack, "zhou")?;
+        chromium.until_at(&here).await?;
+        chromium.part("user", &nickname(&stack, "zhou")).await?;
+        chromium.leave(&[NOBODY, NO_AVATAR]).await?;
+    }
+    Ok(())
+}
+
+/// To WeChat's QR code and back, by the tag as it is without attributes. A logout that fails is said, and nobody is
+/// gone.
+#[tokio::test]
+async fn goes_to_wechats_qr_code_and_comes_back() -> Result<()> {
+    const FAIL: &str = r#"
+        window.whole = fetch;
+        window.fetch = async (address, options) =>
+            address.endsWith("/logout") ? Response.json({ title: "busy" }, { status: 503 }) : whole(address, options);
+    "#;
+    let (stack, page) = with_page().await?;
+    for (language, reader) in LANGUAGES {
+        let (labels, tag) = (Labels::of(language), language.tag());
+        page.show(&html(&stack, tag, ""), &policy(&stack));
+        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+        let here = format!("{}/me?tab=1", page.same_site());
+        chromium.open(&here).await?;
+        chromium.press_part("button", labels.log_in).await?;
+        chromium.element(".js_qrcode_img").await?;
+        scan(&stack, "zhou")?;
+        chromium.until_at(&here).await?;
+        chromium.press_part("user", &nickname(&stack, "zhou")).await?;
+        chromium.run(FAIL, Vec::new()).await?;
+        chromium.press_part("item", labels.log_out).await?;
+        let failed = chromium.part("note", "").await?;
+        assert_eq!(failed.attr("role").await?.as_deref(), Some("alert"));
+        chromium.look(&format!("tag-logout-failed-{tag}")).await?;
+        assert_eq!(stack.sessions()?.len(), 1);
+        chromium.run("window.fetch = whole", Vec::new()).await?;
+        chromium.press_part("item", labels.log_out).await?;
+        chromium.part("button", labels.log_in).await?;
+        assert!(stack.sessions()?.is_empty());
+        chromium.leave(&[NOBODY, NO_AVATAR]).await?;
+    }
+    Ok(())
+}
+
+/// A page that cuts itself off from the windows that it opens: the window cannot tell it that the login is over, and
+/// shows the page itself. The first page sees who is logged in when the person comes back to it.
+#[tokio::test]
+async fn a_popup_that_is_cut_off_is_believed_when_the_person_comes_back() -> Result<()> {
+    let (stack, page) = with_page().await?;
+    page.show(&html(&stack, "zh-CN", "mode=popup"), &policy(&stack));
+    for opener in ["same-origin", "same-origin-allow-popups"] {
+        let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+        let address = format!("{}/?opener={opener}", page.same_site());
+        chromium.open(&address).await?;
+        chromium.press_part("button", LABELS.log_in).await?;
+        let here = chromium.other_tab().await?;
+        chromium.element(".js_qrcode_img").await?;
+        scan(&stack, "zhou")?;
+        chromium.until_at(&address).await?;
+        let nickname = nickname(&stack, "zhou");
+        chromium.part("user", &nickname).await?;
+        assert_eq!(chromium.windows().await?.len(), 2);
+        chromium.switch_to_window(here).await?;
+        chromium.part("button", LABELS.log_in).await?;
+        chromium.run("dispatchEvent(new Event('focus'))", Vec::new()).await?;
+        chromium.part("user", &nickname).await?;
+        chromium.leave(&[NOBODY, NO_AVATAR]).await?;
+    }
+    Ok(())
 }
 
 /// Which part of the element has the focus, and whether it can be seen that it has.

@@ -16,6 +16,7 @@ mod login;
 mod login_js;
 mod origins;
 mod qr;
+mod script;
 mod team_page;
 mod tls;
 mod words;

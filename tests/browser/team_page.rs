@@ -11,7 +11,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, Uri, header},
     response::{Html, IntoResponse},
     routing::get,
 };
@@ -107,10 +107,16 @@ impl Drop for TeamPage {
     }
 }
 
-async fn page(State(shown): State<Arc<Mutex<Shown>>>) -> impl IntoResponse {
+/// The page; one whose query is `opener=…` says that as its Cross-Origin-Opener-Policy.
+async fn page(State(shown): State<Arc<Mutex<Shown>>>, address: Uri) -> impl IntoResponse {
     let Shown { html, policy } = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let opener = address.query().and_then(|query| query.strip_prefix("opener=")).unwrap_or("unsafe-none");
     // A policy without a directive forbids nothing.
-    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(html))
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (HeaderName::from_static("cross-origin-opener-policy"), opener.to_owned()),
+    ];
+    (headers, Html(html))
 }
 
 /// An API: two orders for who shows a token, of which the second is that token.

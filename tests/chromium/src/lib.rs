@@ -82,11 +82,12 @@ const MOST_STARTS: usize = 5;
 pub struct Reader {
     user_agent: Option<&'static str>,
     languages: &'static str,
+    keeps_cookies: bool,
 }
 
 impl Reader {
     /// Somebody at a computer, who reads Chinese.
-    pub const AT_A_COMPUTER: Self = Self { user_agent: None, languages: "zh-CN,zh" };
+    pub const AT_A_COMPUTER: Self = Self { user_agent: None, languages: "zh-CN,zh", keeps_cookies: true };
     /// Somebody who opened the page in WeChat, on a phone.
     pub const IN_WECHAT: Self = Self { user_agent: Some(WECHAT_USER_AGENT), ..Self::AT_A_COMPUTER };
 
@@ -99,6 +100,12 @@ impl Reader {
     #[must_use]
     pub const fn reading(self, languages: &'static str) -> Self {
         Self { languages, ..self }
+    }
+
+    /// The same, with a browser that is set to keep no cookies.
+    #[must_use]
+    pub const fn without_cookies(self) -> Self {
+        Self { keeps_cookies: false, ..self }
     }
 
     /// Which languages this one reads.
@@ -237,8 +244,15 @@ impl Chromium {
         if let Some(user_agent) = reader.user_agent {
             capabilities.add_arg(&format!("--user-agent={user_agent}"))?;
         }
-        capabilities
-            .add_experimental_option("prefs", json!({ "intl.accept_languages": reader.languages }))?;
+        // 1 allows, 2 blocks.
+        let cookies = if reader.keeps_cookies { 1 } else { 2 };
+        capabilities.add_experimental_option(
+            "prefs",
+            json!({
+                "intl.accept_languages": reader.languages,
+                "profile.default_content_setting_values.cookies": cookies,
+            }),
+        )?;
         capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
         // A dialog stays open until a test looks at it.
         capabilities.as_mut().set("unhandledPromptBehavior", "ignore")?;
