@@ -45,7 +45,7 @@ doctor: $(if $(STACK),$(if $(shell command -v aws),,.venv-aws/installed),.venv/i
 
 .PHONY: client
 client: ## Make a client of the OpenID Provider; NAME=web REDIRECT=https://app.example.org/callback ARGS=--public
-	@$(PYTHON) functions/openid/client.py --name "$(NAME)" $(foreach uri,$(REDIRECT),--redirect "$(uri)") $(ARGS)
+	@$(PYTHON) functions/openid/client.py $(if $(NAME),--name "$(NAME)") $(foreach uri,$(REDIRECT),--redirect "$(uri)") $(ARGS)
 
 .PHONY: simulator
 simulator: ## Run the simulated WeChat alone; ARGS="--help" shows the options

@@ -15,18 +15,26 @@ import json
 import re
 import secrets
 import sys
+from urllib.parse import urlsplit
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--redirect", required=True, action="append")
+    parser.add_argument("--name", default="", help="client_id")
+    parser.add_argument("--redirect", default=[], action="append", help="redirect_uri")
     parser.add_argument("--issuer", default="https://…")
     parser.add_argument("--public", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", arguments.name):
-        parser.error("名称由 1 到 64 个字母、数字、_ . - 组成 · a name is 1 to 64 letters, digits, _, . or -")
+        parser.error("名称（--name，make 用 NAME=）由 1 到 64 个字母、数字、_ . - 组成 · a name (--name, NAME= of make) is 1 to 64 letters, digits, _, . or -")
+    if not arguments.redirect:
+        parser.error("缺少 redirect_uri：--redirect，make 用 REDIRECT= · a redirect_uri is missing: --redirect, REDIRECT= of make")
+    for uri in arguments.redirect:
+        # The functions judge the rest, at the start.
+        if not may_be_answered_at(uri):
+            parser.error(f"redirect_uri 须为 https，或本机的 http，或应用自己的协议；且没有“#” · "
+                         f"a redirect_uri is https, http of this device, or of an app's own scheme, and has no #: {uri}")
     client = {"redirect_uris": arguments.redirect}
     secret = None
     if not arguments.public:
@@ -54,6 +62,16 @@ def main():
     if secret:
         print("密码只显示这一次。\nThe secret is shown this once.")
     return 0
+
+
+def may_be_answered_at(uri):
+    """Whether an answer may go there, by the plainest of the parser's rules."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return False
+    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return "#" not in uri and (parts.scheme == "https" and bool(parts.hostname) or is_here or "." in parts.scheme)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ use harness::{
     binaries::workspace,
     stack::{OFFICIAL_ACCOUNT, PUBLIC_URL},
 };
+use openid_connect::client::RedirectUri;
 use serde_json::{Value, json};
 use simulator::Denial;
 
@@ -223,5 +224,29 @@ async fn a_client_that_is_made_by_the_command_logs_people_in() -> Result<()> {
     };
     assert_eq!(post(&stack, &with("canary"), None).await?.status, 401);
     assert_eq!(post(&stack, &with(&secret), None).await?.status, 200);
+    Ok(())
+}
+
+/// What the functions would refuse at their start is refused where it is made, and no secret with it.
+#[tokio::test]
+async fn no_client_is_made_for_an_address_that_the_functions_refuse() -> Result<()> {
+    let script = workspace().join("functions/openid/client.py");
+    for (address, is_right) in [
+        ("http://foo.example/cb", false),
+        ("https://app.example.org/cb#a", false),
+        ("https:///cb", false),
+        ("cb", false),
+        ("http://127.0.0.1/cb", true),
+        ("com.example.app:/cb", true),
+    ] {
+        let made = tokio::process::Command::new("python3")
+            .arg(&script)
+            .args(["--name", "made", "--redirect", address, "--json"])
+            .output()
+            .await?;
+        assert_eq!(made.status.success(), is_right, "{address}");
+        assert_eq!(made.stdout.is_empty(), !is_right, "{address}");
+        assert_eq!(RedirectUri::parse(address, false).is_some(), is_right, "{address}");
+    }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod watch;
 use std::{
     collections::BTreeMap,
     env, fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -78,6 +79,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
         None => workspace().join(".local").join(port.to_string()),
     };
     fs::create_dir_all(&directory)?;
+    // In it are app secrets, a key and what people logged in with.
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
 
     let here = format!("http://localhost:{port}");
     let template = Template::of_the_project()?;
@@ -99,9 +102,12 @@ async fn run(arguments: &Arguments) -> Result<()> {
         .collect::<Vec<_>>()
         .join(",");
     for (name, value) in &arguments.set {
-        let known = surroundings.variables.get_mut(name);
-        let unknown = || format!("没有函数使用变量 {name}。\nno function reads {name}");
-        value.clone_into(known.ok_or_else(|| Failure::new(unknown()))?);
+        // Some that a function reads are not in the template.
+        let is_read = reference::settings().iter().any(|(setting, _)| setting.name == *name);
+        if !is_read && !surroundings.variables.contains_key(name) {
+            return Err(Failure::new(format!("没有函数使用变量 {name}。\nno function reads {name}")));
+        }
+        surroundings.variables.insert(name.clone(), value.clone());
     }
     let text = |name| surroundings.variables.get(name).map(String::as_str).unwrap_or_default();
     let public_url = text("PUBLIC_URL");
@@ -202,6 +208,17 @@ fn announce(login_url: &str, surroundings: &Surroundings, has_usual_client: bool
     } else {
         String::new()
     };
+    let [chinese, english] = if surroundings.has("WEBSITE_APP_ID") {
+        [
+            "电脑浏览器会显示二维码，点旁边的“虚拟手机”链接即可扫码",
+            "A desktop browser shows a QR code and a link to a virtual phone that scans it",
+        ]
+    } else {
+        [
+            "电脑浏览器会显示本站的二维码；在隐私窗口（当作手机）里打开“不方便扫码？”下的链接",
+            "A desktop browser shows a QR code of this site; open the link below \"Can't scan?\" in a private window, as a phone",
+        ]
+    };
     let data = &surroundings.data;
     let directory = env::current_dir().unwrap_or_default();
     let simulator_url = &surroundings.simulator_url;
@@ -210,8 +227,8 @@ fn announce(login_url: &str, surroundings: &Surroundings, has_usual_client: bool
   已就绪 · Ready
 
     打开登录页        {login_url}/
-    电脑浏览器会显示二维码，点旁边的“虚拟手机”链接即可扫码
-    A desktop browser shows a QR code and a link to a virtual phone that scans it
+    {chinese}
+    {english}
 
     模拟微信内打开    {login_url}/authorize?app=official_account
     任何浏览器都可以；加上 &scope=snsapi_userinfo 可取得昵称和头像
@@ -233,14 +250,31 @@ fn announce(login_url: &str, surroundings: &Surroundings, has_usual_client: bool
 /// The same with the real WeChat.
 fn announce_reality(public_url: &str, surroundings: &Surroundings) {
     let host = public_url.split("://").nth(1).unwrap_or(public_url);
+    let [chinese, english] = match (
+        surroundings.has("OFFICIAL_ACCOUNT_APP_ID"),
+        surroundings.has("WEBSITE_APP_ID"),
+    ) {
+        (true, true) => [
+            "手机在微信里打开；电脑浏览器用网站应用扫码",
+            "Open it inside WeChat on a phone; a desktop browser scans with the website app",
+        ],
+        (true, false) => [
+            "手机在微信里打开；电脑浏览器显示本站的二维码，用微信扫码",
+            "Open it inside WeChat on a phone; a desktop browser shows a QR code of this site, for WeChat to scan",
+        ],
+        (false, _) => [
+            "用电脑浏览器打开，用网站应用扫码",
+            "Open it in a desktop browser, which scans with the website app",
+        ],
+    };
     let directory = env::current_dir().unwrap_or_default();
     println!(
         "
   已就绪（真实的微信） · Ready, with the real WeChat
 
     打开登录页        {public_url}/
-    手机在微信里打开；电脑浏览器用网站应用扫码
-    Open it inside WeChat on a phone; a desktop browser scans with the website app
+    {chinese}
+    {english}
 
     要登记的域名      {host}
     服务号或测试号：网页授权域名；网站应用：授权回调域

@@ -6,6 +6,7 @@ use harness::{Failure, Result};
 use serde_json::Value;
 
 use crate::arguments::Arguments;
+use crate::surroundings::openid_connect;
 
 /// Turns the environment of a simulated deployment into that of one with these apps, which WeChat knows.
 ///
@@ -31,6 +32,8 @@ pub(crate) fn face(arguments: &Arguments, variables: &mut BTreeMap<String, Strin
         let public_url = public_url.trim_end_matches('/');
         variables.insert("PUBLIC_URL".to_owned(), public_url.to_owned());
         variables.insert("ALLOWED_ORIGINS".to_owned(), public_url.to_owned());
+        let provider = openid_connect(public_url, &arguments.allow_origins);
+        variables.insert("OPENID_CONNECT".to_owned(), provider);
     }
     Ok(())
 }
@@ -84,6 +87,10 @@ mod tests {
         face(&arguments(&line), &mut variables).unwrap();
         assert!(variables.values().all(|value| value != "simulated"), "{variables:?}");
         assert_eq!(variables["PUBLIC_URL"], "https://example.trycloudflare.com");
+        // The provider's API takes this deployment's pages, as its parser demands.
+        let provider: Value = serde_json::from_str(&variables["OPENID_CONNECT"]).unwrap();
+        let origins = &provider["apis"]["https://api.example.com"]["origins"];
+        assert_eq!(*origins, serde_json::json!(["https://example.trycloudflare.com"]));
         assert_eq!(variables["APP_SECRETS"], r#"{"wx0123456789abcdef":"canary"}"#);
         assert_eq!((&*variables["WEBSITE_APP_ID"], &*variables["WECHAT_API_URL"]), ("", ""));
 

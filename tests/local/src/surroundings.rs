@@ -82,6 +82,11 @@ impl Surroundings {
             _database: database,
         })
     }
+
+    /// Whether the functions are told of something by this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.variables.get(name).is_some_and(|value| !value.is_empty())
+    }
 }
 
 /// Where a site that is developed on this machine takes the answers: the first is anybody's, the second Auth.js's,
@@ -90,7 +95,7 @@ const REDIRECT_URIS: [&str; 2] =
     ["http://localhost:3000/callback", "http://localhost:3000/api/auth/callback/wechat"];
 
 /// An OpenID Provider for trying it out: an API, for the pages of this machine, and a client without a secret.
-fn openid_connect(public_url: &str, pages: &[String]) -> String {
+pub(crate) fn openid_connect(public_url: &str, pages: &[String]) -> String {
     let origins: Vec<_> = std::iter::once(public_url).chain(pages.iter().map(String::as_str)).collect();
     let api = json!({"origins": origins, "clients": ["local"]});
     let client = json!({
