@@ -60,6 +60,8 @@ test: .venv/installed $(if $(shell command -v npm),tests/pages/node_modules/inst
 	@failed=; \
 	  cargo test --workspace --no-fail-fast | tee target/test.log || failed=1; \
 	  cargo run --bin local -- --cargo-lambda .venv/bin/cargo-lambda --check | tee target/events.log || failed=1; \
+	  if command -v npm >/dev/null; then $(MAKE) relying-parties ONLY="openid-client Authlib" || failed=1; \
+	  else printf '\n\033[1m==> SKIPPED: two relying parties, because there is no npm\033[0m\n' >&2; fi; \
 	  { command -v chromedriver && command -v $(BROWSERS); } >/dev/null || [ "$${REQUIRE_BROWSER-}" = 1 ] || { \
 	    printf '\n\033[1m==> SKIPPED: the tests in a browser, because there is none\033[0m\n'; \
 	    echo "\`make browser\` installs one on Debian and Ubuntu: apt-get install $(BROWSER_PACKAGES)"; } >&2; \
