@@ -87,7 +87,8 @@ async fn attack(run: &Run, number: usize, target: &Target, runs: usize, told: im
         command
     } else {
         let mut command = binaries::cargo();
-        command.args(["run", "--quiet", "--package", "fuzz", "--", target.name]);
+        // Not by its package: another selection would compile the dependencies once more, with other features.
+        command.args(["run", "--quiet", "--bin", "fuzz", "--", target.name]);
         command.args([runs.to_string(), seed.to_string()]);
         command
     };
