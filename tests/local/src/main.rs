@@ -78,9 +78,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         None if port == USUAL_PORT => workspace().join(".local"),
         None => workspace().join(".local").join(port.to_string()),
     };
-    fs::create_dir_all(&directory)?;
-    // In it are app secrets, a key and what people logged in with.
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
+    make_private(&directory)?;
 
     let here = format!("http://localhost:{port}");
     let template = Template::of_the_project()?;
@@ -101,14 +99,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join(",");
-    for (name, value) in &arguments.set {
-        // Some that a function reads are not in the template.
-        let is_read = reference::settings().iter().any(|(setting, _)| setting.name == *name);
-        if !is_read && !surroundings.variables.contains_key(name) {
-            return Err(Failure::new(format!("没有函数使用变量 {name}。\nno function reads {name}")));
-        }
-        surroundings.variables.insert(name.clone(), value.clone());
-    }
+    set(&arguments.set, &mut surroundings.variables)?;
     let text = |name| surroundings.variables.get(name).map(String::as_str).unwrap_or_default();
     let public_url = text("PUBLIC_URL");
     if let Some(check_config::ForeignPage { variable, origin, .. }) =
@@ -166,6 +157,24 @@ async fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", fs::read_to_string(&log_file)?);
     }
     result
+}
+
+/// Makes a directory that is its owner's alone: in it are app secrets, a key, and who logged in.
+fn make_private(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory)?;
+    Ok(fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?)
+}
+
+/// Sets what a function reads; some of that is not in the template.
+fn set(settings: &[(String, String)], variables: &mut BTreeMap<String, String>) -> Result<()> {
+    let read = reference::settings();
+    for (name, value) in settings {
+        if !variables.contains_key(name) && !read.iter().any(|(setting, _)| setting.name == *name) {
+            return Err(Failure::new(format!("没有函数使用变量 {name}。\nno function reads {name}")));
+        }
+        variables.insert(name.clone(), value.clone());
+    }
+    Ok(())
 }
 
 /// Compiles the functions, and starts each once: one that does not start is told of here, one time, instead of at
@@ -321,5 +330,35 @@ impl Stop {
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_its_owners_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("9710");
+        // One of an earlier version was everybody's.
+        for _ in 0..2 {
+            make_private(&directory).unwrap();
+            assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    #[test]
+    fn whatever_a_function_reads_can_be_set() {
+        let mut variables = BTreeMap::from([("SITE_NAME".to_owned(), String::new())]);
+        let setting = |name: &str| [(name.to_owned(), "canary".to_owned())];
+        for (known, _) in reference::settings() {
+            set(&setting(known.name), &mut variables).unwrap();
+            assert_eq!(variables[known.name], "canary", "{}", known.name);
+        }
+        let failure = set(&setting("SITE_NAMES"), &mut variables).unwrap_err().to_string();
+        assert!(failure.contains("no function reads SITE_NAMES"), "{failure}");
+        assert!(!variables.contains_key("SITE_NAMES"));
     }
 }
