@@ -370,6 +370,7 @@ mod tests {
         assert_eq!(CodeId::of(&code).as_str(), format!("code#{}", digest.as_str()));
         assert_eq!(LoginId::stored("login#x".to_owned()).as_str(), "login#x");
         assert_eq!(CodeId::stored("code#x".to_owned()).as_str(), "code#x");
+        assert_eq!(ClaimId::new([0x0f; 16]).as_str(), "0f".repeat(16));
     }
 
     #[test]
@@ -462,6 +463,8 @@ mod tests {
                 expires_at: after(began).plus(login_lifetime(scope)),
             };
             assert_eq!(browser.was_made_after(&login), expected, "{scope:?} {began}");
+            // Only a base scope asks for neither a tap nor a scan.
+            assert_eq!(login.is_silent(), scope == Scope::Base, "{scope:?}");
         }
     }
 }

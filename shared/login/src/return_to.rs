@@ -330,6 +330,39 @@ mod tests {
     }
 
     #[test]
+    fn two_routes_end_a_login_by_their_handle_and_by_nothing_else() {
+        let handle = |length: usize| "aZ09_-".chars().cycle().take(length).collect::<String>();
+        for (route, length) in [(CONTINUE, 43), (HAND_ON, 122)] {
+            let target = format!("{route}{}", handle(length));
+            let checked = targets().check(&target).unwrap();
+            assert_eq!(checked.as_str(), format!("https://auth.example.com{target}"));
+            assert_eq!(StoredReturnTo::stored(target.clone()).as_str(), target);
+            for other in [
+                format!("{route}{}", handle(length - 1)),
+                format!("{route}{}", handle(length + 1)),
+                format!("{route}{}.", handle(length - 1)),
+                format!("{target}&error=x"),
+                format!("{target}#top"),
+            ] {
+                assert_eq!(targets().check(&other).err(), Some(ReturnToError::OwnRoute), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn home_is_the_root_of_this_stack_alone() {
+        for (text, is_home) in [
+            ("/", true),
+            ("/?error=access_denied#top", true),
+            ("https://auth.example.com", true),
+            ("/me", false),
+            ("https://www.example.com/", false),
+        ] {
+            assert_eq!(targets().check(text).unwrap().is_home("https://auth.example.com"), is_home, "{text}");
+        }
+    }
+
+    #[test]
     fn fail_targets_that_lead_elsewhere() {
         use ReturnToError::{Characters, Encoding, NotCanonical, Origin, OwnRoute, Segment, TooLong};
         for (text, error) in [

@@ -159,6 +159,8 @@ mod tests {
         assert!(PendingRequest::open(&other, &browser(1), &sealed).is_none());
         assert!(!sealed.as_bytes().windows(6).any(|window| window == b"canary"));
         assert_eq!(RequestHandle::parse(&handle.expose()).unwrap().key(), handle.key());
+        assert_eq!(handle.key().as_str(), format!("request#{}", Digest::of(&[1; 32]).as_str()));
+        assert_eq!(format!("{handle:?}"), "RequestHandle([redacted])");
         assert!(RequestHandle::parse(&format!("{}=", handle.expose())).is_none());
     }
 }

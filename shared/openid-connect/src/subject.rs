@@ -89,5 +89,15 @@ mod tests {
         session.unionid = Some(UnionId::new("uLin".to_owned()));
         assert_eq!(of(SubjectKind::UnionId, &session).as_deref(), Some("uLin"));
         assert_eq!(of(SubjectKind::OpenId, &session).as_deref(), Some("wx0000000000000aaa.oLin"));
+        assert_eq!(format!("{:?}", SubjectKind::UnionId.of(&session).unwrap()), "Subject([redacted])");
+    }
+
+    #[test]
+    fn a_kind_has_one_spelling() {
+        assert_eq!(SubjectKind::parse("unionid"), Some(SubjectKind::UnionId));
+        assert_eq!(SubjectKind::parse("openid"), Some(SubjectKind::OpenId));
+        for other in ["", "UnionID", "openid ", "sub"] {
+            assert_eq!(SubjectKind::parse(other), None, "{other}");
+        }
     }
 }
