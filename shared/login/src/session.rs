@@ -349,6 +349,30 @@ mod tests {
     }
 
     #[test]
+    fn a_session_lasts_from_a_minute_to_400_days() {
+        let read = |text: Option<&str>| {
+            let variable = |_: &str| text.map(str::to_owned);
+            lifetime(&mut Settings::new(&variable)).ok().map(|lifetime| lifetime.as_secs())
+        };
+        assert_eq!(read(None), Some(604_800));
+        assert_eq!([read(Some("60")), read(Some("34560000"))], [Some(60), Some(34_560_000)]);
+        assert_eq!([read(Some("59")), read(Some("34560001"))], [None, None]);
+    }
+
+    #[test]
+    fn a_refusal_is_sealed_and_what_was_handed_over_has_no_token() {
+        let token = SessionToken::new([7; 32]);
+        let at = Timestamp::from_epoch_seconds(1_700_000_000);
+        let refused = RefusedBefore { errcode: Errcode::new(48001), about: RefusedAbout::Question, at };
+        let refusals = Refusals { profile: None, grant: Some(refused) };
+        let handed_over = Session { access_token: None, refusals, ..session() };
+        for (session, is_handed_over) in [(session(), false), (handed_over, true)] {
+            let opened = Session::unseal(&token, &session.seal(&token, [9; 12]).unwrap()).unwrap();
+            assert_eq!((opened.refusals, opened.is_handed_over()), (session.refusals, is_handed_over));
+        }
+    }
+
+    #[test]
     fn a_seal_opens_for_its_token_only() {
         let token = SessionToken::new([7; 32]);
         let sealed = session().seal(&token, [9; 12]).unwrap();

@@ -217,6 +217,35 @@ mod tests {
     }
 
     #[test]
+    fn the_first_requests_of_a_browser_have_a_cookie_each() {
+        let of = [Digest::of(b"first"), Digest::of(b"second")];
+        for (cookies, prefix) in [(cookies(true), "__Host-"), (cookies(false), "")] {
+            let secrets = [1, 2].map(|byte| BrowserSecret::new(NOW, [byte; 32]));
+            let set = [0, 1].map(|at| cookies.set_request(&secrets[at], &of[at], Duration::from_mins(10)));
+            // printf first | sha256sum | head -c 8
+            assert!(set[0].starts_with(&format!("{prefix}request-a7937b64=1700000060.0101")), "{set:?}");
+            assert!(set[0].contains("; Max-Age=600;"), "{set:?}");
+            let carried = set.iter().filter_map(|set| set.split(';').next()).collect::<Vec<_>>().join("; ");
+            let headers = HeaderMap::from_iter([(header::COOKIE, carried.parse().unwrap())]);
+            for (secret, of) in secrets.iter().zip(&of) {
+                let held = cookies.request(&headers, of).map(|secret| secret.expose());
+                assert_eq!(held, Some(secret.expose()));
+            }
+            assert!(cookies.request(&headers, &Digest::of(b"third")).is_none());
+        }
+    }
+
+    #[test]
+    fn a_browser_is_known_while_its_secret_may_begin_a_login() {
+        let secret = BrowserSecret::new(NOW, [1; 32]);
+        let carried = format!("__Host-browser={}", secret.expose());
+        let headers = HeaderMap::from_iter([(header::COOKIE, carried.parse().unwrap())]);
+        let known = |hours| cookies(true).known_browser(&headers, NOW.plus(Duration::from_hours(hours)));
+        assert_eq!(known(0).map(|browser| browser.expose()), Some(secret.expose()));
+        assert!(known(24).is_none());
+    }
+
+    #[test]
     fn a_cookie_that_stands_twice_counts_as_absent() {
         let twice = format!("__Host-browser={SECRET}; __Host-browser={SECRET}");
         assert_eq!(browser(&[twice.as_bytes()]), None);

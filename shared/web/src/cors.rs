@@ -172,6 +172,15 @@ mod tests {
     ];
 
     #[test]
+    fn without_credentials_a_page_may_read_an_answer_all_the_same() {
+        let allowed = PAGE.allow(response::json(StatusCode::OK, &()));
+        let left = without_credentials(allowed);
+        assert_eq!(left.status(), StatusCode::OK);
+        assert!(left.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+        assert!(!left.headers().contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
+    }
+
+    #[test]
     fn only_a_trusted_page_may_read_an_answer() {
         let allowed = PAGE.allow(response::empty(StatusCode::OK));
         assert_eq!(told(&allowed), (200, [&ALLOWED[..], &[VARY]].concat()));
