@@ -2,9 +2,8 @@
 //!
 //! Three requests bring a code to the token endpoint, in any order and at the same time: the client's own, one with a
 //! verifier that proves nothing, another client's, and a guess that knows no more than the id of the grant. Each reads
-//! the grant, then the session, signs, and sends *one* conditional write, which is applied at any time from then on,
-//! even when whoever sent it has died. Its answer may be lost; the SDK may send it again; whoever waits may give up.
-//! The six minutes of the code may pass, and the person may log out.
+//! the grant, then the session, signs, and sends its one write (`token_request.rs`). The six minutes of the code may
+//! pass, and the person may log out.
 //!
 //! ```text
 //!   Arrived ── grant ──► HasGrant ── session, proof ──► Signed ── write sent ──► Waiting ── yes ──► tokens
@@ -15,10 +14,12 @@
 //! Left out: what is sealed (it decides nothing that the condition does not), refresh tokens (`renewal.rs`), and reads
 //! that are old, for every read here is a consistent one.
 
-use crate::walk::{Explored, walk};
+use crate::{
+    token_request::{Network, REQUESTS, World, befalls},
+    walk::{Explored, walk},
+};
 
-/// How many requests there are.
-const REQUESTS: usize = 3;
+type Phase = crate::token_request::Phase<Verdict>;
 
 /// What a request brings.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -31,28 +32,6 @@ pub enum Kind {
     OtherClient,
     /// The id of the grant, and a guess.
     Guess,
-}
-
-/// Where a request is.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Phase {
-    Idle,
-    Arrived,
-    HasGrant,
-    Signed,
-    /// The write is on its way; so many copies of it.
-    Waiting {
-        copies: u8,
-    },
-    /// The write was applied, and says so.
-    Answered {
-        verdict: Verdict,
-    },
-    Revoking,
-    Tokens,
-    Refused,
-    /// It gave up waiting, or died.
-    Gone,
 }
 
 /// What a write says when it was applied.
@@ -83,10 +62,48 @@ struct State {
     is_over: bool,
     is_logged_in: bool,
     requests: [Request; REQUESTS],
-    /// Copies of writes whose sender no longer waits.
-    strays: [u8; REQUESTS],
-    faults: u8,
-    deaths: u8,
+    network: Network,
+    mutant: Option<Mutant>,
+}
+
+impl State {
+    fn is(self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+}
+
+impl World for State {
+    type Verdict = Verdict;
+
+    fn network(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    fn phase(&self, number: usize) -> Phase {
+        self.requests[number].phase
+    }
+
+    fn with(mut self, number: usize, phase: Phase) -> Self {
+        self.requests[number].phase = phase;
+        self
+    }
+
+    fn apply(self, number: usize) -> (Self, Verdict) {
+        let attempt = u8::try_from(number).ok();
+        let is_good = self.is(Mutant::ReadThenWrite)
+            || (self.redeemed_by.is_none() || self.is(Mutant::NotIfRedeemed))
+                && (!self.is_revoked || self.is(Mutant::NotIfRevoked))
+                && (!self.is_over || self.is(Mutant::NoExpiry));
+        if is_good {
+            return (Self { redeemed_by: attempt, ..self }, Verdict::Mine);
+        }
+        let verdict = match self.redeemed_by {
+            None => Verdict::Over,
+            by if by == attempt && !self.is(Mutant::NoAttempt) => Verdict::Mine,
+            Some(_) => Verdict::Anothers,
+        };
+        (self, verdict)
+    }
 }
 
 /// A promise.
@@ -128,7 +145,7 @@ impl Promise {
 }
 
 /// The protocol, broken on purpose.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Mutant {
     /// The condition does not say that nobody redeemed it.
     NotIfRedeemed,
@@ -177,8 +194,6 @@ impl Mutant {
 /// Looks at every state, breadth first; at every promise, or at one alone.
 #[must_use]
 pub fn explore(faults: u8, deaths: u8, mutant: Option<Mutant>, alone: Option<Promise>) -> Explored<Promise> {
-    let promises: Vec<_> =
-        Promise::ALL.into_iter().filter(|promise| alone.is_none_or(|alone| alone == *promise)).collect();
     let request =
         Request { kind: Kind::Right, phase: Phase::Idle, began_logged_in: true, began_after_tokens: false };
     let start = State {
@@ -187,16 +202,15 @@ pub fn explore(faults: u8, deaths: u8, mutant: Option<Mutant>, alone: Option<Pro
         is_over: false,
         is_logged_in: true,
         requests: [request; REQUESTS],
-        strays: [0; REQUESTS],
-        faults,
-        deaths,
+        network: Network::new(faults, deaths),
+        mutant,
     };
-    walk(start, &promises, |state| steps(state, mutant), is_kept)
+    walk(start, &Promise::ALL, alone, steps, is_kept)
 }
 
 /// Every step that could come next, and what it leads to.
-fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
-    let is = |broken| mutant == Some(broken);
+fn steps(state: State) -> Vec<(String, State)> {
+    let is = |mutant| state.is(mutant);
     let mut found = Vec::new();
     if !state.is_over {
         found.push(("six minutes pass".to_owned(), State { is_over: true, ..state }));
@@ -206,28 +220,11 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
     }
     for number in 0..REQUESTS {
         let request = state.requests[number];
-        let to = |phase| {
-            let mut after = state;
-            after.requests[number].phase = phase;
-            after
-        };
+        let to = |phase| state.with(number, phase);
         let mut step =
             |what: &str, after: State| found.push((format!("{number} {:?}: {what}", request.kind), after));
-        // A copy that nobody waits for any more is applied all the same.
-        if state.strays[number] > 0 {
-            let mut after = apply(state, number, mutant).0;
-            after.strays[number] -= 1;
-            step("a late copy is applied", after);
-        }
-        if !matches!(request.phase, Phase::Idle | Phase::Tokens | Phase::Refused | Phase::Gone)
-            && state.deaths > 0
-        {
-            let mut after = to(Phase::Gone);
-            after.deaths -= 1;
-            if let Phase::Waiting { copies } = request.phase {
-                after.strays[number] += copies;
-            }
-            step("dies", after);
+        for (what, after) in befalls(state, number) {
+            step(what, after);
         }
         match request.phase {
             Phase::Idle => {
@@ -270,11 +267,6 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
             }
             Phase::Signed if is(Mutant::ClaimFirst) => step("signs", to(Phase::Tokens)),
             Phase::Signed => step("sends the write", to(Phase::Waiting { copies: 1 })),
-            Phase::Waiting { copies } => {
-                for (what, after) in while_waiting(state, number, copies, mutant) {
-                    step(what, after);
-                }
-            }
             Phase::Answered { verdict: Verdict::Mine } if is(Mutant::ClaimFirst) => {
                 step("goes on", to(Phase::Signed));
             }
@@ -290,57 +282,10 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
             }
             Phase::Answered { .. } => step("finds it redeemed", to(Phase::Revoking)),
             Phase::Revoking => step("revokes", State { is_revoked: true, ..to(Phase::Refused) }),
-            Phase::Tokens | Phase::Refused | Phase::Gone => {}
+            Phase::Waiting { .. } | Phase::Tokens | Phase::Refused | Phase::Busy | Phase::Gone => {}
         }
     }
     found
-}
-
-/// What may become of a write that is on its way.
-fn while_waiting(
-    state: State,
-    number: usize,
-    copies: u8,
-    mutant: Option<Mutant>,
-) -> Vec<(&'static str, State)> {
-    let (applied, verdict) = apply(state, number, mutant);
-    let mut answered = applied;
-    answered.requests[number].phase = Phase::Answered { verdict };
-    answered.strays[number] += copies - 1;
-    let mut found = vec![("the write is applied", answered)];
-    if state.faults > 0 {
-        let faults = state.faults - 1;
-        found.push(("it is applied, the answer is lost, and it is sent again", State { faults, ..applied }));
-        if copies == 1 {
-            let mut again = State { faults, ..state };
-            again.requests[number].phase = Phase::Waiting { copies: 2 };
-            found.push(("it is sent again", again));
-        }
-        let mut gone = State { faults, ..state };
-        gone.requests[number].phase = Phase::Gone;
-        gone.strays[number] += copies;
-        found.push(("gives up", gone));
-    }
-    found
-}
-
-/// The conditional write of a request, and what it says.
-fn apply(state: State, number: usize, mutant: Option<Mutant>) -> (State, Verdict) {
-    let is = |broken| mutant == Some(broken);
-    let attempt = u8::try_from(number).ok();
-    let is_good = is(Mutant::ReadThenWrite)
-        || (state.redeemed_by.is_none() || is(Mutant::NotIfRedeemed))
-            && (!state.is_revoked || is(Mutant::NotIfRevoked))
-            && (!state.is_over || is(Mutant::NoExpiry));
-    if is_good {
-        return (State { redeemed_by: attempt, ..state }, Verdict::Mine);
-    }
-    let verdict = match state.redeemed_by {
-        None => Verdict::Over,
-        by if by == attempt && !is(Mutant::NoAttempt) => Verdict::Mine,
-        Some(_) => Verdict::Anothers,
-    };
-    (state, verdict)
 }
 
 /// Whether a step from `before` to `after` keeps a promise.

@@ -68,6 +68,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 pub mod ticket;
+mod token_request;
 pub mod walk;
 
 pub use mutant::Mutant;

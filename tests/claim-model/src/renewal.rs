@@ -2,8 +2,8 @@
 //!
 //! Three requests bring a token, in any order and at the same time: the client's own, with the newest one or one that
 //! gave way; another client's; one that gives a token back, or has another client's; and a guess. Each reads the grant,
-//! then the session, signs, and sends *one* write over the version that it has read, which is applied at any time from
-//! then on. If another one came first, it reads the grant again, and sends what it has signed over that version.
+//! then the session, signs, and sends its one write (`token_request.rs`) over the version that it has read. If another
+//! one came first, it reads the grant again, and sends what it has signed over that version.
 //!
 //! ```text
 //!   Arrived ── grant ──► HasGrant ── session ──► Signed ── write sent ──► Waiting ── stored ──► tokens
@@ -16,10 +16,12 @@
 //! comes again. The tokens of a client with a secret do not give way to each other; then everything is the same but for
 //! that.
 
-use crate::walk::{Explored, walk};
+use crate::{
+    token_request::{Network, REQUESTS, World, befalls},
+    walk::{Explored, walk},
+};
 
-/// How many requests there are.
-const REQUESTS: usize = 3;
+type Phase = crate::token_request::Phase<Verdict>;
 
 /// How often a renewal is stored that met another one, as in `functions/token/src/renewal.rs`.
 const MOST_TRIES: u8 = 32;
@@ -42,31 +44,11 @@ pub enum Kind {
     GivenBackByAnother,
 }
 
-/// Where a request is.
+/// What a write says when it was applied.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Phase {
-    Idle,
-    Arrived,
-    HasGrant,
-    Signed,
-    /// The write is on its way; so many copies of it.
-    Waiting {
-        copies: u8,
-    },
-    /// The write was applied, or not.
-    Answered {
-        is_stored: bool,
-    },
-    Revoking,
-    /// It has tokens, and was told this one.
-    Tokens {
-        told: u8,
-    },
-    Refused,
-    /// Others were always faster; it may come again.
-    Busy,
-    /// It gave up waiting, or died.
-    Gone,
+enum Verdict {
+    Stored,
+    NotStored,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -75,6 +57,8 @@ struct Request {
     /// What it brings; none of a guess.
     token: Option<u8>,
     phase: Phase,
+    /// What it was told, once it has tokens.
+    told: Option<u8>,
     tries: u8,
     began_logged_in: bool,
     /// What it has read, and what it makes of that: whether its token gives way to another one.
@@ -97,10 +81,55 @@ struct State {
     is_over: bool,
     is_logged_in: bool,
     requests: [Request; REQUESTS],
-    /// Copies of writes whose sender no longer waits.
-    strays: [u8; REQUESTS],
-    faults: u8,
-    deaths: u8,
+    network: Network,
+    mutant: Option<Mutant>,
+}
+
+impl State {
+    fn is(self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+}
+
+impl World for State {
+    type Verdict = Verdict;
+
+    fn network(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    fn phase(&self, number: usize) -> Phase {
+        self.requests[number].phase
+    }
+
+    /// What a request has read it forgets when nothing more comes of it.
+    fn with(mut self, number: usize, phase: Phase) -> Self {
+        let request = &mut self.requests[number];
+        request.phase = phase;
+        if !phase.is_under_way() && self.network.strays[number] == 0 {
+            (request.version, request.line, request.replaces, request.tries) =
+                (0, [None; REQUESTS + 1], false, 0);
+            request.began_logged_in |= phase != Phase::Tokens;
+        }
+        self
+    }
+
+    fn apply(self, number: usize) -> (Self, Verdict) {
+        let request = self.requests[number];
+        let is_good = (self.version == request.version || self.is(Mutant::NoVersion))
+            && (!self.is_revoked || self.is(Mutant::NotIfRevoked))
+            && (!self.is_over || self.is(Mutant::NoExpiry));
+        if !is_good {
+            return (self, Verdict::NotStored);
+        }
+        let after = Self {
+            line: made(&request, number),
+            version: self.version + 1,
+            leads_on: self.leads_on || request.replaces,
+            ..self
+        };
+        (after, Verdict::Stored)
+    }
 }
 
 /// A promise.
@@ -148,7 +177,7 @@ impl Promise {
 }
 
 /// The protocol, broken on purpose.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Mutant {
     /// The condition does not name the version.
     NoVersion,
@@ -213,14 +242,13 @@ pub fn explore(
     mutant: Option<Mutant>,
     alone: Option<Promise>,
 ) -> Explored<Promise> {
-    let promises: Vec<_> =
-        Promise::ALL.into_iter().filter(|promise| alone.is_none_or(|alone| alone == *promise)).collect();
     let mut line = [None; REQUESTS + 1];
     line[0] = Some(0);
     let request = Request {
         kind: Kind::Own,
         token: None,
         phase: Phase::Idle,
+        told: None,
         tries: 0,
         began_logged_in: true,
         version: 0,
@@ -236,11 +264,10 @@ pub fn explore(
         is_over: false,
         is_logged_in: true,
         requests: [request; REQUESTS],
-        strays: [0; REQUESTS],
-        faults,
-        deaths,
+        network: Network::new(faults, deaths),
+        mutant,
     };
-    walk(start, &promises, |state| steps(state, mutant), is_kept)
+    walk(start, &Promise::ALL, alone, steps, is_kept)
 }
 
 /// How many tokens came after this one; `None` if it was never stored.
@@ -250,13 +277,8 @@ fn age(line: Line, token: Option<u8>) -> Option<usize> {
     Some(stored.len() - 1 - at)
 }
 
-/// Whether a request is under way.
-fn is_under_way(request: &Request) -> bool {
-    !matches!(request.phase, Phase::Idle | Phase::Tokens { .. } | Phase::Refused | Phase::Busy | Phase::Gone)
-}
-
 /// Every step that could come next, and what it leads to.
-fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
+fn steps(state: State) -> Vec<(String, State)> {
     let mut found = Vec::new();
     if !state.is_over {
         found.push(("the session ends".to_owned(), State { is_over: true, ..state }));
@@ -264,7 +286,7 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
     if state.is_logged_in {
         found.push(("the person logs out".to_owned(), State { is_logged_in: false, ..state }));
     }
-    if state.leads_on && !state.requests.iter().any(is_under_way) {
+    if state.leads_on && !state.requests.iter().any(|request| request.phase.is_under_way()) {
         found.push(("half a minute passes".to_owned(), State { leads_on: false, ..state }));
     }
     for number in 0..REQUESTS {
@@ -272,19 +294,9 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
         let mut step = |what: &str, after: State| {
             found.push((format!("{number} {:?} {:?}: {what}", request.kind, request.token), after));
         };
-        let to = |phase| with(state, number, phase);
-        // A copy that nobody waits for any more is applied all the same.
-        if state.strays[number] > 0 {
-            let mut after = apply(state, number, mutant).0;
-            after.strays[number] -= 1;
-            let after = with(after, number, request.phase);
-            step("a late copy is applied", after);
-        }
-        if is_under_way(&request) && state.deaths > 0 {
-            let copies = if let Phase::Waiting { copies } = request.phase { copies } else { 0 };
-            let mut after = with(stray(state, number, copies), number, Phase::Gone);
-            after.deaths -= 1;
-            step("dies", after);
+        let to = |phase| state.with(number, phase);
+        for (what, after) in befalls(state, number) {
+            step(what, after);
         }
         match request.phase {
             // In their order: which of three is called the first makes no difference.
@@ -297,58 +309,39 @@ fn steps(state: State, mutant: Option<Mutant>) -> Vec<(String, State)> {
                     step(&format!("{kind:?} arrives with {token:?}"), after);
                 }
             }
-            Phase::Arrived => step("reads the grant", read(state, number, mutant)),
+            Phase::Arrived => step("reads the grant", read(state, number)),
             // What was signed before is put over what another one stored; nobody signs twice.
             Phase::HasGrant if request.tries > 0 => step("has signed already", to(Phase::Signed)),
             Phase::HasGrant => {
-                let is_refused = !state.is_logged_in && mutant != Some(Mutant::NoSession);
+                let is_refused = !state.is_logged_in && !state.is(Mutant::NoSession);
                 let next = if is_refused { Phase::Refused } else { Phase::Signed };
                 step("reads the session", to(next));
             }
             Phase::Signed => step("sends the write", to(Phase::Waiting { copies: 1 })),
-            Phase::Waiting { copies } => {
-                for (what, after) in while_waiting(state, number, copies, mutant) {
-                    step(what, after);
-                }
+            Phase::Answered { verdict: Verdict::Stored } => {
+                let mut after = to(Phase::Tokens);
+                after.requests[number].told = made(&request, number).into_iter().flatten().last();
+                step("gives tokens", after);
             }
-            Phase::Answered { is_stored: true } => {
-                let told = made(&request, number).into_iter().flatten().last().unwrap_or_default();
-                step("gives tokens", to(Phase::Tokens { told }));
-            }
-            Phase::Answered { .. } if mutant == Some(Mutant::NoRetry) => step("ends it", to(Phase::Revoking)),
+            Phase::Answered { .. } if state.is(Mutant::NoRetry) => step("ends it", to(Phase::Revoking)),
             Phase::Answered { .. } if request.tries + 1 < MOST_TRIES => {
                 let mut after = to(Phase::Arrived);
                 after.requests[number].tries += 1;
                 // The version that its copies were made from never comes again.
-                after.strays[number] = 0;
+                after.network.strays[number] = 0;
                 step("reads again", after);
             }
             Phase::Answered { .. } => step("gives up", to(Phase::Busy)),
             Phase::Revoking => step("revokes", State { is_revoked: true, ..to(Phase::Refused) }),
-            Phase::Idle | Phase::Tokens { .. } | Phase::Refused | Phase::Busy | Phase::Gone => {}
+            Phase::Idle
+            | Phase::Waiting { .. }
+            | Phase::Tokens
+            | Phase::Refused
+            | Phase::Busy
+            | Phase::Gone => {}
         }
     }
     found
-}
-
-/// The same world with so many more copies of a request's write that nobody waits for.
-fn stray(state: State, number: usize, copies: u8) -> State {
-    let mut after = state;
-    after.strays[number] += copies;
-    after
-}
-
-/// The same world with a request in another phase. What it has read it forgets when nothing more comes of it.
-fn with(state: State, number: usize, phase: Phase) -> State {
-    let mut after = state;
-    let request = &mut after.requests[number];
-    request.phase = phase;
-    if !is_under_way(request) && after.strays[number] == 0 {
-        (request.version, request.line, request.replaces, request.tries) =
-            (0, [None; REQUESTS + 1], false, 0);
-        request.began_logged_in |= !matches!(phase, Phase::Tokens { .. });
-    }
-    after
 }
 
 /// What can arrive: any token that was stored, in any hands.
@@ -361,10 +354,10 @@ fn arrivals(state: State) -> Vec<(Kind, Option<u8>)> {
 }
 
 /// A request reads the grant, and finds what it has in hand.
-fn read(state: State, number: usize, mutant: Option<Mutant>) -> State {
-    let is = |broken| mutant == Some(broken);
+fn read(state: State, number: usize) -> State {
+    let is = |mutant| state.is(mutant);
     let request = state.requests[number];
-    let to = |phase| with(state, number, phase);
+    let to = |phase| state.with(number, phase);
     if state.is_over && !is(Mutant::NoExpiry) {
         return to(Phase::Refused);
     }
@@ -407,49 +400,6 @@ fn made(request: &Request, number: usize) -> Line {
     line
 }
 
-/// What may become of a write that is on its way.
-fn while_waiting(
-    state: State,
-    number: usize,
-    copies: u8,
-    mutant: Option<Mutant>,
-) -> Vec<(&'static str, State)> {
-    let (applied, is_stored) = apply(state, number, mutant);
-    let answered = with(stray(applied, number, copies - 1), number, Phase::Answered { is_stored });
-    let mut found = vec![("the write is applied", answered)];
-    if state.faults > 0 {
-        let faults = state.faults - 1;
-        found.push(("it is applied, the answer is lost, and it is sent again", State { faults, ..applied }));
-        if copies == 1 {
-            let mut again = State { faults, ..state };
-            again.requests[number].phase = Phase::Waiting { copies: 2 };
-            found.push(("it is sent again", again));
-        }
-        let gone = stray(State { faults, ..state }, number, copies);
-        found.push(("gives up waiting", with(gone, number, Phase::Gone)));
-    }
-    found
-}
-
-/// The conditional write of a request, and whether it was stored.
-fn apply(state: State, number: usize, mutant: Option<Mutant>) -> (State, bool) {
-    let is = |broken| mutant == Some(broken);
-    let request = state.requests[number];
-    let is_good = (state.version == request.version || is(Mutant::NoVersion))
-        && (!state.is_revoked || is(Mutant::NotIfRevoked))
-        && (!state.is_over || is(Mutant::NoExpiry));
-    if !is_good {
-        return (state, false);
-    }
-    let after = State {
-        line: made(&request, number),
-        version: state.version + 1,
-        leads_on: state.leads_on || request.replaces,
-        ..state
-    };
-    (after, true)
-}
-
 /// Whether a step from `before` to `after` keeps a promise.
 fn is_kept(promise: Promise, before: &State, after: &State) -> bool {
     let steps = before.requests.iter().zip(&after.requests);
@@ -459,10 +409,9 @@ fn is_kept(promise: Promise, before: &State, after: &State) -> bool {
     let age = |request: &Request| age(before.line, request.token);
     let is_good = !before.is_revoked && !before.is_over;
     match promise {
-        Promise::NoTokenIsLost => after.requests.iter().all(|request| match request.phase {
-            Phase::Tokens { told } => after.line.contains(&Some(told)),
-            _ => true,
-        }),
+        Promise::NoTokenIsLost => {
+            after.requests.iter().all(|request| request.told.is_none() || after.line.contains(&request.told))
+        }
         Promise::OnlyItsBearerReplacesIt => {
             let count = |line: Line| line.into_iter().flatten().count();
             count(after.line) <= count(before.line) || {
@@ -487,10 +436,10 @@ fn is_kept(promise: Promise, before: &State, after: &State) -> bool {
             request.kind != Kind::Own || !is_fair || !is_ended
         }),
         Promise::GuessesChangeNothing => after.requests.iter().all(|request| {
-            request.kind != Kind::Guess || !matches!(request.phase, Phase::Revoking | Phase::Tokens { .. })
+            request.kind != Kind::Guess || !matches!(request.phase, Phase::Revoking | Phase::Tokens)
         }),
         Promise::OnlyItsClientRenews => after.requests.iter().all(|request| match request.kind {
-            Kind::OtherClient => !matches!(request.phase, Phase::Tokens { .. }),
+            Kind::OtherClient => request.phase != Phase::Tokens,
             Kind::GivenBackByAnother => request.phase != Phase::Revoking,
             Kind::Own | Kind::Guess | Kind::GivenBack => true,
         }),
@@ -498,10 +447,9 @@ fn is_kept(promise: Promise, before: &State, after: &State) -> bool {
         Promise::GivenBackIsOver => is_ended_by(Kind::GivenBack, after),
         Promise::RevokedStaysRevoked => !(is_stored_now && before.is_revoked),
         Promise::NothingAfterTheEnd => !(is_stored_now && before.is_over),
-        Promise::NothingAfterTheLogout => after
-            .requests
-            .iter()
-            .all(|request| !matches!(request.phase, Phase::Tokens { .. }) || request.began_logged_in),
+        Promise::NothingAfterTheLogout => {
+            after.requests.iter().all(|request| request.phase != Phase::Tokens || request.began_logged_in)
+        }
     }
 }
 

@@ -15,18 +15,22 @@ pub struct Explored<Promise> {
     pub broken: Option<(Promise, Vec<String>)>,
 }
 
-/// Looks at every state that `steps` lead to from `start`, and at each step for the promises that it does not keep.
-pub(crate) fn walk<State: Copy + Eq + Hash, Promise: Copy>(
+/// Looks at every state that `steps` lead to from `start`, and at each step for the promises that it does not keep: for
+/// all of them, or for one alone.
+pub(crate) fn walk<State: Copy + Eq + Hash, Promise: Copy + PartialEq>(
     start: State,
     promises: &[Promise],
+    alone: Option<Promise>,
     steps: impl Fn(State) -> Vec<(String, State)>,
     is_kept: impl Fn(Promise, &State, &State) -> bool,
 ) -> Explored<Promise> {
+    let promises: Vec<_> =
+        promises.iter().filter(|promise| alone.is_none_or(|alone| alone == **promise)).collect();
     let mut reached = HashMap::from([(start, None::<(State, String)>)]);
     let mut frontier = VecDeque::from([start]);
     while let Some(state) = frontier.pop_front() {
         for (step, after) in steps(state) {
-            let broken = promises.iter().find(|promise| !is_kept(**promise, &state, &after));
+            let broken = promises.iter().find(|promise| !is_kept(***promise, &state, &after));
             if let Entry::Vacant(place) = reached.entry(after) {
                 place.insert(Some((state, step.clone())));
                 frontier.push_back(after);
@@ -39,7 +43,7 @@ pub(crate) fn walk<State: Copy + Eq + Hash, Promise: Copy>(
                     at = *before;
                 }
                 way.reverse();
-                return Explored { states: reached.len(), broken: Some((*promise, way)) };
+                return Explored { states: reached.len(), broken: Some((**promise, way)) };
             }
         }
     }
