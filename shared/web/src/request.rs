@@ -169,6 +169,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_form_is_a_body_that_says_so_of_16_kib_at_the_most() {
+        let posted = |kind: &str| {
+            let mut request = Request::new(());
+            request.extensions_mut().insert(Form::new(b"code=canary").unwrap());
+            request.headers_mut().insert(header::CONTENT_TYPE, kind.parse().unwrap());
+            request
+        };
+        for kind in ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded ; charset=utf-8"]
+        {
+            assert_eq!(Form::of(&posted(kind)), Some("code=canary"), "{kind}");
+        }
+        for kind in ["application/json", "text/plain;application/x-www-form-urlencoded"] {
+            assert_eq!(Form::of(&posted(kind)), None, "{kind}");
+        }
+        assert_eq!(Form::of(&Request::new(())), None);
+        assert!(Form::new(&[b'a'; 16_384]).is_some());
+        assert!(Form::new(&[b'a'; 16_385]).is_none() && Form::new(b"a=\xff").is_none());
+        assert_eq!(format!("{:?}", Form::new(b"code=canary").unwrap()), "Form([redacted])");
+    }
+
+    #[test]
     fn wechat_is_told_from_wecom_and_from_the_rest() {
         for (agent, expected) in [
             ("Mozilla/5.0 MicroMessenger/8.0.64(0x18004034) NetType/WIFI Language/zh_CN", true),
