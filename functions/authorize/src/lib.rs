@@ -169,7 +169,6 @@ impl Function for Authorize {
 /// What a link asks for, once every word of it is known.
 struct Parameters<'a> {
     account: &'a Account,
-    choice: Choice,
     is_embedded: bool,
     link: LoginLink,
 }
@@ -184,8 +183,10 @@ impl Authorize {
         if !asks_for_code(query) {
             return notice;
         }
-        let choice = link.request.app.as_deref().and_then(Choice::parse).unwrap_or_default();
-        page::in_frames_of(notice, accounts.choose(&choice).unwrap_or(&accounts.first).targets.origins())
+        page::in_frames_of(
+            notice,
+            accounts.choose(&link.request.app).unwrap_or(&accounts.first).targets.origins(),
+        )
     }
 
     async fn begin(&self, request: &Request, now: Timestamp) -> Result<Response, Refusal> {
@@ -198,9 +199,8 @@ impl Authorize {
             return Err(Refusal::NotAPage);
         }
         let parameters = self.read(query)?;
-        let via_handoff = parameters.link.request.via_handoff;
-        let choice =
-            parameters.account.choose_app(&parameters.choice, via_handoff, browser(request.headers()));
+        let asked = &parameters.link.request;
+        let choice = parameters.account.choose_app(&asked.app, asked.via_handoff, browser(request.headers()));
         let app = match choice {
             AppChoice::App(App::OfficialAccount(_)) | AppChoice::HandOff(_) | AppChoice::OpenOnComputer
                 if is_embedded =>
@@ -259,25 +259,24 @@ impl Authorize {
     fn on_computer(&self, request: &Request, parameters: &Parameters<'_>) -> Response {
         let public_url = self.config.deployment.public_url.as_str();
         let link = LoginLink { turn: Turn::FIRST, ..parameters.link.clone() };
-        let app = Some(parameters.choice.website());
+        let app = link.request.app.website();
         let code_link = LoginLink { request: LoginRequest { app, ..link.request.clone() }, ..link.clone() };
         page::open_on_computer(request, &link.on(public_url), &code_link.on(""))
     }
 
     /// Guard 2.
     fn read(&self, query: Query<'_>) -> Result<Parameters<'_>, Refusal> {
-        let choice = one_of(query, "app", Choice::parse)?.unwrap_or_default();
-        let account = self.config.deployment.accounts.choose(&choice).ok_or(Refusal::Value("app"))?;
+        let app = one_of(query, "app", Choice::parse)?.unwrap_or_default();
+        let account = self.config.deployment.accounts.choose(&app).ok_or(Refusal::Value("app"))?;
         let display = one_of(query, "display", |text| (text == EMBEDDED).then_some(()))?;
         Ok(Parameters {
             account,
-            choice,
             is_embedded: display.is_some(),
             link: LoginLink {
                 return_to: query.one("return_to")?.map(|text| account.targets.check(&text)).transpose()?,
                 request: LoginRequest {
                     scope: one_of(query, "scope", RequestedScope::parse)?.unwrap_or_default(),
-                    app: query.one("app")?,
+                    app,
                     lang: one_of(query, "lang", Lang::parse)?,
                     switches: RequestedSwitches {
                         force_popup: one_of(query, "forcePopup", settings::boolean)?.unwrap_or(false),

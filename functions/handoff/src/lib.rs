@@ -136,7 +136,7 @@ impl Handoff {
 
     /// A login like the one that waits, as its page began it, but for where it ends.
     fn link_like(&self, ticket: &StoredTicket) -> LoginLink {
-        let app = self.account(ticket).and_then(|account| account.name.clone());
+        let app = self.account(ticket).map(Account::choice).unwrap_or_default();
         LoginLink {
             request: LoginRequest { scope: ticket.scope, app, ..LoginRequest::default() },
             ..LoginLink::default()

@@ -171,7 +171,7 @@ fn log_in(
     let mut link = function.link_like(stored);
     link.request.scope = scope;
     // Whatever this browser calls itself: only that app's people approve.
-    link.request.app = Some(account.official_account_choice());
+    link.request.app = account.official_account_choice();
     link.return_to = account.targets.check(&format!("{HAND_ON}{}", hidden.expose())).ok();
     let location = LoginLink::on(&link, function.deployment.public_url.as_str());
     let response = redirect(StatusCode::FOUND, &location);

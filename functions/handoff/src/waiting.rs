@@ -195,7 +195,7 @@ impl Browser<'_> {
             Err(_) => (asked_for(), outcome.report()),
         };
         let code_link = account.and_then(Account::website_choice).map(|app| {
-            let request = LoginRequest { app: Some(app), via_handoff: false, ..link.request.clone() };
+            let request = LoginRequest { app, via_handoff: false, ..link.request.clone() };
             LoginLink { request, ..link.clone() }.on("")
         });
         // A page with the number is made for "given", whatever has happened since: its script has yet to see that.

@@ -413,7 +413,7 @@ impl Openid {
         let (path, cookies) = self.stored(request, pending, handle, now).await?;
         let asks = LoginRequest {
             scope: if log_in.asks_profile { RequestedScope::Profile } else { RequestedScope::Auto },
-            app: account.name.clone(),
+            app: account.choice(),
             lang: pending.request.lang,
             // Inside WeChat a silent login would prove nothing of who holds the phone.
             switches: RequestedSwitches { force_popup: log_in.is_fresh, force_snap_shot: false },

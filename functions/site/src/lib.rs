@@ -9,7 +9,6 @@ mod without_comments;
 
 use http::{HeaderName, StatusCode};
 use lambda::Function;
-use login::account::Choice;
 use login::deployment::Deployment;
 use login::pending::{MOST_WAITS, Turn, wait_seconds};
 use login::return_to::ReturnTo;
@@ -145,8 +144,7 @@ impl Site {
                 page::wait(&visit, wait_seconds(turn.waits), &LoginLink { turn, ..login }.on(""))
             }
             Reason::AlreadyLoggedIn => {
-                let choice = login.request.app.as_deref().and_then(Choice::parse).unwrap_or_default();
-                let account = self.config.deployment.accounts.choose(&choice);
+                let account = self.config.deployment.accounts.choose(&login.request.app);
                 let target = login.return_to.as_ref().or(account.map(|account| &account.default_return_to));
                 page::notice(&visit, reason, &target.map_or_else(|| "/".to_owned(), ReturnTo::location))
             }

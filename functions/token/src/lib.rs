@@ -24,6 +24,7 @@ mod revocation;
 
 use http::{Method, StatusCode};
 use lambda::Function;
+use login::account::Choice;
 use login::deployment::Deployment;
 use login::pending::LoginRequest;
 use login::time::Timestamp;
@@ -171,8 +172,8 @@ impl Token {
     /// No person is shown any of this: it is always a script that asks.
     fn say_no(&self, request: &Request, reason: Reason) -> Response {
         let app = match self.caller(request) {
-            Caller::Trusted(origin) => self.deployment.accounts.named_by(origin),
-            Caller::NoOrigin | Caller::Foreign => None,
+            Caller::Trusted(origin) => self.deployment.accounts.choice_on(origin),
+            Caller::NoOrigin | Caller::Foreign => Choice::default(),
         };
         let login =
             LoginLink { request: LoginRequest { app, ..LoginRequest::default() }, ..LoginLink::default() };

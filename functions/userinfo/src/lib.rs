@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use lambda::Function;
+use login::account::Choice;
 use login::deployment::Deployment;
 use login::pending::LoginRequest;
 use login::random;
@@ -216,10 +217,10 @@ impl Userinfo {
         }))
     }
 
-    /// The name of the account whose pages the caller is one of; none for the first account's.
-    fn account_of(&self, caller: Caller<'_>) -> Option<String> {
-        let Caller::Trusted(origin) = caller else { return None };
-        self.deployment.accounts.named_by(origin)
+    /// The account whose pages the caller is one of.
+    fn account_of(&self, caller: Caller<'_>) -> Choice {
+        let Caller::Trusted(origin) = caller else { return Choice::default() };
+        self.deployment.accounts.choice_on(origin)
     }
 
     /// The login that would add the profile a page asked for with `scope=auto`. It is a link and no

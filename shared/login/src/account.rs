@@ -47,7 +47,8 @@ pub enum App {
     Website(AppId),
 }
 
-/// What `app=` asks for: `NAME`, `official_account`, `website`, or `NAME:official_account` and so on.
+/// What `app=` asks for: `NAME`, `official_account`, `website`, or `NAME:official_account` and so on; by default what a
+/// link asks for that has no `app=`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Choice {
     /// The account, if not the first.
@@ -60,6 +61,23 @@ pub struct Choice {
 enum Kind {
     OfficialAccount,
     Website,
+}
+
+impl Kind {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "official_account" => Some(Self::OfficialAccount),
+            "website" => Some(Self::Website),
+            _ => None,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::OfficialAccount => "official_account",
+            Self::Website => "website",
+        }
+    }
 }
 
 /// The browser of a visitor, as far as it decides the way; a hint and no more.
@@ -95,26 +113,28 @@ impl App {
 }
 
 impl Choice {
-    /// The same account's website app, as `app=` asks for it.
+    /// The same account's website app.
     #[must_use]
-    pub fn website(&self) -> String {
-        self.name.as_ref().map_or_else(|| "website".to_owned(), |name| format!("{name}:website"))
+    pub fn website(&self) -> Self {
+        Self { name: self.name.clone(), kind: Some(Kind::Website) }
+    }
+
+    /// The value of `app=`; `None` if there is to be none.
+    #[must_use]
+    pub fn to_text(&self) -> Option<String> {
+        let parts: Vec<&str> = self.name.as_deref().into_iter().chain(self.kind.map(Kind::as_str)).collect();
+        (!parts.is_empty()).then(|| parts.join(":"))
     }
 
     /// Reads `app=`; `None` if it is not of its form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let kind = |text: &str| match text {
-            "official_account" => Some(Kind::OfficialAccount),
-            "website" => Some(Kind::Website),
-            _ => None,
-        };
-        if let Some(kind) = kind(text) {
+        if let Some(kind) = Kind::parse(text) {
             return Some(Self { name: None, kind: Some(kind) });
         }
         let (name, rest) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
         let kind = match rest {
-            Some(rest) => Some(kind(rest)?),
+            Some(rest) => Some(Kind::parse(rest)?),
             None => None,
         };
         is_name(name).then(|| Self { name: Some(name.to_owned()), kind })
@@ -126,10 +146,7 @@ impl Choice {
 #[must_use]
 pub fn is_name(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
-    (1..=32).contains(&text.len())
-        && text.bytes().all(is_plain)
-        && text != "official_account"
-        && text != "website"
+    (1..=32).contains(&text.len()) && text.bytes().all(is_plain) && Kind::parse(text).is_none()
 }
 
 impl Accounts {
@@ -160,10 +177,11 @@ impl Accounts {
         self.iter().any(|account| account.targets.is_trusted_origin(origin))
     }
 
-    /// The name of the account that a page of `origin` belongs to, if it has one.
+    /// The account that a page of `origin` belongs to, as `app=` asks for it; the first one if it is none's.
     #[must_use]
-    pub fn named_by(&self, origin: &str) -> Option<String> {
-        self.iter().find(|account| account.targets.is_trusted_origin(origin))?.name.clone()
+    pub fn choice_on(&self, origin: &str) -> Choice {
+        let account = self.iter().find(|account| account.targets.is_trusted_origin(origin));
+        account.map(Account::choice).unwrap_or_default()
     }
 
     /// Every account, the first one first.
@@ -179,18 +197,22 @@ impl Account {
         self.component.as_ref().filter(|_| self.official_account.as_ref() == Some(app))
     }
 
+    /// It, by whichever of its apps, as `app=` asks for it.
+    #[must_use]
+    pub fn choice(&self) -> Choice {
+        Choice { name: self.name.clone(), kind: None }
+    }
+
     /// Its Official Account, as `app=` asks for it, whether it has one or not.
     #[must_use]
-    pub fn official_account_choice(&self) -> String {
-        let kind = "official_account";
-        self.name.as_ref().map_or_else(|| kind.to_owned(), |name| format!("{name}:{kind}"))
+    pub fn official_account_choice(&self) -> Choice {
+        Choice { kind: Some(Kind::OfficialAccount), ..self.choice() }
     }
 
     /// Its website app, as `app=` asks for it, if it has one.
     #[must_use]
-    pub fn website_choice(&self) -> Option<String> {
-        let choice = Choice { name: self.name.clone(), kind: None };
-        self.website.as_ref().map(|_| choice.website())
+    pub fn website_choice(&self) -> Option<Choice> {
+        self.website.as_ref().map(|_| self.choice().website())
     }
 
     /// Whether it has the app that a choice asks for.
@@ -289,8 +311,12 @@ mod tests {
         assert_eq!(Choice::parse("website"), choice(None, Some(Kind::Website)));
         assert_eq!(Choice::parse("shop"), choice(Some("shop"), None));
         assert_eq!(Choice::parse("shop:official_account"), choice(Some("shop"), Some(Kind::OfficialAccount)));
-        let website = |text| Choice::parse(text).unwrap().website();
+        let website = |text| Choice::parse(text).unwrap().website().to_text().unwrap();
         assert_eq!((website("shop"), website("official_account")), ("shop:website".into(), "website".into()));
+        for text in ["official_account", "website", "shop", "shop:official_account", "shop:website"] {
+            assert_eq!(Choice::parse(text).unwrap().to_text().as_deref(), Some(text));
+        }
+        assert_eq!(Choice::default().to_text(), None);
         for text in ["", "Shop", "shop:", "shop:phone", ":website", "a b", &"a".repeat(33)] {
             assert_eq!(Choice::parse(text), None, "{text}");
         }

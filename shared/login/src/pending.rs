@@ -13,6 +13,7 @@
 
 use std::time::Duration;
 
+use crate::account::Choice;
 use crate::return_to::StoredReturnTo;
 use crate::secret::{Digest, from_hex, random_secret, to_hex};
 use crate::time::Timestamp;
@@ -295,8 +296,8 @@ impl RequestedScope {
 pub struct LoginRequest {
     /// `scope=`.
     pub scope: RequestedScope,
-    /// `app=`, if it was given.
-    pub app: Option<String>,
+    /// `app=`.
+    pub app: Choice,
     /// `lang=`, if it was given: the language the profile is read in.
     pub lang: Option<Lang>,
     /// `forcePopup` and `forceSnapShot`, where they are `true`.

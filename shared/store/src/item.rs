@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Error;
+use login::account::Choice;
 use login::pending::{LoginId, LoginRequest, PendingLogin, RequestedScope, RequestedSwitches, Turn};
 use login::return_to::StoredReturnTo;
 use login::session::{Pepper, SessionId, StoredSession};
@@ -26,7 +27,7 @@ pub(super) fn login_to_item(id: &LoginId, login: &PendingLogin) -> Item {
         ("attempt".to_owned(), number(login.turn.round)),
         ("expires_at".to_owned(), number(login.expires_at.epoch_seconds())),
     ]);
-    item.extend(login.request.app.as_deref().map(|app| ("asked_app".to_owned(), text(app))));
+    item.extend(login.request.app.to_text().map(|app| ("asked_app".to_owned(), text(&app))));
     item.extend(login.request.lang.map(|lang| ("lang".to_owned(), text(lang.as_str()))));
     item.extend(
         login.request.switches.force_popup.then(|| ("force_popup".to_owned(), AttributeValue::Bool(true))),
@@ -49,13 +50,14 @@ pub(super) fn login_from_item(item: &Item) -> Result<PendingLogin, Error> {
     let implied = if scope == Scope::UserInfo { RequestedScope::Profile } else { RequestedScope::Identity };
     let requested =
         item.get("asked").and_then(|asked| asked.as_s().ok()).and_then(|asked| RequestedScope::parse(asked));
+    let app = item.get("asked_app").and_then(|app| app.as_s().ok()).and_then(|app| Choice::parse(app));
     Ok(PendingLogin {
         browser: Digest::stored(attribute(item, "browser")?.to_owned()),
         app: AppId::parse(attribute(item, "app")?).ok_or(Error::Corrupt("app"))?,
         scope,
         request: LoginRequest {
             scope: requested.unwrap_or(implied),
-            app: item.get("asked_app").and_then(|app| app.as_s().ok()).cloned(),
+            app: app.unwrap_or_default(),
             lang: item.get("lang").and_then(|lang| lang.as_s().ok()).and_then(|lang| Lang::parse(lang)),
             switches: RequestedSwitches {
                 force_popup: item.contains_key("force_popup"),

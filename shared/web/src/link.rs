@@ -35,11 +35,10 @@ impl LoginLink {
         let text = |name| query.one(name).ok().flatten();
         let is_served =
             |choice: &Choice| accounts.choose(choice).is_some_and(|account| account.serves(choice));
-        let app = text("app").filter(|app| Choice::parse(app).is_some_and(|choice| is_served(&choice)));
-        let choice = app.as_deref().and_then(Choice::parse).unwrap_or_default();
+        let app = text("app").and_then(|app| Choice::parse(&app)).filter(is_served).unwrap_or_default();
         let return_to = |account: &Account| account.targets.check(&text("return_to")?).ok();
         Self {
-            return_to: accounts.choose(&choice).and_then(return_to),
+            return_to: accounts.choose(&app).and_then(return_to),
             request: LoginRequest {
                 scope: text("scope").and_then(|scope| RequestedScope::parse(&scope)).unwrap_or_default(),
                 app,
@@ -59,7 +58,7 @@ impl LoginLink {
     /// another openid.
     #[must_use]
     pub fn with_consent(accounts: &Accounts, session: &Session) -> Self {
-        let app = accounts.of(&session.app).and_then(|account| account.name.clone());
+        let app = accounts.of(&session.app).map(Account::choice).unwrap_or_default();
         let via_handoff = session.is_handed_over();
         let request =
             LoginRequest { scope: RequestedScope::Profile, app, via_handoff, ..LoginRequest::default() };
@@ -83,7 +82,7 @@ impl LoginLink {
         query.extend_pairs(self.return_to.as_ref().map(|target| ("return_to", target.as_str())));
         query.extend_pairs((*scope != RequestedScope::default()).then(|| ("scope", scope.as_str())));
         query.extend_pairs(lang.map(|lang| ("lang", lang.as_str())));
-        query.extend_pairs(app.as_deref().map(|app| ("app", app)));
+        query.extend_pairs(app.to_text().map(|app| ("app", app)));
         query.extend_pairs(switches.force_popup.then_some(("forcePopup", "true")));
         query.extend_pairs(switches.force_snap_shot.then_some(("forceSnapShot", "true")));
         query.extend_pairs(via_handoff.then_some(("via", "handoff")));
