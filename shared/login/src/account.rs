@@ -16,7 +16,7 @@ use wechat::AppId;
 #[derive(Debug, Clone)]
 pub struct Account {
     /// What `app=` calls it; the first account has no name.
-    pub name: Option<String>,
+    pub name: Option<AccountName>,
     /// The app that logs people in inside WeChat.
     pub official_account: Option<AppId>,
     /// The app that logs people in by QR code.
@@ -27,6 +27,27 @@ pub struct Account {
     pub targets: Targets,
     /// Where a login ends that names no target.
     pub default_return_to: ReturnTo,
+}
+
+/// The name of an account: up to 32 lowercase letters, digits, `-` and `_`, and none of the words that name a kind of
+/// app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountName(String);
+
+impl AccountName {
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        let is_name = (1..=32).contains(&text.len()) && text.bytes().all(is_plain);
+        (is_name && Kind::parse(text).is_none()).then(|| Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Every account of a deployment.
@@ -52,7 +73,7 @@ pub enum App {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Choice {
     /// The account, if not the first.
-    name: Option<String>,
+    name: Option<AccountName>,
     /// The kind of app, if the browser is not to decide.
     kind: Option<Kind>,
 }
@@ -122,7 +143,8 @@ impl Choice {
     /// The value of `app=`; `None` if there is to be none.
     #[must_use]
     pub fn to_text(&self) -> Option<String> {
-        let parts: Vec<&str> = self.name.as_deref().into_iter().chain(self.kind.map(Kind::as_str)).collect();
+        let name = self.name.as_ref().map(AccountName::as_str);
+        let parts: Vec<&str> = name.into_iter().chain(self.kind.map(Kind::as_str)).collect();
         (!parts.is_empty()).then(|| parts.join(":"))
     }
 
@@ -137,16 +159,8 @@ impl Choice {
             Some(rest) => Some(Kind::parse(rest)?),
             None => None,
         };
-        is_name(name).then(|| Self { name: Some(name.to_owned()), kind })
+        Some(Self { name: Some(AccountName::parse(name)?), kind })
     }
-}
-
-/// Whether a text may name an account: up to 32 lowercase letters, digits, `-` and `_`, and none of
-/// the words that name a kind of app.
-#[must_use]
-pub fn is_name(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
-    (1..=32).contains(&text.len()) && text.bytes().all(is_plain) && Kind::parse(text).is_none()
 }
 
 impl Accounts {
@@ -307,7 +321,8 @@ mod tests {
 
     #[test]
     fn a_choice_names_an_account_a_kind_or_both() {
-        let choice = |name: Option<&str>, kind| Some(Choice { name: name.map(str::to_owned), kind });
+        let choice =
+            |name: Option<&str>, kind| Some(Choice { name: name.and_then(AccountName::parse), kind });
         assert_eq!(Choice::parse("website"), choice(None, Some(Kind::Website)));
         assert_eq!(Choice::parse("shop"), choice(Some("shop"), None));
         assert_eq!(Choice::parse("shop:official_account"), choice(Some("shop"), Some(Kind::OfficialAccount)));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use settings::{Settings, Wrong};
 
-use crate::account::{self, Account, Accounts};
+use crate::account::{Account, AccountName, Accounts};
 use crate::origin::Origin;
 use crate::return_to::Targets;
 use wechat::AppId;
@@ -151,7 +151,7 @@ fn accounts(
         let named = named_accounts(text)?.into_iter();
         let read = |(name, account): (String, NamedAccount)| {
             origins.extend(account.origins().ok()?.unwrap_or_default());
-            account.read(name, &first)
+            account.read(AccountName::parse(&name)?, &first)
         };
         named.map(read).collect::<Option<Vec<_>>>()
     };
@@ -206,7 +206,7 @@ impl NamedAccount {
         self.allowed_origins.as_ref().map(|origins| origins.iter().map(parse).collect()).transpose()
     }
 
-    fn read(self, name: String, first: &Account) -> Option<Account> {
+    fn read(self, name: AccountName, first: &Account) -> Option<Account> {
         let app = |text: &Option<String>| match text {
             Some(text) => AppId::parse(text).map(Some),
             None => Some(None),
@@ -221,9 +221,8 @@ impl NamedAccount {
             // The first account's, unless it is not this one's to return to.
             None => targets.check(first.default_return_to.as_str()).or_else(|_| targets.check("/")).ok()?,
         };
-        let is_right = account::is_name(&name) && (official_account.is_some() || website.is_some());
         let component = app(&self.component)?;
-        is_right.then_some(Account {
+        (official_account.is_some() || website.is_some()).then_some(Account {
             name: Some(name),
             official_account,
             website,
@@ -365,7 +364,8 @@ mod tests {
             "allowed_origins":["https://shop.example.com:8443"]},"club":{"website":"wx0000000000000fff"}}"#;
         let accounts =
             read(&[("ACCOUNTS", shop), ("WEBSITE_APP_ID", "wx0000000000000bbb")]).unwrap().accounts;
-        let names: Vec<_> = accounts.iter().map(|account| account.name.as_deref()).collect();
+        let names: Vec<_> =
+            accounts.iter().map(|account| account.name.as_ref().map(AccountName::as_str)).collect();
         assert_eq!(names, [None, Some("club"), Some("shop")]);
         let account = |app| accounts.of(&AppId::parse(app).unwrap()).unwrap();
         assert_eq!(account("wx0000000000000eee").default_return_to.as_str(), "https://auth.example.com/");

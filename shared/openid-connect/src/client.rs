@@ -2,6 +2,7 @@
 //! ([RFC 6749 §2](https://www.rfc-editor.org/rfc/rfc6749#section-2)).
 
 use login::Digest;
+use login::account::AccountName;
 use login::deployment::Deployment;
 use login::origin::Origin;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ pub struct Client {
     /// Its `client_id`.
     pub name: ClientName,
     /// The account whose apps log its people in; `None` is the first one.
-    pub account: Option<String>,
+    pub account: Option<AccountName>,
     /// Where an answer may go.
     pub redirect_uris: Vec<RedirectUri>,
     /// The digests of its secrets; none for a public client. Two while one takes the place of the other.
@@ -214,7 +215,10 @@ impl RawClient {
         if self.redirect_uris.is_empty() {
             faults.note(field("redirect_uris"), "there is none, so no answer could go anywhere");
         }
-        if self.account.is_some() && !deployment.accounts.iter().any(|account| account.name == self.account) {
+        let mut accounts = deployment.accounts.iter();
+        let account = accounts
+            .find(|account| account.name.as_ref().map(AccountName::as_str) == self.account.as_deref());
+        if account.is_none() {
             faults.note(field("account"), "it must be a name of ACCOUNTS; without it, the first account");
         }
         if !self.secrets.is_empty() && !self.origins.is_empty() {
@@ -245,7 +249,7 @@ impl RawClient {
                 redirect_uri,
             ),
             name: parsed.unwrap_or(ClientName(name)),
-            account: self.account,
+            account: account.and_then(|account| account.name.clone()),
             refresh: self.refresh,
             pkce: if self.pkce || self.secrets.is_empty() { Pkce::Required } else { Pkce::Optional },
             asks_profile: self.profile.is_some(),
