@@ -11,7 +11,7 @@ use login::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use wechat::{AppId, GrantedScope, OpenId, UnionId};
 
-use crate::api::Api;
+use crate::api::{Api, ApiScope};
 use crate::subject::Subject;
 
 /// What an access token for a page says of the session, but for what its API decides
@@ -152,12 +152,13 @@ impl<'a> PageAccessToken<'a> {
     #[must_use]
     pub fn for_api(&self, api: &'a Api) -> PageAccessTokenClaims<'a> {
         let session = self.session;
+        let scopes: Vec<&str> = api.scopes.iter().map(ApiScope::as_str).collect();
         PageAccessTokenClaims {
             iss: self.issuer.as_str(),
             aud: api.identifier.as_str(),
             sub: self.subject.expose(),
             client_id: self.client_id,
-            scope: api.scopes.join(" "),
+            scope: scopes.join(" "),
             jti: URL_SAFE_NO_PAD.encode(self.random),
             iat: self.now.epoch_seconds(),
             exp: self.now.plus(api.lifetime).epoch_seconds(),

@@ -25,7 +25,7 @@ pub struct Api {
     /// The `typ` that it expects.
     pub kind: Type,
     /// What a token for it may say in `scope`.
-    pub scopes: Vec<String>,
+    pub scopes: Vec<ApiScope>,
     /// Which of WeChat's identifiers it is told.
     pub claims: Vec<Identifier>,
     /// How long a token for it is good.
@@ -47,6 +47,27 @@ impl ApiIdentifier {
     }
 
     /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A scope that an API calls its own ([RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)): one word,
+/// and none of OpenID Connect's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiScope(String);
+
+impl ApiScope {
+    /// Reads one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        let is_own = !text.is_empty() && text.bytes().all(is_plain) && !["openid", "profile"].contains(&text);
+        is_own.then(|| Self(text.to_owned()))
+    }
+
+    /// The word.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -105,7 +126,6 @@ impl RawApi {
             faults.note(field("lifetime"), "it must be a number of seconds from 60 to 3600");
         }
         let client = |text: &str| ClientName::parse(text).filter(|_| clients.contains(&text));
-        let scope = |text: &str| is_scope(text).then(|| text.to_owned());
         let identifiers = "it must be wechat_openid, wechat_unionid or wechat_appid";
         Api {
             identifier: parsed.unwrap_or(ApiIdentifier(name)),
@@ -116,17 +136,10 @@ impl RawApi {
                 &field("scopes"),
                 &self.scopes,
                 "it must be a word of its own, without blanks and quotes",
-                scope,
+                ApiScope::parse,
             ),
             claims: faults.each(&field("claims"), &self.claims, identifiers, Identifier::parse),
             lifetime,
         }
     }
-}
-
-/// Whether a text is a scope ([RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)) that an API can call
-/// its own.
-fn is_scope(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-    !text.is_empty() && text.bytes().all(is_plain) && !["openid", "profile"].contains(&text)
 }

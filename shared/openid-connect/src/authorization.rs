@@ -244,7 +244,7 @@ impl AuthorizationRequest {
 #[must_use]
 pub fn is_known_scope(name: &str, api: Option<&Api>) -> bool {
     ["openid", "profile"].contains(&name)
-        || api.is_some_and(|api| api.scopes.iter().any(|known| known == name))
+        || api.is_some_and(|api| api.scopes.iter().any(|known| known.as_str() == name))
 }
 
 /// The parameters of a request whose client is known.
