@@ -25,7 +25,7 @@ use login::random;
 use login::return_to::{ReturnToError, StoredReturnTo};
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
-use store::{LOGINS_TABLE, Logins};
+use store::{LOGINS_TABLE, Logins, TableName};
 use thiserror::Error;
 use url::Url;
 use web::cookie::Cookies;
@@ -52,7 +52,7 @@ pub struct Authorize {
 #[derive(Debug)]
 pub struct Config {
     deployment: Deployment,
-    logins_table: String,
+    logins_table: TableName,
     /// `CONNECT_REDIRECT`: whether WeChat is asked not to call back twice.
     connect_redirect: bool,
     /// `WECHAT_OPEN_URL`: the origin of WeChat's pages.
@@ -129,7 +129,7 @@ impl Function for Authorize {
 
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
         let deployment = Deployment::read(settings);
-        let logins_table = settings.required(&LOGINS_TABLE, store::table_name);
+        let logins_table = settings.required(&LOGINS_TABLE, TableName::parse);
         let connect_redirect = settings.optional(&CONNECT_REDIRECT, settings::boolean);
         let wechat_open_url = open_url(settings);
         let page_loads_only = settings.optional(&PAGE_LOADS_ONLY, settings::boolean);

@@ -38,7 +38,7 @@ use serde_json::{Value, json};
 use settings::{Setting, Settings, Wrong};
 use signer::{KeySource, SIGNING_KEYS, Signer};
 use site::VerificationFile;
-use store::{LOGINS_TABLE, SESSIONS_TABLE};
+use store::{LOGINS_TABLE, SESSIONS_TABLE, TableName};
 use tokio::time::timeout;
 use url::Url;
 use web::outcome::Report;
@@ -79,8 +79,8 @@ struct Parts {
     provider: Option<Provider>,
     signing_keys: Option<KeySource>,
     files: Option<Vec<VerificationFile>>,
-    logins_table: Option<String>,
-    sessions_table: Option<String>,
+    logins_table: Option<TableName>,
+    sessions_table: Option<TableName>,
     secrets: Option<SecretsSource>,
     component_tokens: Option<SecretsSource>,
     silent_unionid: bool,
@@ -111,8 +111,8 @@ impl Parts {
             signing_keys: optional(settings, &SIGNING_KEYS, KeySource::parse),
             deployment: deployment.ok(),
             files: optional(settings, &site::SITE_VERIFICATION, site::verification_files),
-            logins_table: optional(settings, &LOGINS_TABLE, store::table_name),
-            sessions_table: optional(settings, &SESSIONS_TABLE, store::table_name),
+            logins_table: optional(settings, &LOGINS_TABLE, TableName::parse),
+            sessions_table: optional(settings, &SESSIONS_TABLE, TableName::parse),
             secrets: SecretsSource::of_apps(settings).ok(),
             component_tokens: SecretsSource::of_components(settings).ok().flatten(),
             silent_unionid: optional(settings, &callback::SILENT_UNIONID, settings::boolean).unwrap_or(false),

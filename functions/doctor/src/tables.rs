@@ -1,13 +1,14 @@
 //! The tables: are they there, and do they forget.
 
 use aws_config::SdkConfig;
-use store::{Error, describe};
+use store::{Error, TableName, describe};
 
 use crate::finding::{Finding, Found};
 
 /// What DynamoDB says of a table; `subject` is the setting that names it.
-pub(crate) async fn table(aws: &SdkConfig, subject: &str, name: &str) -> Vec<Found> {
-    let found = match describe(aws, name).await {
+pub(crate) async fn table(aws: &SdkConfig, subject: &str, name: &TableName) -> Vec<Found> {
+    let (described, name) = (describe(aws, name).await, name.as_str());
+    let found = match described {
         Err(Error::Unavailable { code, .. }) if code == "ResourceNotFoundException" => {
             vec![Finding::TableMissing.of(name)]
         }

@@ -14,7 +14,7 @@ use login::random;
 use login::return_to::ReturnToError;
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
-use store::{SESSIONS_TABLE, Sessions};
+use store::{SESSIONS_TABLE, Sessions, TableName};
 use thiserror::Error;
 use web::cookie::Cookies;
 use web::cors::Caller;
@@ -38,7 +38,7 @@ pub struct Logout {
 #[derive(Debug)]
 pub struct Config {
     origins: TrustedOrigins,
-    sessions_table: String,
+    sessions_table: TableName,
 }
 
 /// Why nobody is logged out.
@@ -61,7 +61,7 @@ impl Function for Logout {
 
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
         let origins = TrustedOrigins::read(settings);
-        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        let sessions_table = settings.required(&SESSIONS_TABLE, TableName::parse);
         Ok(Config { origins: origins?, sessions_table: sessions_table? })
     }
 

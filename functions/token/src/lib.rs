@@ -31,7 +31,7 @@ use login::time::Timestamp;
 use openid_connect::{Provider, discovery};
 use settings::{Settings, Wrong};
 use signer::{KeySource, SIGNING_KEYS, Signer};
-use store::{SESSIONS_TABLE, Sessions};
+use store::{SESSIONS_TABLE, Sessions, TableName};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::link::LoginLink;
@@ -72,7 +72,7 @@ struct Issuing {
 #[derive(Debug)]
 pub struct Config {
     deployment: Deployment,
-    sessions_table: String,
+    sessions_table: TableName,
     issuing: Option<(Provider, KeySource)>,
 }
 
@@ -83,7 +83,7 @@ impl Function for Token {
 
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
         let deployment = Deployment::read(settings);
-        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        let sessions_table = settings.required(&SESSIONS_TABLE, TableName::parse);
         let provider = Provider::read(settings, &deployment);
         let keys = settings.optional(&SIGNING_KEYS, KeySource::parse);
         let issuing = match (provider?, keys?) {

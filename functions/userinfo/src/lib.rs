@@ -38,7 +38,7 @@ use login::time::Timestamp;
 use openid_connect::Provider;
 use secrets::{Secrets, SecretsSource};
 use settings::{Settings, Wrong};
-use store::{SESSIONS_TABLE, Sessions};
+use store::{SESSIONS_TABLE, Sessions, TableName};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
@@ -79,7 +79,7 @@ pub struct Userinfo {
 #[derive(Debug)]
 pub struct Config {
     deployment: Deployment,
-    sessions_table: String,
+    sessions_table: TableName,
     component_tokens: Option<SecretsSource>,
     provider: Option<Provider>,
     /// `PROFILE_LIFETIME_SECONDS`: how long a profile is served before it is read again.
@@ -97,7 +97,7 @@ impl Function for Userinfo {
 
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
         let deployment = Deployment::read(settings);
-        let sessions_table = settings.required(&SESSIONS_TABLE, store::table_name);
+        let sessions_table = settings.required(&SESSIONS_TABLE, TableName::parse);
         let component_tokens = SecretsSource::of_components(settings);
         let profile_lifetime =
             settings.optional(&PROFILE_LIFETIME_SECONDS, |text| settings::seconds(text, 0));

@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{KeyType, TimeToLiveStatus};
 
-use super::{Error, client, unavailable};
+use super::{Error, TableName, client, unavailable};
 
 /// What the functions rely on in a table: its key, and that DynamoDB removes what is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +33,9 @@ impl Description {
 /// # Errors
 ///
 /// [`Error`] if DynamoDB does not answer or refuses; a table that does not exist is `ResourceNotFoundException`.
-pub async fn describe(aws: &SdkConfig, name: &str) -> Result<Description, Error> {
+pub async fn describe(aws: &SdkConfig, name: &TableName) -> Result<Description, Error> {
     let client = client(aws);
-    let table = client.describe_table().table_name(name).send().await;
+    let table = client.describe_table().table_name(name.as_str()).send().await;
     let table = table.map_err(|error| unavailable("DescribeTable", &error))?.table;
     let table = table.ok_or(Error::Corrupt("a description"))?;
     let kind_of = |attribute: &str| {
@@ -47,7 +47,7 @@ pub async fn describe(aws: &SdkConfig, name: &str) -> Result<Description, Error>
     elements.sort_by_key(|element| *element.key_type() != KeyType::Hash);
     let named = |name: &str| (name.to_owned(), kind_of(name));
     let key = elements.into_iter().map(|element| named(element.attribute_name())).collect();
-    let time_to_live = client.describe_time_to_live().table_name(name).send().await;
+    let time_to_live = client.describe_time_to_live().table_name(name.as_str()).send().await;
     let time_to_live =
         time_to_live.map_err(|error| unavailable("DescribeTimeToLive", &error))?.time_to_live_description;
     let is_on =

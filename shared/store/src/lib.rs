@@ -76,20 +76,32 @@ settings::declare! {
 
 const TABLE_NAME: &str = "the name of a DynamoDB table";
 
-/// Reads the name of a table, or its ARN.
-#[must_use]
-pub fn table_name(text: &str) -> Option<String> {
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
-    text.bytes().all(is_name).then(|| text.to_owned())
+/// The name of a table, or its ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableName(String);
+
+impl TableName {
+    /// Reads one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+        text.bytes().all(is_plain).then(|| Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// The names of the two tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
     /// Where logins are.
-    pub logins: String,
+    pub logins: TableName,
     /// Where sessions are.
-    pub sessions: String,
+    pub sessions: TableName,
 }
 
 impl Tables {
@@ -99,8 +111,8 @@ impl Tables {
     ///
     /// [`Wrong`] if one is missing or wrong, or both are one; each is noted.
     pub fn read(settings: &mut Settings<'_>) -> Result<Self, Wrong> {
-        let logins = settings.required(&LOGINS_TABLE, table_name);
-        let sessions = settings.required(&SESSIONS_TABLE, table_name);
+        let logins = settings.required(&LOGINS_TABLE, TableName::parse);
+        let sessions = settings.required(&SESSIONS_TABLE, TableName::parse);
         if logins.is_ok() && logins == sessions {
             let problem = "SESSIONS_TABLE is wrong; it must be another table than LOGINS_TABLE";
             return Err(settings.wrong(problem.to_owned()));
@@ -135,16 +147,16 @@ pub enum Error {
 impl Logins {
     /// The table of this name, reached as `aws` says.
     #[must_use]
-    pub fn new(aws: &SdkConfig, name: String) -> Self {
-        Self(Table { client: client(aws), name })
+    pub fn new(aws: &SdkConfig, name: TableName) -> Self {
+        Self(Table { client: client(aws), name: name.0 })
     }
 }
 
 impl Sessions {
     /// The table of this name, reached as `aws` says.
     #[must_use]
-    pub fn new(aws: &SdkConfig, name: String) -> Self {
-        Self(Table { client: client(aws), name })
+    pub fn new(aws: &SdkConfig, name: TableName) -> Self {
+        Self(Table { client: client(aws), name: name.0 })
     }
 }
 
@@ -153,8 +165,8 @@ impl Store {
     #[must_use]
     pub fn new(aws: &SdkConfig, Tables { logins, sessions }: Tables) -> Self {
         let client = client(aws);
-        let logins = Logins(Table { client: client.clone(), name: logins });
-        Self { logins, sessions: Sessions(Table { client, name: sessions }) }
+        let logins = Logins(Table { client: client.clone(), name: logins.0 });
+        Self { logins, sessions: Sessions(Table { client, name: sessions.0 }) }
     }
 }
 

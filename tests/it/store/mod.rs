@@ -25,7 +25,7 @@ use login::session::{SessionToken, StoredSession};
 use login::time::Timestamp;
 use login::{Digest, Sealed};
 use serde_json::{Value, json};
-use store::{Error, Store, Tables};
+use store::{Error, Store, TableName, Tables};
 use tokio::net::TcpListener;
 use wechat::{AppId, AuthorizationCode, Lang, Scope};
 
@@ -53,7 +53,7 @@ impl Fixture {
     async fn new() -> Result<Self> {
         let database = Database::in_memory().await?;
         let tables = database.create_tables(&Template::read(&workspace().join("template.yaml"))?)?;
-        let store = Store::new(&aws(&database.url()).await, names(&tables));
+        let store = Store::new(&aws(&database.url()).await, names(&tables)?);
         let nonce = std::array::from_fn(|_| fastrand::u8(..));
         Ok(Self { database, tables, store, nonce })
     }
@@ -95,9 +95,12 @@ impl Fixture {
 }
 
 /// The names of both tables, or such as are nowhere.
-fn names(tables: &BTreeMap<String, String>) -> Tables {
-    let name = |logical_id| tables.get(logical_id).map_or("nowhere", String::as_str).to_owned();
-    Tables { logins: name(LOGINS), sessions: name(SESSIONS) }
+fn names(tables: &BTreeMap<String, String>) -> Result<Tables> {
+    let name = |logical_id| {
+        let name = tables.get(logical_id).map_or("nowhere", String::as_str);
+        TableName::parse(name).ok_or_else(|| Failure::new(format!("no name of a table: {name}")))
+    };
+    Ok(Tables { logins: name(LOGINS)?, sessions: name(SESSIONS)? })
 }
 
 fn state(number: u8) -> State {
@@ -197,7 +200,7 @@ async fn an_item_of_another_shape_is_an_error_and_no_panic() {
 #[tokio::test]
 async fn a_table_that_is_away_is_an_error_that_names_no_item() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let store = Store::new(&aws(&format!("http://{closed}")).await, names(&BTreeMap::new()));
+    let store = Store::new(&aws(&format!("http://{closed}")).await, names(&BTreeMap::new()).unwrap());
     let id = state(1).login_id();
     let code = CodeId::of(&code("0canary"));
     let attempt = ClaimId::new([1; 16]);
@@ -221,7 +224,7 @@ async fn a_table_that_is_away_is_an_error_that_names_no_item() {
 async fn a_table_that_does_not_answer_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let store = Store::new(&aws(&url).await, names(&BTreeMap::new()));
+    let store = Store::new(&aws(&url).await, names(&BTreeMap::new()).unwrap());
     let answer = tokio::time::timeout(Duration::from_secs(5), store.logins.login(&state(1).login_id())).await;
     let error = answer.map_err(Failure::from).unwrap().unwrap_err();
     assert_eq!(error, Error::Unavailable { operation: "GetItem", code: "Timeout".to_owned() });
@@ -230,7 +233,7 @@ async fn a_table_that_does_not_answer_is_given_up() {
 #[tokio::test]
 async fn a_table_that_is_missing_is_an_error() {
     let database = Database::in_memory().await.unwrap();
-    let store = Store::new(&aws(&database.url()).await, names(&BTreeMap::new()));
+    let store = Store::new(&aws(&database.url()).await, names(&BTreeMap::new()).unwrap());
     let error = store.logins.put_login(&state(1).login_id(), &login(1)).await.unwrap_err();
     assert_eq!(error.to_string(), "PutItem failed: ResourceNotFoundException");
 }

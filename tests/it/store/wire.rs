@@ -18,7 +18,7 @@ use super::{Fixture, LOGINS, NOW, aws, browser, code, login, names, state, store
 async fn proxied() -> Result<(Fixture, Proxy)> {
     let fixture = Fixture::new().await?;
     let proxy = Proxy::before(&fixture.database.url()).await?;
-    let store = Store::new(&aws(&proxy.url()).await, names(&fixture.tables));
+    let store = Store::new(&aws(&proxy.url()).await, names(&fixture.tables)?);
     Ok((Fixture { store, ..fixture }, proxy))
 }
 
