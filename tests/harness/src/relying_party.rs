@@ -136,15 +136,20 @@ pub async fn tokens_of(stack: &Stack, visitor: &Visitor, changes: &[(&str, &str)
     }
 }
 
-/// Redeems a code as the public client does; what is empty is left out.
-pub async fn redeem(stack: &Stack, code: &str, changes: &[(&str, &str)]) -> Result<Answer> {
-    let mut parameters = vec![
+/// What the public client sends for a code.
+pub fn redemption(code: &str) -> [(&str, &str); 5] {
+    [
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", REDIRECT_URI),
         ("client_id", "web"),
         ("code_verifier", VERIFIER),
-    ];
+    ]
+}
+
+/// Redeems a code as the public client does; what is empty is left out.
+pub async fn redeem(stack: &Stack, code: &str, changes: &[(&str, &str)]) -> Result<Answer> {
+    let mut parameters = redemption(code).to_vec();
     change(&mut parameters, changes);
     post(stack, &form(&parameters), None).await
 }

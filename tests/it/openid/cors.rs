@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::support::{alarm, allowances, assert_problem, assert_secured, hasty_in};
 
 use super::code_flow::{
-    APP, REDIRECT_URI, SECRET_DIGEST, VERIFIER, code, error_of, form, lin, options, redeem, refused, text,
+    APP, REDIRECT_URI, SECRET_DIGEST, code, error_of, form, lin, options, redeem, redemption, refused, text,
     tokens_of, userinfo, visitor,
 };
 
@@ -57,6 +57,20 @@ async fn two_sites() -> Result<(Stack, Visitor)> {
     Ok((stack, lin))
 }
 
+/// What a public client's page has in hand.
+struct Held {
+    /// A code that nobody has redeemed.
+    unused: String,
+    access: String,
+    renewal: String,
+}
+
+async fn held(stack: &Stack, visitor: &Visitor) -> Result<Held> {
+    let (unused, tokens) = (code(visitor, &[]).await?, tokens_of(stack, visitor, &[]).await?);
+    let [access, renewal] = ["access_token", "refresh_token"].map(|name| text(&tokens, name));
+    Ok(Held { unused, access, renewal })
+}
+
 /// A form that the script of a page of this origin sends.
 fn script(url: &str, origin: &str, fields: &[(&str, &str)]) -> Visit {
     let visit = Visit::fetch(Method::POST, url, APP).header("origin", origin);
@@ -86,14 +100,7 @@ fn assert_readable(answer: &Answer) {
 async fn the_page_of_a_public_client_reads_what_it_asks() -> Result<()> {
     let (stack, lin) = two_sites().await?;
     let code = code(&lin, &[]).await?;
-    let body = [
-        ("grant_type", "authorization_code"),
-        ("code", &*code),
-        ("redirect_uri", REDIRECT_URI),
-        ("client_id", "web"),
-        ("code_verifier", VERIFIER),
-    ];
-    let answer = stack.browser().send(script(TOKEN, APP, &body)).await?;
+    let answer = stack.browser().send(script(TOKEN, APP, &redemption(&code))).await?;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_readable(&answer);
     let token = text(&answer.json()?, "access_token");
@@ -124,20 +131,12 @@ async fn the_page_of_a_public_client_reads_what_it_asks() -> Result<()> {
 #[tokio::test]
 async fn no_other_page_reads_anything_and_nothing_of_it_is_done() -> Result<()> {
     let (stack, lin) = two_sites().await?;
-    let (unused, tokens) = (code(&lin, &[]).await?, tokens_of(&stack, &lin, &[]).await?);
-    let [access, renewal] = ["access_token", "refresh_token"].map(|name| text(&tokens, name));
-    let redeems = [
-        ("grant_type", "authorization_code"),
-        ("code", &*unused),
-        ("redirect_uri", REDIRECT_URI),
-        ("client_id", "web"),
-        ("code_verifier", VERIFIER),
-    ];
+    let Held { unused, access, renewal } = held(&stack, &lin).await?;
     let renews = [("grant_type", "refresh_token"), ("refresh_token", &*renewal), ("client_id", "web")];
     let gives_back = [("token", &*renewal), ("client_id", "web")];
     for origin in FOREIGN {
         let visits = [
-            ("redeem", script(TOKEN, origin, &redeems)),
+            ("redeem", script(TOKEN, origin, &redemption(&unused))),
             ("renew", script(TOKEN, origin, &renews)),
             ("give back", script(REVOKE, origin, &gives_back)),
             ("ask", asks(Method::GET, origin, &access)),
@@ -187,17 +186,9 @@ async fn a_script_reads_that_the_time_was_over() -> Result<()> {
     let hasty = hasty_in(&["Token", "Userinfo"], 3)?;
     let stack = Stack::start(options("openid")?.template(&hasty.path).proxied()).await?;
     let lin = visitor(&stack, "lin");
-    let (unused, tokens) = (code(&lin, &[]).await?, tokens_of(&stack, &lin, &[]).await?);
-    let [access, renewal] = ["access_token", "refresh_token"].map(|name| text(&tokens, name));
-    let body = [
-        ("grant_type", "authorization_code"),
-        ("code", &*unused),
-        ("redirect_uri", REDIRECT_URI),
-        ("client_id", "web"),
-        ("code_verifier", VERIFIER),
-    ];
+    let Held { unused, access, renewal } = held(&stack, &lin).await?;
     let visits = [
-        script(TOKEN, APP, &body),
+        script(TOKEN, APP, &redemption(&unused)),
         script(REVOKE, APP, &[("token", &*renewal), ("client_id", "web")]),
         asks(Method::GET, APP, &access),
     ];

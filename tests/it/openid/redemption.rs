@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::code_flow::{
     CHALLENGE, REDIRECT_URI, SECRET, VERIFIER, answered, basic, brought, code, error_of, form, lin, options,
-    parameter, post, provider, redeem, refresh, refused, renew, revoke, text, tokens_of, userinfo, verified,
-    visitor,
+    parameter, post, provider, redeem, redemption, refresh, refused, renew, revoke, text, tokens_of,
+    userinfo, verified, visitor,
 };
 
 #[tokio::test]
@@ -41,13 +41,7 @@ async fn a_token_is_never_for_another_api_than_the_client_says() -> Result<()> {
     const API: &str = "https://api.example.com";
     let (stack, visitor) = lin().await?;
     let code_ = code(&visitor, &[]).await?;
-    let usual = [
-        ("grant_type", "authorization_code"),
-        ("code", &*code_),
-        ("redirect_uri", REDIRECT_URI),
-        ("client_id", "web"),
-        ("code_verifier", VERIFIER),
-    ];
+    let usual = redemption(&code_);
     let twice = "resource=https%3A%2F%2Fapi.example.com&resource=https%3A%2F%2Fapi.example.com";
     for more in [
         "resource=https%3A%2F%2Fother.example.com",
