@@ -346,6 +346,8 @@ mod tests {
         let text = seal::open(&token.0, INFO, token.session_id().as_str(), &sealed).unwrap();
         let text: serde_json::Value = serde_json::from_slice(&text).unwrap();
         assert_eq!(text["refresh_token"], "");
+        // What is not there takes no room.
+        assert!(text.get("refusals").is_none());
     }
 
     #[test]
