@@ -101,7 +101,7 @@ fn under(valgrind: &Path, log: &Path, program: Program) -> Program {
         program.binary.display().to_string(),
     ];
     arguments.extend(program.arguments);
-    Program { binary: valgrind.to_owned(), arguments, ..program }
+    Program { binary: valgrind.to_owned(), arguments, copies: None, ..program }
 }
 
 /// The number in "==123== Collected : 4567".

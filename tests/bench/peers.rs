@@ -124,6 +124,7 @@ async fn peers(world: &World) -> Result<Vec<Peer>> {
             binary: python.clone(),
             arguments: ["-m", "awslambdaric", &format!("{request}.handler")].map(str::to_owned).into(),
             environment: environment.clone(),
+            copies: None,
             own_scheme: "http://",
         });
         let path = Some(directory.display().to_string());
@@ -142,6 +143,7 @@ async fn peers(world: &World) -> Result<Vec<Peer>> {
                 bundles.join(format!("{request}.mjs")).display().to_string(),
             ],
             environment: environment.clone(),
+            copies: None,
             own_scheme: "http://",
         });
         let programs = programs.map(|program| program.with([quiet.clone()]));

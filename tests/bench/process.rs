@@ -1,9 +1,19 @@
 //! One process of a function, started and asked as Lambda does it, and what it took.
+//!
+//! A process that is asked a few times a second finds little of its code in the processor's caches, and a warm request
+//! runs through hundreds of pages of it. So its time also says what is none of the program's doing:
+//!
+//! * where in memory the kernel keeps the file: the same bytes in another place can take half as much time again, or
+//!   more, request after request, for as many instructions and calls;
+//! * whether another process has just run the same file. A floor that is three processes of one file finds warm in the
+//!   second what the first one ran; no function shares its file with another.
+//!
+//! So each process runs a copy of its own, written in one piece, and a median is one of many places.
 
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
@@ -16,6 +26,7 @@ use harness::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::{NamedTempFile, TempPath};
 use tokio::process::{Child, Command};
 
 use crate::share::Share;
@@ -32,6 +43,8 @@ pub struct Program {
     pub arguments: Vec<String>,
     /// Its environment.
     pub environment: BTreeMap<String, String>,
+    /// Where each process gets a copy of the file; `None` if the file itself is executed.
+    pub copies: Option<PathBuf>,
     /// What its runtime puts before the address of the Runtime API by itself, and so is not to be given.
     pub own_scheme: &'static str,
 }
@@ -65,6 +78,7 @@ pub struct Process {
     desk: Desk,
     id: u32,
     asked: u64,
+    _copy: Option<TempPath>,
     /// From the creation of the process to its first `GET /2018-06-01/runtime/invocation/next`.
     pub start: Duration,
 }
@@ -75,9 +89,11 @@ impl Process {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst) + 1;
         let mut desk = lambda.open(number);
+        let copy = program.copies.as_deref().map(|directory| copy(&program.binary, directory)).transpose()?;
+        let binary = copy.as_deref().unwrap_or(&program.binary);
         let mut command = match share {
-            None => Command::new(&program.binary),
-            Some(share) => share.command(&program.binary),
+            None => Command::new(binary),
+            Some(share) => share.command(binary),
         };
         let url = lambda.url_for(number);
         let address = url.strip_prefix(program.own_scheme).unwrap_or(&url).to_owned();
@@ -99,7 +115,7 @@ impl Process {
             }
         };
         let start = in_time(&mut child, started).await?;
-        Ok(Self { child, desk, id, asked: 0, start })
+        Ok(Self { child, desk, id, asked: 0, _copy: copy, start })
     }
 
     /// Hands it an event, and waits until it asks for another one; how long the answer took, and what it was.
@@ -161,6 +177,14 @@ impl Process {
     pub async fn end(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
+}
+
+/// A copy that can be executed, until it is dropped. Not by `fs::copy`, which writes piece by piece.
+fn copy(binary: &Path, directory: &Path) -> Result<TempPath> {
+    let copy = NamedTempFile::new_in(directory)?.into_temp_path();
+    fs::write(&copy, fs::read(binary)?)?;
+    fs::set_permissions(&copy, fs::metadata(binary)?.permissions())?;
+    Ok(copy)
 }
 
 /// What comes of a piece of work, unless the process ends meanwhile, or it takes too long.

@@ -154,6 +154,7 @@ impl Scene {
                 binary: specification.binary,
                 arguments: Vec::new(),
                 environment: specification.environment,
+                copies: None,
                 own_scheme: "",
             };
             let program = program.with([("AWS_ENDPOINT_URL_DYNAMODB", Some(url.clone()))]);

@@ -28,6 +28,7 @@ use harness::{
 use http::Request;
 use serde_json::Value;
 use simulator::{Settings, Simulator};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
@@ -47,6 +48,8 @@ pub struct World {
     /// The stack in which scenes are set.
     pub stack: Stack,
     built: Binaries,
+    /// Where processes get copies of what is deployed; none where counts alone mean anything.
+    copies: Option<TempDir>,
     kms: Kms,
     lines: Lines,
     secrets: SecretsManager,
@@ -65,8 +68,10 @@ impl World {
     /// Opens all of it, with the binaries that are deployed, or with those of the tests.
     pub async fn open(is_release: bool) -> Result<Self> {
         let authority = Authority::new()?;
-        let built =
-            Binaries::in_directory(&target_directory()?.join(if is_release { "release" } else { "debug" }))?;
+        let target = target_directory()?;
+        let built = Binaries::in_directory(&target.join(if is_release { "release" } else { "debug" }))?;
+        // Files for a moment may not be executed everywhere; those in here are.
+        let copies = is_release.then(|| TempDir::new_in(&target)).transpose()?;
         let database = Database::in_memory().await?;
         let simulator = Simulator::new(Settings::example());
         let secrets = SecretsManager::start().await?;
@@ -92,6 +97,7 @@ impl World {
             lambda: RuntimeApi::start().await?,
             stack: Stack::start(options).await?,
             built,
+            copies,
             kms,
             lines: Lines { dynamodb: to_dynamodb, secrets: to_secrets, kms: to_kms, wechat: to_wechat },
             secrets,
@@ -115,6 +121,7 @@ impl World {
             binary: specification.binary.clone(),
             arguments: Vec::new(),
             environment,
+            copies: self.copies.as_ref().map(|directory| directory.path().to_owned()),
             own_scheme: "",
         })
     }
