@@ -1,9 +1,8 @@
 //! `POST /oauth2/token`: tokens for a client, from a code (`redemption.rs`) or a refresh token (`renewal.rs`). `POST
 //! /access-token`: a token for an API, from the session. `GET /.well-known/jwks.json`: what verifies them.
 //!
-//! The one function whose signatures anybody gets: the doctor signs too, to try the keys, and shows nobody what. With
-//! the session cookie a page's script asks for a token, and passes it on to the team's own API, whose gateway believes
-//! the signature. The guards of `POST /access-token`, in the order they run:
+//! The one function that signs. With the session cookie a page's script asks for a token, and passes it on to the
+//! team's own API, whose gateway believes the signature. The guards of `POST /access-token`, in the order they run:
 //!
 //! 1. The request names its origin, and it is an allowed one: no foreign page gets a token, whatever cookies a browser
 //!    sends along.
@@ -13,6 +12,9 @@
 //!
 //! Only then is anything signed. The token is good at one API and for some minutes; it cannot be renewed but by asking
 //! again, so a logout ends it that soon.
+//!
+//! Who wants to know whether the key signs asks for the key set with a signature, which is no token
+//! ([`openid_connect::message_signature`]), and is made once in some minutes, whoever asks ([`signer::Proof`]).
 
 mod client;
 mod endpoint;
@@ -22,15 +24,18 @@ mod refusal;
 mod renewal;
 mod revocation;
 
-use http::{Method, StatusCode};
+use http::{HeaderName, Method, StatusCode, header};
 use lambda::Function;
 use login::account::Choice;
 use login::deployment::Deployment;
 use login::pending::LoginRequest;
 use login::time::Timestamp;
+use openid_connect::message_signature::{
+    ACCEPT_SIGNATURE, ACCEPTED, CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT,
+};
 use openid_connect::{Provider, discovery};
 use settings::{Settings, Wrong};
-use signer::{KeySource, SIGNING_KEYS, Signer};
+use signer::{KeySource, Proof, SIGNING_KEYS, Signer};
 use store::{SESSIONS_TABLE, Sessions, TableName};
 use web::cookie::Cookies;
 use web::cors::Caller;
@@ -41,8 +46,9 @@ use web::request::{CorrelationId, Request};
 use web::response::{self, Response};
 
 pub use client::{authenticate, basic};
-use refusal::{KEYS_SHOWN, Refusal};
+use refusal::{KEYS_SHOWN, KEYS_SIGNED, Refusal};
 pub use refusal::{OUTCOMES, SeenByTwo, TokenRefusal};
+pub use signer::PROOF_KEPT;
 
 /// Where a page's script asks for a token.
 pub const ACCESS_TOKEN: &str = "/access-token";
@@ -66,6 +72,7 @@ pub struct Token {
 struct Issuing {
     provider: Provider,
     signer: Signer,
+    proof: Proof,
 }
 
 /// What it is set to.
@@ -76,17 +83,36 @@ pub struct Config {
     issuing: Option<(Provider, KeySource)>,
 }
 
+/// What it is set to, but for its keys.
+#[derive(Debug)]
+pub struct WithoutKeys {
+    deployment: Deployment,
+    sessions_table: TableName,
+    provider: Option<Provider>,
+}
+
+/// Reads what the function is set to, but for its keys: so whoever judges its settings need not be told where they are.
+///
+/// # Errors
+///
+/// [`Wrong`] if a setting is missing or wrong; each is noted.
+pub fn configure_without_keys(settings: &mut Settings<'_>) -> Result<WithoutKeys, Wrong> {
+    let deployment = Deployment::read(settings);
+    let sessions_table = settings.required(&SESSIONS_TABLE, TableName::parse);
+    let provider = Provider::read(settings, &deployment);
+    Ok(WithoutKeys { deployment: deployment?, sessions_table: sessions_table?, provider: provider? })
+}
+
 impl Function for Token {
     const NAME: &'static str = "token";
     const READS_FORMS: bool = true;
     type Config = Config;
 
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
-        let deployment = Deployment::read(settings);
-        let sessions_table = settings.required(&SESSIONS_TABLE, TableName::parse);
-        let provider = Provider::read(settings, &deployment);
+        let without_keys = configure_without_keys(settings);
         let keys = settings.optional(&SIGNING_KEYS, KeySource::parse);
-        let issuing = match (provider?, keys?) {
+        let WithoutKeys { deployment, sessions_table, provider } = without_keys?;
+        let issuing = match (provider, keys?) {
             (None, _) => None,
             (Some(provider), Some(keys)) => Some((provider, keys)),
             (Some(_), None) => {
@@ -94,13 +120,16 @@ impl Function for Token {
                 return Err(settings.wrong(problem.to_owned()));
             }
         };
-        Ok(Config { deployment: deployment?, sessions_table: sessions_table?, issuing })
+        Ok(Config { deployment, sessions_table, issuing })
     }
 
     async fn start(config: Config) -> Result<Self, lambda::Error> {
         let aws = lambda::aws().await;
-        let issuing =
-            config.issuing.map(|(provider, keys)| Issuing { provider, signer: Signer::new(keys, &aws) });
+        let issuing = config.issuing.map(|(provider, keys)| Issuing {
+            provider,
+            signer: Signer::new(keys, &aws),
+            proof: Proof::default(),
+        });
         Ok(Self {
             cookies: Cookies::of(&config.deployment.public_url),
             deployment: config.deployment,
@@ -138,8 +167,27 @@ impl Function for Token {
 impl Token {
     /// The keys that verify what is signed here, for everybody.
     async fn show_keys(&self, request: &Request, issuing: &Issuing, now: Timestamp) -> Response {
-        match issuing.signer.keys(now).await {
-            Ok(keys) => KEYS_SHOWN.of(response::public(response::json(StatusCode::OK, &keys))),
+        let keys = match issuing.signer.keys(now).await {
+            Ok(keys) => response::public(response::json(StatusCode::OK, &keys)),
+            Err(error) => return self.refuse(request, &Refusal::Signing(error)),
+        };
+        if request.headers().get(ACCEPT_SIGNATURE).is_none_or(|asked| asked != ACCEPTED) {
+            return KEYS_SHOWN.of(keys);
+        }
+        // Whoever asks for a signature is not told that all is well without one.
+        match issuing.proof.of(&issuing.signer, keys.body(), now).await {
+            Ok(signed) => {
+                // Kept for an hour, it would be no new one; and `vary` is not needed, for the keys are the same.
+                let mut response = response::with_header(keys, header::CACHE_CONTROL, "no-store");
+                for (name, value) in [
+                    (CONTENT_DIGEST, &signed.content_digest),
+                    (SIGNATURE_INPUT, &signed.signature_input),
+                    (SIGNATURE, &signed.signature),
+                ] {
+                    response = response::with_header(response, HeaderName::from_static(name), value);
+                }
+                KEYS_SIGNED.of(response)
+            }
             Err(error) => self.refuse(request, &Refusal::Signing(error)),
         }
     }

@@ -109,6 +109,7 @@ web::outcomes! {
     GRANT_REFUSED = Info "grant_refused" ["a client brought a code that is worth nothing; `cause` says why", "`cause`; if it is `redirect_uri` or the verifier, the client's library is set up wrongly"] ["客户端带来的 code 无效；原因见 `cause`", "查看 `cause`；如为 `redirect_uri` 或 verifier，是客户端的库配置有误"];
     CODE_REUSED = Info "code_reused" ["a code was brought twice, or by another client: its grant and the tokens of it are revoked", "often: look for who sends the code again"] ["同一个 code 出现了两次，或由另一个客户端带来：该授权和由它取得的一切都已撤销", "频繁出现时，查找是谁重复发送了 code"];
     KEYS_SHOWN = Info "keys_shown" ["the public keys were given"] ["返回了公钥"];
+    KEYS_SIGNED = Info "keys_signed" ["the public keys were given with a signature, for the doctor or whoever else wants to know that the key signs", "often: a stranger asks; a process signs once in five minutes all the same"] ["返回了带签名的公钥，供 doctor 或其他人确认签名密钥可以签名", "频繁出现：有外人在请求；每个进程仍然五分钟只签名一次"];
     NO_PROVIDER = Info "no_provider" ["this deployment is no OpenID Provider", "set `OpenidConnect`, if it should be"] ["本部署不是 OpenID Provider", "需要时请设置 `OpenidConnect`"];
     NO_SUCH_ROUTE = Info "not_found" ["there is nothing at this address"] ["网址不存在"];
     INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed or given twice", "`cause`"] ["参数有误或重复", "查看 `cause`"];

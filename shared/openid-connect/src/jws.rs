@@ -88,6 +88,12 @@ impl SigningInput {
     }
 }
 
+impl AsRef<[u8]> for SigningInput {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 impl fmt::Debug for SigningInput {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("SigningInput([redacted])")

@@ -9,8 +9,8 @@
 //! thing, in the crate `wechat`, and no token of WeChat's ever leaves through here: so what is ours says of whom it is,
 //! a client's or a page's ([`grant::ClientRefreshToken`], [`access_token::PageAccessToken`]).
 //!
-//! Signing is somebody else's: this crate writes what is signed ([`jws`]) and reads public keys ([`jwk`]). Nothing here
-//! verifies a token; the libraries of those who receive it do.
+//! Signing is somebody else's: this crate writes what is signed ([`jws`], [`message_signature`]) and reads public keys
+//! ([`jwk`]). Nothing here verifies a token; the libraries of those who receive it do.
 
 pub mod access_token;
 pub mod api;
@@ -21,6 +21,7 @@ pub mod grant;
 pub mod id_token;
 pub mod jwk;
 pub mod jws;
+pub mod message_signature;
 pub mod parameter;
 pub mod pending;
 pub mod pkce;

@@ -14,6 +14,7 @@
 //! Keys in a secret, or in the environment of a machine without AWS, are signed with here.
 
 mod local;
+mod proof;
 
 use std::time::Duration;
 
@@ -24,13 +25,14 @@ use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
 use login::time::Timestamp;
-use openid_connect::jwk::{KeySet, PublicKey};
+use openid_connect::jwk::{KeyId, KeySet, PublicKey};
 use openid_connect::jws::{SigningInput, Token, Type};
 use secrets::{Secrets, SecretsError, SecretsSource};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
 pub use local::LocalKeys;
+pub use proof::{PROOF_KEPT, Proof};
 
 /// How long one operation may take, the SDK's own retries included.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -168,20 +170,28 @@ impl Signer {
     ///
     /// [`Error`] if they cannot be signed. Nothing depends on it: a signature is worth nothing until it is sent.
     pub async fn sign<C: Serialize>(&self, kind: Type, claims: &C, now: Timestamp) -> Result<Token, Error> {
+        let (input, signature) = self.signed(|key| SigningInput::new(key, kind, claims), now).await?;
+        Ok(input.signed(&signature))
+    }
+
+    /// Signs with the first key what `input` makes of its name.
+    async fn signed<I: AsRef<[u8]>>(
+        &self,
+        input: impl FnOnce(&KeyId) -> Option<I>,
+        now: Timestamp,
+    ) -> Result<(I, Vec<u8>), Error> {
         match self {
             Self::Local(keys) => {
                 let keys = keys.get(now).await?;
-                let input =
-                    SigningInput::new(&keys.first().public.id(), kind, claims).ok_or(Error::TooLong)?;
-                let signature = keys.first().sign(input.as_bytes()).ok_or(Error::Refused)?;
-                Ok(input.signed(&signature))
+                let input = input(&keys.first().public.id()).ok_or(Error::TooLong)?;
+                let signature = keys.first().sign(input.as_ref()).ok_or(Error::Refused)?;
+                Ok((input, signature))
             }
             Self::Kms(keys) => {
                 let key = keys.first().ok_or(Error::Refused)?;
-                let id = key.public().await?.id();
-                let input = SigningInput::new(&id, kind, claims).ok_or(Error::TooLong)?;
-                let signature = key.sign(input.as_bytes()).await?;
-                Ok(input.signed(&signature))
+                let input = input(&key.public().await?.id()).ok_or(Error::TooLong)?;
+                let signature = key.sign(input.as_ref()).await?;
+                Ok((input, signature))
             }
         }
     }

@@ -1,13 +1,19 @@
 //! `GET /.well-known/…`: where everything is, and the keys.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use harness::{Options, Stack, browser::Visit, signing_key, stack::PUBLIC_URL};
-use ring::digest::{SHA256, digest};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use harness::{Answer, Options, Stack, browser::Visit, signing_key, stack::PUBLIC_URL, time::now_seconds};
+use ring::{
+    digest::{SHA256, digest},
+    signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents},
+};
 use serde_json::{Value, json};
 
 use crate::support::{allowances, assert_problem, assert_secured_but};
 
-use super::{JWKS, one_api, published, stack};
+use super::{JWKS, one_api, published, stack, verify};
 
 /// By OpenID Connect, and by RFC 8414.
 const DOCUMENTS: [&str; 2] = [
@@ -56,6 +62,84 @@ async fn it_is_public() {
             assert!(answer.set_cookies().is_empty(), "{url}");
         }
     }
+}
+
+/// What asks for the keys with a signature.
+const ACCEPTED: &str = r#"keys=("@status" "content-digest");created"#;
+
+/// The keys with a signature, as anybody gets them who asks for it.
+pub async fn signed(stack: &Stack) -> Answer {
+    stack.browser().send(Visit::open(JWKS).header("accept-signature", ACCEPTED)).await.unwrap()
+}
+
+/// Whether a key of this set signed this answer, by RFC 9421: built here from what the RFC says, and held against the
+/// key by `ring`.
+fn is_signed(keys: &Value, answer: &Answer) -> bool {
+    let header = |name: &str| answer.header(name).unwrap().to_owned();
+    let digest = format!("sha-256=:{}:", STANDARD.encode(digest(&SHA256, &answer.body)));
+    assert_eq!(header("content-digest"), digest);
+    let input = header("signature-input");
+    let parameters = input.strip_prefix("keys=").unwrap();
+    let base = format!(
+        "\"@status\": {}\n\"content-digest\": {digest}\n\"@signature-params\": {parameters}",
+        answer.status
+    );
+    let parts: Vec<&str> = parameters.split(';').collect();
+    let covered = (parts.len(), parts[0], parts[3]);
+    assert_eq!(covered, (4, r#"("@status" "content-digest")"#, r#"alg="rsa-v1_5-sha256""#));
+    let created: u64 = parts[1].strip_prefix("created=").unwrap().parse().unwrap();
+    assert!(now_seconds().abs_diff(created) < 300, "{created}");
+    let mut known = keys["keys"].as_array().unwrap().iter();
+    let key = known.find(|key| parts[2] == format!("keyid={}", key["kid"])).unwrap();
+    let [n, e] = ["n", "e"].map(|name| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap());
+    let signature = header("signature");
+    let signature = signature.strip_prefix("keys=:").unwrap().strip_suffix(':').unwrap();
+    let signature = STANDARD.decode(signature).unwrap();
+    let key = RsaPublicKeyComponents { n, e };
+    key.verify(&RSA_PKCS1_2048_8192_SHA256, base.as_bytes(), &signature).is_ok()
+}
+
+/// Who wants to know whether the key signs needs no right of his own: the set comes with a signature of its first key.
+/// What is signed is a line of text and no token, so nothing is worth anything that a stranger gets so.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_are_signed_for_who_asks_for_it() {
+    let keys = [signing_key::of_this_process().unwrap().to_owned(), signing_key::generate().unwrap()];
+    let options = Options::default()
+        .with("OPENID_CONNECT", &one_api().to_string())
+        .with("SIGNING_KEYS", &keys.concat());
+    let stack = Stack::start(options).await.unwrap();
+    let usual = stack.browser().get(JWKS).await.unwrap();
+    let answer = signed(&stack).await;
+    assert_eq!((answer.status, &answer.body), (200, &usual.body), "{}", answer.text());
+    let published = usual.json().unwrap();
+    assert!(is_signed(&published, &answer), "{:?}", answer.headers);
+    let first = published["keys"][0]["kid"].as_str().unwrap();
+    assert!(answer.header("signature-input").unwrap().contains(first), "{:?}", answer.headers);
+    // Kept by a proxy it would be no new one. The keys without it may be.
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("content-type"), usual.header("content-type"));
+    // It is the same for who asks a moment later.
+    assert_eq!(signed(&stack).await.header("signature"), answer.header("signature"));
+    // In no order are its parts a token.
+    let [input, signature] = ["signature-input", "signature"].map(|name| answer.header(name).unwrap());
+    for token in [format!("{input}.{signature}"), format!("{input}.{}.{signature}", answer.text())] {
+        verify(&published, &token).unwrap_err();
+    }
+    // Nobody else gets one, and no other form is known.
+    for asked in [None, Some(""), Some("keys=()"), Some(r#"keys=("@status" "content-digest" "@authority")"#)]
+    {
+        let visit = Visit::open(JWKS);
+        let visit = match asked {
+            Some(asked) => visit.header("accept-signature", asked),
+            None => visit,
+        };
+        let answer = stack.browser().send(visit).await.unwrap();
+        assert_eq!((answer.status, &answer.body), (200, &usual.body), "{asked:?}");
+        assert!(answer.header("signature").is_none(), "{asked:?}");
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=3600"), "{asked:?}");
+    }
+    let log = stack.stop().await.text();
+    assert_eq!(log.matches(r#""outcome":"keys_signed""#).count(), 2, "{log}");
 }
 
 /// Whoever could have one of these kept with other addresses in it would be believed by every gateway.

@@ -12,7 +12,7 @@ use rcgen::{KeyPair, PublicKeyData};
 
 use crate::support::{alarm, assert_problem};
 
-use super::{JWKS, ask, one_api, provider, published, request, start, token};
+use super::{JWKS, ask, discovery::signed, one_api, provider, published, request, start, token};
 
 /// A stack that signs with these keys in KMS, and somebody who is logged in there.
 async fn with(keys: &[&str]) -> (Kms, Stack, Visitor) {
@@ -92,6 +92,37 @@ async fn throttled() {
     }
     // KMS's own words name accounts and roles.
     assert!(!stack.stop().await.text().contains("CanaryRole"));
+}
+
+/// Anybody may ask whether the key signs. It is tried once in five minutes, and what failed not again at once: nobody
+/// has KMS called as often as he likes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_has_the_key_set_signed_once() {
+    let (kms, stack, visitor) = with(&[signing_key::of_this_process().unwrap()]).await;
+    kms.calls();
+    for _ in 0..5 {
+        assert_eq!(signed(&stack).await.status, 200);
+    }
+    assert_eq!(calls(&kms), ["GetPublicKey 0", "Sign 0"]);
+    assert_eq!(ask(&visitor, "").await.status, 200);
+    // A process that has the key, which then cannot sign.
+    let (kms, stack, visitor) = with(&[signing_key::of_this_process().unwrap()]).await;
+    published(&stack).await;
+    kms.trouble(0, Some(Trouble::Error(400, "DisabledException")));
+    kms.calls();
+    for _ in 0..5 {
+        let answer = signed(&stack).await;
+        assert_problem(&answer, 503, "service_unavailable");
+        let line = alarm(&stack, answer.header("x-correlation-id").unwrap()).await.unwrap();
+        assert!(line.text.contains(r#""outcome":"signing_unavailable""#), "{}", line.text);
+        assert!(line.text.contains("KMS: Sign failed: DisabledException"), "{}", line.text);
+    }
+    assert_eq!(calls(&kms), ["Sign 0"]);
+    // The keys themselves are there all the same, and a token is another matter.
+    published(&stack).await;
+    kms.trouble(0, None);
+    assert_eq!(ask(&visitor, "").await.status, 200);
+    assert_eq!(calls(&kms), ["Sign 0"]);
 }
 
 /// A set that lacks a key would have good tokens refused for as long as it is kept.

@@ -6,7 +6,7 @@ use harness::{
     signing_key,
 };
 use login::time::Timestamp;
-use signer::{KeySource, LocalKeys, Signer};
+use signer::{KeySource, LocalKeys, Proof, Signer};
 
 use crate::support::{alarm, assert_problem, aws};
 
@@ -76,6 +76,28 @@ async fn keys_are_read_again_after_their_time_and_used_on_while_they_cannot_be()
     assert_eq!(count(16).await, Some(1));
     service.put(format!("{one}{two}"));
     assert_eq!(count(17).await, Some(2));
+}
+
+/// By the clock that it is given, too: five minutes are not waited for, and another key set not at all.
+#[tokio::test]
+async fn a_signature_of_the_key_set_is_repeated_for_five_minutes() {
+    let service = SecretsManager::start().await.unwrap();
+    let aws = aws(&service.url()).await;
+    let at = |second: u64| Timestamp::from_epoch_seconds(1_800_000_000 + second);
+    let signer = Signer::new(KeySource::parse(ARN).unwrap(), &aws);
+    let proof = Proof::default();
+    // What failed is repeated for ten seconds, though the key is there by then.
+    proof.of(&signer, "{}", at(0)).await.unwrap_err();
+    service.put(signing_key::of_this_process().unwrap());
+    proof.of(&signer, "{}", at(9)).await.unwrap_err();
+    let first = proof.of(&signer, "{}", at(10)).await.unwrap();
+    assert!(first.signature_input.contains(";created=1800000010;"), "{}", first.signature_input);
+    assert_eq!(proof.of(&signer, "{}", at(309)).await.unwrap(), first);
+    let second = proof.of(&signer, "{}", at(310)).await.unwrap();
+    assert!(second.signature_input.contains(";created=1800000310;"), "{}", second.signature_input);
+    // After a change of the keys the old signature is one of something else.
+    let third = proof.of(&signer, "[]", at(311)).await.unwrap();
+    assert_ne!((&third.content_digest, &third.signature), (&second.content_digest, &second.signature));
 }
 
 /// Consoles and files of variables lose the line breaks.
