@@ -256,20 +256,23 @@ findings! {
         ["Discovery isn't as gateways and libraries want it: {detail}", "A number is the HTTP status, `Timeout` more than 1.5 seconds, everything else what differs. Deploy again; nothing else may answer on this domain, or change what it answers"]
         ["OpenID Connect 发现文档不符合网关和库的要求：{detail}", "数字是 HTTP 状态码，`Timeout` 是超过 1.5 秒，其他是不一致的内容。重新部署；这个域名上不能有别的服务，也不能改动它的响应"];
     KeysUnreadable = Wrong "keys_unreadable"
-        ["The keys that verify tokens can't be read: {detail}", "503: look into the log of `token`, `signing_unavailable` says why. `Timeout`: they took more than 1.5 seconds, ask again. Otherwise deploy again"]
-        ["无法读取用于验证的公开签名密钥：{detail}", "503：查看 `token` 的日志，`signing_unavailable` 会说明原因；`Timeout`：超过 1.5 秒，再检查一次；其他情况重新部署"];
+        ["The keys that verify tokens can't be read: {detail}", "503: look into the log of `token`, `signing_unavailable` or the line `the function cannot work` says why. `Timeout`: they took more than 1.5 seconds, ask again. Otherwise deploy again"]
+        ["无法读取用于验证的公开签名密钥：{detail}", "503：查看 `token` 的日志，`signing_unavailable` 或 `the function cannot work` 那一行会说明原因；`Timeout`：超过 1.5 秒，再检查一次；其他情况重新部署"];
     KeyUnpublished = Wrong "key_unpublished"
-        ["The key that signs isn't among the published ones, so every token is refused", "After a change of `SigningKeys`, functions that run may know the old keys for 15 minutes: ask again then. If nothing has changed, deploy again"]
-        ["正在使用的签名密钥没有公布，签发的 JWT 都会被拒绝", "更换 `SigningKeys` 后，运行中的函数最多 15 分钟仍使用旧的，届时再检查；如果一直如此，重新部署"];
+        ["The key that signs isn't among the published ones, so every token is refused", "After a change of `SigningKeys`, functions that run may know the old keys for 15 minutes, and what stands before the login may keep the old set for an hour: ask again then. If nothing has changed, deploy again"]
+        ["正在使用的签名密钥没有公布，签发的 JWT 都会被拒绝", "更换 `SigningKeys` 后，运行中的函数最多 15 分钟仍使用旧的，前面的缓存最多一小时仍返回旧的，届时再检查；如果一直如此，重新部署"];
     SignatureVerifies = Ok "signature_verifies"
-        ["A signature made now verifies with the published key"]
-        ["现在生成的签名可以用公布的签名密钥验证"];
+        ["A signature of the last five minutes verifies with the published key"]
+        ["最近五分钟内生成的签名可以用公布的签名密钥验证"];
     SignatureForeign = Wrong "signature_foreign"
-        ["A signature doesn't verify with the published key of that name", "Something else answers at `/.well-known/jwks.json`: take it away, and look who made it"]
-        ["签名无法用公布的同名签名密钥验证", "`/.well-known/jwks.json` 上是别的服务：去掉它，并查明是谁放的"];
+        ["A signature doesn't verify with the published key of that name", "Something else answers at `/.well-known/jwks.json`, or changes what is answered there: take it away, and look who made it"]
+        ["签名无法用公布的同名签名密钥验证", "`/.well-known/jwks.json` 上是别的服务，或响应被改动：去掉它，并查明是谁放的"];
+    SignatureUnseen = Note "signature_unseen"
+        ["Could not tell whether tokens can be signed, since the key set came without a new signature: {detail}", "A number is the HTTP status, `Timeout` more than 5 seconds: ask again. `signature-input`: something before the login keeps `/.well-known/jwks.json` for everybody, or lets `Accept-Signature` not in or `Signature` not out. `created`: it keeps the signature, which is more than 5 minutes old"]
+        ["无法判断 JWT 能否签发：公钥没有带回新的签名（{detail}）", "数字是 HTTP 状态码，`Timeout` 是超过 5 秒：再检查一次；`signature-input`：前面的服务缓存了 `/.well-known/jwks.json`，或没有转发 `Accept-Signature`、`Signature`；`created`：签名超过 5 分钟，来自缓存"];
     SigningFails = Wrong "signing_fails"
-        ["No token can be signed: {detail}", "`AccessDeniedException`: the key's policy has to leave it to the account's roles, and the key has to be in this region. `DisabledException`, `KMSInvalidStateException`: enable the key. `NotFoundException`: check `SigningKeys`. `Timeout` or `DispatchFailure`: the network has no way out"]
-        ["无法签发 JWT：{detail}", "`AccessDeniedException`：签名密钥的策略须交由本账户的角色决定，且须在本区域；`DisabledException`、`KMSInvalidStateException`：启用它；`NotFoundException`：检查 `SigningKeys`；`Timeout`、`DispatchFailure`：网络没有出口"];
+        ["No token can be signed", "Look into the log of `token`: the `cause` of `signing_unavailable` says why, or the line `the function cannot work`. `AccessDeniedException`: the key's policy has to leave it to the account's roles, and the key has to be in this region. `DisabledException`, `KMSInvalidStateException`: enable the key. `NotFoundException`: check `SigningKeys`. `Timeout` or `DispatchFailure`: the network has no way out"]
+        ["无法签发 JWT", "查看 `token` 的日志：原因见 `signing_unavailable` 的 `cause`，或 `the function cannot work` 那一行。`AccessDeniedException`：签名密钥的策略须交由本账户的角色决定，且须在本区域；`DisabledException`、`KMSInvalidStateException`：启用它；`NotFoundException`：检查 `SigningKeys`；`Timeout`、`DispatchFailure`：网络没有出口"];
     RedirectUnproven = Note "redirect_unproven"
         ["This client's redirect URI proves nobody, for any app on the device can take it: {detail}. People are asked each time", "Where the app can claim an `https` link (Universal Link, App Link), register that instead"]
         ["这个客户端的重定向网址不能证明身份，设备上的任何应用都可以占有：{detail}。因此每次都会询问用户", "应用如能认领 `https` 链接（Universal Link、App Link），改为登记那个链接"];

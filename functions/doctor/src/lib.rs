@@ -8,7 +8,7 @@
 //!
 //! * settings, by the functions' own readers (here);
 //! * secrets, global token, WeChat's pages and clock (`apps.rs`);
-//! * the OpenID Provider: discovery, keys, a signature (`provider.rs`);
+//! * the OpenID Provider: discovery, keys, a signature of `token`'s, as anybody gets them (`provider.rs`);
 //! * domain, certificate, verification files, the origins of the pages (`domain.rs`);
 //! * tables (`tables.rs`), and who hears the alarms (`alarms.rs`).
 //!
@@ -36,11 +36,11 @@ use openid_connect::Provider;
 use secrets::{Secrets, SecretsSource};
 use serde_json::{Value, json};
 use settings::{Setting, Settings, Wrong};
-use signer::{KeySource, SIGNING_KEYS, Signer};
 use site::VerificationFile;
 use store::{LOGINS_TABLE, SESSIONS_TABLE, TableName};
 use tokio::time::timeout;
 use url::Url;
+use web::imprint::Imprint;
 use web::outcome::Report;
 use wechat_api::{Client, Hosts};
 
@@ -77,7 +77,6 @@ struct Parts {
     deployment: Option<Deployment>,
     /// `None` where there is no provider too.
     provider: Option<Provider>,
-    signing_keys: Option<KeySource>,
     files: Option<Vec<VerificationFile>>,
     logins_table: Option<TableName>,
     sessions_table: Option<TableName>,
@@ -99,7 +98,10 @@ impl Parts {
         note::<handoff::Handoff>(variable, &mut problems);
         note::<site::Site>(variable, &mut problems);
         note::<openid::Openid>(variable, &mut problems);
-        note::<token::Token>(variable, &mut problems);
+        // Where the keys are, nobody but `token` is told.
+        let mut of_token = Settings::new(variable);
+        let read = (token::configure_without_keys(&mut of_token), Imprint::read(&mut of_token));
+        noted(token::Token::NAME, of_token, read.0.and(read.1), &mut problems);
         let mut own = Settings::new(variable);
         let topics = configure(&mut own);
         let alarm_topics = noted(Doctor::NAME, own, topics, &mut problems).unwrap_or_default();
@@ -108,7 +110,6 @@ impl Parts {
         let deployment = Deployment::read(settings);
         Self {
             provider: Provider::read(settings, &deployment).ok().flatten(),
-            signing_keys: optional(settings, &SIGNING_KEYS, KeySource::parse),
             deployment: deployment.ok(),
             files: optional(settings, &site::SITE_VERIFICATION, site::verification_files),
             logins_table: optional(settings, &LOGINS_TABLE, TableName::parse),
@@ -220,8 +221,6 @@ impl Doctor {
         let files = parts.files.clone().unwrap_or_default();
         let now = (self.clock)().into();
 
-        let signer = parts.signing_keys.clone().map(|source| Signer::new(source, &self.aws));
-
         let mut checks: Vec<Check<'_>> = Vec::new();
         if let (Some(secrets), Some(wechat)) = (&secrets, &wechat) {
             let asks = parts.silent_unionid;
@@ -244,8 +243,8 @@ impl Doctor {
             };
             checks.push(("PUBLIC_URL", Box::pin(async move { domain::domain(&expected).await })));
         }
-        if let (Some(provider), Some(signer)) = (&parts.provider, &signer) {
-            checks.push(("OpenidConnect", Box::pin(provider::published(provider, signer, now))));
+        if let Some(provider) = &parts.provider {
+            checks.push(("OpenidConnect", Box::pin(provider::published(provider, now))));
         }
         for (setting, name) in
             [(&LOGINS_TABLE, &parts.logins_table), (&SESSIONS_TABLE, &parts.sessions_table)]

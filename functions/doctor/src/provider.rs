@@ -2,8 +2,10 @@
 //! published, and whether a signature of today verifies with them.
 //!
 //! A gateway that cannot read discovery, or finds no key of the right name, refuses every token, or worse, is set up
-//! without its routes; and nobody hears of it here. So the doctor signs something (no token: it names no issuer, no
-//! audience and no end), and verifies it with what the domain publishes.
+//! without its routes; and nobody hears of it here. That the key is enabled, that `token` may sign with it, and that
+//! what it signs verifies with what the domain publishes: only a signature shows all three. The doctor may not sign, so
+//! it asks `token` for the key set with a signature, as anybody may ([`openid_connect::message_signature`]). Why there
+//! is none, the log of `token` says.
 
 use std::time::Duration;
 
@@ -12,14 +14,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use login::account::Accounts;
 use login::time::Timestamp;
 use openid_connect::client::{RedirectKind, RedirectUri};
-use openid_connect::jws::{Token, Type};
+use openid_connect::message_signature::{ACCEPT_SIGNATURE, ACCEPTED, SIGNATURE, SIGNATURE_INPUT, Signed};
 use openid_connect::subject::SubjectKind;
 use openid_connect::{Provider, discovery};
-use reqwest::Client;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
+use reqwest::{Client, Response};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
-use serde_json::{Value, json};
-use signer::Signer;
+use serde_json::Value;
 
 use crate::domain;
 use crate::finding::{Finding, Found};
@@ -27,6 +28,11 @@ use crate::finding::{Finding, Found};
 /// Gateways wait no longer than a second and a half for either document
 /// ([quotas](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html)).
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// A signature is asked for as `token` may take: a process that has just started fetches the keys first, and waits for
+/// each call two seconds.
+const PATIENCE_FOR_A_SIGNATURE: Duration = Duration::from_secs(5);
+/// A signature is no older than `token` repeats it for, but for clocks and the time on the way.
+const OLDEST: Duration = token::PROOF_KEPT.saturating_add(Duration::from_mins(1));
 
 /// What the settings say that a person should know.
 pub(crate) fn settings(provider: &Provider, accounts: &Accounts, silent_unionid: bool) -> Vec<Found> {
@@ -50,21 +56,15 @@ pub(crate) fn settings(provider: &Provider, accounts: &Accounts, silent_unionid:
     found
 }
 
-/// What is signed and what is published, and whether the two agree.
-pub(crate) async fn published(provider: &Provider, signer: &Signer, now: Timestamp) -> Vec<Found> {
+/// What is published and what is signed, and whether the two agree.
+pub(crate) async fn published(provider: &Provider, now: Timestamp) -> Vec<Found> {
     let mut found = Vec::new();
-    let made = match sign(signer, now).await {
-        Ok((kid, token)) => Some((kid, token)),
-        Err(error) => {
-            found.push(Finding::SigningFails.of("SigningKeys").with(error));
-            None
-        }
-    };
     let Some(client) = domain::client() else { return found };
     let issuer = provider.issuer.as_str();
-    let (at_discovery, at_keys) = futures_util::future::join(
+    let (at_discovery, at_keys, signed) = futures_util::future::join3(
         fetch(&client, issuer, discovery::OPENID_CONFIGURATION),
         fetch(&client, issuer, discovery::JWKS),
+        fetch_signed(&client, issuer, now),
     )
     .await;
     // That nothing at all answers there is the domain's finding.
@@ -77,42 +77,38 @@ pub(crate) async fn published(provider: &Provider, signer: &Signer, now: Timesta
             }
         });
     }
-    if let Some(keys) = at_keys {
-        found.push(match (keys, &made) {
-            (Err(what), _) => Finding::KeysUnreadable.of(format!("{issuer}{}", discovery::JWKS)).with(what),
-            // Why nothing could be signed is said.
-            (Ok(_), None) => return found,
-            (Ok(keys), Some((kid, token))) => match key(&keys, kid) {
-                None => Finding::KeyUnpublished.of(kid),
-                Some(key) if verifies(token, &key) => Finding::SignatureVerifies.of(kid),
-                Some(_) => Finding::SignatureForeign.of(kid),
-            },
-        });
+    let at = || format!("{issuer}{}", discovery::JWKS);
+    let keys = match at_keys {
+        Some(Ok(keys)) => Some(keys),
+        Some(Err(what)) => {
+            found.push(Finding::KeysUnreadable.of(at()).with(what));
+            None
+        }
+        None => return found,
+    };
+    match (signed, keys) {
+        (Some(Err(what)), _) if what == UNAVAILABLE => found.push(Finding::SigningFails.of("SigningKeys")),
+        (Some(Err(what)), Some(_)) => found.push(Finding::SignatureUnseen.of(at()).with(what)),
+        (Some(Ok(signed)), Some(keys)) => found.push(match key(&keys, &signed.key) {
+            None => Finding::KeyUnpublished.of(signed.key),
+            Some(key) if verifies(&signed, &key) => Finding::SignatureVerifies.of(signed.key),
+            Some(_) => Finding::SignatureForeign.of(signed.key),
+        }),
+        // Without keys nothing can be held against them, and why there are none is said.
+        (Some(_), None) | (None, _) => {}
     }
     found
 }
 
-/// The name of the signing key, and something signed with it.
-async fn sign(signer: &Signer, now: Timestamp) -> Result<(String, Token), signer::Error> {
-    let token = signer.sign(Type::Jwt, &json!({}), now).await?;
-    // The header is our own.
-    let header = token.expose().split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
-    let header: Value = header.and_then(|header| serde_json::from_slice(&header).ok()).unwrap_or_default();
-    let kid = header.get("kid").and_then(Value::as_str).unwrap_or_default();
-    Ok((kid.to_owned(), token))
-}
+/// The status of `token` when it cannot sign.
+const UNAVAILABLE: &str = "503";
 
 /// A public document in JSON, or what is wrong with it; `None` if nobody answers at all.
 async fn fetch(client: &Client, issuer: &str, path: &str) -> Option<Result<Value, String>> {
-    let response = match client.get(format!("{issuer}{path}")).timeout(PATIENCE).send().await {
+    let response = match send(client.get(format!("{issuer}{path}")).timeout(PATIENCE)).await? {
         Ok(response) => response,
-        Err(error) if error.is_timeout() => return Some(Err("Timeout".to_owned())),
-        Err(_) => return None,
+        Err(what) => return Some(Err(what)),
     };
-    let status = response.status().as_u16();
-    if status != 200 {
-        return Some(Err(status.to_string()));
-    }
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_json =
         kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
@@ -121,6 +117,40 @@ async fn fetch(client: &Client, issuer: &str, path: &str) -> Option<Result<Value
     }
     let text = response.bytes().await.unwrap_or_default();
     Some(serde_json::from_slice(&text).map_err(|_| "JSON".to_owned()))
+}
+
+/// What is said of the signature of the key set, or why it cannot be looked at; `None` if nobody answers at all.
+async fn fetch_signed(client: &Client, issuer: &str, now: Timestamp) -> Option<Result<Signed, String>> {
+    let asked = client
+        .get(format!("{issuer}{}", discovery::JWKS))
+        .header(ACCEPT_SIGNATURE, ACCEPTED)
+        // What stands before the login may keep the key set, and has one without a signature.
+        .header(CACHE_CONTROL, "no-cache")
+        .timeout(PATIENCE_FOR_A_SIGNATURE);
+    let response = match send(asked).await? {
+        Ok(response) => response,
+        Err(what) => return Some(Err(what)),
+    };
+    let header = |name: &str| {
+        let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let (input, signature) = (header(SIGNATURE_INPUT), header(SIGNATURE));
+    let body = response.bytes().await.unwrap_or_default();
+    let signed = Signed::read(&input, &signature, &body).ok_or(SIGNATURE_INPUT.to_owned());
+    Some(signed.and_then(|signed| {
+        if now.since(signed.created) <= OLDEST { Ok(signed) } else { Err("created".to_owned()) }
+    }))
+}
+
+/// An answer of status 200, or what came in its place; `None` if nobody answers at all.
+async fn send(asked: reqwest::RequestBuilder) -> Option<Result<Response, String>> {
+    match asked.send().await {
+        Ok(response) if response.status().as_u16() == 200 => Some(Ok(response)),
+        Ok(response) => Some(Err(response.status().as_u16().to_string())),
+        Err(error) if error.is_timeout() => Some(Err("Timeout".to_owned())),
+        Err(_) => None,
+    }
 }
 
 /// Whether discovery says of itself what gateways compare: the issuer letter for letter, and its own keys.
@@ -140,8 +170,6 @@ fn key(keys: &Value, kid: &str) -> Option<RsaPublicKeyComponents<Vec<u8>>> {
 }
 
 /// Whether a key verifies what was signed.
-fn verifies(token: &Token, key: &RsaPublicKeyComponents<Vec<u8>>) -> bool {
-    let Some((message, signature)) = token.expose().rsplit_once('.') else { return false };
-    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
-    key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &signature).is_ok()
+fn verifies(signed: &Signed, key: &RsaPublicKeyComponents<Vec<u8>>) -> bool {
+    key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.base.as_bytes(), &signed.signature).is_ok()
 }

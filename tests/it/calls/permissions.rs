@@ -1,7 +1,10 @@
 //! The template allows each function exactly what it does. Every path that calls DynamoDB runs here, and
 //! what was called is held against the roles, both ways.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use harness::{
     Stack,
@@ -195,7 +198,7 @@ async fn each_function_may_do_what_it_does_and_nothing_else() {
     let kinds: BTreeSet<_> = calls.iter().map(|call| call.kind).collect();
     assert_eq!(kinds, BTreeSet::from(Kind::ALL), "every call of the store, and no unknown one");
 
-    let text = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    let text = fs::read_to_string(workspace().join("template.yaml")).unwrap();
     assert_eq!(differences(&text, &calls), Vec::<String>::new());
 
     // And each way of being wrong is seen.
@@ -282,16 +285,22 @@ fn who_shows_or_ends_a_session_touches_nothing_else() {
     assert_eq!(tables, ["LoginsTable", "SessionsTable"]);
 }
 
-/// Nobody signs but the token function, and the doctor to try the keys; and only as a token is signed.
+/// Nobody signs but the token function, nor reads the public half of a key, nor the secret that keys may lie in; and it
+/// signs only as a token is signed.
 #[test]
 fn who_signs_signs_tokens() {
     let template = Template::of_the_project().unwrap();
     let mut signing = BTreeSet::new();
     for function in template.functions() {
         for statement in statements(&template, &function.binary) {
+            // Whatever is about the keys is one of these two, or the secret that they may lie in.
+            let is_about_keys = statement.to_string().contains("SigningKey");
+            let reads_secret = statement["Action"] == "secretsmanager:GetSecretValue" && is_about_keys;
+            assert!(!reads_secret || function.binary == "token", "{}: {statement}", function.binary);
             let actions = list(&statement["Action"]);
             let Some(action) = actions.iter().find(|action| action.as_str().unwrap().starts_with("kms:"))
             else {
+                assert!(!is_about_keys || reads_secret, "{}: {statement}", function.binary);
                 continue;
             };
             assert_eq!(actions.len(), 1, "{statement}");
@@ -305,8 +314,13 @@ fn who_signs_signs_tokens() {
             signing.insert((function.binary.clone(), signs));
         }
     }
-    let expected = ["doctor", "token"].map(|name| [false, true].map(|signs| (name.to_owned(), signs)));
-    assert_eq!(signing, expected.into_iter().flatten().collect());
+    assert_eq!(signing, BTreeSet::from([false, true].map(|signs| ("token".to_owned(), signs))));
+    // Nor does a role of anything else, and nobody else is told where the keys are.
+    let text = fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    assert_eq!(text.matches("kms:Sign\n").count(), 1);
+    let told = template.functions().into_iter();
+    let told = told.filter(|function| function.environment.contains_key("SIGNING_KEYS"));
+    assert_eq!(told.map(|function| function.binary).collect::<Vec<_>>(), ["token"]);
     // The key itself lets nobody sign; it leaves that to the roles.
     let key = resource(&template, "AWS::KMS::Key", "SigningKey");
     let policy = key["KeyPolicy"]["Statement"].as_array().unwrap();
@@ -344,7 +358,7 @@ fn who_is_in_a_network_cannot_change_it() {
     }
 }
 
-/// Whatever the doctor may do, it may only look; a signature changes nothing.
+/// Whatever the doctor may do, it may only look.
 #[test]
 fn who_looks_after_it_all_only_reads() {
     let template = Template::of_the_project().unwrap();
@@ -361,8 +375,6 @@ fn who_looks_after_it_all_only_reads() {
         [
             "dynamodb:DescribeTable",
             "dynamodb:DescribeTimeToLive",
-            "kms:GetPublicKey",
-            "kms:Sign",
             "logs:CreateLogStream",
             "logs:PutLogEvents",
             "secretsmanager:GetSecretValue",
@@ -371,7 +383,8 @@ fn who_looks_after_it_all_only_reads() {
     );
 }
 
-/// What the doctor judges is what the functions are set to: it has every variable of each, with the same value.
+/// What the doctor judges is what the functions are set to: it has every variable of each, with the same value; but not
+/// where the signing keys are.
 #[test]
 fn who_looks_after_it_all_is_set_to_what_the_others_are() {
     let template = Template::of_the_project().unwrap();
@@ -383,7 +396,8 @@ fn who_looks_after_it_all_is_set_to_what_the_others_are() {
     let own = variables("doctor");
     for function in template.answering() {
         for (name, value) in variables(&function.binary) {
-            assert_eq!(own.get(&name), Some(&value), "{name} of {}", function.binary);
+            let expected = (name != "SIGNING_KEYS").then_some(&value);
+            assert_eq!(own.get(&name), expected, "{name} of {}", function.binary);
         }
     }
     let network = |id: &str| resource(&template, "AWS::Serverless::Function", id)["VpcConfig"].clone();

@@ -5,17 +5,32 @@
 use ::doctor::finding::Finding as F;
 use axum::{
     Json, Router,
-    http::{HeaderMap, StatusCode, header::HOST},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_TYPE, HOST},
+    },
+    response::AppendHeaders,
     routing::get,
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use harness::{
     places::{CONSENT_PAGE, EXCHANGE, QR_PAGE, STABLE_TOKEN},
     signing_key,
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, errcode, raw},
 };
-use ring::digest::{SHA256, digest};
-use rsa::{PrivateKey, pkcs8::DecodePrivateKey as _, traits::PublicKeyParts as _};
+use ring::{
+    digest::{SHA256, digest},
+    rand::SystemRandom,
+    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
+};
+use rsa::{
+    PrivateKey,
+    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _},
+    traits::PublicKeyParts as _,
+};
 use serde_json::{Value, json};
 use simulator::{App, Component, Simulator};
 
@@ -320,7 +335,12 @@ fn provider_settings() -> Vec<Case> {
             // What the pages read stays what it is.
             vec![F::ConfigurationWrong],
         ),
-        ("a provider without a key", provides(|_| {}).with("SIGNING_KEYS", ""), vec![F::ConfigurationWrong]),
+        (
+            "a provider without a key",
+            provides(|_| {}).with("SIGNING_KEYS", ""),
+            // Where the keys are, `token` alone is told; it says of itself that it cannot work.
+            vec![F::KeysUnreadable, F::SigningFails],
+        ),
         ("an app's own scheme", redirects("com.example.app:/callback"), vec![F::RedirectUnproven]),
         ("an app's loopback address", redirects("http://127.0.0.1/callback"), vec![F::RedirectUnproven]),
         (
@@ -338,16 +358,45 @@ fn provider_settings() -> Vec<Case> {
     ]
 }
 
-/// Somebody else in front of a provider, who serves this as discovery and as keys; the former with the host's name in
-/// it.
-fn impostor(discovery: Value, keys: Value) -> Router {
+/// Somebody else in front of a provider, who serves this as discovery and as keys, the former with the host's name in
+/// it; the keys with a signature of this process's key, as it is asked for, if `signed` says how old it is.
+fn impostor(discovery: Value, keys: Value, signed: Option<u64>) -> Router {
     let discovery = move |headers: HeaderMap| async move {
         let issuer = format!("https://{}", headers[HOST].to_str().unwrap());
         Json(serde_json::from_str::<Value>(&discovery.to_string().replace("{issuer}", &issuer)).unwrap())
     };
+    let keys = move |headers: HeaderMap| async move {
+        let body = keys.to_string();
+        let asked = headers.get("accept-signature").is_some();
+        let signature = signed.filter(|_| asked).map(|age| signature(body.as_bytes(), age));
+        (AppendHeaders(signature.into_iter().flatten()), [(CONTENT_TYPE, "application/json")], body)
+    };
     front_page(env!("CARGO_PKG_VERSION"))
         .route("/.well-known/openid-configuration", get(discovery))
-        .route("/.well-known/jwks.json", get(|| async move { Json(keys) }))
+        .route("/.well-known/jwks.json", get(keys))
+}
+
+/// The headers of a response of status 200 with this body that was signed with the key of this process, so many seconds
+/// ago ([RFC 9421](https://www.rfc-editor.org/rfc/rfc9421)).
+fn signature(body: &[u8], age: u64) -> [(&'static str, String); 3] {
+    let pem = signing_key::of_this_process().unwrap();
+    let mine = public_half(pem);
+    let digest = format!("sha-256=:{}:", STANDARD.encode(digest(&SHA256, body)));
+    let input = format!(
+        "(\"@status\" \"content-digest\");created={};keyid={};alg=\"rsa-v1_5-sha256\"",
+        harness::time::now_seconds() - age,
+        mine["kid"]
+    );
+    let base = format!("\"@status\": 200\n\"content-digest\": {digest}\n\"@signature-params\": {input}");
+    let der = PrivateKey::from_pkcs8_pem(pem).unwrap().to_pkcs8_der().unwrap();
+    let pair = RsaKeyPair::from_pkcs8(der.as_bytes()).unwrap();
+    let mut signature = vec![0; pair.public().modulus_len()];
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), base.as_bytes(), &mut signature).unwrap();
+    [
+        ("content-digest", digest),
+        ("signature-input", format!("keys={input}")),
+        ("signature", format!("keys=:{}:", STANDARD.encode(signature))),
+    ]
 }
 
 /// The public half of a private key in PEM, as a [JWK](https://www.rfc-editor.org/rfc/rfc7517) with its
@@ -370,8 +419,10 @@ fn provider() -> Vec<Case> {
     let right = json!({ "issuer": "{issuer}", "jwks_uri": "{issuer}/.well-known/jwks.json" });
     let of_another = json!({ "issuer": "{issuer}/", "jwks_uri": "{issuer}/.well-known/jwks.json" });
     let elsewhere = json!({ "issuer": "{issuer}", "jwks_uri": "{issuer}/keys" });
-    let behind =
-        |discovery: &Value, keys| provides(|_| {}).front(Front::Other(impostor(discovery.clone(), keys)));
+    let signed = |discovery: &Value, keys, signed| {
+        provides(|_| {}).front(Front::Other(impostor(discovery.clone(), keys, signed)))
+    };
+    let behind = |discovery: &Value, keys| signed(discovery, keys, Some(0));
     // What such a front does not serve.
     let with = |findings: &[F]| [findings, &[F::VerificationWrong, F::OriginRefused]].concat();
     let kms = "arn:aws:kms:us-east-1:123456789012:key/1b2c3d4e-0000-4000-8000-000000000000";
@@ -385,6 +436,13 @@ fn provider() -> Vec<Case> {
         ("keys elsewhere", behind(&elsewhere, keys(&mine)), with(&[F::DiscoveryWrong])),
         ("the key before the change", behind(&right, keys(&other)), with(&[F::KeyUnpublished])),
         ("a key by a false name", behind(&right, keys(&false_name)), with(&[F::SignatureForeign])),
+        (
+            "a front that passes no signature on",
+            signed(&right, keys(&mine), None),
+            with(&[F::SignatureUnseen]),
+        ),
+        ("a signature of an hour ago", signed(&right, keys(&mine), Some(3600)), with(&[F::SignatureUnseen])),
+        ("a front in health", behind(&right, keys(&mine)), with(&[])),
         (
             "KMS is away",
             provides(|_| {}).with("SIGNING_KEYS", kms).with("AWS_ENDPOINT_URL_KMS", NOWHERE),

@@ -137,6 +137,12 @@ pub async fn serves(visitors: &Visitors) -> Result<()> {
     let published = visitor.open(&keys).await?.json()?;
     let [header, claims] = parts(&token(&visitor, API).await?)?;
     require(published["keys"][0]["kid"] == header["kid"], || format!("{published} {header}"))?;
+    // As the doctor asks, whether the key signs.
+    let asked = Visit::open(&keys).header("accept-signature", r#"keys=("@status" "content-digest");created"#);
+    let answer = visitor.send(asked).await?;
+    let signed = answer.header("signature-input").unwrap_or_default();
+    let by_the_first = published["keys"][0]["kid"].as_str().is_some_and(|kid| signed.contains(kid));
+    require(by_the_first && answer.header("signature").is_some(), || told(&answer))?;
     let subject = claims["sub"].as_str().unwrap_or_default();
     require(subject.ends_with(&visitor.openid()) && claims["aud"] == API, || claims.to_string())
 }
@@ -170,6 +176,7 @@ pub async fn who_signs(account: &Account<'_>, stack: &str, key: &str) -> Result<
     let other = another_key(account).await?;
     let token = stand_in(account, stack, "token").await?;
     let stranger = stand_in(account, stack, "callback").await?;
+    let doctor = stand_in(account, stack, "doctor").await?;
     let signs = async |who: &Credentials, key: &str, kind: &str, algorithm: &str| {
         let message = if kind == "RAW" { "a message" } else { "a digest of thirty-two characters" };
         sign(account.aws, who, account.region, key, message, kind, algorithm).await
@@ -180,6 +187,7 @@ pub async fn who_signs(account: &Account<'_>, stack: &str, key: &str) -> Result<
         ("a digest", &token, key, "DIGEST", ALGORITHM),
         ("another algorithm", &token, key, "RAW", "RSASSA_PSS_SHA_256"),
         ("another function", &stranger, key, "RAW", ALGORITHM),
+        ("the doctor", &doctor, key, "RAW", ALGORITHM),
     ] {
         let refusal = match signs(who, key, kind, algorithm).await {
             Ok(_) => return Err(Failure::new(format!("{what} signs"))),
