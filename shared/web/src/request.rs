@@ -185,7 +185,7 @@ mod tests {
         }
         assert_eq!(Form::of(&Request::new(())), None);
         assert!(Form::new(&[b'a'; 16_384]).is_some());
-        assert!(Form::new(&[b'a'; 16_385]).is_none() && Form::new(b"a=\xff").is_none());
+        assert!(Form::new(&vec![b'a'; 16_385]).is_none() && Form::new(b"a=\xff").is_none());
         assert_eq!(format!("{:?}", Form::new(b"code=canary").unwrap()), "Form([redacted])");
     }
 
