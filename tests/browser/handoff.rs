@@ -26,8 +26,63 @@ pub async fn code(stack: &Stack, waiting: &Chromium) -> Result<String> {
     Ok(format!("{}/handoff?ticket={}", stack.public_url(), Ticket::derive(&browser, &state).expose()))
 }
 
+/// What readers read, and how the names of pictures say that.
+const LANGUAGES: [(Language, &str); 2] = [(Language::Chinese, "zh"), (Language::English, "en")];
+
+/// What the browser of such a reader asks for.
+const fn preferred(language: Language) -> &'static str {
+    match language {
+        Language::Chinese => "zh-CN,zh",
+        Language::English => "en-US,en",
+    }
+}
+
 async fn account_only() -> Result<Stack> {
     Stack::start(Options::default().on_this_machine().without("WEBSITE_APP_ID")).await
+}
+
+/// Begins a login that a phone is to make, and waits under this title; what the code says.
+async fn begin(stack: &Stack, browser: &Chromium, link: &str, title: &str) -> Result<String> {
+    browser.open(&format!("{}{link}", stack.public_url())).await?;
+    browser.arrive(title).await?;
+    code(stack, browser).await
+}
+
+/// A computer, and the WeChat of a phone that is to log it in; both read the same language.
+struct Pair<'a> {
+    stack: &'a Stack,
+    labels: Labels,
+    computer: Chromium,
+    phone: Chromium,
+}
+
+impl<'a> Pair<'a> {
+    /// `None` where there is no browser to test in.
+    async fn start(stack: &'a Stack, language: Language) -> Result<Option<Self>> {
+        let (languages, labels) = (preferred(language), Labels::of(language));
+        let computer = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await?;
+        let phone = Chromium::start(Reader::IN_WECHAT.reading(languages)).await?;
+        Ok(computer.zip(phone).map(|(computer, phone)| Self { stack, labels, computer, phone }))
+    }
+
+    /// The computer waits; what its code says.
+    async fn begin(&self, link: &str) -> Result<String> {
+        begin(self.stack, &self.computer, link, self.labels.scan_to_log_in).await
+    }
+
+    /// The phone opens what the code says, and is asked; the number that the computer shows then, by itself.
+    async fn scan(&self, code: &str) -> Result<String> {
+        self.phone.open(code).await?;
+        self.phone.arrive(self.labels.log_in_other_device).await?;
+        self.computer.arrive(self.labels.confirm_on_phone).await?;
+        self.computer.text(".number").await
+    }
+
+    /// Both are closed; the console of the phone said this and nothing else, that of the computer nothing.
+    async fn leave(self, expected_of_phone: &[&str]) -> Result<()> {
+        self.computer.leave(&[]).await?;
+        self.phone.leave(expected_of_phone).await
+    }
 }
 
 /// The whole way, by reading and pressing: the page that waits goes on by itself, by its script and by opening itself
@@ -35,43 +90,32 @@ async fn account_only() -> Result<Stack> {
 #[tokio::test]
 async fn logs_a_computer_in_by_a_phone() -> Result<()> {
     let stack = account_only().await?;
-    for (languages, language, name) in
-        [("zh-CN,zh", Language::Chinese, "zh"), ("en-US,en", Language::English, "en")]
-    {
-        let labels = Labels::of(language);
-        let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
-            return Ok(());
-        };
-        let Some(phone) = Chromium::start(Reader::IN_WECHAT.reading(languages)).await? else { return Ok(()) };
-        computer.open(&format!("{}/authorize", stack.public_url())).await?;
-        computer.arrive(labels.scan_to_log_in).await?;
+    for (language, name) in LANGUAGES {
+        let Some(pair) = Pair::start(&stack, language).await? else { return Ok(()) };
+        let Pair { labels, computer, phone, .. } = &pair;
+        let code = pair.begin("/authorize").await?;
         let picture = computer.element(".code img").await?.rect().await?;
         assert!(picture.width >= 200.0 && (picture.width - picture.height).abs() < 1.0, "{picture:?}");
         computer.look(&format!("handoff-waiting-{name}")).await?;
 
-        let Some(camera) = Chromium::start(Reader::ON_A_PHONE.reading(languages)).await? else {
+        let Some(camera) = Chromium::start(Reader::ON_A_PHONE.reading(preferred(language))).await? else {
             return Ok(());
         };
-        camera.open(&code(&stack, &computer).await?).await?;
+        camera.open(&code).await?;
         let heading =
             if language == Language::Chinese { "需要在微信里打开" } else { "Open this in WeChat" };
         camera.arrive(heading).await?;
         camera.look(&format!("handoff-outside-wechat-{name}")).await?;
 
-        phone.open(&code(&stack, &computer).await?).await?;
-        phone.arrive(labels.log_in_other_device).await?;
+        let number = pair.scan(&code).await?;
         phone.look(&format!("handoff-asked-{name}")).await?;
-        // The page that waits saw it by itself.
-        computer.arrive(labels.confirm_on_phone).await?;
         computer.look(&format!("handoff-number-{name}")).await?;
-        let number = computer.text(".number").await?;
         phone.press(&number).await?;
         phone.arrive(if language == Language::Chinese { "已确认" } else { "Confirmed" }).await?;
         phone.look(&format!("handoff-done-{name}")).await?;
         computer.until_at(&format!("{}/", stack.public_url())).await?;
         assert_eq!(computer.text("main > p").await?, labels.welcome_back);
-        computer.leave(&[]).await?;
-        phone.leave(&[]).await?;
+        pair.leave(&[]).await?;
     }
     Ok(())
 }
@@ -80,28 +124,22 @@ async fn logs_a_computer_in_by_a_phone() -> Result<()> {
 #[tokio::test]
 async fn says_on_both_screens_that_the_number_was_wrong() -> Result<()> {
     let stack = account_only().await?;
-    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
-    let Some(phone) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
-    computer.open(&format!("{}/authorize", stack.public_url())).await?;
-    computer.arrive(LABELS.scan_to_log_in).await?;
-    phone.open(&code(&stack, &computer).await?).await?;
-    phone.arrive(LABELS.log_in_other_device).await?;
-    computer.arrive(LABELS.confirm_on_phone).await?;
-    let right = computer.text(".number").await?;
+    let Some(pair) = Pair::start(&stack, Language::Chinese).await? else { return Ok(()) };
+    let Pair { computer, phone, .. } = &pair;
+    let right = pair.scan(&pair.begin("/authorize").await?).await?;
     let wrong = phone.run(
         "return [...document.querySelectorAll('.numbers button')].map((one) => one.innerText).find((one) => one !== arguments[0])",
         vec![right.into()],
     );
     let wrong = wrong.await?;
     phone.press(wrong.as_str().unwrap_or_default()).await?;
-    for screen in [&phone, &computer] {
+    for screen in [phone, computer] {
         screen.arrive("数字不对，没有登录").await?;
     }
     computer.look("handoff-wrong-number").await?;
     computer.press(LABELS.new_code).await?;
     computer.arrive(LABELS.scan_to_log_in).await?;
-    computer.leave(&[]).await?;
-    phone.leave(&[]).await
+    pair.leave(&[]).await
 }
 
 /// A browser in which no page runs a script: the page that waits opens itself anew, shows the number, and is in at the
@@ -109,20 +147,20 @@ async fn says_on_both_screens_that_the_number_was_wrong() -> Result<()> {
 #[tokio::test]
 async fn waits_without_a_script() -> Result<()> {
     let stack = account_only().await?;
-    for (languages, language) in [("zh-CN,zh", Language::Chinese), ("en-US,en", Language::English)] {
-        waits_without_a_script_in(&stack, languages, language).await?;
+    for (language, _) in LANGUAGES {
+        waits_without_a_script_in(&stack, language).await?;
     }
     Ok(())
 }
 
-async fn waits_without_a_script_in(stack: &Stack, languages: &'static str, language: Language) -> Result<()> {
+async fn waits_without_a_script_in(stack: &Stack, language: Language) -> Result<()> {
     let (labels, tag) = (Labels::of(language), language.tag());
     let two = if language == Language::Chinese {
         "有两个浏览器在等待"
     } else {
         "Two browsers were waiting"
     };
-    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
+    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER.reading(preferred(language))).await? else {
         return Ok(());
     };
     computer.cdp().send_raw("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await?;
@@ -167,18 +205,11 @@ async fn waits_without_a_script_in(stack: &Stack, languages: &'static str, langu
 #[tokio::test]
 async fn says_to_a_snapshot_page_how_to_go_on() -> Result<()> {
     let stack = account_only().await?;
-    for (languages, language, name) in
-        [("zh-CN,zh", Language::Chinese, "zh"), ("en-US,en", Language::English, "en")]
-    {
-        let labels = Labels::of(language);
-        let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
-            return Ok(());
-        };
-        let Some(phone) = Chromium::start(Reader::IN_WECHAT.reading(languages)).await? else { return Ok(()) };
+    for (language, name) in LANGUAGES {
+        let Some(pair) = Pair::start(&stack, language).await? else { return Ok(()) };
+        let Pair { labels, computer, phone, .. } = &pair;
         stack.simulator().knobs(|knobs| knobs.snapshot = Snapshot::On);
-        computer.open(&format!("{}/authorize?scope=snsapi_userinfo", stack.public_url())).await?;
-        computer.arrive(labels.scan_to_log_in).await?;
-        let code = code(&stack, &computer).await?;
+        let code = pair.begin("/authorize?scope=snsapi_userinfo").await?;
         phone.open(&code).await?;
         phone.arrive(Reason::Snapshot.words(language).title).await?;
         phone.look(&format!("handoff-phone-snapshot-{name}")).await?;
@@ -188,13 +219,9 @@ async fn says_to_a_snapshot_page_how_to_go_on() -> Result<()> {
             knobs.snapshot = Snapshot::Off;
             knobs.consent = Consent::Allow;
         });
-        phone.open(&code).await?;
-        phone.arrive(labels.log_in_other_device).await?;
-        computer.arrive(labels.confirm_on_phone).await?;
-        phone.press(&computer.text(".number").await?).await?;
+        phone.press(&pair.scan(&code).await?).await?;
         computer.until_at(&format!("{}/", stack.public_url())).await?;
-        computer.leave(&[]).await?;
-        phone.leave(&[]).await?;
+        pair.leave(&[]).await?;
     }
     Ok(())
 }
@@ -209,10 +236,8 @@ async fn logs_the_browser_of_the_same_phone_in() -> Result<()> {
         });
     ";
     let stack = account_only().await?;
-    for (languages, language, name) in
-        [("zh-CN,zh", Language::Chinese, "zh"), ("en-US,en", Language::English, "en")]
-    {
-        let labels = Labels::of(language);
+    for (language, name) in LANGUAGES {
+        let (languages, labels) = (preferred(language), Labels::of(language));
         let Some(browser) = Chromium::start(Reader::ON_A_PHONE.reading(languages)).await? else {
             return Ok(());
         };
@@ -229,10 +254,8 @@ async fn logs_the_browser_of_the_same_phone_in() -> Result<()> {
             browser.cdp().send_raw("Page.bringToFront", json!({})).await?;
             Ok(())
         };
-        browser.open(&format!("{}/authorize", stack.public_url())).await?;
-        browser.arrive(labels.open_in_wechat).await?;
+        let code = begin(&stack, &browser, "/authorize", labels.open_in_wechat).await?;
         assert_eq!(browser.text("ol li:last-child").await?, labels.come_back);
-        let code = code(&stack, &browser).await?;
 
         leave().await?;
         wechat.open(&code).await?;
@@ -262,26 +285,20 @@ async fn logs_the_browser_of_the_same_phone_in() -> Result<()> {
 #[tokio::test]
 async fn the_numbers_have_a_name() -> Result<()> {
     let stack = account_only().await?;
-    let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
-    let Some(phone) = Chromium::start(Reader::IN_WECHAT).await? else { return Ok(()) };
-    computer.open(&format!("{}/authorize", stack.public_url())).await?;
-    computer.arrive(LABELS.scan_to_log_in).await?;
-    phone.open(&code(&stack, &computer).await?).await?;
-    phone.arrive(LABELS.log_in_other_device).await?;
+    let Some(pair) = Pair::start(&stack, Language::Chinese).await? else { return Ok(()) };
+    let Pair { computer, phone, .. } = &pair;
+    let number = pair.scan(&pair.begin("/authorize").await?).await?;
     let tree = phone.cdp().send_raw("Accessibility.getFullAXTree", json!({})).await?;
     let nodes = tree["nodes"].as_array().cloned().unwrap_or_default();
     let group = nodes.iter().find(|node| node["role"]["value"] == "group");
     let name = group.map(|group| group["name"]["value"].clone()).unwrap_or_default();
     assert_eq!(name, LABELS.which_number);
-    computer.arrive(LABELS.confirm_on_phone).await?;
-    let number = computer.text(".number").await?;
     let tree = computer.cdp().send_raw("Accessibility.getFullAXTree", json!({})).await?;
     let page =
         tree["nodes"].as_array().into_iter().flatten().find(|node| node["role"]["value"] == "RootWebArea");
     let name = page.and_then(|page| page["name"]["value"].as_str()).unwrap_or_default();
     assert_eq!(name, format!("{number} · {}", LABELS.confirm_on_phone));
-    computer.leave(&[]).await?;
-    phone.leave(&[]).await
+    pair.leave(&[]).await
 }
 
 /// Every page of a phone for which nothing is confirmed sends the person back to the other device, and offers no login
@@ -289,14 +306,9 @@ async fn the_numbers_have_a_name() -> Result<()> {
 #[tokio::test]
 async fn says_to_a_phone_why_nothing_was_confirmed() -> Result<()> {
     let stack = account_only().await?;
-    for (languages, language, name) in
-        [("zh-CN,zh", Language::Chinese, "zh"), ("en-US,en", Language::English, "en")]
-    {
-        let labels = Labels::of(language);
-        let Some(computer) = Chromium::start(Reader::AT_A_COMPUTER.reading(languages)).await? else {
-            return Ok(());
-        };
-        let Some(phone) = Chromium::start(Reader::IN_WECHAT.reading(languages)).await? else { return Ok(()) };
+    for (language, name) in LANGUAGES {
+        let Some(pair) = Pair::start(&stack, language).await? else { return Ok(()) };
+        let Pair { labels, computer, phone, .. } = &pair;
         let told = async |title: &str, picture: &str| {
             phone.arrive(title).await?;
             assert_eq!(phone.run("return document.querySelectorAll('a, button').length", vec![]).await?, 0);
@@ -311,12 +323,8 @@ async fn says_to_a_phone_why_nothing_was_confirmed() -> Result<()> {
 
         // Refused, and taken back before the computer, which looks at something else, has picked it up.
         for is_refused in [true, false] {
-            computer.open(&format!("{}/authorize", stack.public_url())).await?;
-            computer.arrive(labels.scan_to_log_in).await?;
-            phone.open(&code(&stack, &computer).await?).await?;
-            phone.arrive(labels.log_in_other_device).await?;
-            computer.arrive(labels.confirm_on_phone).await?;
-            let (number, waiting) = (computer.text(".number").await?, computer.current_url().await?);
+            let number = pair.scan(&pair.begin("/authorize").await?).await?;
+            let waiting = computer.current_url().await?;
             if is_refused {
                 phone.press(labels.refuse).await?;
                 told(in_words("已拒绝", "Refused"), "phone-refused").await?;
@@ -336,12 +344,11 @@ async fn says_to_a_phone_why_nothing_was_confirmed() -> Result<()> {
         // Another phone was first, and confirms.
         computer.press(labels.new_code).await?;
         computer.arrive(labels.scan_to_log_in).await?;
-        let code = code(&stack, &computer).await?;
+        let code = code(&stack, computer).await?;
         scan(&stack.visitor("lin"), &code).await?;
         phone.open(&code).await?;
         told(in_words("二维码已被扫过", "This code was scanned already"), "phone-second").await?;
-        computer.leave(&[]).await?;
-        phone.leave(&["status of 400"]).await?;
+        pair.leave(&["status of 400"]).await?;
     }
     Ok(())
 }
@@ -392,9 +399,7 @@ async fn lets_a_phone_take_the_link_to_wechat() -> Result<()> {
         (Reader::IN_WECOM.reading("en-US,en"), Labels::of(Language::English), "handoff-wecom-en"),
     ] {
         let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
-        chromium.open(&format!("{}/authorize", stack.public_url())).await?;
-        chromium.arrive(labels.open_in_wechat).await?;
-        let code = code(&stack, &chromium).await?;
+        let code = begin(&stack, &chromium, "/authorize", labels.open_in_wechat).await?;
         chromium.element(".link").await?.click().await?;
         assert_eq!(chromium.run("return getSelection().toString()", Vec::new()).await?, code.as_str());
         let kept =
