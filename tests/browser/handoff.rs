@@ -114,7 +114,7 @@ async fn logs_a_computer_in_by_a_phone() -> Result<()> {
         phone.arrive(if language == Language::Chinese { "已确认" } else { "Confirmed" }).await?;
         phone.look(&format!("handoff-done-{name}")).await?;
         computer.until_at(&format!("{}/", stack.public_url())).await?;
-        assert_eq!(computer.text("main > p").await?, labels.welcome_back);
+        assert_eq!(computer.text("main > p").await?, labels.has_logged_in);
         pair.leave(&[]).await?;
     }
     Ok(())
@@ -196,7 +196,7 @@ async fn waits_without_a_script_in(stack: &Stack, language: Language) -> Result<
         }
     }
     computer.until_at(&format!("{}/", stack.public_url())).await?;
-    assert_eq!(computer.text("main > p").await?, labels.welcome_back);
+    assert_eq!(computer.text("main > p").await?, labels.has_logged_in);
     computer.leave(&[]).await
 }
 
@@ -271,7 +271,7 @@ async fn logs_the_browser_of_the_same_phone_in() -> Result<()> {
         wechat.arrive(if language == Language::Chinese { "已确认" } else { "Confirmed" }).await?;
         come_back().await?;
         browser.until_at(&format!("{}/", stack.public_url())).await?;
-        assert_eq!(browser.text("main > p").await?, labels.welcome_back);
+        assert_eq!(browser.text("main > p").await?, labels.has_logged_in);
         let frozen = browser.run("return sessionStorage.frozen", Vec::new()).await?;
         assert_eq!(frozen, format!("{}.{}.", labels.open_in_wechat, labels.confirm_in_wechat));
         browser.leave(&[]).await?;

@@ -41,7 +41,7 @@ async fn logs_in_silently_inside_wechat() -> Result<()> {
     chromium.look("home-logged-out").await?;
     chromium.press(LABELS.log_in).await?;
     chromium.until_at(&format!("{}/", stack.public_url())).await?;
-    assert_eq!(chromium.text("main > p").await?, LABELS.welcome_back);
+    assert_eq!(chromium.text("main > p").await?, LABELS.has_logged_in);
     assert_eq!(chromium.cookie_names().await?, ["browser", "session"]);
     chromium.look("home-logged-in").await?;
 
@@ -149,7 +149,7 @@ async fn logs_out_by_the_button() -> Result<()> {
         chromium.open(&front_page).await?;
         chromium.press(LABELS.log_in).await?;
         chromium.until_at(&front_page).await?;
-        assert_eq!(chromium.text("main > p").await?, LABELS.welcome_back);
+        assert_eq!(chromium.text("main > p").await?, LABELS.has_logged_in);
         chromium.open(page).await?;
         chromium.press(LABELS.log_out).await?;
         chromium.until_at(&front_page).await?;

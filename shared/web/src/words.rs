@@ -98,7 +98,7 @@ labels! {
     go_home, "The button, or the link, to the home page.", "返回首页", "Home page";
     declined, "On the home page, after the visitor declined.", "你取消了登录，随时可以再试。", "You cancelled the login. You can try again any time.";
     cancelled, "On the home page, after somebody declined who has a session cookie: he may be logged in.", "你取消了授权，随时可以再试。", "You cancelled. You can try again any time.";
-    welcome_back, "On the home page, to who has a session cookie.", "欢迎回来，你之前在这里登录过。", "Welcome back. You've logged in here before.";
+    has_logged_in, "On the home page, to who has a session cookie: of a moment ago, or of days, or of a session that has ended.", "你好！你已在这里登录过。", "Hello! You've logged in here.";
     not_logged_in, "On the home page, to who has none.", "你还没有登录。", "You're not logged in.";
     view_profile, "The link to the profile page.", "查看我的资料", "View my profile";
     log_in_with_profile, "The button that begins a login with consent.", "使用微信昵称和头像登录", "Log in and share my name and photo";

@@ -126,6 +126,19 @@ fn one_act_has_one_label() {
     }
 }
 
+/// The home page knows that somebody has logged in here, and neither when nor how often: the first login of all may
+/// have ended on it a moment ago.
+#[test]
+fn the_first_login_is_greeted_as_truly_as_any_other() {
+    for (language, of_later_ones) in [
+        (Language::Chinese, &["回来", "之前", "上次", "再次", "又"][..]),
+        (Language::English, &["back", "before", "again", "last time"]),
+    ] {
+        let greeting = Labels::of(language).has_logged_in;
+        assert!(of_later_ones.iter().all(|word| !greeting.contains(word)), "{greeting}");
+    }
+}
+
 #[test]
 fn a_button_repeats_what_the_page_asks_for() {
     for reason in Reason::ALL {
