@@ -38,14 +38,16 @@ pub fn page(visit: &Visit, session: &Session, expires_at: Timestamp, consent_lin
         consent_link: Option<&'a str>,
     }
     let user_info = session.profile.as_ref().map(|profile| &profile.user_info);
-    let name = user_info.map_or("", |user_info| user_info.nickname.as_str());
+    let labels = Labels::of(visit.language);
+    let nickname = user_info.map_or("", |user_info| user_info.nickname.as_str());
+    let name = if nickname.is_empty() { labels.nameless } else { nickname };
     let page = Page {
         style: STYLE,
         visit,
-        labels: Labels::of(visit.language),
+        labels,
         purpose: visit.purpose(),
         name,
-        initial: name.chars().next().unwrap_or('微').to_string(),
+        initial: name.chars().take(1).collect(),
         avatar: user_info.map(|user_info| user_info.headimgurl.as_str()).filter(|address| is_avatar(address)),
         fields: fields(visit.language, session, expires_at),
         consent_link: user_info.is_none().then_some(consent_link),
@@ -175,6 +177,25 @@ mod tests {
         let visit = Visit::of(&Request::default());
         let page = page(&visit, &session, Timestamp::from_epoch_seconds(0), "").into_body();
         assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("evil.com"), "{page}");
+    }
+
+    /// The letter in place of a photo is of the name above the page, whoever has none included.
+    #[test]
+    fn the_initial_is_that_of_the_name_which_is_shown() {
+        for language in [Language::Chinese, Language::English] {
+            let visit = Visit { language, ..Visit::of(&Request::default()) };
+            for (user_info, name) in [
+                (None, Labels::of(language).nameless),
+                (Some(r#"{"openid":"oLin","nickname":""}"#), Labels::of(language).nameless),
+                (Some(r#"{"openid":"oLin","nickname":"Lin"}"#), "Lin"),
+            ] {
+                let page =
+                    page(&visit, &session(user_info), Timestamp::from_epoch_seconds(0), "").into_body();
+                let initial: String = name.chars().take(1).collect();
+                assert!(page.contains(&format!("<div class=\"avatar\">{initial}</div>")), "{page}");
+                assert!(page.contains(&format!("<h1>{name}</h1>")), "{page}");
+            }
+        }
     }
 
     #[test]
