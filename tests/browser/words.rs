@@ -28,7 +28,9 @@ async fn read(languages: &'static str, language: Language) -> Result<()> {
         let text = chromium.text("main").await?;
         let paragraphs: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
         let reference = CorrelationId::parse(ID).and_then(|id| reason.reference(language, &id));
-        let more = words.button.map(|button| button.label(language)).into_iter().chain(reference.as_deref());
+        let log_out = (reason == Reason::AlreadyLoggedIn).then_some(Labels::of(language).log_out);
+        let buttons = words.button.map(|button| button.label(language)).into_iter().chain(log_out);
+        let more = buttons.chain(reference.as_deref());
         let expected: Vec<_> = [words.title, words.happened, words.next].into_iter().chain(more).collect();
         assert_eq!(paragraphs, expected, "{name}");
         chromium.look(&format!("error-{name}-{tag}")).await?;

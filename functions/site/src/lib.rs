@@ -146,7 +146,12 @@ impl Site {
             Reason::AlreadyLoggedIn => {
                 let account = self.config.deployment.accounts.choose(&login.request.app);
                 let target = login.return_to.as_ref().or(account.map(|account| &account.default_return_to));
-                page::notice(&visit, reason, &target.map_or_else(|| "/".to_owned(), ReturnTo::location))
+                let target = target.map_or_else(|| "/".to_owned(), ReturnTo::location);
+                page::already_logged_in(
+                    &visit,
+                    &target,
+                    &login.log_out_first(&self.config.deployment.accounts),
+                )
             }
             _ => page::notice(&visit, reason, &login.on("")),
         };

@@ -13,7 +13,7 @@ use http::StatusCode;
 use login::handoff::{Device, End};
 use ring::digest::{SHA256, digest};
 
-use crate::page::{STYLE, notice_of, respond, with_form};
+use crate::page::{More, STYLE, notice_of, respond, with_form};
 use crate::reason::Reason;
 use crate::response::Response;
 use crate::visit::Visit;
@@ -196,7 +196,7 @@ pub fn tell(visit: &Visit, what: Told<'_>) -> Response {
 #[must_use]
 pub fn refuse(visit: &Visit, reason: Reason, again: Option<&str>) -> Response {
     let told = words::refused(visit.language, reason, again.is_some());
-    notice_of(visit, reason, told, again.unwrap_or_default(), None)
+    notice_of(visit, reason, told, again.unwrap_or_default(), More::default())
 }
 
 /// The page of a browser that waited in vain, with the login that begins anew.

@@ -16,6 +16,9 @@ use crate::query::Query;
 /// Where a login begins on this stack that asks for nothing in particular.
 pub const AUTHORIZE: &str = "/authorize";
 
+/// Where a form logs out.
+const LOG_OUT: &str = "/logout";
+
 /// A login as a link asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LoginLink {
@@ -71,6 +74,19 @@ impl LoginLink {
         let query = self.to_query();
         let join = if query.is_empty() { "" } else { "?" };
         format!("{public_url}{AUTHORIZE}{join}{query}")
+    }
+
+    /// Where a form logs out first: it leads to the home page, which offers this login to whoever is next. A login that
+    /// is too long to be said in a `return_to` is not said; the home page offers the usual one.
+    #[must_use]
+    pub fn log_out_first(&self, accounts: &Accounts) -> String {
+        let query = self.to_query();
+        let home = format!("/?{query}");
+        if query.is_empty() || accounts.first.targets.check(&home).is_err() {
+            return LOG_OUT.to_owned();
+        }
+        let query = Serializer::new(String::new()).append_pair("return_to", &home).finish();
+        format!("{LOG_OUT}?{query}")
     }
 
     /// Its query, in which what is usual is not mentioned.

@@ -26,20 +26,29 @@ const THIS_PAGE: &str = "";
 /// The page that says why there was no login, and offers to begin one at `link` where that helps.
 #[must_use]
 pub fn notice(visit: &Visit, reason: Reason, link: &str) -> Response {
-    notice_of(visit, reason, reason.words(visit.language), link, None)
+    notice_of(visit, reason, reason.words(visit.language), link, More::default())
+}
+
+/// The page of who is logged in and came to log in, with the way on at `link`, and the button that logs out by a post
+/// to `log_out`.
+#[must_use]
+pub fn already_logged_in(visit: &Visit, link: &str, log_out: &str) -> Response {
+    let reason = Reason::AlreadyLoggedIn;
+    let more = More { log_out: Some(log_out), ..More::default() };
+    with_form(notice_of(visit, reason, reason.words(visit.language), link, more))
 }
 
 /// The page that says that a login may not end where its link says, for want of registration.
 #[must_use]
 pub fn unregistered(visit: &Visit, link: &str) -> Response {
-    notice_of(visit, Reason::ReturnToRefused, words::unregistered(visit.language), link, None)
+    notice_of(visit, Reason::ReturnToRefused, words::unregistered(visit.language), link, More::default())
 }
 
 /// The same of something other than a login.
 #[must_use]
 pub fn unregistered_elsewhere(request: &Request) -> Response {
     let visit = &Visit::of(request);
-    notice_of(visit, Reason::ReturnToRefused, elsewhere::unregistered(visit.language), HOME, None)
+    notice_of(visit, Reason::ReturnToRefused, elsewhere::unregistered(visit.language), HOME, More::default())
 }
 
 /// The page that says why something other than a login did not go through. It offers no login, for that is not what
@@ -55,24 +64,28 @@ pub fn notice_elsewhere(request: &Request, reason: Reason) -> Response {
 pub fn notice_at_address(request: &Request, reason: Reason, may_open_again: bool) -> Response {
     let visit = &Visit::of(request);
     let words = elsewhere::words(visit.language, reason, may_open_again);
-    notice_of(visit, reason, words, if may_open_again { THIS_PAGE } else { HOME }, None)
+    notice_of(visit, reason, words, if may_open_again { THIS_PAGE } else { HOME }, More::default())
 }
 
 /// The page that waits some `seconds`, and then begins a login at `link` by itself.
 #[must_use]
 pub fn wait(visit: &Visit, seconds: u64, link: &str) -> Response {
     let reason = Reason::CodeRepeated;
-    notice_of(visit, reason, reason.words(visit.language), link, Some(seconds))
+    let more = More { wait_seconds: Some(seconds), ..More::default() };
+    notice_of(visit, reason, reason.words(visit.language), link, more)
+}
+
+/// What few pages of a reason have.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct More<'a> {
+    /// After how many seconds the page opens its link by itself.
+    wait_seconds: Option<u64>,
+    /// Where its second button posts to, which logs out.
+    log_out: Option<&'a str>,
 }
 
 /// The page of a reason, in these words.
-pub(crate) fn notice_of(
-    visit: &Visit,
-    reason: Reason,
-    words: Words,
-    link: &str,
-    wait_seconds: Option<u64>,
-) -> Response {
+pub(crate) fn notice_of(visit: &Visit, reason: Reason, words: Words, link: &str, more: More<'_>) -> Response {
     #[derive(Template)]
     #[template(path = "notice.html")]
     struct Notice<'a> {
@@ -86,7 +99,7 @@ pub(crate) fn notice_of(
         /// What the name and the photo are for, where the button leads to a login that asks for them.
         purpose: Option<&'a str>,
         reference: Option<String>,
-        wait_seconds: Option<u64>,
+        more: More<'a>,
     }
     let (language, button) = (visit.language, words.button);
     let href = if button == Some(Button::Home) { HOME } else { link };
@@ -101,7 +114,7 @@ pub(crate) fn notice_of(
         is_plain: reason == Reason::Misconfigured,
         purpose: (button.is_some() && link::asks_for_profile(href)).then(|| visit.purpose()),
         reference: reason.reference(language, &visit.id),
-        wait_seconds,
+        more,
     };
     let response = respond(reason.status(), &page, "");
     if reason == Reason::NotAPage { with_frames(response) } else { response }

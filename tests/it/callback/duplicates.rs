@@ -9,7 +9,7 @@ use harness::{
         ARRIVAL, AUTHORIZE, BROWSER_COOKIE, ERROR_PAGE, EXCHANGE, FRESH_LOGIN, SESSION_COOKIE, parameter,
     },
     proxy::{Fault, Kind, Rule},
-    stack::OFFICIAL_ACCOUNT,
+    stack::{OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP},
 };
 use simulator::Action;
 
@@ -64,10 +64,8 @@ async fn a_second_person_who_scans_the_same_page_is_never_the_first() {
         let page = visitor.begin(AUTHORIZE).await.unwrap();
         let first = visitor.agree(&page).await.unwrap();
         arrive(&visitor, &first).await;
-        let second = with_code(
-            &first,
-            &stack.simulator().issue_code("zhou", harness::stack::WEBSITE_APP, "snsapi_login").unwrap(),
-        );
+        let second =
+            with_code(&first, &stack.simulator().issue_code("zhou", WEBSITE_APP, "snsapi_login").unwrap());
         if !keeps_session {
             visitor.browser.forget_cookie(SESSION_COOKIE);
         }
@@ -76,13 +74,55 @@ async fn a_second_person_who_scans_the_same_page_is_never_the_first() {
         let page = location(&answer);
         assert!(page.starts_with(&format!("{ERROR_PAGE}{reason}&id=")), "{page}");
         assert!(answer.set_cookies().is_empty());
-        let lin = stack.simulator().openid("lin", harness::stack::WEBSITE_APP);
+        let lin = stack.simulator().openid("lin", WEBSITE_APP);
         assert_eq!(openid(&visitor).await, keeps_session.then_some(lin));
         assert_eq!(exchanged(&stack).len(), 1);
         // The page of who is logged in leads on, the other to a login of one's own.
         let text = visitor.open(&page).await.unwrap().text();
         let link = if keeps_session { "href=\"https://www.example.com/me#\"" } else { "href=\"/authorize\"" };
         assert!(text.contains(link), "{text}");
+        assert_eq!(text.contains("<form "), keeps_session, "{text}");
+    }
+}
+
+/// The page that tells the second person to log the first one out has the button for it. It leads to the login that was
+/// asked for; one whose target is too long to be said twice, to the usual one.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_the_one_logged_in_here_logs_out_first() {
+    let long = format!("return_to=%2Fcart%3F{}&lang=en", "%2525".repeat(500));
+    for (asked, begun_again) in [
+        (
+            "return_to=%2Fcart%3Fa%3D1&app=website",
+            "/authorize?return_to=https%3A%2F%2Flogin.example.com%2Fcart%3Fa%3D1&#38;app=website",
+        ),
+        ("", "/authorize"),
+        (&long, "/authorize"),
+    ] {
+        let stack = stack().await.unwrap();
+        let visitor = stack.visitor("lin").at_a_computer();
+        let first =
+            visitor.agree(&visitor.begin(&format!("{AUTHORIZE}?{asked}")).await.unwrap()).await.unwrap();
+        arrive(&visitor, &first).await;
+        let code = stack.simulator().issue_code("zhou", WEBSITE_APP, "snsapi_login").unwrap();
+        let told = location(&visitor.open(&with_code(&first, &code)).await.unwrap());
+        let page = visitor.open(&told).await.unwrap();
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("form-action 'self'"), "{policy}");
+        // Without it the browser would send `Origin: null` along with the form, and the logout refuse it.
+        assert_eq!(page.header("referrer-policy"), Some("same-origin"));
+        let text = page.text();
+        let form =
+            text.split("<form method=\"post\" action=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let action = format!("{PUBLIC_URL}{}", form.unwrap().replace("&#38;", "&"));
+        // Of another site's page it does nothing.
+        let foreign = visitor.browser.post_form(&action, "https://evil.example").await.unwrap();
+        assert_eq!(foreign.status, 403, "{}", foreign.text());
+        assert_eq!(sessions(&stack).len(), 1);
+        let out = visitor.browser.post_form(&action, PUBLIC_URL).await.unwrap();
+        assert_eq!(out.status, 303, "{}", out.text());
+        assert_eq!((sessions(&stack).len(), visitor.session()), (0, None));
+        let home = visitor.open(out.location().unwrap()).await.unwrap().text();
+        assert!(home.contains(&format!("<a class=\"button\" href=\"{begun_again}\">")), "{home}");
     }
 }
 
