@@ -137,6 +137,10 @@ async fn says_on_both_screens_that_the_number_was_wrong() -> Result<()> {
         screen.arrive("数字不对，没有登录").await?;
     }
     computer.look("handoff-wrong-number").await?;
+    // Who goes back to the numbers, which a browser may show as they were, reads the same.
+    phone.back().await?;
+    phone.arrive("数字不对，没有登录").await?;
+    phone.look("handoff-wrong-number-back").await?;
     computer.press(LABELS.new_code).await?;
     computer.arrive(LABELS.scan_to_log_in).await?;
     pair.leave(&[]).await

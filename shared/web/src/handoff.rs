@@ -7,19 +7,20 @@
 mod qr_code;
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::StatusCode;
 use login::handoff::{Device, End};
-use ring::digest::{SHA256, digest};
 
-use crate::page::{More, STYLE, notice_of, respond, with_form};
+use crate::page::{More, STYLE, notice_of, respond, script_policy, with_form};
 use crate::reason::Reason;
 use crate::response::Response;
 use crate::visit::Visit;
 use crate::words::{Labels, handoff as words};
 
 const SCRIPT: &str = include_str!("../templates/handoff_wait.js");
+/// Of the page that asks. A browser that goes back may show a page as it was, whatever `no-store` says of it: the
+/// numbers, of a ticket that is over by then. Without the script they are shown, and a tap on one leads to the page
+/// that says so.
+const ASKED_AGAIN: &str = include_str!("../templates/handoff_ask.js");
 
 /// What the page of a waiting browser shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,10 +132,7 @@ pub fn wait(visit: &Visit, waiting: &Waiting<'_>) -> Response {
         (None, true) => labels.open_in_wechat,
         (None, false) => labels.scan_to_log_in,
     };
-    let policy = format!(
-        "script-src 'sha256-{}'; connect-src 'self'; img-src data:; ",
-        BASE64.encode(digest(&SHA256, script.as_bytes()))
-    );
+    let policy = format!("{}connect-src 'self'; img-src data:; ", script_policy(&script));
     let page = Wait {
         style: STYLE,
         visit,
@@ -163,6 +161,7 @@ pub fn ask(visit: &Visit, asked: &Question<'_>) -> Response {
         asked: &'a Question<'a>,
         device: String,
         since: String,
+        script: &'static str,
     }
     let language = visit.language;
     let page = Ask {
@@ -172,8 +171,9 @@ pub fn ask(visit: &Visit, asked: &Question<'_>) -> Response {
         asked,
         device: words::device(language, asked.device),
         since: words::since(language, asked.minutes),
+        script: ASKED_AGAIN,
     };
-    with_form(respond(StatusCode::OK, &page, ""))
+    with_form(respond(StatusCode::OK, &page, &script_policy(ASKED_AGAIN)))
 }
 
 /// The page that tells a phone how it ended.

@@ -243,6 +243,11 @@ pub fn log_out(visit: &Visit) -> Response {
     ))
 }
 
+/// What a page's policy says of its one script.
+pub(crate) fn script_policy(script: &str) -> String {
+    format!("script-src 'sha256-{}'; ", BASE64.encode(digest(&SHA256, script.as_bytes())))
+}
+
 pub(crate) fn respond(status: http::StatusCode, page: &impl Template, also: &str) -> Response {
     match page.render() {
         Ok(body) => {
