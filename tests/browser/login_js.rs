@@ -415,6 +415,30 @@ async fn a_phone_gets_the_button_for_a_code() -> Result<()> {
     chromium.leave(&[NOBODY]).await
 }
 
+/// With an Official Account alone there is no QR code of WeChat's: the frame offers the login, and the console says
+/// what is missing.
+#[tokio::test]
+async fn a_page_that_embeds_a_code_that_there_is_none_of_is_told_so() -> Result<()> {
+    let page = TeamPage::serve("").await?;
+    let options = Options::default().on_this_machine().with("ALLOWED_ORIGINS", &page.same_site());
+    let stack = Stack::start(options.without("WEBSITE_APP_ID")).await?;
+    for (language, reader) in LANGUAGES {
+        let tag = language.tag();
+        page.show(&html(&stack, tag, "mode=embedded"), &policy(&stack));
+        let Some(chromium) = Chromium::start(reader).await? else { return Ok(()) };
+        chromium.open(&page.same_site()).await?;
+        chromium.part("frame", "").await?.enter_frame().await?;
+        chromium.arrive(Reason::NotAPage.words(language).title).await?;
+        chromium.enter_default_frame().await?;
+        let said = chromium.until_told("docs/en/reference/login-js.md#embedded").await?;
+        let ours: Vec<_> = said.iter().filter(|line| line.contains("wechat-login:")).collect();
+        assert_eq!(ours.len(), 1, "{said:#?}");
+        assert!(!said.iter().any(|line| line.contains("Content Security Policy")), "{said:#?}");
+        chromium.look(&format!("tag-embedded-no-code-{tag}")).await?;
+    }
+    Ok(())
+}
+
 /// The frame of a page that may not have one: what is seen in it.
 async fn framed(chromium: &Chromium, page: &str, stack: &Stack, query: &str) -> Result<Value> {
     chromium.open(page).await?;

@@ -272,6 +272,7 @@ async fn no_browser_is_shown_the_qr_code_that_does_not_say_it_is_in_a_frame_of_t
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains(NOT_A_PAGE_FRAMES), "{policy}");
         assert!(answer.text().contains("href=\"/authorize?lang=en\" target=\"_top\""), "{}", answer.text());
+        assert!(!answer.text().contains("<script"), "{}", answer.text());
     }
     // In a frame of the same site, but without a code that could be scanned.
     let phone = stack.visitor("lin");
@@ -279,6 +280,10 @@ async fn no_browser_is_shown_the_qr_code_that_does_not_say_it_is_in_a_frame_of_t
         let visitor = if url == *url { &phone } else { &visitor };
         let answer = visitor.send(in_a_frame(&url)).await.unwrap();
         assert_eq!((answer.status, answer.set_cookies().len()), (403, 0), "{url}");
+        // Whoever made the page around it reads on the console what is missing.
+        let page = answer.text();
+        assert!(page.contains("<script>console.error(\"wechat-login: "), "{page}");
+        assert!(answer.header("content-security-policy").unwrap().contains("script-src 'sha256-"), "{url}");
     }
     // What is wrong with the link can be read in the frame of the account's pages, and in no other.
     let wrong = visitor.send(in_a_frame(&format!("{url}&return_to=//evil.example"))).await.unwrap();

@@ -154,6 +154,7 @@ impl Function for Authorize {
                 let Verdict { outcome, reason } = refusal.judge();
                 let response = match refusal {
                     Refusal::ReturnTo(ReturnToError::Origin) => self.say_no(request, page::unregistered),
+                    Refusal::NoCode => self.say_no(request, page::no_code),
                     _ => self.interrupted(request, reason),
                 };
                 outcome.because(refusal).of(response)

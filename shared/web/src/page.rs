@@ -16,6 +16,8 @@ use crate::visit::Visit;
 use crate::words::{self, Button, Labels, Words, elsewhere};
 
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
+/// What is said on the console where a page asks for a QR code that there is none of.
+const NO_CODE: &str = include_str!("../templates/no_code.js");
 
 /// The home page.
 const HOME: &str = "/";
@@ -36,6 +38,15 @@ pub fn already_logged_in(visit: &Visit, link: &str, log_out: &str) -> Response {
     let reason = Reason::AlreadyLoggedIn;
     let more = More { log_out: Some(log_out), ..More::default() };
     with_form(notice_of(visit, reason, reason.words(visit.language), link, more))
+}
+
+/// The page that says in a frame that there is no QR code for it, and to whoever made the page around it, on the
+/// console, why.
+#[must_use]
+pub fn no_code(visit: &Visit, link: &str) -> Response {
+    let reason = Reason::NotAPage;
+    let more = More { script: Some(NO_CODE), ..More::default() };
+    notice_of(visit, reason, reason.words(visit.language), link, more)
 }
 
 /// The page that says that a login may not end where its link says, for want of registration.
@@ -82,6 +93,8 @@ pub(crate) struct More<'a> {
     wait_seconds: Option<u64>,
     /// Where its second button posts to, which logs out.
     log_out: Option<&'a str>,
+    /// What it runs.
+    script: Option<&'static str>,
 }
 
 /// The page of a reason, in these words.
@@ -116,7 +129,7 @@ pub(crate) fn notice_of(visit: &Visit, reason: Reason, words: Words, link: &str,
         reference: reason.reference(language, &visit.id),
         more,
     };
-    let response = respond(reason.status(), &page, "");
+    let response = respond(reason.status(), &page, &more.script.map(script_policy).unwrap_or_default());
     if reason == Reason::NotAPage { with_frames(response) } else { response }
 }
 
@@ -311,6 +324,23 @@ mod tests {
             let page = confirm(&visit(Imprint::default()), "phone", "/oauth2/continue", redirect_uri);
             let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
             assert!(policy.contains(&format!("form-action 'self' {place};")), "{redirect_uri}: {policy}");
+        }
+    }
+
+    /// As `login.js` says what a page did wrong: a line that begins so, and ends with its place in the documentation.
+    #[test]
+    fn what_the_console_says_of_a_code_is_documented() {
+        let place =
+            NO_CODE.split_once("docs/en/reference/login-js.md#").unwrap().1.split('"').next().unwrap();
+        assert!(
+            NO_CODE.starts_with("console.error(\"wechat-login: ") && NO_CODE.ends_with("\");\n"),
+            "{NO_CODE}"
+        );
+        for page in [
+            include_str!("../../../docs/en/reference/login-js.md"),
+            include_str!("../../../docs/zh-CN/reference/login-js.md"),
+        ] {
+            assert!(page.lines().any(|line| line == format!("### {place}")), "{place}");
         }
     }
 

@@ -216,7 +216,9 @@ fn check(function: &str, answer: &Value) {
 
     let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
     if is_page {
-        let body = body.to_ascii_lowercase();
+        // The one that these functions have: of a frame for which there is no QR code.
+        let known = format!("<script>{}</script>", include_str!("../../../shared/web/templates/no_code.js"));
+        let body = body.replace(&known, "").to_ascii_lowercase();
         assert!(!body.contains("<script") && !body.contains("javascript:"), "{told}");
     }
 }
