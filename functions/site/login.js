@@ -32,10 +32,11 @@ const tokens = new Map();
 
 // ---- What the page did wrong: one sentence each, once, with the place in the documentation.
 
-/** The scheme and the last two labels of a name: two pages of one site have the same. @type {(url: URL | Location) => string} */
-const site = ({ protocol, hostname }) => protocol + hostname.replace(/.*\.(?=[^.]+\.[a-z][^.]*$)/, "");
+/** The scheme and the last two labels of a name: two pages of one site have the same. @type {(origin: string) => string} */
+const site = (origin) => origin.replace(/\/\/(.*\.(?=[^.]+\.[a-z][^.]*$))?|:\d+$/g, "");
 
-const isElsewhere = site(location) !== site(new URL(AUTH));
+// A frame's requests are those of a page of another site, if one around it is. Old browsers do not say what is around it.
+const isElsewhere = [location.origin, ...location.ancestorOrigins ?? []].some((origin) => site(origin) !== site(AUTH));
 const said = new Set();
 
 /** @type {(topic: string, sentence: string) => void} */
@@ -46,7 +47,7 @@ const say = (topic, sentence) => {
   console.error(`${NAME}: ${sentence} See docs/en/reference/login-js.md#${topic}`);
 };
 
-if (isElsewhere) say("another-site", `${AUTH} gives ${location.origin} nothing: this page is of another site, which sends no cookie.`);
+if (isElsewhere) say("another-site", `${AUTH} gives ${location.origin} nothing: this page, or one around it, is of another site.`);
 
 // Where WeChat's page in the frame is blocked, the directive is this page's too.
 document.addEventListener("securitypolicyviolation", ({ blockedURI, effectiveDirective }) => {
@@ -121,10 +122,9 @@ const ask = async () => {
 export const user = async ({ fresh } = {}) => {
   const now = Date.now();
   if (!fresh && known !== undefined && now < knownAt + FRESH && !(known && known.expires_at * 1000 < now)) return known;
-  asking ??= ask().finally(() => {
+  return asking ??= ask().finally(() => {
     asking = undefined;
   });
-  return asking;
 };
 
 /** Asks again, for whoever is listening; what goes wrong has been said. */
@@ -226,7 +226,7 @@ export const accessToken = async ({ resource } = {}) => {
 // ---- The element.
 
 const WORDS = {
-  zh: {
+  "zh-CN": {
     logIn: "微信登录",
     openLogin: "打开登录页",
     nameless: "微信用户",
@@ -362,11 +362,11 @@ class WechatLogin extends HTMLElement {
     // The page's own active element may be around this one.
     const hadFocus = this.#root.activeElement;
     const tag = /** @type {HTMLElement | null} */ (this.closest("[lang]"))?.lang || navigator.language;
-    const isChinese = /^zh/i.test(tag);
-    const words = WORDS[isChinese ? "zh" : "en"];
-    const lang = !isChinese ? "en" : /tw|hk|hant/i.test(tag) ? "zh_TW" : "zh_CN";
+    const spoken = /^zh/i.test(tag) ? "zh-CN" : "en";
+    const words = WORDS[spoken];
+    const lang = /^zh.*(tw|hk|hant)/i.test(tag) ? "zh-TW" : spoken;
     const content = user ? this.#person(user, words) : this.#way(words, lang, user === null);
-    content.lang = isChinese ? "zh-CN" : "en";
+    content.lang = spoken;
     this.#box.replaceChildren(content);
     if (hadFocus) this.focus();
     // Who was there when the page was opened is read with the page.
@@ -436,9 +436,7 @@ class WechatLogin extends HTMLElement {
       logout().catch(() => menu.append(failed));
     };
     // A menu that would not fit to the right of where it opens begins at the other end.
-    const click = () => {
-      menu.classList.toggle("end", this.getBoundingClientRect().left + 240 > innerWidth);
-    };
+    const click = () => menu.classList.toggle("end", this.getBoundingClientRect().left + 240 > innerWidth);
     /** @type {EventListener} */
     const keydown = (event) => {
       if (/** @type {KeyboardEvent} */ (event).key !== "Escape") return;

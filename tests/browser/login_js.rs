@@ -504,6 +504,32 @@ async fn a_page_that_is_set_up_wrongly_is_told_so() -> Result<()> {
     Ok(())
 }
 
+/// A page of this site is told nothing about anybody where a page of another one has it in a frame.
+#[tokio::test]
+async fn a_page_in_a_frame_of_another_site_is_told_so() -> Result<()> {
+    // What a frame of another site's says, the console of the page around it does not have.
+    const KEEP: &str = "<script>window.said = []; console.error = (line) => said.push(line);</script><title>";
+    let (stack, ours) = with_page().await?;
+    ours.show(&html(&stack, "zh-CN", "").replace("<title>", KEEP), "");
+    let around = TeamPage::serve("").await?;
+    around
+        .show(&format!(r#"<!doctype html><h1>Around</h1><iframe src="{}"></iframe>"#, ours.same_site()), "");
+    for (address, is_told) in [(around.cross_site(), true), (around.same_site(), false)] {
+        let Some(chromium) = Chromium::start(Reader::AT_A_COMPUTER).await? else { return Ok(()) };
+        chromium.open(&address).await?;
+        chromium.enter_frame(0).await?;
+        chromium.part("button", LABELS.log_in).await?;
+        let said = chromium.run("return said", Vec::new()).await?;
+        let said: Vec<_> = said.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        assert_eq!(said.len(), usize::from(is_told), "{said:#?}");
+        assert!(
+            said.iter().all(|line| line.ends_with("docs/en/reference/login-js.md#another-site")),
+            "{said:#?}"
+        );
+    }
+    Ok(())
+}
+
 /// A script cannot tell an API Gateway that has no such route, or throttles it, from a stack that does not allow its
 /// page: the console names all of it, and the place that is about tokens.
 #[tokio::test]
