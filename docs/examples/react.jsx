@@ -13,11 +13,16 @@ function useUser() {
 
 function Orders() {
   const user = useUser();
-  const [orders, setOrders] = useState([]);
+  const [orders, setOrders] = useState();
   useEffect(() => {
-    if (!user) return setOrders([]);
+    setOrders("正在读取订单……");
+    if (!user) return;
     const controller = new AbortController();
-    load(controller.signal).then(setOrders, (error) => controller.signal.aborted || console.warn(error));
+    load(controller.signal).then(setOrders, (error) => {
+      if (controller.signal.aborted) return;
+      console.warn(error);
+      setOrders("暂时看不到订单，请稍后再试。");
+    });
     return () => controller.abort();
   }, [user?.openid]);
 
@@ -25,7 +30,7 @@ function Orders() {
     <>
       <h1>我的订单</h1>
       <wechat-login scope="auto" />
-      <p id="orders">{user ? `${orders.length} 个订单` : "登录后可以查看订单。"}</p>
+      <p id="orders">{user ? orders : "登录后可以查看订单。"}</p>
     </>
   );
 }
@@ -33,7 +38,9 @@ function Orders() {
 async function load(signal) {
   const authorization = `Bearer ${await accessToken({ resource: "https://api.example.com" })}`;
   const answer = await fetch("https://api.example.com/orders", { headers: { authorization }, signal });
-  return answer.json();
+  if (!answer.ok) throw new Error(`orders: ${answer.status}`);
+  const { length } = await answer.json();
+  return `${length} 个订单`;
 }
 
 createRoot(document.querySelector("#app")).render(<Orders />);

@@ -58,12 +58,17 @@ fn skip(failure: &Failure) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// A page that remembers what it has asked the API.
+/// A page that remembers what it has asked the API, and does not reach it while it is `cut` off or the API is `down`.
 fn remembering(html: &str) -> String {
     const SCRIPT: &str = r#"<script>
         const ask = fetch;
+        const reach = (address, options) => {
+            const state = address.endsWith("/orders") ? sessionStorage.getItem("orders") : null;
+            if (state === "cut") return Promise.reject(new TypeError("cut off"));
+            return state === "down" ? Promise.resolve(Response.json({ title: "down" }, { status: 503 })) : ask(address, options);
+        };
         window.fetch = (address, options) => {
-            const answer = ask(address, options);
+            const answer = reach(address, options);
             const whole = answer.then((answer) => answer.clone().text()).catch(() => {});
             if (address.endsWith("/orders")) window.asked = [...(window.asked ?? []), whole];
             return answer;
@@ -130,7 +135,19 @@ async fn goes_there_and_back(stack: &Stack, page: &TeamPage, picture: &str) -> R
     chromium.press_part("user", LABELS.nameless).await?;
     chromium.press_part("item", LABELS.log_out).await?;
     chromium.says("#orders", "登录后可以查看订单。").await?;
-    chromium.leave(&[NOBODY]).await
+
+    // Who is logged in is not told to log in, where it is the API that does not answer.
+    for state in ["cut", "down"] {
+        chromium.run("sessionStorage.setItem('orders', arguments[0])", vec![state.into()]).await?;
+        chromium.press_part("button", LABELS.log_in).await?;
+        chromium.part("user", LABELS.nameless).await?;
+        chromium.says("#orders", "暂时看不到订单，请稍后再试。").await?;
+        chromium.look(&format!("{picture}-{state}")).await?;
+        chromium.press_part("user", LABELS.nameless).await?;
+        chromium.press_part("item", LABELS.log_out).await?;
+        chromium.says("#orders", "登录后可以查看订单。").await?;
+    }
+    chromium.leave(&[NOBODY, "cut off", "orders: 503"]).await
 }
 
 #[tokio::test]
