@@ -36,6 +36,8 @@ and an embedded DynamoDB that is kept in a file.
                                 A setting of the functions, such as SITE_NAME=Example; may be repeated
       --cargo-lambda <PATH>     cargo-lambda 程序 [PATH 中的那个]
                                 The program cargo-lambda [the one on PATH]
+      --verbose                 显示完整日志，而不只是每次登录的结果和错误
+                                Show the whole log, and not only how each login ended and errors
       --check                   用 `cargo lambda invoke` 发送 events/ 里的每个文件，然后停止；
                                 不指定端口时用空闲端口，数据库为空
                                 Send every file of events/ through `cargo lambda invoke`, then stop;
@@ -55,6 +57,7 @@ pub(crate) struct Arguments {
     pub(crate) secrets: Option<PathBuf>,
     pub(crate) set: Vec<(String, String)>,
     pub(crate) cargo_lambda: Option<PathBuf>,
+    pub(crate) verbose: bool,
     pub(crate) check: bool,
     pub(crate) help: bool,
 }
@@ -81,6 +84,7 @@ impl Arguments {
                 Long("secrets") => read.secrets = Some(value(&mut parser)?.into()),
                 Long("set") => read.set.push(setting(&text(&mut parser)?)?),
                 Long("cargo-lambda") => read.cargo_lambda = Some(value(&mut parser)?.into()),
+                Long("verbose") => read.verbose = true,
                 Long("check") => read.check = true,
                 Long("help") | Short('h') => read.help = true,
                 _ => return Err(told(&argument.unexpected())),
@@ -159,10 +163,11 @@ mod tests {
             allow_origins: vec!["http://localhost:9300".to_owned(), "http://localhost:9400".to_owned()],
             set: vec![("SITE_NAME".to_owned(), "a=b".to_owned())],
             cargo_lambda: Some("bin/cargo-lambda".into()),
+            verbose: true,
             check: true,
             ..Arguments::default()
         };
-        let line = "--port 9100 --simulator-port=9101 --check --allow-origin http://localhost:9300 \
+        let line = "--port 9100 --simulator-port=9101 --verbose --check --allow-origin http://localhost:9300 \
                     --allow-origin=http://localhost:9400 --set SITE_NAME=a=b --cargo-lambda bin/cargo-lambda";
         assert_eq!(read(&line.split_whitespace().collect::<Vec<_>>()).unwrap(), expected);
     }

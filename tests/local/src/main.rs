@@ -12,6 +12,7 @@
 mod arguments;
 mod check;
 mod environment;
+mod line;
 mod ports;
 mod reality;
 mod surroundings;
@@ -40,7 +41,7 @@ use crate::{
     arguments::Arguments,
     ports::{Ports, USUAL_PORT},
     surroundings::Surroundings,
-    watch::Watch,
+    watch::{Audience, Watch},
 };
 
 #[tokio::main]
@@ -129,8 +130,12 @@ async fn run(arguments: &Arguments) -> Result<()> {
     }
     drop(ports.login);
     let log_file = directory.join("watch.log");
-    let log = arguments.check.then(|| fs::File::create(&log_file)).transpose()?;
-    let mut watch = Watch::start(&cargo_lambda, port, &env_file, log.as_ref())?;
+    let audience = match (arguments.check, arguments.verbose) {
+        (true, _) => Audience::Nobody,
+        (false, true) => Audience::Developer,
+        (false, false) => Audience::Visitor,
+    };
+    let mut watch = Watch::start(&cargo_lambda, port, &env_file, &log_file, audience)?;
     let browser = Browser::new()?.with_origin(&here, ([127, 0, 0, 1], port).into());
     let work = async {
         watch.ready(&browser, &format!("{here}/")).await?;
@@ -138,10 +143,10 @@ async fn run(arguments: &Arguments) -> Result<()> {
             return check::check(&cargo_lambda, port).await;
         }
         if arguments.is_real() {
-            announce_reality(public_url, &surroundings);
+            announce_reality(public_url, &surroundings, &log_file);
         } else {
             let is_own = arguments.set.iter().any(|(name, _)| name == "OPENID_CONNECT");
-            announce(&here, &surroundings, !is_own);
+            announce(&here, &surroundings, !is_own, &log_file);
         }
         Err(watch.end().await)
     };
@@ -205,7 +210,7 @@ async fn build(template: &Template, variables: &BTreeMap<String, String>) -> Res
 }
 
 /// What a person needs to know to begin.
-fn announce(login_url: &str, surroundings: &Surroundings, has_usual_client: bool) {
+fn announce(login_url: &str, surroundings: &Surroundings, has_usual_client: bool, log_file: &Path) {
     let provider = if has_usual_client {
         format!(
             "    OpenID Provider   {login_url}
@@ -228,8 +233,6 @@ fn announce(login_url: &str, surroundings: &Surroundings, has_usual_client: bool
             "A desktop browser shows a QR code of this site; open the link below \"Can't scan?\" in a private window, as a phone",
         ]
     };
-    let data = &surroundings.data;
-    let directory = env::current_dir().unwrap_or_default();
     let simulator_url = &surroundings.simulator_url;
     println!(
         "
@@ -247,17 +250,13 @@ fn announce(login_url: &str, surroundings: &Surroundings, has_usual_client: bool
     测试人物、故障开关、收到的请求
     The simulated WeChat: people, faults, requests
 
-    数据文件          {}
-    删除后重新开始 · Delete it to start over
-
-    按 Ctrl+C 全部停止 · Ctrl+C stops everything
-",
-        data.strip_prefix(directory).unwrap_or(data).display()
+{}",
+        files(surroundings, log_file)
     );
 }
 
 /// The same with the real WeChat.
-fn announce_reality(public_url: &str, surroundings: &Surroundings) {
+fn announce_reality(public_url: &str, surroundings: &Surroundings, log_file: &Path) {
     let host = public_url.split("://").nth(1).unwrap_or(public_url);
     let [chinese, english] = match (
         surroundings.has("OFFICIAL_ACCOUNT_APP_ID"),
@@ -276,7 +275,6 @@ fn announce_reality(public_url: &str, surroundings: &Surroundings) {
             "Open it in a desktop browser, which scans with the website app",
         ],
     };
-    let directory = env::current_dir().unwrap_or_default();
     println!(
         "
   已就绪（真实的微信） · Ready, with the real WeChat
@@ -289,13 +287,28 @@ fn announce_reality(public_url: &str, surroundings: &Surroundings) {
     服务号或测试号：网页授权域名；网站应用：授权回调域
     Register it: web authorization domain of the account, callback domain of the website app
 
-    数据文件          {}
+{}",
+        files(surroundings, log_file)
+    );
+}
+
+/// The end of both: where everything is kept, and what is to be seen from now on.
+fn files(surroundings: &Surroundings, log_file: &Path) -> String {
+    let directory = env::current_dir().unwrap_or_default();
+    let short = |path: &Path| path.strip_prefix(&directory).unwrap_or(path).display().to_string();
+    format!(
+        "    数据文件          {}
     删除后重新开始 · Delete it to start over
+
+    完整日志          {}
+    下面只显示每次登录的结果和错误；全部显示：make run ARGS=\"--verbose\"
+    Below come how each login ended, and errors; all of it: make run ARGS=\"--verbose\"
 
     按 Ctrl+C 全部停止 · Ctrl+C stops everything
 ",
-        surroundings.data.strip_prefix(directory).unwrap_or(&surroundings.data).display()
-    );
+        short(&surroundings.data),
+        short(log_file)
+    )
 }
 
 /// The program to run, as an absolute path.
