@@ -360,7 +360,7 @@ async fn says_to_a_phone_why_nothing_was_confirmed() -> Result<()> {
 /// A page whose questions are throttled, refused, lost or answered by somebody else waits on, and asks less often.
 #[tokio::test]
 async fn waits_on_while_it_is_not_answered() -> Result<()> {
-    // Its clock goes faster, once it has asked for the first time.
+    // It asks sooner, once it has asked for the first time; an answer has all the time that it has elsewhere.
     const TROUBLE: &str = r#"
         const answers = [
             () => new Response('{"message":"Too Many Requests"}', { status: 429 }),
@@ -375,7 +375,8 @@ async fn waits_on_while_it_is_not_answered() -> Result<()> {
             return answer ? answer() : ask(...asked);
         };
         window.setTimeout = (run, pause) => {
-            if (run.name === "ask") sessionStorage.pauses = (sessionStorage.pauses || "") + pause + " ";
+            if (run.name !== "ask") return wait(run, pause);
+            sessionStorage.pauses = (sessionStorage.pauses || "") + pause + " ";
             return wait(run, pause / 60);
         };
     "#;
@@ -388,7 +389,10 @@ async fn waits_on_while_it_is_not_answered() -> Result<()> {
     scan(&phone, &code(&stack, &computer).await?).await?;
     computer.arrive(LABELS.confirm_on_phone).await?;
     let pauses = computer.run("return sessionStorage.pauses", Vec::new()).await?;
-    assert_eq!(pauses, "6000 12000 12000 12000 12000 ");
+    let pauses = pauses.as_str().unwrap_or_default();
+    let then = pauses.strip_prefix("6000 12000 12000 12000 12000 ");
+    // If the phone was slower than that, it is asked as often as before.
+    assert!(then.is_some_and(|then| then.split_whitespace().all(|pause| pause == "3000")), "{pauses}");
     computer.leave(&[]).await
 }
 
