@@ -61,12 +61,13 @@ pub(crate) async fn published(provider: &Provider, now: Timestamp) -> Vec<Found>
     let mut found = Vec::new();
     let Some(client) = domain::client() else { return found };
     let issuer = provider.issuer.as_str();
-    let (at_discovery, at_keys, signed) = futures_util::future::join3(
+    let (at_discovery, signed) = futures_util::future::join(
         fetch(&client, issuer, discovery::OPENID_CONFIGURATION),
-        fetch(&client, issuer, discovery::JWKS),
         fetch_signed(&client, issuer, now),
     )
     .await;
+    // Afterwards, of a process that has started: one that was just deployed, or is being compiled, is no fault.
+    let at_keys = fetch(&client, issuer, discovery::JWKS).await;
     // That nothing at all answers there is the domain's finding.
     if let Some(document) = at_discovery {
         let judged = document.and_then(|document| judge(&document, issuer));

@@ -6,9 +6,11 @@ use serde_json::Value;
 
 /// How lines begin that say only that all goes on as it should: of `cargo lambda`, of Cargo, and of the functions'
 /// runtime.
-const USUAL: [&str; 5] = [
+const USUAL: [&str; 6] = [
     "INFO ",
-    "Blocking waiting for file lock",
+    // Two Cargos that wait write into each other's line.
+    "Blocking ",
+    "waiting for file lock",
     "Finished `",
     "Running `",
     "AWS_LAMBDA_MAX_CONCURRENCY is set",
@@ -112,6 +114,8 @@ mod tests {
         for usual in [
             r#" INFO starting lambda function instance function="site" instance_id=3bb9ca9a"#,
             "    Blocking waiting for file lock on package cache",
+            "    Blocking    Blocking waiting for file lock on artifact directory",
+            " waiting for file lock on artifact directory",
             "    Finished `dev` profile [unoptimized + debuginfo] target(s) in 1.00s",
             "     Running `target/debug/site`",
             "AWS_LAMBDA_MAX_CONCURRENCY is set to '1', but the concurrency-tokio feature is not enabled; running sequentially",
