@@ -289,6 +289,7 @@ dist-check: .venv/installed ## Build a part of the release in two folders with t
 .PHONY: package
 package: .venv/installed ## Package the simulator, build it from the package, and as a static program
 	$(call say,Packaging the simulator)
+	@mkdir -p target
 	@cargo package --package wechat-simulator --locked --allow-dirty 2>&1 | tee target/package.log
 	@! grep '^warning' target/package.log
 	@$(PYTHON) .ci/dist --only simulator --architecture x86_64 --output target/dist/simulator
