@@ -2,14 +2,21 @@
 
 #![expect(clippy::indexing_slicing, reason = "JSON of our own, and a header that every request has")]
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use ::doctor::finding::Finding as F;
 use axum::{
     Json, Router,
+    extract::Request,
     http::{
         HeaderMap, StatusCode,
         header::{CONTENT_TYPE, HOST},
     },
-    response::AppendHeaders,
+    middleware::{Next, from_fn},
+    response::{AppendHeaders, IntoResponse as _},
     routing::get,
 };
 use base64::{
@@ -376,6 +383,23 @@ fn impostor(discovery: Value, keys: Value, signed: Option<u64>) -> Router {
         .route("/.well-known/jwks.json", get(keys))
 }
 
+/// The same, of a process that is only starting when it is asked for the first time: until a signature was asked for,
+/// there are no keys.
+fn starting(front: Router) -> Router {
+    let has_started = Arc::new(AtomicBool::new(false));
+    front.layer(from_fn(move |request: Request, next: Next| {
+        let is_patient = request.headers().contains_key("accept-signature");
+        let is_there = has_started.fetch_or(is_patient, Ordering::SeqCst) || is_patient;
+        let asks_keys = request.uri().path() == "/.well-known/jwks.json";
+        async move {
+            if asks_keys && !is_there {
+                return StatusCode::SERVICE_UNAVAILABLE.into_response();
+            }
+            next.run(request).await
+        }
+    }))
+}
+
 /// The headers of a response of status 200 with this body that was signed with the key of this process, so many seconds
 /// ago ([RFC 9421](https://www.rfc-editor.org/rfc/rfc9421)).
 fn signature(body: &[u8], age: u64) -> [(&'static str, String); 3] {
@@ -443,6 +467,11 @@ fn provider() -> Vec<Case> {
         ),
         ("a signature of an hour ago", signed(&right, keys(&mine), Some(3600)), with(&[F::SignatureUnseen])),
         ("a front in health", behind(&right, keys(&mine)), with(&[])),
+        (
+            "keys of a process that was only starting",
+            provides(|_| {}).front(Front::Other(starting(impostor(right.clone(), keys(&mine), Some(0))))),
+            with(&[]),
+        ),
         (
             "KMS is away",
             provides(|_| {}).with("SIGNING_KEYS", kms).with("AWS_ENDPOINT_URL_KMS", NOWHERE),
