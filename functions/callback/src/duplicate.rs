@@ -69,7 +69,7 @@ impl Callback {
         }
     }
 
-    /// The session that a code is known to have given, if it has not ended. Each read is of one moment, but two are of
+    /// The session that a code is known to have given, if it still stands. Each read is of one moment, but two are of
     /// two: the guard may be seen after the transaction that wrote both, and the session still before it.
     async fn settled(&self, id: &SessionId, now: Timestamp) -> Result<Option<StoredSession>, Refusal> {
         let sessions = &self.store.sessions;
@@ -82,11 +82,10 @@ impl Callback {
         sessions.session(id, now).await.map_err(Refusal::Store)
     }
 
-    /// The session whose cookie the browser brings, if it has not ended and its grant stands, as far as is known.
+    /// The session whose cookie the browser brings, if it stands, as far as is known.
     async fn present(&self, arrival: &Arrival, now: Timestamp) -> Result<Option<StoredSession>, Refusal> {
         let Some(token) = &arrival.session else { return Ok(None) };
-        let session = self.store.sessions.session(&token.session_id(), now).await.map_err(Refusal::Store)?;
-        Ok(session.filter(|session| session.refused_at.is_none()))
+        self.store.sessions.session(&token.session_id(), now).await.map_err(Refusal::Store)
     }
 
     /// Answers another code than the one that claimed the login. It is spent, unexchanged: whoever brings it is either

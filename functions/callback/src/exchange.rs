@@ -213,8 +213,7 @@ impl Callback {
     async fn previous(&self, claim: &Claim<'_>) -> Result<Option<Previous>, store::Error> {
         let Some(token) = &claim.arrival.session else { return Ok(None) };
         let opened = self.store.sessions.open(token, claim.now).await?;
-        let standing = opened.filter(|(stored, _)| stored.refused_at.is_none());
-        Ok(standing.map(|(stored, session)| Previous { session, version: stored.version }))
+        Ok(opened.map(|(stored, session)| Previous { session, version: stored.version }))
     }
 
     /// Stores the session; only then is there a cookie.
@@ -250,16 +249,9 @@ impl Callback {
         carried_at_version: Option<u64>,
     ) -> Result<Finished, Refusal> {
         let Claim { arrival, code, id: claim_id, now, .. } = *claim;
-        let stored = StoredSession {
-            sealed: session.seal(token, random::bytes()).ok_or(Refusal::Unsealable)?,
-            login: arrival.state.login_id(),
-            created_at: now,
-            refreshed_at: now,
-            version: 1,
-            refused_at: None,
-            expires_at: now.plus(self.config.session_lifetime),
-            pepper: Some(Pepper::new(random::bytes())),
-        };
+        let sealed = session.seal(token, random::bytes()).ok_or(Refusal::Unsealable)?;
+        let (login, pepper) = (arrival.state.login_id(), Pepper::new(random::bytes()));
+        let stored = StoredSession::new(sealed, login, pepper, now, self.config.session_lifetime);
         let replaced =
             arrival.session.as_ref().map(|token| Replaced { id: token.session_id(), carried_at_version });
         let (code, id) = (CodeId::of(code), token.session_id());

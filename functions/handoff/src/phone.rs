@@ -150,9 +150,9 @@ async fn person(
 ) -> Result<Option<Person>, Refusal> {
     let Some(token) = function.cookies.session(request.headers()) else { return Ok(None) };
     let opened = function.store.sessions.open(&token, now).await?;
-    let granted = opened.filter(|(stored, _)| stored.refused_at.is_none()).map(|(_, session)| session);
     // One that was itself handed over hands nothing on: a chain of tickets would end nowhere that anybody looks at.
-    let session = granted.filter(|session| session.app == ticket.app && !session.is_handed_over());
+    let session = opened.map(|(_, session)| session);
+    let session = session.filter(|session| session.app == ticket.app && !session.is_handed_over());
     Ok(session.map(|session| Person { id: token.session_id(), session }))
 }
 

@@ -133,16 +133,9 @@ impl Browser<'_> {
         let handed = self.ticket.open(sealed).ok_or(Refusal::Unsealable)?;
         let session = Session { wants_profile: ticket.scope == RequestedScope::Auto, ..handed };
         let token = held.session_token(&self.secret, &self.state);
-        let stored = StoredSession {
-            sealed: session.seal(&token, random::bytes()).ok_or(Refusal::Unsealable)?,
-            login: self.state.handoff_id(),
-            created_at: self.now,
-            refreshed_at: self.now,
-            version: 1,
-            refused_at: None,
-            expires_at: self.now.plus(self.function.session_lifetime),
-            pepper: Some(Pepper::new(random::bytes())),
-        };
+        let sealed = session.seal(&token, random::bytes()).ok_or(Refusal::Unsealable)?;
+        let (login_id, pepper) = (self.state.handoff_id(), Pepper::new(random::bytes()));
+        let stored = StoredSession::new(sealed, login_id, pepper, self.now, self.function.session_lifetime);
         let replaced = self.function.cookies.session(self.request.headers());
         let replaced = replaced.map(|token| token.session_id());
         let claim_id = ClaimId::new(random::bytes());

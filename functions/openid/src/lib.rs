@@ -335,7 +335,7 @@ impl Openid {
     async fn person(&self, request: &Request, now: Timestamp) -> Result<Option<Person>, Refusal> {
         let Some(token) = self.cookies.session(request.headers()) else { return Ok(None) };
         let opened = self.store.sessions.open(&token, now).await?;
-        let good = opened.filter(|(stored, _)| stored.refused_at.is_none() && stored.pepper.is_some());
+        let good = opened.filter(|(stored, _)| stored.pepper.is_some());
         Ok(good.map(|(stored, session)| Person { id: token.session_id(), stored, session }))
     }
 

@@ -174,7 +174,6 @@ impl AuthenticatedRequest<'_> {
     /// The session that a grant came from, and its pepper, if it is still there.
     pub async fn session(&self, grant: &StoredGrant) -> Result<(StoredSession, Pepper), TokenRefusal> {
         let session = self.token.sessions.session(&grant.session, self.now).await?;
-        let session = session.filter(|session| session.refused_at.is_none());
         let pepper = session.as_ref().and_then(|session| session.pepper.clone());
         session.zip(pepper).ok_or(TokenRefusal::Grant("the session is over"))
     }

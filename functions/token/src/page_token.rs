@@ -34,8 +34,7 @@ pub async fn issue(
     let api = api(issuing, request, origin)?;
     let cookie = token.cookies.session(request.headers()).ok_or(Refusal::NoCookie)?;
     let opened = token.sessions.open(&cookie, now).await?;
-    let granted = opened.filter(|(stored, _)| stored.refused_at.is_none());
-    let (stored, session) = granted.ok_or(Refusal::NoSession)?;
+    let (stored, session) = opened.ok_or(Refusal::NoSession)?;
     let account = token.deployment.accounts.of(&session.app);
     if !account.is_some_and(|account| account.targets.is_trusted_origin(origin)) {
         return Err(Refusal::ForeignAccount);

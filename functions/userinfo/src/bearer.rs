@@ -66,8 +66,9 @@ async fn show(
         return invalid("it is over, revoked or was never issued");
     };
     let session = sessions.session(&grant.session, now).await?;
-    let pepper = session.filter(|session| session.refused_at.is_none()).and_then(|session| session.pepper);
-    let Some(pepper) = pepper else { return invalid("its session is over") };
+    let Some(pepper) = session.and_then(|session| session.pepper) else {
+        return invalid("its session is over");
+    };
     let opened = DataKey::unwrapped(Wrapper::AccessToken(token), &pepper, &key, &access.key);
     let granted = opened.and_then(|data_key| data_key.open(&key, &grant.claims));
     // A renewal may have asked for a token that shows less than was granted.

@@ -123,7 +123,7 @@ impl<'a> LiveSession<'a> {
         token: SessionToken,
         now: Timestamp,
     ) -> Result<Option<Self>, Refusal> {
-        let Some((stored, session)) = function.sessions.open(&token, now).await? else {
+        let Some((stored, session)) = function.sessions.open_even_refused(&token, now).await? else {
             return Ok(None);
         };
         let left_at_first = lambda::time_left(request);
@@ -450,8 +450,8 @@ impl<'a> LiveSession<'a> {
     }
 
     async fn reopen(&mut self) -> Result<(), Failure> {
-        let opened = self.function.sessions.open(&self.token, self.now).await.map_err(Refusal::from)?;
-        (self.stored, self.session) = opened.ok_or(Refusal::NoSession)?;
+        let opened = self.function.sessions.open_even_refused(&self.token, self.now).await;
+        (self.stored, self.session) = opened.map_err(Refusal::from)?.ok_or(Refusal::NoSession)?;
         Ok(())
     }
 }

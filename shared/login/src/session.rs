@@ -126,6 +126,23 @@ pub struct StoredSession {
     pub pepper: Option<Pepper>,
 }
 
+impl StoredSession {
+    /// One that begins now. `pepper` must be fresh random bytes each time.
+    #[must_use]
+    pub fn new(sealed: Sealed, login: LoginId, pepper: Pepper, now: Timestamp, lifetime: Duration) -> Self {
+        Self {
+            sealed,
+            login,
+            created_at: now,
+            refreshed_at: now,
+            version: 1,
+            refused_at: None,
+            expires_at: now.plus(lifetime),
+            pepper: Some(pepper),
+        }
+    }
+}
+
 /// Who is logged in, and with which tokens.
 #[derive(Debug, Clone)]
 pub struct Session {

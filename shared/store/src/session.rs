@@ -21,19 +21,19 @@ pub enum Saved {
 }
 
 impl Sessions {
-    /// Reads a session; `None` if there is none, or if it is over.
+    /// Reads a session that stands; `None` if there is none, if it is over, or if WeChat has said that the person's
+    /// grant is gone.
     ///
     /// # Errors
     ///
     /// [`Error`] if DynamoDB does not answer or refuses, or if an item cannot be read.
     pub async fn session(&self, id: &SessionId, now: Timestamp) -> Result<Option<StoredSession>, Error> {
-        let item = self.0.get(id.as_str()).await?;
-        let session = item.as_ref().map(session_from_item).transpose()?;
-        Ok(session.filter(|session| session.expires_at > now))
+        let session = self.session_even_refused(id, now).await?;
+        Ok(session.filter(|session| session.refused_at.is_none()))
     }
 
-    /// Reads the session that a browser's cookie names, and opens it; `None` if there is none, if it is over, or if it
-    /// is sealed with another token. Whether WeChat still grants it is for the caller to ask (`refused_at`).
+    /// Reads the session that a browser's cookie names, and opens it; `None` if it does not stand, or if it is sealed
+    /// with another token.
     ///
     /// # Errors
     ///
@@ -44,7 +44,32 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Option<(StoredSession, Session)>, Error> {
         let stored = self.session(&token.session_id(), now).await?;
-        Ok(stored.and_then(|stored| Session::unseal(token, &stored.sealed).map(|session| (stored, session))))
+        Ok(stored.and_then(|stored| opened(stored, token)))
+    }
+
+    /// The same, with a session of which WeChat has said that the grant is gone (`refused_at`): for who brings it up
+    /// to date, or deletes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub async fn open_even_refused(
+        &self,
+        token: &SessionToken,
+        now: Timestamp,
+    ) -> Result<Option<(StoredSession, Session)>, Error> {
+        let stored = self.session_even_refused(&token.session_id(), now).await?;
+        Ok(stored.and_then(|stored| opened(stored, token)))
+    }
+
+    async fn session_even_refused(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<StoredSession>, Error> {
+        let item = self.0.get(id.as_str()).await?;
+        let session = item.as_ref().map(session_from_item).transpose()?;
+        Ok(session.filter(|session| session.expires_at > now))
     }
 
     /// Saves a changed seal over the version it was made from.
@@ -141,6 +166,10 @@ impl Sessions {
             .map(drop)
             .map_err(|error| unavailable("DeleteItem", &error))
     }
+}
+
+fn opened(stored: StoredSession, token: &SessionToken) -> Option<(StoredSession, Session)> {
+    Session::unseal(token, &stored.sealed).map(|session| (stored, session))
 }
 
 /// Sends a change of a session that holds for one version of it only.

@@ -295,6 +295,18 @@ async fn a_duplicate_whose_session_another_tab_replaced_is_sent_on() {
     assert_eq!((visitor.session(), sessions(&stack).len(), exchanged(&stack).len()), (session, 1, 2));
 }
 
+/// WeChat has called the grant gone: that session is given to nobody again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_whose_session_wechat_ended_begins_anew() {
+    let (stack, visitor, callback) = begun("").await;
+    arrive(&visitor, &callback).await;
+    stack.change_sessions("pepper", |session| session["refused_at"] = session["created_at"].clone()).unwrap();
+    let answer = visitor.open(&callback).await.unwrap();
+    assert_eq!((location(&answer).as_str(), answer.set_cookies()), (FRESH_LOGIN, vec![]));
+    visitor.browser.follow(FRESH_LOGIN).await.unwrap();
+    assert_eq!(openid(&visitor).await, Some(stack.simulator().openid("lin", OFFICIAL_ACCOUNT)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_session_does_not_stand_in_for_a_login_that_failed() {
     let (stack, visitor) = visited().await.unwrap();
