@@ -108,11 +108,11 @@ impl Callback {
         let report = unread.into_iter().fold(report, |report, error| {
             report.with_cause(format_args!("what the session before knew could not be read: {error}"))
         });
-        let copies = [Some(&self.secrets), self.component_tokens.as_ref()];
-        let report =
-            copies.into_iter().flatten().filter_map(Secrets::unread).fold(report, |report, error| {
-                report.with_cause(format_args!("an old copy was used: {error}"))
-            });
+        let unread = [self.secrets.unread(), self.component_tokens.as_ref().and_then(Secrets::unread)];
+        let report = unread
+            .into_iter()
+            .flatten()
+            .fold(report, |report, error| report.with_cause(format_args!("an old copy was used: {error}")));
         Ok(report.of(response))
     }
 
@@ -139,7 +139,7 @@ impl Callback {
                 let tokens = self.component_tokens.as_ref();
                 let tokens = tokens.ok_or(Refusal::Secrets(SecretsError::NoComponentToken))?;
                 let tokens = tokens.get(now).await.map_err(Refusal::Secrets)?;
-                let token = tokens.component_token(component).map_err(Refusal::Secrets)?;
+                let token = tokens.of(component).map_err(Refusal::Secrets)?;
                 Ok(Credentials::Component { component: component.clone(), token })
             }
         }
@@ -159,7 +159,7 @@ impl Callback {
             }
             Credentials::Component { component, token: used } => {
                 let tokens = self.component_tokens.as_ref().ok_or(SecretsError::NoComponentToken)?;
-                let fresh = tokens.read(now).await?.component_token(component)?;
+                let fresh = tokens.read(now).await?.of(component)?;
                 Ok(fresh.expose() != used.expose())
             }
         }

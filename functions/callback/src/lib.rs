@@ -35,7 +35,7 @@ use login::pending::{ClaimId, CodeId, PendingLogin};
 use login::random;
 use login::session::{self, SessionToken};
 use login::time::Timestamp;
-use secrets::{Secrets, SecretsSource};
+use secrets::{AppSecrets, ComponentTokens, Secrets, SecretsSource};
 use settings::{Settings, Wrong};
 use store::{Claimed, Store, Tables};
 use web::cookie::Cookies;
@@ -58,8 +58,8 @@ pub struct Callback {
     config: Config,
     cookies: Cookies,
     store: Store,
-    secrets: Secrets,
-    component_tokens: Option<Secrets>,
+    secrets: Secrets<AppSecrets>,
+    component_tokens: Option<Secrets<ComponentTokens>>,
     wechat: Client,
 }
 
@@ -68,8 +68,8 @@ pub struct Callback {
 pub struct Config {
     deployment: Deployment,
     tables: Tables,
-    secrets: SecretsSource,
-    component_tokens: Option<SecretsSource>,
+    secrets: SecretsSource<AppSecrets>,
+    component_tokens: Option<SecretsSource<ComponentTokens>>,
     /// `SILENT_UNIONID`: whether a silent login asks for the unionid too.
     silent_unionid: bool,
     /// `SESSION_LIFETIME_SECONDS`: how long a session lasts.
@@ -145,7 +145,7 @@ impl Function for Callback {
 fn component_tokens(
     settings: &mut Settings<'_>,
     deployment: &Result<Deployment, Wrong>,
-) -> Result<Option<SecretsSource>, Wrong> {
+) -> Result<Option<SecretsSource<ComponentTokens>>, Wrong> {
     let source = SecretsSource::of_components(settings)?;
     let is_component = |account: &Account| account.component.is_some();
     let acts = deployment.as_ref().is_ok_and(|deployment| deployment.accounts.iter().any(is_component));

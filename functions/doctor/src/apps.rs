@@ -19,7 +19,7 @@ use login::account::Accounts;
 use login::origin::Origin;
 use login::random;
 use login::time::Timestamp;
-use secrets::{AppSecrets, Secrets, SecretsError};
+use secrets::{AppSecrets, ComponentTokens, Secrets, SecretsError};
 use url::Url;
 use wechat::authorize_url::{OfficialAccount, Switches, WebsiteApp};
 use wechat::errcode::{Errcode, Reaction};
@@ -61,8 +61,8 @@ pub(crate) fn all(accounts: &Accounts) -> Vec<App> {
 pub(crate) async fn secrets(
     apps: &[App],
     wechat: &Client,
-    secrets: &Secrets,
-    component_tokens: Option<&Secrets>,
+    secrets: &Secrets<AppSecrets>,
+    component_tokens: Option<&Secrets<ComponentTokens>>,
     asks_for_global_tokens: bool,
     now: Timestamp,
 ) -> Vec<Found> {
@@ -128,10 +128,10 @@ fn is_well_formed(secret: &AppSecret) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-async fn component(app: &App, wechat: &Client, tokens: &AppSecrets) -> Found {
+async fn component(app: &App, wechat: &Client, tokens: &ComponentTokens) -> Found {
     let subject = app.id.as_str();
     let Some(component) = &app.component else { return Finding::ComponentTokenMissing.of(subject) };
-    let Ok(token) = tokens.component_token(component) else {
+    let Ok(token) = tokens.of(component) else {
         return Finding::ComponentTokenMissing.of(component.as_str());
     };
     let credentials = Credentials::Component { component: component.clone(), token };

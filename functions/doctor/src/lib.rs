@@ -33,7 +33,7 @@ use lambda::Function;
 use lambda::invoked::Invoked;
 use login::deployment::Deployment;
 use openid_connect::Provider;
-use secrets::{Secrets, SecretsSource};
+use secrets::{AppSecrets, ComponentTokens, Secrets, SecretsSource};
 use serde_json::{Value, json};
 use settings::{Setting, Settings, Wrong};
 use site::VerificationFile;
@@ -80,8 +80,8 @@ struct Parts {
     files: Option<Vec<VerificationFile>>,
     logins_table: Option<TableName>,
     sessions_table: Option<TableName>,
-    secrets: Option<SecretsSource>,
-    component_tokens: Option<SecretsSource>,
+    secrets: Option<SecretsSource<AppSecrets>>,
+    component_tokens: Option<SecretsSource<ComponentTokens>>,
     silent_unionid: bool,
     hosts: Option<Hosts>,
     open_url: Option<Url>,

@@ -36,7 +36,7 @@ use login::random;
 use login::session::Session;
 use login::time::Timestamp;
 use openid_connect::Provider;
-use secrets::{Secrets, SecretsSource};
+use secrets::{ComponentTokens, Secrets, SecretsSource};
 use settings::{Settings, Wrong};
 use store::{SESSIONS_TABLE, Sessions, TableName};
 use web::cookie::Cookies;
@@ -68,7 +68,7 @@ pub struct Userinfo {
     profile_lifetime: Duration,
     sessions: Sessions,
     wechat: Client,
-    component_tokens: Option<Secrets>,
+    component_tokens: Option<Secrets<ComponentTokens>>,
     /// `None` in a deployment that is no OpenID Provider.
     provider: Option<Provider>,
     /// When WeChat last gave this process no answer.
@@ -80,7 +80,7 @@ pub struct Userinfo {
 pub struct Config {
     deployment: Deployment,
     sessions_table: TableName,
-    component_tokens: Option<SecretsSource>,
+    component_tokens: Option<SecretsSource<ComponentTokens>>,
     provider: Option<Provider>,
     /// `PROFILE_LIFETIME_SECONDS`: how long a profile is served before it is read again.
     profile_lifetime: Duration,

@@ -400,7 +400,7 @@ impl<'a> LiveSession<'a> {
         let tokens = self.function.component_tokens.as_ref().ok_or(SecretsError::NoComponentToken)?;
         let read = async { if anew { tokens.read(self.now).await } else { tokens.get(self.now).await } };
         let read = tokio::time::timeout(self.time_left(), read).await;
-        let token = read.unwrap_or_else(|_| Err(tokens.give_up(self.now)))?.component_token(component)?;
+        let token = read.unwrap_or_else(|_| Err(tokens.give_up(self.now)))?.of(component)?;
         Ok(Some((component.clone(), token)))
     }
 

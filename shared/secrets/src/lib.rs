@@ -42,16 +42,46 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// Where secrets are.
 #[derive(Debug, Clone)]
-pub enum SecretsSource<T = AppSecrets> {
-    /// In the Secrets Manager secret of this ARN; of app secrets, the text is a JSON object of secrets by appid.
+pub enum SecretsSource<T> {
+    /// In the Secrets Manager secret of this ARN; of what is kept by appid, the text is a JSON object.
     SecretsManager(String),
     /// Given by the environment itself, for a machine without AWS.
     Inline(T),
 }
 
-/// The app secrets by appid.
-#[derive(Debug, Clone, Default)]
-pub struct AppSecrets(HashMap<AppId, AppSecret>);
+/// Secrets by appid, each of which can be of one kind only.
+#[derive(Debug, Clone)]
+pub struct ByAppId<T>(HashMap<AppId, T>);
+
+/// The app secrets.
+pub type AppSecrets = ByAppId<AppSecret>;
+/// The tokens of third-party platforms.
+pub type ComponentTokens = ByAppId<ComponentAccessToken>;
+
+/// A kind of secret that is kept by appid.
+pub trait Kept: Clone {
+    /// Why there is nothing to use where there is none.
+    const MISSING: SecretsError;
+
+    /// Takes the text as the secret it is.
+    fn new(text: String) -> Self;
+}
+
+impl Kept for AppSecret {
+    const MISSING: SecretsError = SecretsError::Missing;
+
+    fn new(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl Kept for ComponentAccessToken {
+    const MISSING: SecretsError = SecretsError::NoComponentToken;
+
+    fn new(text: String) -> Self {
+        Self::new(text)
+    }
+}
 
 /// Why there is no secret to use. Names the cause, never a content.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -81,7 +111,7 @@ settings::declare! {
 const ARN: &str = "the ARN of a Secrets Manager secret";
 const BY_APPID: &str = "a JSON object of secrets by appid";
 
-impl SecretsSource {
+impl SecretsSource<AppSecrets> {
     /// Reads where the app secrets are, which must be said.
     ///
     /// # Errors
@@ -92,7 +122,9 @@ impl SecretsSource {
             settings.one_of_two((&APP_SECRETS_ARN, Self::arn), (&APP_SECRETS, Self::inline), true)?;
         source.ok_or(Wrong)
     }
+}
 
+impl SecretsSource<ComponentTokens> {
     /// Reads where the tokens of third-party platforms are, if there are any.
     ///
     /// # Errors
@@ -101,52 +133,47 @@ impl SecretsSource {
     pub fn of_components(settings: &mut Settings<'_>) -> Result<Option<Self>, Wrong> {
         settings.one_of_two((&COMPONENT_TOKENS_ARN, Self::arn), (&COMPONENT_TOKENS, Self::inline), false)
     }
+}
 
+impl<T: Kept> SecretsSource<ByAppId<T>> {
     fn arn(text: &str) -> Option<Self> {
         (text.starts_with("arn:") && text.contains(":secretsmanager:"))
             .then(|| Self::SecretsManager(text.to_owned()))
     }
 
     fn inline(text: &str) -> Option<Self> {
-        AppSecrets::parse(text).map(Self::Inline)
+        ByAppId::parse(text).map(Self::Inline)
     }
 }
 
-impl AppSecrets {
+impl<T: Kept> ByAppId<T> {
     /// Reads a JSON object of secrets by appid. The blanks that are copied along with a secret are not part of it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let secrets: HashMap<String, String> = serde_json::from_str(text).ok()?;
-        secrets
-            .into_iter()
-            .map(|(app, secret)| Some((AppId::parse(app.trim())?, AppSecret::new(secret.trim().to_owned()))))
-            .collect::<Option<_>>()
-            .map(Self)
+        let mut kept = HashMap::new();
+        for (app, secret) in secrets {
+            let (app, secret) = (AppId::parse(app.trim())?, secret.trim());
+            if !secret.is_empty() {
+                kept.insert(app, T::new(secret.to_owned()));
+            }
+        }
+        Some(Self(kept))
     }
 
-    /// The secret of `app`.
+    /// The secret of an app, or of a third-party platform.
     ///
     /// # Errors
     ///
-    /// [`SecretsError::Missing`] if there is none, or an empty one.
-    pub fn of(&self, app: &AppId) -> Result<AppSecret, SecretsError> {
-        self.0.get(app).filter(|secret| !secret.expose().is_empty()).cloned().ok_or(SecretsError::Missing)
-    }
-
-    /// The token of a third-party platform; it is kept by appid as app secrets are.
-    ///
-    /// # Errors
-    ///
-    /// [`SecretsError::NoComponentToken`] if there is none, or an empty one.
-    pub fn component_token(&self, component: &AppId) -> Result<ComponentAccessToken, SecretsError> {
-        let token = self.of(component).map_err(|_| SecretsError::NoComponentToken)?;
-        Ok(ComponentAccessToken::new(token.expose().to_owned()))
+    /// [`Kept::MISSING`] if there is none, or an empty one.
+    pub fn of(&self, app: &AppId) -> Result<T, SecretsError> {
+        self.0.get(app).cloned().ok_or(T::MISSING)
     }
 }
 
 /// Secrets as a process holds them.
 #[derive(Debug)]
-pub struct Secrets<T = AppSecrets> {
+pub struct Secrets<T> {
     source: SecretsSource<T>,
     parse: fn(&str) -> Option<T>,
     lifetime: Duration,
@@ -165,17 +192,19 @@ struct Failed {
     is_silence: bool,
 }
 
-impl Secrets {
+impl Secrets<AppSecrets> {
     /// The app secrets in `source`. Reads nothing yet.
     #[must_use]
-    pub fn of_apps(source: SecretsSource, aws: &aws_config::SdkConfig) -> Self {
-        Self::new(source, AppSecrets::parse, SECRETS_KEPT, aws)
+    pub fn of_apps(source: SecretsSource<AppSecrets>, aws: &aws_config::SdkConfig) -> Self {
+        Self::new(source, ByAppId::parse, SECRETS_KEPT, aws)
     }
+}
 
+impl Secrets<ComponentTokens> {
     /// The tokens of third-party platforms in `source`. Reads nothing yet.
     #[must_use]
-    pub fn of_components(source: SecretsSource, aws: &aws_config::SdkConfig) -> Self {
-        Self::new(source, AppSecrets::parse, COMPONENT_TOKENS_KEPT, aws)
+    pub fn of_components(source: SecretsSource<ComponentTokens>, aws: &aws_config::SdkConfig) -> Self {
+        Self::new(source, ByAppId::parse, COMPONENT_TOKENS_KEPT, aws)
     }
 }
 
@@ -297,8 +326,9 @@ mod tests {
         assert_eq!(secrets.of(&app("wx0000000000000aaa")).unwrap().expose(), "canary");
         assert_eq!(secrets.of(&app("wx0000000000000bbb")).unwrap_err(), SecretsError::Missing);
         assert_eq!(secrets.of(&app("wx0000000000000ccc")).unwrap_err(), SecretsError::Missing);
-        let absent = secrets.component_token(&app("wx0000000000000ccc")).unwrap_err();
-        assert_eq!(absent, SecretsError::NoComponentToken);
+        let tokens = ComponentTokens::parse(r#"{"wx0000000000000aaa":"canary"}"#).unwrap();
+        assert_eq!(tokens.of(&app("wx0000000000000aaa")).unwrap().expose(), "canary");
+        assert_eq!(tokens.of(&app("wx0000000000000ccc")).unwrap_err(), SecretsError::NoComponentToken);
         assert!(!format!("{secrets:?}").contains("canary"));
         let copied = AppSecrets::parse(r#"{"wx0000000000000aaa ":" canary\n"}"#).unwrap();
         assert_eq!(copied.of(&app("wx0000000000000aaa")).unwrap().expose(), "canary");
