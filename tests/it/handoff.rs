@@ -567,6 +567,20 @@ async fn without_a_script_the_number_is_given_once() -> Result<()> {
     Ok(())
 }
 
+/// A ticket that others always wrote first is not gone: the next request finds it.
+#[tokio::test]
+async fn a_ticket_that_is_always_contended_is_not_said_to_be_gone() -> Result<()> {
+    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID").proxied()).await?;
+    let computer = at_a_computer(&stack).await?;
+    let unseen = stack.proxy()?.inject(Rule::at(Kind::Ticket, Fault::OldRead));
+    assert_eq!(computer.open(None).await?.status, 503);
+    unseen.remove();
+    assert_eq!(computer.open(None).await?.status, 200);
+    let log = stack.stop().await.text();
+    assert!(log.contains("somebody else wrote first"), "{log}");
+    Ok(())
+}
+
 /// Who approves is logged in with the ticket's own app, by a session that WeChat did not end.
 #[tokio::test]
 async fn a_session_of_another_app_or_one_that_ended_scans_nothing() -> Result<()> {

@@ -86,7 +86,7 @@ pub(crate) async fn arrive(
             }
         }
     }
-    Err(Refusal::TicketGone)
+    Err(store::Error::Contended.into())
 }
 
 /// The person taps, or takes a tap back. Every answer leads to the page that says what it came to, so that nothing is

@@ -63,7 +63,7 @@ web::outcomes! {
     LOGIN_GONE = Info "login_expired" ["the login or the ticket is unknown, over, or another browser's"] ["登录或二维码不存在、已过期，或属于另一个浏览器"];
     DENIED = Info "denied" ["the person declined to log in on the phone"] ["用户在手机上拒绝了授权"];
     NO_SUCH_ROUTE = Info "not_found" ["there is nothing at this address"] ["网址不存在"];
-    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
+    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer, or other requests always wrote first", "`cause`"] ["DynamoDB 无响应，或每次都有其他请求先写入", "查看 `cause`"];
     UNSEALABLE = Error "unsealable" ["what was handed over could not be sealed, or does not open: a defect", "report it"] ["转交的内容无法加密或解密：程序错误", "请反馈"];
 }
 

@@ -123,7 +123,7 @@ impl Browser<'_> {
                 Step::Over => return Ok(self.page(&OVER, &ticket, Shown::Over).await),
             }
         }
-        Err(Refusal::LoginGone)
+        Err(store::Error::Contended.into())
     }
 
     /// Makes a session of what the phone handed over; `None` if somebody came first.

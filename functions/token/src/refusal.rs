@@ -119,7 +119,7 @@ web::outcomes! {
     FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
     NO_SUBJECT = Info "no_subject" ["`sub` is the unionid, and the session does not know it. If nobody's does: the apps are not bound to one Open Platform account", "see [unionid](accounts.md#unionid)"] ["`sub` 是 unionid，而会话中没有。如果所有人都没有：应用没有绑定到同一个微信开放平台账号", "见 [unionid](accounts.md#unionid)"];
     SIGNING_UNAVAILABLE = Error "signing_unavailable" ["the key could not sign, or not be read", "`cause` has KMS's or Secrets Manager's error"] ["签名密钥无法签名或无法读取", "`cause` 中有 KMS 或 Secrets Manager 的错误"];
-    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
+    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer, or other requests always wrote first", "`cause`"] ["DynamoDB 无响应，或每次都有其他请求先写入", "查看 `cause`"];
 }
 
 impl Refusal {

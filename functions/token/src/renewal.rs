@@ -77,7 +77,7 @@ pub async fn renew(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRe
         }
         renewable = Renewable::read(asked, &brought, &key).await?;
     }
-    Err(store::Error::Unavailable { operation: "UpdateItem", code: "Contended".to_owned() }.into())
+    Err(store::Error::Contended.into())
 }
 
 /// A grant, as it was read, that the token which was brought renews.

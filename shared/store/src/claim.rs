@@ -28,7 +28,6 @@
 //! DynamoDB; and the guard remembers the claim, so that even an answer lost beyond that is told
 //! apart from somebody else's claim.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{
     CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -40,6 +39,11 @@ use login::Digest;
 use login::pending::{CODE_LIFETIME, ClaimId, CodeId, LoginId, PendingLogin};
 use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
+
+// What a guard says became of its code.
+const CLAIMED: &str = "claimed";
+const DONE: &str = "done";
+const FAILED: &str = "failed";
 
 /// How many codes one login may mark as spent that came with another browser than its own.
 const MOST_SPENT_CODES: u64 = 3;
@@ -118,38 +122,23 @@ pub enum CodeOutcome {
     Snapshot,
 }
 
-impl CodeOutcome {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Claimed => "claimed",
-            Self::Done => "done",
-            Self::Failed | Self::Snapshot => "failed",
-        }
-    }
+/// Why a code gave no session, as far as those are to know who bring it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeFailure {
+    /// The visitor is on a snapshot page, as each of them is to be told.
+    Snapshot,
+    /// Anything else.
+    Other,
 }
 
 impl Logins {
-    /// Stores a login that begins, once: a copy of this request that the SDK sent again, and that comes
-    /// late, must not undo a claim. A login that is there already is this one, for nobody else has its state.
+    /// Stores a login that begins, once.
     ///
     /// # Errors
     ///
     /// [`Error::Unavailable`]. The visitor must then not be sent to WeChat.
     pub async fn put_login(&self, id: &LoginId, login: &PendingLogin) -> Result<(), Error> {
-        let answer = self
-            .0
-            .client
-            .put_item()
-            .table_name(&self.0.name)
-            .set_item(Some(login_to_item(id, login)))
-            .condition_expression("attribute_not_exists(id)")
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-            Err(error) => Err(unavailable("PutItem", &error)),
-        }
+        self.0.put_once(login_to_item(id, login)).await
     }
 
     /// Reads a login, expired or not.
@@ -189,7 +178,7 @@ impl Logins {
             .expression_attribute_values(":now", number(now.epoch_seconds()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
-        let guard_code = guard(id, code, browser, claim_id, CodeOutcome::Claimed, now)
+        let guard_code = guard(id, code, browser, claim_id, CLAIMED, now)
             .table_name(&self.0.name)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
@@ -218,7 +207,7 @@ impl Logins {
                     // Whatever the login's own condition saw, the guard says that it was claimed.
                     return Ok(Claimed::Before(login, code.clone()));
                 }
-                let has_failed = attribute(guard, "outcome")? == CodeOutcome::Failed.as_str();
+                let has_failed = attribute(guard, "outcome")? == FAILED;
                 Ok(Claimed::Elsewhere { login, used_for, used_in, has_failed })
             }
             Before::Absent => Ok(Claimed::Unknown),
@@ -247,7 +236,7 @@ impl Logins {
             Ok(login) => Ok(Claimed::Now(login)),
             Err(error) => {
                 // If that fails too, duplicates wait in vain.
-                match self.fail_code(code, claim_id, false).await {
+                match self.fail_code(code, claim_id, CodeFailure::Other).await {
                     Ok(()) => Err(error),
                     Err(unmarked) => Err(Error::Unmarked(Box::new(error), Box::new(unmarked))),
                 }
@@ -265,36 +254,34 @@ impl Logins {
             return Ok(None);
         };
         match attribute(&guard, "outcome")? {
-            "claimed" => Ok(Some(CodeOutcome::Claimed)),
-            "done" => Ok(Some(CodeOutcome::Done)),
+            CLAIMED => Ok(Some(CodeOutcome::Claimed)),
+            DONE => Ok(Some(CodeOutcome::Done)),
             // What another version wrote says no more than that.
-            "failed" if guard.contains_key("is_snapshot") => Ok(Some(CodeOutcome::Snapshot)),
-            "failed" => Ok(Some(CodeOutcome::Failed)),
+            FAILED if guard.contains_key("is_snapshot") => Ok(Some(CodeOutcome::Snapshot)),
+            FAILED => Ok(Some(CodeOutcome::Failed)),
             _ => Err(Error::Corrupt("outcome")),
         }
     }
 
-    /// Records that a claimed code gave no session, so that duplicates need not wait for it; and whether that was
-    /// because the visitor is on a snapshot page, which each of them is to be told.
+    /// Records that a claimed code gave no session, so that duplicates need not wait for it, and why.
     ///
     /// # Errors
     ///
     /// [`Error`]; duplicates then wait in vain, and nothing else changes.
-    pub async fn fail_code(&self, code: &CodeId, claim_id: &ClaimId, is_snapshot: bool) -> Result<(), Error> {
+    pub async fn fail_code(&self, code: &CodeId, claim_id: &ClaimId, why: CodeFailure) -> Result<(), Error> {
         let update = self
             .0
             .client
             .update_item()
             .table_name(&self.0.name)
             .key("id", text(code.as_str()))
-            .update_expression(if is_snapshot {
-                "SET outcome = :failed, is_snapshot = :failed"
-            } else {
-                "SET outcome = :failed"
+            .update_expression(match why {
+                CodeFailure::Snapshot => "SET outcome = :failed, is_snapshot = :failed",
+                CodeFailure::Other => "SET outcome = :failed",
             })
             .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
-            .expression_attribute_values(":failed", text(CodeOutcome::Failed.as_str()))
-            .expression_attribute_values(":claimed", text(CodeOutcome::Claimed.as_str()))
+            .expression_attribute_values(":failed", text(FAILED))
+            .expression_attribute_values(":claimed", text(CLAIMED))
             .expression_attribute_values(":claim_id", text(claim_id.as_str()));
         past_conflicts(|| update.clone().send())
             .await
@@ -331,8 +318,7 @@ impl Logins {
             .expression_attribute_values(":now", number(now.epoch_seconds()))
             .expression_attribute_values(":most", number(MOST_SPENT_CODES))
             .build();
-        let mark_code =
-            guard(id, code, browser, claim_id, CodeOutcome::Failed, now).table_name(&self.0.name).build();
+        let mark_code = guard(id, code, browser, claim_id, FAILED, now).table_name(&self.0.name).build();
         let items = vec![
             TransactWriteItem::builder().update(built("Update", count_mark)?).build(),
             TransactWriteItem::builder().put(built("Put", mark_code)?).build(),
@@ -368,8 +354,8 @@ impl Store {
             .key("id", text(code.as_str()))
             .update_expression("SET outcome = :done")
             .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
-            .expression_attribute_values(":done", text(CodeOutcome::Done.as_str()))
-            .expression_attribute_values(":claimed", text(CodeOutcome::Claimed.as_str()))
+            .expression_attribute_values(":done", text(DONE))
+            .expression_attribute_values(":claimed", text(CLAIMED))
             .expression_attribute_values(":claim_id", text(claim_id.as_str()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
@@ -398,16 +384,13 @@ impl Store {
             Written::Cancelled(reasons) => match (failed(&reasons, 1), failed(&reasons, 2)) {
                 // The answer to our own write was lost, and this is the repetition of it.
                 (Before::Item(guard), _)
-                    if attribute(&guard, "outcome")? == "done"
+                    if attribute(&guard, "outcome")? == DONE
                         && attribute(&guard, "attempt_id")? == claim_id.as_str() =>
                 {
                     Ok(Finished::Now)
                 }
                 (Before::Passed, Before::Absent | Before::Item(_)) => Ok(Finished::ReplacedChanged),
-                _ => Err(Error::Unavailable {
-                    operation: "TransactWriteItems",
-                    code: "ConditionalCheckFailed".to_owned(),
-                }),
+                _ => Err(Error::Contended),
             },
         }
     }
@@ -419,14 +402,14 @@ fn guard(
     code: &CodeId,
     browser: &Digest,
     claim_id: &ClaimId,
-    outcome: CodeOutcome,
+    outcome: &str,
     now: Timestamp,
 ) -> PutBuilder {
     Put::builder()
         .item("id", text(code.as_str()))
         .item("login", text(id.as_str()))
         .item("browser", text(browser.as_str()))
-        .item("outcome", text(outcome.as_str()))
+        .item("outcome", text(outcome))
         .item("attempt_id", text(claim_id.as_str()))
         .item("expires_at", number(now.plus(CODE_LIFETIME).epoch_seconds()))
         .condition_expression("attribute_not_exists(id)")

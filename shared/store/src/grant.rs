@@ -22,7 +22,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use login::session::SessionId;
 use login::time::Timestamp;
@@ -33,7 +33,7 @@ use openid_connect::grant::{
 };
 
 use super::item::{Item, attribute, blob, bytes, count, moment, number, text};
-use super::{Error, Sessions, unavailable};
+use super::{Error, Sessions, has_held, unavailable};
 
 /// What redeeming a code came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,12 +63,7 @@ impl Sessions {
             ("created_at".to_owned(), number(grant.created_at.epoch_seconds())),
             ("expires_at".to_owned(), number(grant.expires_at.epoch_seconds())),
         ]);
-        let put = self.0.client.put_item().table_name(&self.0.name).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(id)").send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-            Err(error) => Err(unavailable("PutItem", &error)),
-        }
+        self.0.put_once(item).await
     }
 
     /// Reads a grant; `None` if there is none, or if it is over.
@@ -120,18 +115,7 @@ impl Sessions {
             .expression_attribute_values(":code_key", bytes(code_key.as_bytes()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let Err(error) = update.send().await else { return Ok(Redeemed::Now) };
-        let Some(failed) = error
-            .as_service_error()
-            .filter(|error| error.is_conditional_check_failed_exception())
-            .and_then(|error| {
-                match error {
-                aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(
-                    failed,
-                ) => Some(failed),
-                _ => None,
-            }
-            })
-        else {
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
             return Err(unavailable("UpdateItem", &error));
         };
         let redeemed_by = failed.item().and_then(|item| item.get("redeemed_by")?.as_s().ok());
@@ -169,11 +153,7 @@ impl Sessions {
             .expression_attribute_values(":version", number(renewal.version))
             .expression_attribute_values(":next", number(renewal.version + 1))
             .expression_attribute_values(":now", number(renewal.at.epoch_seconds()));
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(unavailable("UpdateItem", &error)),
-        }
+        has_held("UpdateItem", update.send().await)
     }
 
     /// Ends a grant: nothing of it is good any more.
@@ -191,11 +171,7 @@ impl Sessions {
             .update_expression("SET revoked_at = :now REMOVE code_key, access, refresh")
             .condition_expression("attribute_exists(id)")
             .expression_attribute_values(":now", number(now.epoch_seconds()));
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-            Err(error) => Err(unavailable("UpdateItem", &error)),
-        }
+        has_held("UpdateItem", update.send().await).map(drop)
     }
 }
 

@@ -21,7 +21,7 @@ mod session;
 mod ticket;
 
 pub use self::app_token::Lease;
-pub use self::claim::{Claimed, CodeOutcome, Finished, Replaced};
+pub use self::claim::{Claimed, CodeFailure, CodeOutcome, Finished, Replaced};
 pub use self::description::{Description, describe};
 pub use self::grant::Redeemed;
 pub use self::session::Saved;
@@ -132,6 +132,9 @@ pub enum Error {
         /// DynamoDB's error code, or the SDK's word for what happened.
         code: String,
     },
+    /// Somebody else wrote first, each time that it was tried.
+    #[error("somebody else wrote first, each time that it was tried")]
+    Contended,
     /// An item does not have the attributes this version writes.
     #[error("an item lacks {0}")]
     Corrupt(&'static str),
@@ -200,6 +203,14 @@ impl Table {
             .await
             .map(|answer| answer.item)
             .map_err(|error| unavailable("GetItem", &error))
+    }
+
+    /// Writes an item, once: a copy of the request that the SDK sent again, and that comes late, must not undo what
+    /// happened since. An item that is there already is this one, for nobody else has its key.
+    async fn put_once(&self, item: Item) -> Result<(), Error> {
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        let answer = put.condition_expression("attribute_not_exists(id)").send().await;
+        has_held("PutItem", answer).map(drop)
     }
 
     /// Writes all items or none. A transaction that met another one on the same items is tried again,
@@ -274,6 +285,18 @@ where
 async fn pause_with_jitter(pause: Duration) {
     let [jitter] = login::random::bytes::<1>();
     tokio::time::sleep(pause.mul_f64(1.0 + f64::from(jitter) / 255.0)).await;
+}
+
+/// Whether the condition of a write held, and it was made.
+fn has_held<T, E: ProvideErrorMetadata, R>(
+    operation: &'static str,
+    answer: Result<T, SdkError<E, R>>,
+) -> Result<bool, Error> {
+    match answer {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+        Err(error) => Err(unavailable(operation, &error)),
+    }
 }
 
 fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Error {

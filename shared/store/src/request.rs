@@ -1,12 +1,11 @@
 //! Authorization requests that wait for a login.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use login::Sealed;
 use login::time::Timestamp;
 use openid_connect::pending::RequestKey;
 
 use super::item::{Item, blob, bytes, moment, number, text};
-use super::{Error, Logins, unavailable};
+use super::{Error, Logins, has_held};
 
 impl Logins {
     /// Stores a request, once: nobody else has its handle.
@@ -25,12 +24,7 @@ impl Logins {
             ("sealed".to_owned(), bytes(sealed.as_bytes())),
             ("expires_at".to_owned(), number(expires_at.epoch_seconds())),
         ]);
-        let put = self.0.client.put_item().table_name(&self.0.name).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(id)").send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-            Err(error) => Err(unavailable("PutItem", &error)),
-        }
+        self.0.put_once(item).await
     }
 
     /// Reads a request, still sealed; `None` if there is none, or if it is over.
@@ -59,10 +53,6 @@ impl Logins {
             .update_expression("SET sent_on = :one")
             .condition_expression("attribute_exists(id) AND attribute_not_exists(sent_on)")
             .expression_attribute_values(":one", number(1));
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(unavailable("UpdateItem", &error)),
-        }
+        has_held("UpdateItem", update.send().await)
     }
 }

@@ -1,12 +1,11 @@
 //! Sessions: read, saved over the version that was read, ended.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{number, session_from_item, text};
-use super::{Error, Sessions, past_conflicts, unavailable};
+use super::{Error, Sessions, has_held, past_conflicts, unavailable};
 use login::Sealed;
 use login::session::{Session, SessionId, SessionToken, StoredSession};
 use login::time::Timestamp;
@@ -134,12 +133,7 @@ impl Sessions {
             .key("id", text(id.as_str()))
             .condition_expression("version = :version")
             .expression_attribute_values(":version", number(version));
-        match past_conflicts(|| delete.clone().send()).await {
-            Err(error) if error.code() != Some("ConditionalCheckFailedException") => {
-                Err(unavailable("DeleteItem", &error))
-            }
-            _ => Ok(()),
-        }
+        has_held("DeleteItem", past_conflicts(|| delete.clone().send()).await).map(drop)
     }
 
     /// Ends the session that a browser's cookie names. To name none, or one that is gone, is no error.
@@ -174,9 +168,6 @@ fn opened(stored: StoredSession, token: &SessionToken) -> Option<(StoredSession,
 
 /// Sends a change of a session that holds for one version of it only.
 async fn saved(update: UpdateItemFluentBuilder) -> Result<Saved, Error> {
-    match past_conflicts(|| update.clone().send()).await {
-        Ok(_) => Ok(Saved::Now),
-        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Saved::Outdated),
-        Err(error) => Err(unavailable("UpdateItem", &error)),
-    }
+    let is_now = has_held("UpdateItem", past_conflicts(|| update.clone().send()).await)?;
+    Ok(if is_now { Saved::Now } else { Saved::Outdated })
 }

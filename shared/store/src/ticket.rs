@@ -9,7 +9,6 @@
 //!     └─────────┴──────────┴─────────┴──► ended: refused, a wrong number, two that wait, taken back
 //! ```
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use login::handoff::{Approved, Device, End, Given, Numbers, PICK_UP_LIFETIME, Scan, StoredTicket, TicketId};
@@ -20,7 +19,7 @@ use login::{Digest, Sealed};
 use wechat::AppId;
 
 use super::item::{Item, attribute, blob, bytes, moment, number, session_to_item, text};
-use super::{Error, Logins, Store, Written, built, past_conflicts, unavailable};
+use super::{Error, Logins, Store, Written, built, has_held, past_conflicts};
 
 impl Logins {
     /// Stores a ticket that nobody has scanned, once.
@@ -37,12 +36,7 @@ impl Logins {
             ("made_at".to_owned(), number(ticket.made_at.epoch_seconds())),
             ("expires_at".to_owned(), number(ticket.expires_at.epoch_seconds())),
         ]);
-        let put = self.0.client.put_item().table_name(&self.0.name).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(id)").send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-            Err(error) => Err(unavailable("PutItem", &error)),
-        }
+        self.0.put_once(item).await
     }
 
     /// Reads a ticket, over or not.
@@ -223,11 +217,7 @@ impl Store {
 }
 
 async fn was_first(update: UpdateItemFluentBuilder) -> Result<bool, Error> {
-    match past_conflicts(|| update.clone().send()).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-        Err(error) => Err(unavailable("UpdateItem", &error)),
-    }
+    has_held("UpdateItem", past_conflicts(|| update.clone().send()).await)
 }
 
 fn ticket_from_item(item: &Item) -> Result<StoredTicket, Error> {

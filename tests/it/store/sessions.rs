@@ -5,7 +5,7 @@ use login::pending::CodeId;
 use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
 use serde_json::{Value, json};
-use store::{CodeOutcome, Error, Finished, Replaced, Saved};
+use store::{CodeFailure, CodeOutcome, Error, Finished, Replaced, Saved};
 
 use super::{END, Fixture, LOGINS, NOW, SESSIONS, before, browser, code, state, stored_session, token};
 
@@ -23,10 +23,6 @@ async fn claimed() -> harness::Result<Fixture> {
     let code_id = CodeId::of(&code("0a"));
     fixture.store.logins.claim(&state(1).login_id(), &code_id, &browser(1), &fixture.attempt(1), NOW).await?;
     Ok(fixture)
-}
-
-fn refused() -> Error {
-    Error::Unavailable { operation: "TransactWriteItems", code: "ConditionalCheckFailed".to_owned() }
 }
 
 #[tokio::test]
@@ -51,7 +47,7 @@ async fn a_session_is_stored_together_with_the_outcome() {
     );
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
     // Done is the end of it.
-    assert!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), false).await.is_err());
+    assert!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), CodeFailure::Other).await.is_err());
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
 }
 
@@ -69,7 +65,7 @@ async fn an_attempt_knows_that_it_has_finished_when_dynamodb_does_not() {
         Ok(Finished::Now)
     );
     let other = fixture.store.finish(&code_id, &fixture.attempt(2), &id(1), &session(b"x"), None).await;
-    assert_eq!(other, Err(refused()));
+    assert_eq!(other, Err(Error::Contended));
 }
 
 #[tokio::test]
@@ -80,15 +76,20 @@ async fn who_did_not_claim_the_code_stores_no_session() {
         let code_id = CodeId::of(&code(text));
         let finished =
             fixture.store.finish(&code_id, &fixture.attempt(number), &id(1), &session(b"x"), None).await;
-        assert_eq!(finished, Err(refused()), "{text}");
+        assert_eq!(finished, Err(Error::Contended), "{text}");
         assert_eq!(fixture.dump().unwrap(), stored);
     }
     // Nor who gave up on it before.
-    fixture.store.logins.fail_code(&CodeId::of(&code("0a")), &fixture.attempt(1), false).await.unwrap();
+    fixture
+        .store
+        .logins
+        .fail_code(&CodeId::of(&code("0a")), &fixture.attempt(1), CodeFailure::Other)
+        .await
+        .unwrap();
     let stored = fixture.dump().unwrap();
     let code_id = CodeId::of(&code("0a"));
     let finished = fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), None).await;
-    assert_eq!(finished, Err(refused()));
+    assert_eq!(finished, Err(Error::Contended));
     assert_eq!(fixture.dump().unwrap(), stored);
 }
 
@@ -99,7 +100,7 @@ async fn a_session_that_exists_is_never_written_over() {
     fixture.put(SESSIONS, &before).unwrap();
     let code_id = CodeId::of(&code("0a"));
     let finished = fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), None).await;
-    assert_eq!(finished, Err(refused()));
+    assert_eq!(finished, Err(Error::Contended));
     assert_eq!(fixture.item(SESSIONS, id(1).as_str()).unwrap(), before);
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
 }

@@ -10,7 +10,7 @@ use login::app_token::AppTokenId;
 use login::pending::CodeId;
 use login::session::SessionToken;
 use serde_json::{Value, json};
-use store::{Claimed, CodeOutcome, Error, Saved, Store};
+use store::{Claimed, CodeFailure, CodeOutcome, Error, Saved, Store};
 
 use super::{Fixture, LOGINS, NOW, aws, browser, code, login, names, state, stored_session, token};
 
@@ -203,7 +203,9 @@ async fn a_write_that_meets_a_transaction_is_tried_again_a_few_times() {
         proxy.forget();
         let conflict = proxy.inject(Rule::at(kind, Fault::Conflict).times(times));
         let written = match kind {
-            Kind::FailCode => fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), false).await,
+            Kind::FailCode => {
+                fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), CodeFailure::Other).await
+            }
             _ => fixture.store.sessions.delete_session(&session).await,
         };
         conflict.remove();
