@@ -102,11 +102,8 @@ impl Callback {
         let marked = self.store.logins.spend_code(&login_id, code_id, &browser, claim_id, now).await;
         let refusal = match self.present(arrival, now).await {
             Ok(Some(_)) if login.is_silent() => {
-                let report = LOGGED_IN_BEFORE.report();
-                let report = match marked {
-                    Ok(()) => report,
-                    Err(error) => report.with_cause(format_args!("the code could not be marked: {error}")),
-                };
+                let report =
+                    LOGGED_IN_BEFORE.report().with_failure("the code could not be marked", marked.err());
                 return Ok(report.of(self.to_target(&login)));
             }
             Ok(Some(_)) => Refusal::AnotherScan,

@@ -74,11 +74,7 @@ impl Callback {
         if exchanged.is_snapshotuser {
             return Err(Refusal::Snapshot);
         }
-        let profile = self.profile(&exchanged, claim).await;
-        if let Err(NoProfile::Refusal(refusal)) = profile {
-            return Err(refusal);
-        }
-        let (profile, no_profile) = found(profile);
+        let (profile, no_profile) = found(self.profile(&exchanged, claim).await?);
         let (follower, no_unionid) = found(self.follower(&exchanged, claim, &credentials).await);
         let (subscribe, follower_unionid) =
             follower.map_or((None, None), |follower| (follower.subscribe, follower.unionid));
@@ -100,19 +96,20 @@ impl Callback {
         };
         let (previous, unread) = found(previous);
         let response = self.finish(claim, session, previous).await?;
-        let report = no_profile.into_iter().fold(LOGGED_IN.report(), |report, missed| match missed {
-            NoProfile::Wechat(error) => report.with_wechat(&error),
-            NoProfile::Refusal(_) | NoProfile::TooLong => report.with_cause("the profile took too long"),
-        });
-        let report = no_unionid.into_iter().fold(report, |report, missed| missed.add_to(report));
-        let report = unread.into_iter().fold(report, |report, error| {
-            report.with_cause(format_args!("what the session before knew could not be read: {error}"))
-        });
-        let unread = [self.secrets.unread(), self.component_tokens.as_ref().and_then(Secrets::unread)];
-        let report = unread
-            .into_iter()
-            .flatten()
-            .fold(report, |report, error| report.with_cause(format_args!("an old copy was used: {error}")));
+        let report = match no_profile {
+            None => LOGGED_IN.report(),
+            Some(NoProfile::Wechat(error)) => LOGGED_IN.report().with_wechat(&error),
+            Some(NoProfile::TooLong) => LOGGED_IN.because("the profile took too long"),
+        };
+        let report = match no_unionid {
+            None => report,
+            Some(missed) => missed.add_to(report),
+        };
+        let old_tokens = self.component_tokens.as_ref().and_then(Secrets::unread);
+        let report = report
+            .with_failure("what the session before knew could not be read", unread)
+            .with_failure("an old copy was used", self.secrets.unread())
+            .with_failure("an old copy was used", old_tokens);
         Ok(report.of(response))
     }
 
@@ -167,23 +164,25 @@ impl Callback {
 
     /// The profile, if one was granted and WeChat gives it in time. Its absence costs no login, unless it says
     /// that the login must not be.
-    async fn profile(&self, exchanged: &Exchange, claim: &Claim<'_>) -> Result<Option<Profile>, NoProfile> {
+    async fn profile(
+        &self,
+        exchanged: &Exchange,
+        claim: &Claim<'_>,
+    ) -> Result<Result<Option<Profile>, NoProfile>, Refusal> {
         if !exchanged.scope.includes_profile() {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         let lang = claim.login.request.lang;
         let call = claim.wechat.user_info(&exchanged.access_token, &exchanged.openid, lang);
         match tokio::time::timeout(EXTRA_BUDGET.min(claim.time_left()), call).await {
             Ok(Ok(user_info)) if user_info.openid.expose() == exchanged.openid.expose() => {
-                Ok(Some(Profile { user_info, lang, read_at: claim.now }))
+                Ok(Ok(Some(Profile { user_info, lang, read_at: claim.now })))
             }
-            Ok(Ok(_)) => Err(NoProfile::Refusal(Refusal::ForeignProfile)),
+            Ok(Ok(_)) => Err(Refusal::ForeignProfile),
             // An error about the person ends the login; one about the app, a quota above all, costs the profile.
-            Ok(Err(error)) if error.reaction() == Some(Reaction::User) => {
-                Err(NoProfile::Refusal(Refusal::Wechat(error)))
-            }
-            Ok(Err(error)) => Err(NoProfile::Wechat(error)),
-            Err(_) => Err(NoProfile::TooLong),
+            Ok(Err(error)) if error.reaction() == Some(Reaction::User) => Err(Refusal::Wechat(error)),
+            Ok(Err(error)) => Ok(Err(NoProfile::Wechat(error))),
+            Err(_) => Ok(Err(NoProfile::TooLong)),
         }
     }
 
@@ -287,8 +286,6 @@ impl Previous {
 
 /// Why a login is without the profile that was granted.
 enum NoProfile {
-    /// WeChat said something that ends the login.
-    Refusal(Refusal),
     /// WeChat gave no answer, or said no; the profile can be read later.
     Wechat(Error),
     /// There was no time left; the profile can be read later.

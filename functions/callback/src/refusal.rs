@@ -239,13 +239,10 @@ impl Refusal {
     fn report(&self, outcome: &'static Outcome) -> Report {
         match self {
             Self::Wechat(error) => outcome.report().with_wechat(error),
-            Self::Credentials { error, unread } => match unread {
-                None => outcome.report().with_wechat(error),
-                Some(unread) => {
-                    let report = outcome.report().with_wechat(error);
-                    report.with_cause(format_args!("whether they were rotated is not known: {unread}"))
-                }
-            },
+            Self::Credentials { error, unread } => outcome
+                .report()
+                .with_wechat(error)
+                .with_failure("whether they were rotated is not known", unread.as_ref()),
             Self::NotAPage
             | Self::LoginNotAPage
             | Self::Query(_)
@@ -316,15 +313,11 @@ impl RefusedLogin {
             },
             Page(reason) => page(reason, Turn::FIRST),
         };
-        let report = self.refusal.report(outcome);
-        let report = match &self.unmarked {
-            Some(error) => report.with_cause(format_args!("the code could not be marked: {error}")),
-            None => report,
-        };
-        let report = match &self.unread {
-            Some(error) => report.with_cause(format_args!("the login could not be read: {error}")),
-            None => report,
-        };
+        let report = self
+            .refusal
+            .report(outcome)
+            .with_failure("the code could not be marked", self.unmarked.as_ref())
+            .with_failure("the login could not be read", self.unread.as_ref());
         report.of(redirect(StatusCode::SEE_OTHER, &location))
     }
 

@@ -53,10 +53,7 @@ impl NoUnionId {
             Why::Wechat(error) => report.with_wechat(error),
             why => report.with_cause(why),
         };
-        match &self.unmarked {
-            Some(error) => report.with_cause(format_args!("the lease could not be marked: {error}")),
-            None => report,
-        }
+        report.with_failure("the lease could not be marked", self.unmarked.as_ref())
     }
 }
 

@@ -205,9 +205,7 @@ impl Userinfo {
             Err(failure) => shown_stale(live.remember(failure).await?)?,
         };
         let unread = self.component_tokens.as_ref().and_then(Secrets::unread);
-        let report = unread.into_iter().fold(report, |report, error| {
-            report.with_cause(format_args!("an old copy of the platform's token was used: {error}"))
-        });
+        let report = report.with_failure("an old copy of the platform's token was used", unread);
         let (session, expires_at) = (&live.session, live.expires_at());
         Ok(report.of(if wants_page(request.headers()) {
             let consent = LoginLink::with_consent(&self.deployment.accounts, session).on("");

@@ -106,20 +106,15 @@ impl Refusal {
     pub(crate) fn report(&self, outcome: &'static Outcome) -> Report {
         match self {
             Self::User(error) | Self::Unverified(error) => outcome.report().with_wechat(error),
-            Self::GrantGone { error, unmarked } => match unmarked {
-                None => outcome.report().with_wechat(error),
-                Some(unmarked) => {
-                    let report = outcome.report().with_wechat(error);
-                    report.with_cause(format_args!("that could not be remembered: {unmarked}"))
-                }
-            },
+            Self::GrantGone { error, unmarked } => outcome
+                .report()
+                .with_wechat(error)
+                .with_failure("that could not be remembered", unmarked.as_ref()),
             Self::Platform(error) => outcome.report().with_wechat(error).for_an_operator(),
-            Self::GrantGoneBefore { undeleted: Some(undeleted) } => {
-                let report = outcome.because(self);
-                report.with_cause(format_args!("the session could not be deleted: {undeleted}"))
+            Self::GrantGoneBefore { undeleted } => {
+                outcome.because(self).with_failure("the session could not be deleted", undeleted.as_ref())
             }
-            Self::GrantGoneBefore { undeleted: None }
-            | Self::Query(_)
+            Self::Query(_)
             | Self::Value(_)
             | Self::NoCookie
             | Self::NoProvider

@@ -119,6 +119,15 @@ impl Report {
         Self { cause: Some(cause), ..self }
     }
 
+    /// Adds what else failed, and with which error, if it did.
+    #[must_use]
+    pub fn with_failure(self, what: &str, error: Option<impl Display>) -> Self {
+        match error {
+            Some(error) => self.with_cause(format_args!("{what}: {error}")),
+            None => self,
+        }
+    }
+
     /// Adds what WeChat said, in words and in numbers.
     #[must_use]
     pub fn with_wechat(self, error: &Error) -> Self {
@@ -237,7 +246,10 @@ mod tests {
     #[test]
     fn causes_add_up() {
         let report = table::EITHER.because("one").with_cause("another").with_wechat(&refused(40029));
+        let report = report.with_failure("nothing", None::<Error>);
         assert_eq!(report.cause.as_deref(), Some("one; another; WeChat answered errcode 40029"));
         assert_eq!((report.errcode, report.rid.as_deref()), (Some(Errcode::new(40029)), Some("rid")));
+        let report = table::CALM.because("one").with_failure("another", Some("why"));
+        assert_eq!(report.cause.as_deref(), Some("one; another: why"));
     }
 }
