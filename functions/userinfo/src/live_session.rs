@@ -63,8 +63,6 @@ pub struct LiveSession<'a> {
     function: &'a Userinfo,
     request: &'a Request,
     wechat: Conversation<'a>,
-    /// How much time the request is to have left when it stops asking WeChat.
-    reserve: Duration,
     /// How much time it had left when the session was opened.
     left_at_first: Duration,
     token: SessionToken,
@@ -77,6 +75,15 @@ pub struct LiveSession<'a> {
     unsaved: Option<store::Error>,
     /// What the seal holds.
     pub session: Session,
+}
+
+/// Which copy of a platform's token is wanted.
+#[derive(Clone, Copy)]
+enum TokenCopy {
+    /// The one in memory, while it is young.
+    Kept,
+    /// One that is read now.
+    Fresh,
 }
 
 /// Whether `/sns/auth` says that a token is dead: it is documented to say [`Errcode::INVALID_OPENID`] of one, and seen
@@ -127,13 +134,11 @@ impl<'a> LiveSession<'a> {
             return Ok(None);
         };
         let left_at_first = lambda::time_left(request);
-        let reserve = left_at_first.saturating_sub(BUDGET);
         let (is_renewed, is_changed, unsaved) = (false, false, None);
         Ok(Some(Self {
             function,
             request,
             wechat: function.wechat.conversation(),
-            reserve,
             left_at_first,
             token,
             stored,
@@ -211,10 +216,10 @@ impl<'a> LiveSession<'a> {
         }
     }
 
-    /// What there is to remember of what asking WeChat came to. That the grant is gone has a mark of its own
+    /// What there is to remember of a failure to ask WeChat. That the grant is gone has a mark of its own
     /// ([`Self::remember`]).
-    fn refusal(&mut self, asked: Result<(), &Failure>) -> Option<RefusedBefore> {
-        let (error, about) = match asked.err()? {
+    fn to_remember(&self, failure: &Failure) -> Option<RefusedBefore> {
+        let (error, about) = match failure {
             Failure::Wechat(error) => (error, RefusedAbout::Question),
             Failure::Platform(error) => (error, RefusedAbout::Platform),
             Failure::Refusal(Refusal::GrantGone { error, unmarked: None }) => (error, RefusedAbout::Token),
@@ -224,22 +229,25 @@ impl<'a> LiveSession<'a> {
         if about == RefusedAbout::Question && error.reaction() == Some(Reaction::LoginAgain) {
             return None;
         }
-        self.is_changed = true;
         Some(RefusedBefore { errcode, about, at: self.now })
     }
 
-    /// How much time there is for what another answer can do without.
-    fn time_left(&self) -> Duration {
-        lambda::time_left(self.request).saturating_sub(self.reserve)
+    /// How much time there is until the request has no more than this reserve left.
+    fn time_until(&self, reserve: Duration) -> Duration {
+        lambda::time_left(self.request).saturating_sub(reserve)
     }
 
     /// Waits for a call of WeChat's, if there is time left for it and WeChat is not known to be silent.
-    async fn within<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    async fn within<T>(
+        &self,
+        reserve: Duration,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         if !self.function.silence.is_over(self.now) {
             return Err(Error::NotSent(Unsent::Paused));
         }
         let left_before = lambda::time_left(self.request);
-        let answer = tokio::time::timeout(self.time_left(), call).await;
+        let answer = tokio::time::timeout(self.time_until(reserve), call).await;
         let answer = answer.unwrap_or(Err(Error::InDoubt(Doubt::Timeout)));
         if let Err(error) = &answer {
             let left = lambda::time_left(self.request);
@@ -249,18 +257,18 @@ impl<'a> LiveSession<'a> {
         answer
     }
 
-    async fn ask_auth(&self) -> Result<(), Error> {
+    async fn ask_auth(&self, reserve: Duration) -> Result<(), Error> {
         let Session { access_token: Some(access_token), openid, .. } = &self.session else {
             return Err(Error::NotSent(Unsent::NoRequest));
         };
-        self.within(self.wechat.auth(access_token, openid)).await
+        self.within(reserve, self.wechat.auth(access_token, openid)).await
     }
 
-    async fn ask_profile(&self, lang: Option<Lang>) -> Result<UserInfo, Error> {
+    async fn ask_profile(&self, lang: Option<Lang>, reserve: Duration) -> Result<UserInfo, Error> {
         let Session { access_token: Some(access_token), openid, .. } = &self.session else {
             return Err(Error::NotSent(Unsent::NoRequest));
         };
-        self.within(self.wechat.user_info(access_token, openid, lang)).await
+        self.within(reserve, self.wechat.user_info(access_token, openid, lang)).await
     }
 
     /// Asks WeChat whether the grant still stands, unless it said so a moment ago, or refused to say.
@@ -274,28 +282,26 @@ impl<'a> LiveSession<'a> {
         let mut answer = self.just_refused(self.session.refusals.grant);
         if answer.is_ok() {
             answer = self.ask_whether_granted().await;
-            self.session.refusals.grant = self.refusal(answer.as_ref().copied());
+            let refused = answer.as_ref().err().and_then(|failure| self.to_remember(failure));
+            self.is_changed |= answer.is_ok() || refused.is_some();
+            self.session.refusals.grant = refused;
             if answer.is_ok() {
                 self.session.confirmed_at = Some(self.now);
-                self.is_changed = true;
             }
         }
         answer
     }
 
     async fn ask_whether_granted(&mut self) -> Result<(), Failure> {
-        let budget = VERIFICATION_BUDGET.min(lambda::time_left(self.request));
-        let reserve = self.reserve;
-        self.reserve = lambda::time_left(self.request).saturating_sub(budget);
-        let mut answer = self.ask_auth().await;
+        let reserve = lambda::time_left(self.request).saturating_sub(VERIFICATION_BUDGET);
+        let mut answer = self.ask_auth(reserve).await;
         let error = answer.as_ref().err();
         if self.needs_renewal(error)
             || !self.is_renewed && self.session.refresh_token.is_some() && is_dead(error)
         {
-            self.renew().await?;
-            answer = self.ask_auth().await;
+            self.renew(reserve).await?;
+            answer = self.ask_auth(reserve).await;
         }
-        self.reserve = reserve;
         answer.map_err(|error| {
             if is_dead(Some(&error)) {
                 Failure::Refusal(Refusal::GrantGone { error, unmarked: None })
@@ -319,7 +325,9 @@ impl<'a> LiveSession<'a> {
         }
         self.just_refused(self.session.refusals.profile)?;
         let read = self.ask_for_profile(lang).await;
-        self.session.refusals.profile = self.refusal(read.as_ref().map(|_| ()));
+        let refused = read.as_ref().err().and_then(|failure| self.to_remember(failure));
+        self.is_changed |= refused.is_some();
+        self.session.refusals.profile = refused;
         let user_info = read?;
         if user_info.openid.expose() != self.session.openid.expose() {
             return Err(Failure::Refusal(Refusal::ForeignProfile));
@@ -333,10 +341,11 @@ impl<'a> LiveSession<'a> {
     }
 
     async fn ask_for_profile(&mut self, lang: Option<Lang>) -> Result<UserInfo, Failure> {
-        let mut answer = self.ask_profile(lang).await;
+        let reserve = self.left_at_first.saturating_sub(BUDGET);
+        let mut answer = self.ask_profile(lang, reserve).await;
         if self.needs_renewal(answer.as_ref().err()) {
-            self.renew().await?;
-            answer = self.ask_profile(lang).await;
+            self.renew(reserve).await?;
+            answer = self.ask_profile(lang, reserve).await;
         }
         Ok(answer?)
     }
@@ -348,18 +357,18 @@ impl<'a> LiveSession<'a> {
             && error.and_then(Error::reaction) == Some(Reaction::Refresh)
     }
 
-    async fn renew(&mut self) -> Result<(), Failure> {
+    async fn renew(&mut self, reserve: Duration) -> Result<(), Failure> {
         self.is_renewed = true;
-        let mut component = self.component(false).await?;
-        let mut answer = self.refresh(component.as_ref()).await;
+        let mut component = self.component(TokenCopy::Kept, reserve).await?;
+        let mut answer = self.refresh(component.as_ref(), reserve).await;
         if let Some((_, used)) = &component
             && answer.as_ref().is_err_and(Error::is_about_the_component)
         {
             // The other system may have replaced its token since ours was read.
-            let fresh = self.component(true).await?;
+            let fresh = self.component(TokenCopy::Fresh, reserve).await?;
             if fresh.as_ref().is_some_and(|(_, fresh)| fresh.expose() != used.expose()) {
                 component = fresh;
-                answer = self.refresh(component.as_ref()).await;
+                answer = self.refresh(component.as_ref(), reserve).await;
             }
         }
         match answer {
@@ -382,24 +391,36 @@ impl<'a> LiveSession<'a> {
         }
     }
 
-    async fn refresh(&self, component: Option<&(AppId, ComponentAccessToken)>) -> Result<Refresh, Error> {
+    async fn refresh(
+        &self,
+        component: Option<&(AppId, ComponentAccessToken)>,
+        reserve: Duration,
+    ) -> Result<Refresh, Error> {
         let component = component.map(|(component, token)| (component, token));
         let Some(refresh_token) = &self.session.refresh_token else {
             return Err(Error::NotSent(Unsent::NoRequest));
         };
-        self.within(self.wechat.refresh(&self.session.app, component, refresh_token)).await
+        self.within(reserve, self.wechat.refresh(&self.session.app, component, refresh_token)).await
     }
 
-    /// The third-party platform that acts for the session's app, if one does, and its token, from memory
-    /// or read `anew`.
-    async fn component(&self, anew: bool) -> Result<Option<(AppId, ComponentAccessToken)>, Failure> {
+    /// The third-party platform that acts for the session's app, if one does, and its token.
+    async fn component(
+        &self,
+        copy: TokenCopy,
+        reserve: Duration,
+    ) -> Result<Option<(AppId, ComponentAccessToken)>, Failure> {
         let account = self.function.deployment.accounts.of(&self.session.app);
         let Some(component) = account.and_then(|account| account.component_for(&self.session.app)) else {
             return Ok(None);
         };
         let tokens = self.function.component_tokens.as_ref().ok_or(SecretsError::NoComponentToken)?;
-        let read = async { if anew { tokens.read(self.now).await } else { tokens.get(self.now).await } };
-        let read = tokio::time::timeout(self.time_left(), read).await;
+        let read = async {
+            match copy {
+                TokenCopy::Kept => tokens.get(self.now).await,
+                TokenCopy::Fresh => tokens.read(self.now).await,
+            }
+        };
+        let read = tokio::time::timeout(self.time_until(reserve), read).await;
         let token = read.unwrap_or_else(|_| Err(tokens.give_up(self.now)))?.of(component)?;
         Ok(Some((component.clone(), token)))
     }
