@@ -10,7 +10,8 @@ use askama::Template;
 use http::StatusCode;
 use login::handoff::{Device, End};
 
-use crate::page::{More, STYLE, notice_of, respond, script_policy, with_form};
+use crate::page::{More, STYLE, notice_of, respond};
+use crate::policy::{Policy, SELF, inline};
 use crate::reason::Reason;
 use crate::response::Response;
 use crate::visit::Visit;
@@ -132,7 +133,7 @@ pub fn wait(visit: &Visit, waiting: &Waiting<'_>) -> Response {
         (None, true) => labels.open_in_wechat,
         (None, false) => labels.scan_to_log_in,
     };
-    let policy = format!("{}connect-src 'self'; img-src data:; ", script_policy(&script));
+    let policy = Policy { script: inline(&script), connect: SELF, images: "data:", ..Policy::default() };
     let page = Wait {
         style: STYLE,
         visit,
@@ -146,7 +147,7 @@ pub fn wait(visit: &Visit, waiting: &Waiting<'_>) -> Response {
         code_link: waiting.code_link,
         script,
     };
-    respond(StatusCode::OK, &page, &policy)
+    respond(StatusCode::OK, &page, policy)
 }
 
 /// The page that asks a phone for the number. Its form is posted to this stack and nowhere else.
@@ -173,7 +174,8 @@ pub fn ask(visit: &Visit, asked: &Question<'_>) -> Response {
         since: words::since(language, asked.minutes),
         script: ASKED_AGAIN,
     };
-    with_form(respond(StatusCode::OK, &page, &script_policy(ASKED_AGAIN)))
+    let policy = Policy { script: inline(ASKED_AGAIN), form_action: SELF.to_owned(), ..Policy::default() };
+    respond(StatusCode::OK, &page, policy)
 }
 
 /// The page that tells a phone how it ended.
@@ -181,7 +183,7 @@ pub fn ask(visit: &Visit, asked: &Question<'_>) -> Response {
 pub fn tell(visit: &Visit, what: Told<'_>) -> Response {
     let language = visit.language;
     let [title, happened] = match what {
-        Told::Confirmed(one) => return with_form(told(visit, words::confirmed(language), None, Some(one))),
+        Told::Confirmed(one) => return told(visit, words::confirmed(language), None, Some(one)),
         Told::PickedUp => return told(visit, words::picked_up(language), None, None),
         Told::OutsideWechat => return told(visit, words::outside_wechat(language), None, None),
         Told::AnotherPhone => words::another_phone(language),
@@ -221,5 +223,7 @@ fn told(
         confirmed: Option<Confirmed<'a>>,
     }
     let labels = Labels::of(visit.language);
-    respond(StatusCode::OK, &Said { style: STYLE, visit, labels, words, link, confirmed }, "")
+    let form_action = confirmed.map(|_| SELF.to_owned()).unwrap_or_default();
+    let policy = Policy { form_action, ..Policy::default() };
+    respond(StatusCode::OK, &Said { style: STYLE, visit, labels, words, link, confirmed }, policy)
 }

@@ -10,6 +10,7 @@ pub mod language;
 pub mod link;
 pub mod outcome;
 pub mod page;
+mod policy;
 pub mod profile;
 pub mod query;
 pub mod reason;

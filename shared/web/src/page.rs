@@ -2,13 +2,11 @@
 //! policy allows the one stylesheet, by its hash. The profile page, which allows more, is [`profile`](crate::profile).
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header;
 use login::pending::{LoginRequest, RequestedScope};
-use ring::digest::{SHA256, digest};
 
 use crate::link::{self, LoginLink};
+use crate::policy::{Policy, SELF, inline};
 use crate::reason::Reason;
 use crate::request::{self, Request};
 use crate::response::{self, Response};
@@ -37,7 +35,7 @@ pub fn notice(visit: &Visit, reason: Reason, link: &str) -> Response {
 pub fn already_logged_in(visit: &Visit, link: &str, log_out: &str) -> Response {
     let reason = Reason::AlreadyLoggedIn;
     let more = More { log_out: Some(log_out), ..More::default() };
-    with_form(notice_of(visit, reason, reason.words(visit.language), link, more))
+    notice_of(visit, reason, reason.words(visit.language), link, more)
 }
 
 /// The page that says in a frame that there is no QR code for it, and to whoever made the page around it, on the
@@ -129,8 +127,14 @@ pub(crate) fn notice_of(visit: &Visit, reason: Reason, words: Words, link: &str,
         reference: reason.reference(language, &visit.id),
         more,
     };
-    let response = respond(reason.status(), &page, &more.script.map(script_policy).unwrap_or_default());
-    if reason == Reason::NotAPage { with_frames(response) } else { response }
+    let policy = Policy {
+        script: more.script.map(inline).unwrap_or_default(),
+        form_action: more.log_out.map(|_| SELF.to_owned()).unwrap_or_default(),
+        // Any page may have it in a frame: it says why it must not, and its button leaves the frame.
+        frame_ancestors: if reason == Reason::NotAPage { "*".to_owned() } else { String::new() },
+        ..Policy::default()
+    };
+    respond(reason.status(), &page, policy)
 }
 
 /// The page for a phone where only a QR code of WeChat's logs people in: the same link, as text, for a computer. It is
@@ -149,7 +153,11 @@ pub fn open_on_computer(request: &Request, link: &str, code_link: &str) -> Respo
     }
     let visit = &Visit::of(request);
     let labels = Labels::of(visit.language);
-    respond(http::StatusCode::OK, &OpenOnComputer { style: STYLE, visit, labels, link, code_link }, "")
+    respond(
+        http::StatusCode::OK,
+        &OpenOnComputer { style: STYLE, visit, labels, link, code_link },
+        Policy::default(),
+    )
 }
 
 /// The page that stands in a frame of these `origins` for as long as WeChat's page with the QR code, at `href`, takes
@@ -165,14 +173,17 @@ pub fn code<'a>(visit: &Visit, href: &str, origins: impl Iterator<Item = &'a str
         href: &'a str,
     }
     let page = Code { style: STYLE, visit, labels: Labels::of(visit.language), href };
-    in_frames_of(respond(http::StatusCode::OK, &page, ""), origins)
+    in_frames_of(respond(http::StatusCode::OK, &page, Policy::default()), origins)
 }
 
-/// Lets a page stand inside pages of these origins.
+/// Lets a page stand inside pages of these origins, if not inside any.
 #[must_use]
-pub fn in_frames_of<'a>(response: Response, origins: impl Iterator<Item = &'a str>) -> Response {
-    let origins: String = origins.flat_map(|origin| [" ", origin]).collect();
-    loosen(response, "frame-ancestors 'none'", &format!("frame-ancestors{origins}"))
+pub fn in_frames_of<'a>(mut response: Response, origins: impl Iterator<Item = &'a str>) -> Response {
+    let policy: &mut Policy = response.extensions_mut().get_or_insert_default();
+    if policy.frame_ancestors.is_empty() {
+        policy.frame_ancestors = origins.collect::<Vec<_>>().join(" ");
+    }
+    response
 }
 
 /// The home page, with the login that `login` asks for. Only inside WeChat does it offer to share the profile:
@@ -211,7 +222,8 @@ pub fn home(request: &Request, has_session: bool, was_denied: bool, login: &Logi
         profile_link: (request::is_wechat(request.headers()) && !asks_for_profile)
             .then(|| with_profile.on("")),
     };
-    response::alone(with_form(respond(http::StatusCode::OK, &page, "")))
+    let policy = Policy { form_action: SELF.to_owned(), ..Policy::default() };
+    response::alone(respond(http::StatusCode::OK, &page, policy))
 }
 
 /// The page that names a client whose address proves nobody, with the button that goes on to `action`. The answer
@@ -228,7 +240,6 @@ pub fn confirm(visit: &Visit, client: &str, action: &str, redirect_uri: &str) ->
         action: &'a str,
     }
     let page = Confirm { style: STYLE, visit, labels: Labels::of(visit.language), client, action };
-    let response = with_form(respond(http::StatusCode::OK, &page, ""));
     // A loopback address with its port, or the scheme of an app. A policy has no word for an IPv6 address: browsers
     // ignore what they cannot read, and the button would do nothing (https://www.w3.org/TR/CSP3/#grammardef-host-part).
     let place = match redirect_uri.split_once("://") {
@@ -236,7 +247,8 @@ pub fn confirm(visit: &Visit, client: &str, action: &str, redirect_uri: &str) ->
         Some(("http", rest)) => format!("http://{}", rest.split('/').next().unwrap_or_default()),
         _ => format!("{}:", redirect_uri.split(':').next().unwrap_or_default()),
     };
-    loosen(response, "form-action 'self'", &format!("form-action 'self' {place}"))
+    let policy = Policy { form_action: format!("{SELF} {place}"), ..Policy::default() };
+    respond(http::StatusCode::OK, &page, policy)
 }
 
 /// The page that asks whether to log out.
@@ -249,51 +261,25 @@ pub fn log_out(visit: &Visit) -> Response {
         visit: &'a Visit,
         labels: Labels,
     }
-    with_form(respond(
-        http::StatusCode::OK,
-        &LogOut { style: STYLE, visit, labels: Labels::of(visit.language) },
-        "",
-    ))
+    let page = LogOut { style: STYLE, visit, labels: Labels::of(visit.language) };
+    let policy = Policy { form_action: SELF.to_owned(), ..Policy::default() };
+    respond(http::StatusCode::OK, &page, policy)
 }
 
-/// What a page's policy says of its one script.
-pub(crate) fn script_policy(script: &str) -> String {
-    format!("script-src 'sha256-{}'; ", BASE64.encode(digest(&SHA256, script.as_bytes())))
-}
-
-pub(crate) fn respond(status: http::StatusCode, page: &impl Template, also: &str) -> Response {
-    match page.render() {
-        Ok(body) => {
-            let hash = BASE64.encode(digest(&SHA256, STYLE.as_bytes()));
-            let policy = format!(
-                "default-src 'none'; style-src 'sha256-{hash}'; {also}base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-            );
-            let response = response::html(status, body);
-            response::with_header(response, header::CONTENT_SECURITY_POLICY, &policy)
-        }
+/// Makes an answer of a page: its stylesheet applies, and beyond that what `policy` names.
+pub(crate) fn respond(status: http::StatusCode, page: &impl Template, policy: Policy) -> Response {
+    let Ok(body) = page.render() else {
         // A template renders into a `String`, which cannot fail.
-        Err(_) => response::empty(Reason::Unexpected.status()),
+        return response::empty(Reason::Unexpected.status());
+    };
+    let mut response = response::html(status, body);
+    if !policy.form_action.is_empty() {
+        // `no-referrer` would also blank the `Origin` that whoever takes the form insists on; `same-origin` keeps it and
+        // still tells other origins nothing.
+        response = response::with_header(response, header::REFERRER_POLICY, "same-origin");
     }
-}
-
-/// Lets a page stand inside another one: it says why it must not, and its button leaves the frame.
-fn with_frames(response: Response) -> Response {
-    loosen(response, "frame-ancestors 'none'", "frame-ancestors *")
-}
-
-/// Lets a page post its logout form. `no-referrer` would also blank the `Origin` that `/logout`
-/// insists on; `same-origin` keeps it and still tells other origins nothing.
-pub(crate) fn with_form(response: Response) -> Response {
-    let response = loosen(response, "form-action 'none'", "form-action 'self'");
-    response::with_header(response, header::REFERRER_POLICY, "same-origin")
-}
-
-/// Replaces one directive of a page's policy.
-fn loosen(response: Response, directive: &str, looser: &str) -> Response {
-    let policy =
-        response.headers().get(header::CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
-    let policy = policy.map(|policy| policy.replace(directive, looser)).unwrap_or_default();
-    response::with_header(response, header::CONTENT_SECURITY_POLICY, &policy)
+    response.extensions_mut().insert(Policy { style: inline(STYLE), ..policy });
+    response
 }
 
 #[cfg(test)]
@@ -322,8 +308,8 @@ mod tests {
             ("com.example.app://host/cb", "com.example.app:"),
         ] {
             let page = confirm(&visit(Imprint::default()), "phone", "/oauth2/continue", redirect_uri);
-            let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-            assert!(policy.contains(&format!("form-action 'self' {place};")), "{redirect_uri}: {policy}");
+            let policy: &Policy = page.extensions().get().unwrap();
+            assert_eq!(policy.form_action, format!("'self' {place}"), "{redirect_uri}");
         }
     }
 

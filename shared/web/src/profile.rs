@@ -4,7 +4,8 @@ use askama::Template;
 
 use crate::date;
 use crate::language::Language;
-use crate::page::{STYLE, respond, with_form};
+use crate::page::{STYLE, respond};
+use crate::policy::{Policy, SELF};
 use crate::response::{Response, alone};
 use crate::visit::Visit;
 use crate::words::Labels;
@@ -52,7 +53,12 @@ pub fn page(visit: &Visit, session: &Session, expires_at: Timestamp, consent_lin
         fields: fields(visit.language, session, expires_at),
         consent_link: user_info.is_none().then_some(consent_link),
     };
-    alone(with_form(respond(http::StatusCode::OK, &page, "img-src https://*.qlogo.cn https://*.qpic.cn; ")))
+    let policy = Policy {
+        images: "https://*.qlogo.cn https://*.qpic.cn",
+        form_action: SELF.to_owned(),
+        ..Policy::default()
+    };
+    alone(respond(http::StatusCode::OK, &page, policy))
 }
 
 /// What is known, and nothing that is not: WeChat leaves most of a profile empty.

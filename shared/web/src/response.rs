@@ -1,20 +1,18 @@
 //! What a function answers: redirects, pages and JSON, each safe by default.
 //!
 //! [`secure`] is applied to every response on its way out, so that no route can forget a header; a
-//! page loosens only what it needs, by naming its own policy.
+//! page loosens only what it needs, by a `Policy` of its own.
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::page;
+use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::request::{CorrelationId, Request, wants_page};
 
 /// A response.
 pub type Response = http::Response<String>;
-
-/// The policy of an answer that is not a page: nothing may load, nothing may frame it.
-const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// An answer without a body.
 #[must_use]
@@ -165,10 +163,10 @@ pub fn alone(response: Response) -> Response {
 /// login goes on, or on a redirect, it would cut the window that a page opened for the login off from that page.
 pub fn secure(response: &mut Response, correlation_id: &CorrelationId) {
     let is_busy = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+    let policy = response.extensions().get().and_then(Policy::to_header);
     let headers = response.headers_mut();
     for (name, value) in [
         ("cache-control", "no-store"),
-        ("content-security-policy", POLICY),
         ("cross-origin-resource-policy", "same-origin"),
         ("referrer-policy", "no-referrer"),
         ("strict-transport-security", "max-age=63072000"),
@@ -176,6 +174,9 @@ pub fn secure(response: &mut Response, correlation_id: &CorrelationId) {
         ("x-robots-tag", "noindex"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if let Some(policy) = policy.or_else(|| Policy::default().to_header()) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     if is_busy {
         headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("10"));
@@ -206,6 +207,8 @@ fn with_type(status: StatusCode, kind: Option<&'static str>, body: String) -> Re
 mod tests {
     use super::*;
 
+    const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
     #[test]
     fn every_response_is_made_safe_and_keeps_what_it_chose() {
         let id = CorrelationId::parse("id-1").unwrap();
@@ -213,10 +216,23 @@ mod tests {
         secure(&mut response, &id);
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         assert_eq!(header("cache-control"), Some("no-store"));
-        assert_eq!(header("content-security-policy"), Some(POLICY));
+        assert_eq!(header("content-security-policy"), Some(NOTHING));
         assert_eq!(header("referrer-policy"), Some("same-origin"));
         assert_eq!(header("x-correlation-id"), Some("id-1"));
         assert_eq!(header("retry-after"), None);
+    }
+
+    #[test]
+    fn a_policy_is_written_and_what_no_header_can_hold_allows_nothing() {
+        let policy_of = |form_action: &str| {
+            let mut response = empty(StatusCode::OK);
+            let form_action = form_action.to_owned();
+            response.extensions_mut().insert(Policy { form_action, ..Policy::default() });
+            secure(&mut response, &CorrelationId::parse("id-1").unwrap());
+            response.headers().get(header::CONTENT_SECURITY_POLICY).cloned()
+        };
+        assert_eq!(policy_of("'self'").unwrap(), NOTHING.replace("form-action 'none'", "form-action 'self'"));
+        assert_eq!(policy_of("'self' a\n").unwrap(), NOTHING);
     }
 
     #[test]
