@@ -15,7 +15,7 @@
 
 use http::StatusCode;
 use lambda::Function;
-use login::account::{Account, App, AppChoice, Choice};
+use login::account::{Account, App, AppChoice, RequestedApp};
 use login::deployment::Deployment;
 use login::handoff::{PICK_UP_LIFETIME, TICKET_LIFETIME, WAIT};
 use login::pending::{
@@ -267,7 +267,7 @@ impl Authorize {
 
     /// Guard 2.
     fn read(&self, query: Query<'_>) -> Result<Parameters<'_>, Refusal> {
-        let app = one_of(query, "app", Choice::parse)?.unwrap_or_default();
+        let app = one_of(query, "app", RequestedApp::parse)?.unwrap_or_default();
         let account = self.config.deployment.accounts.choose(&app).ok_or(Refusal::Value("app"))?;
         let display = one_of(query, "display", |text| (text == EMBEDDED).then_some(()))?;
         Ok(Parameters {

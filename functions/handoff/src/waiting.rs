@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use login::account::Account;
-use login::handoff::{Choice, Device, PICK_UP_LIFETIME, PickUpSecret, Step, StoredTicket, Ticket};
+use login::handoff::{Device, PICK_UP_LIFETIME, PickUpSecret, ScriptChoice, Step, StoredTicket, Ticket};
 use login::pending::{BrowserSecret, ClaimId, LoginRequest, PendingLogin, RequestedScope, State};
 use login::random;
 use login::session::{Pepper, Session, StoredSession};
@@ -43,7 +43,7 @@ pub(crate) async fn answer(
 ) -> Result<Response, Refusal> {
     let query = Query::of(request);
     let state = query.one("state")?.as_deref().and_then(State::parse).ok_or(Refusal::Value("state"))?;
-    let choice = query.one("choice")?.map(|text| Choice::parse(&text).ok_or(Refusal::Value("choice")));
+    let choice = query.one("choice")?.map(|text| ScriptChoice::parse(&text).ok_or(Refusal::Value("choice")));
     let choice = choice.transpose()?;
     let headers = request.headers();
     let secret = function.cookies.browser(headers).ok_or(Refusal::NoBrowser)?;
@@ -71,12 +71,12 @@ impl Browser<'_> {
         Ok(WAITING.of(response::json(StatusCode::OK, &Stage { stage })))
     }
 
-    async fn show(&self, choice: Option<Choice>) -> Result<Response, Refusal> {
+    async fn show(&self, choice: Option<ScriptChoice>) -> Result<Response, Refusal> {
         let logins = &self.function.store.logins;
         let id = self.ticket.id();
         // Without a script there is no choice, and an answer that is lost is lost; but the repetition of a write is its
         // own.
-        let chosen = self.secret_for(&choice.unwrap_or_else(|| Choice::new(random::bytes())));
+        let chosen = self.secret_for(&choice.unwrap_or_else(|| ScriptChoice::new(random::bytes())));
         let (mut last_end, mut is_given_now) = (None, false);
         for _ in 0..MOST_TRIES {
             let Some(ticket) = logins.ticket(&id).await? else {
@@ -155,7 +155,7 @@ impl Browser<'_> {
         with_cookie(response, &self.function.cookies.set_session(&token, self.function.session_lifetime))
     }
 
-    fn secret_for(&self, choice: &Choice) -> PickUpSecret {
+    fn secret_for(&self, choice: &ScriptChoice) -> PickUpSecret {
         PickUpSecret::derive(&self.secret, &self.state, choice)
     }
 

@@ -26,7 +26,7 @@ mod revocation;
 
 use http::{HeaderName, Method, StatusCode, header};
 use lambda::Function;
-use login::account::Choice;
+use login::account::RequestedApp;
 use login::deployment::Deployment;
 use login::pending::LoginRequest;
 use login::time::Timestamp;
@@ -221,7 +221,7 @@ impl Token {
     fn say_no(&self, request: &Request, reason: Reason) -> Response {
         let app = match self.caller(request) {
             Caller::Trusted(origin) => self.deployment.accounts.choice_on(origin),
-            Caller::NoOrigin | Caller::Foreign => Choice::default(),
+            Caller::NoOrigin | Caller::Foreign => RequestedApp::default(),
         };
         let login =
             LoginLink { request: LoginRequest { app, ..LoginRequest::default() }, ..LoginLink::default() };

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use lambda::Function;
-use login::account::Choice;
+use login::account::RequestedApp;
 use login::deployment::Deployment;
 use login::pending::LoginRequest;
 use login::random;
@@ -216,8 +216,8 @@ impl Userinfo {
     }
 
     /// The account whose pages the caller is one of.
-    fn account_of(&self, caller: Caller<'_>) -> Choice {
-        let Caller::Trusted(origin) = caller else { return Choice::default() };
+    fn account_of(&self, caller: Caller<'_>) -> RequestedApp {
+        let Caller::Trusted(origin) = caller else { return RequestedApp::default() };
         self.deployment.accounts.choice_on(origin)
     }
 

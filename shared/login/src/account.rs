@@ -71,7 +71,7 @@ pub enum App {
 /// What `app=` asks for: `NAME`, `official_account`, `website`, or `NAME:official_account` and so on; by default what a
 /// link asks for that has no `app=`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Choice {
+pub struct RequestedApp {
     /// The account, if not the first.
     name: Option<AccountName>,
     /// The kind of app, if the browser is not to decide.
@@ -133,7 +133,7 @@ impl App {
     }
 }
 
-impl Choice {
+impl RequestedApp {
     /// The same account's website app.
     #[must_use]
     pub fn website(&self) -> Self {
@@ -166,7 +166,7 @@ impl Choice {
 impl Accounts {
     /// The account that was asked for.
     #[must_use]
-    pub fn choose(&self, choice: &Choice) -> Option<&Account> {
+    pub fn choose(&self, choice: &RequestedApp) -> Option<&Account> {
         self.iter().find(|account| account.name == choice.name)
     }
 
@@ -193,7 +193,7 @@ impl Accounts {
 
     /// The account that a page of `origin` belongs to, as `app=` asks for it; the first one if it is none's.
     #[must_use]
-    pub fn choice_on(&self, origin: &str) -> Choice {
+    pub fn choice_on(&self, origin: &str) -> RequestedApp {
         let account = self.iter().find(|account| account.targets.is_trusted_origin(origin));
         account.map(Account::choice).unwrap_or_default()
     }
@@ -213,25 +213,25 @@ impl Account {
 
     /// It, by whichever of its apps, as `app=` asks for it.
     #[must_use]
-    pub fn choice(&self) -> Choice {
-        Choice { name: self.name.clone(), kind: None }
+    pub fn choice(&self) -> RequestedApp {
+        RequestedApp { name: self.name.clone(), kind: None }
     }
 
     /// Its Official Account, as `app=` asks for it, whether it has one or not.
     #[must_use]
-    pub fn official_account_choice(&self) -> Choice {
-        Choice { kind: Some(Kind::OfficialAccount), ..self.choice() }
+    pub fn official_account_choice(&self) -> RequestedApp {
+        RequestedApp { kind: Some(Kind::OfficialAccount), ..self.choice() }
     }
 
     /// Its website app, as `app=` asks for it, if it has one.
     #[must_use]
-    pub fn website_choice(&self) -> Option<Choice> {
+    pub fn website_choice(&self) -> Option<RequestedApp> {
         self.website.as_ref().map(|_| self.choice().website())
     }
 
     /// Whether it has the app that a choice asks for.
     #[must_use]
-    pub const fn serves(&self, choice: &Choice) -> bool {
+    pub const fn serves(&self, choice: &RequestedApp) -> bool {
         match choice.kind {
             None => true,
             Some(Kind::OfficialAccount) => self.official_account.is_some(),
@@ -244,7 +244,7 @@ impl Account {
     /// Who asks for a kind is sent there. Otherwise nobody is shown a QR code of WeChat's that he cannot scan.
     /// `via_handoff` asks for the Official Account, by a phone where this browser is not WeChat's own.
     #[must_use]
-    pub fn choose_app(&self, choice: &Choice, via_handoff: bool, browser: Browser) -> AppChoice {
+    pub fn choose_app(&self, choice: &RequestedApp, via_handoff: bool, browser: Browser) -> AppChoice {
         let website = self.website.clone().map(App::Website);
         match (choice.kind, self.official_account.clone(), website) {
             (Some(Kind::Website), _, Some(website)) => AppChoice::App(website),
@@ -280,7 +280,8 @@ mod tests {
     }
 
     fn chosen(account: &Account, choice: &str, via_handoff: bool, is_wechat: bool, is_phone: bool) -> String {
-        let choice = if choice.is_empty() { Choice::default() } else { Choice::parse(choice).unwrap() };
+        let choice =
+            if choice.is_empty() { RequestedApp::default() } else { RequestedApp::parse(choice).unwrap() };
         match account.choose_app(&choice, via_handoff, Browser { is_wechat, is_phone }) {
             AppChoice::App(app) => app.id().as_str().chars().last().unwrap().to_string(),
             AppChoice::HandOff(_) => "by a phone".to_owned(),
@@ -322,18 +323,21 @@ mod tests {
     #[test]
     fn a_choice_names_an_account_a_kind_or_both() {
         let choice =
-            |name: Option<&str>, kind| Some(Choice { name: name.and_then(AccountName::parse), kind });
-        assert_eq!(Choice::parse("website"), choice(None, Some(Kind::Website)));
-        assert_eq!(Choice::parse("shop"), choice(Some("shop"), None));
-        assert_eq!(Choice::parse("shop:official_account"), choice(Some("shop"), Some(Kind::OfficialAccount)));
-        let website = |text| Choice::parse(text).unwrap().website().to_text().unwrap();
+            |name: Option<&str>, kind| Some(RequestedApp { name: name.and_then(AccountName::parse), kind });
+        assert_eq!(RequestedApp::parse("website"), choice(None, Some(Kind::Website)));
+        assert_eq!(RequestedApp::parse("shop"), choice(Some("shop"), None));
+        assert_eq!(
+            RequestedApp::parse("shop:official_account"),
+            choice(Some("shop"), Some(Kind::OfficialAccount))
+        );
+        let website = |text| RequestedApp::parse(text).unwrap().website().to_text().unwrap();
         assert_eq!((website("shop"), website("official_account")), ("shop:website".into(), "website".into()));
         for text in ["official_account", "website", "shop", "shop:official_account", "shop:website"] {
-            assert_eq!(Choice::parse(text).unwrap().to_text().as_deref(), Some(text));
+            assert_eq!(RequestedApp::parse(text).unwrap().to_text().as_deref(), Some(text));
         }
-        assert_eq!(Choice::default().to_text(), None);
+        assert_eq!(RequestedApp::default().to_text(), None);
         for text in ["", "Shop", "shop:", "shop:phone", ":website", "a b", &"a".repeat(33)] {
-            assert_eq!(Choice::parse(text), None, "{text}");
+            assert_eq!(RequestedApp::parse(text), None, "{text}");
         }
     }
 }

@@ -71,7 +71,7 @@ random_secret! {
 
 random_secret! {
     /// What a waiting page's script chooses once it saw that its code was scanned.
-    Choice
+    ScriptChoice
 }
 
 random_secret! {
@@ -150,7 +150,7 @@ impl HiddenTicket {
 impl PickUpSecret {
     /// The secret of the login that `state` names, in the browser that holds `browser`, for one choice of its script.
     #[must_use]
-    pub fn derive(browser: &BrowserSecret, state: &State, choice: &Choice) -> Self {
+    pub fn derive(browser: &BrowserSecret, state: &State, choice: &ScriptChoice) -> Self {
         Self(hmac(browser.bytes(), &[b"pick-up\0", state.bytes(), &choice.0]))
     }
 
@@ -503,7 +503,7 @@ mod tests {
     }
 
     fn secret(choice: u8) -> PickUpSecret {
-        PickUpSecret::derive(&browser(1), &State::new([2; 32]), &Choice::new([choice; 32]))
+        PickUpSecret::derive(&browser(1), &State::new([2; 32]), &ScriptChoice::new([choice; 32]))
     }
 
     fn ticket() -> StoredTicket {

@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use crate::account::Choice;
+use crate::account::RequestedApp;
 use crate::return_to::StoredReturnTo;
 use crate::secret::{Digest, from_hex, random_secret, to_hex};
 use crate::time::Timestamp;
@@ -297,7 +297,7 @@ pub struct LoginRequest {
     /// `scope=`.
     pub scope: RequestedScope,
     /// `app=`.
-    pub app: Choice,
+    pub app: RequestedApp,
     /// `lang=`, if it was given: the language the profile is read in.
     pub lang: Option<Lang>,
     /// `forcePopup` and `forceSnapShot`, where they are `true`.

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Error;
-use login::account::Choice;
+use login::account::RequestedApp;
 use login::pending::{LoginId, LoginRequest, PendingLogin, RequestedScope, RequestedSwitches, Turn};
 use login::return_to::StoredReturnTo;
 use login::session::{Pepper, SessionId, StoredSession};
@@ -50,7 +50,7 @@ pub(super) fn login_from_item(item: &Item) -> Result<PendingLogin, Error> {
     let implied = if scope == Scope::UserInfo { RequestedScope::Profile } else { RequestedScope::Identity };
     let requested =
         item.get("asked").and_then(|asked| asked.as_s().ok()).and_then(|asked| RequestedScope::parse(asked));
-    let app = item.get("asked_app").and_then(|app| app.as_s().ok()).and_then(|app| Choice::parse(app));
+    let app = item.get("asked_app").and_then(|app| app.as_s().ok()).and_then(|app| RequestedApp::parse(app));
     Ok(PendingLogin {
         browser: Digest::stored(attribute(item, "browser")?.to_owned()),
         app: AppId::parse(attribute(item, "app")?).ok_or(Error::Corrupt("app"))?,

@@ -5,7 +5,7 @@
 //! `authorize_url` is written here, from what was asked, and the page at `/error` is told in the same words.
 
 use form_urlencoded::Serializer;
-use login::account::{Account, Accounts, Choice};
+use login::account::{Account, Accounts, RequestedApp};
 use login::pending::{LoginRequest, MOST_ROUNDS, MOST_WAITS, RequestedScope, RequestedSwitches, Turn};
 use login::return_to::ReturnTo;
 use login::session::Session;
@@ -37,8 +37,8 @@ impl LoginLink {
     pub fn salvage(query: Query<'_>, accounts: &Accounts) -> Self {
         let text = |name| query.one(name).ok().flatten();
         let is_served =
-            |choice: &Choice| accounts.choose(choice).is_some_and(|account| account.serves(choice));
-        let app = text("app").and_then(|app| Choice::parse(&app)).filter(is_served).unwrap_or_default();
+            |choice: &RequestedApp| accounts.choose(choice).is_some_and(|account| account.serves(choice));
+        let app = text("app").and_then(|app| RequestedApp::parse(&app)).filter(is_served).unwrap_or_default();
         let return_to = |account: &Account| account.targets.check(&text("return_to")?).ok();
         Self {
             return_to: accounts.choose(&app).and_then(return_to),

@@ -5,7 +5,7 @@
 
 use login::Sealed;
 use login::handoff::{
-    Approved, Choice, Device, End, Numbers, PICK_UP_LIFETIME, PickUpSecret, Scan, StoredTicket, Ticket,
+    Approved, Device, End, Numbers, PICK_UP_LIFETIME, PickUpSecret, Scan, ScriptChoice, StoredTicket, Ticket,
     TicketId,
 };
 use login::pending::RequestedScope;
@@ -82,7 +82,7 @@ fn phone(number: u8) -> SessionId {
 }
 
 fn pick_up(number: u8) -> PickUpSecret {
-    PickUpSecret::derive(&browser_secret(1), &state(1), &Choice::new([number; 32]))
+    PickUpSecret::derive(&browser_secret(1), &state(1), &ScriptChoice::new([number; 32]))
 }
 
 fn session() -> StoredSession {
