@@ -12,7 +12,7 @@ use web::handoff::{Confirmed, Question, Told};
 use web::link::LoginLink;
 use web::query::Query;
 use web::reason::Reason;
-use web::request::{Form, Request, is_page_load, is_wechat};
+use web::request::{Device, Form, Request, is_page_load, is_wechat};
 use web::response::{Response, redirect, with_cookie};
 use web::visit::Visit;
 
@@ -192,7 +192,7 @@ fn ask(
         session: scan.session.as_str(),
         host: own.split_once("://").map_or(own, |(_, host)| host),
         numbers: scan.numbers.shown(),
-        device: stored.device,
+        device: Device::stored(&stored.device),
         minutes: now.since(stored.made_at).as_secs() / 60,
     };
     ASKED.of(web::handoff::ask(&Visit::of(request), &asked))

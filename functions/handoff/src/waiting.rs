@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use login::account::Account;
-use login::handoff::{Device, PICK_UP_LIFETIME, PickUpSecret, ScriptChoice, Step, StoredTicket, Ticket};
+use login::handoff::{PICK_UP_LIFETIME, PickUpSecret, ScriptChoice, Stage, Step, StoredTicket, Ticket};
 use login::pending::{BrowserSecret, ClaimId, LoginRequest, PendingLogin, RequestedScope, State};
 use login::random;
 use login::session::{Pepper, Session, StoredSession};
@@ -13,7 +13,7 @@ use web::handoff::{Shown, Waiting};
 use web::link::LoginLink;
 use web::outcome::Outcome;
 use web::query::Query;
-use web::request::{Request, device, is_page_load, is_phone, is_wecom, wants_page};
+use web::request::{Device, Request, is_page_load, is_phone, is_wecom, wants_page};
 use web::response::{self, Response, redirect, with_cookie};
 use web::visit::Visit;
 
@@ -63,12 +63,12 @@ impl Browser<'_> {
     /// What has happened so far, in a word; it changes nothing.
     async fn tell_script(&self) -> Result<Response, Refusal> {
         #[derive(Serialize)]
-        struct Stage {
+        struct Seen {
             stage: &'static str,
         }
         let ticket = self.function.store.logins.ticket(&self.ticket.id()).await?;
-        let stage = ticket.map_or("over", |ticket| ticket.stage(self.now));
-        Ok(WAITING.of(response::json(StatusCode::OK, &Stage { stage })))
+        let stage = ticket.map_or(Stage::Over, |ticket| ticket.stage(self.now)).as_str();
+        Ok(WAITING.of(response::json(StatusCode::OK, &Seen { stage })))
     }
 
     async fn show(&self, choice: Option<ScriptChoice>) -> Result<Response, Refusal> {
@@ -81,7 +81,7 @@ impl Browser<'_> {
         for _ in 0..MOST_TRIES {
             let Some(ticket) = logins.ticket(&id).await? else {
                 let login = self.login().await?;
-                let ticket = made(&login, device(self.request.headers()), self.now);
+                let ticket = made(&login, Device::of(self.request.headers()), self.now);
                 // A ticket that ended, and whose item is gone by now, does not begin again.
                 if ticket.is_over(self.now) {
                     return Err(Refusal::LoginGone);
@@ -191,8 +191,8 @@ impl Browser<'_> {
             let request = LoginRequest { app, via_handoff: false, ..link.request.clone() };
             LoginLink { request, ..link.clone() }.on("")
         });
-        // A page with the number is made for "given", whatever has happened since: its script has yet to see that.
-        let stage = if matches!(shown, Shown::Number(_)) { "given" } else { ticket.stage(self.now) };
+        // A page with the number is made for `Given`, whatever has happened since: its script has yet to see that.
+        let stage = if matches!(shown, Shown::Number(_)) { Stage::Given } else { ticket.stage(self.now) };
         let waiting = Waiting {
             shown,
             stage,
@@ -209,5 +209,5 @@ impl Browser<'_> {
 fn made(login: &PendingLogin, device: Device, now: Timestamp) -> StoredTicket {
     let end = login.expires_at.epoch_seconds().saturating_sub(PICK_UP_LIFETIME.as_secs());
     let end = Timestamp::from_epoch_seconds(end);
-    StoredTicket::new(login.app.clone(), login.request.scope, device, now, end)
+    StoredTicket::new(login.app.clone(), login.request.scope, device.to_text(), now, end)
 }

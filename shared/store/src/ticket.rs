@@ -11,7 +11,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
-use login::handoff::{Approved, Device, End, Given, Numbers, PICK_UP_LIFETIME, Scan, StoredTicket, TicketId};
+use login::handoff::{Approved, End, Given, Numbers, PICK_UP_LIFETIME, Scan, StoredTicket, TicketId};
 use login::pending::{ClaimId, RequestedScope};
 use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
@@ -32,7 +32,7 @@ impl Logins {
             ("id".to_owned(), text(id.as_str())),
             ("app".to_owned(), text(ticket.app.as_str())),
             ("asked".to_owned(), text(ticket.scope.as_str())),
-            ("device".to_owned(), text(&ticket.device.to_text())),
+            ("device".to_owned(), text(&ticket.device)),
             ("made_at".to_owned(), number(ticket.made_at.epoch_seconds())),
             ("expires_at".to_owned(), number(ticket.expires_at.epoch_seconds())),
         ]);
@@ -223,7 +223,7 @@ async fn was_first(update: UpdateItemFluentBuilder) -> Result<bool, Error> {
 fn ticket_from_item(item: &Item) -> Result<StoredTicket, Error> {
     let app = AppId::parse(attribute(item, "app")?).ok_or(Error::Corrupt("app"))?;
     let scope = RequestedScope::parse(attribute(item, "asked")?).ok_or(Error::Corrupt("asked"))?;
-    let device = Device::stored(attribute(item, "device")?);
+    let device = attribute(item, "device")?.to_owned();
     let has = |name: &str| item.contains_key(name);
     let ticket = StoredTicket::new(app, scope, device, moment(item, "made_at")?, moment(item, "expires_at")?);
     let numbers = || Numbers::stored(attribute(item, "numbers")?).ok_or(Error::Corrupt("numbers"));

@@ -8,11 +8,12 @@ mod qr_code;
 
 use askama::Template;
 use http::StatusCode;
-use login::handoff::{Device, End};
+use login::handoff::{End, Stage};
 
 use crate::page::{More, STYLE, notice_of, respond};
 use crate::policy::{Policy, SELF, inline};
 use crate::reason::Reason;
+use crate::request::Device;
 use crate::response::Response;
 use crate::visit::Visit;
 use crate::words::{Labels, handoff as words};
@@ -44,7 +45,7 @@ pub struct Waiting<'a> {
     /// What it shows.
     pub shown: Shown,
     /// What has happened so far, as the script is told.
-    pub stage: &'static str,
+    pub stage: Stage,
     /// Whether it is on a phone, which cannot scan itself.
     pub is_phone: bool,
     /// Whether it is 企业微信's, to whose users it is WeChat as well.
@@ -126,7 +127,7 @@ pub fn wait(visit: &Visit, waiting: &Waiting<'_>) -> Response {
         }
         Shown::Over => return ended(visit, words::over(visit.language), waiting.link),
     };
-    let script = SCRIPT.replace("STAGE", waiting.stage);
+    let script = SCRIPT.replace("STAGE", waiting.stage.as_str());
     let title = match (number, waiting.is_phone) {
         (Some(_), true) => labels.confirm_in_wechat,
         (Some(_), false) => labels.confirm_on_phone,

@@ -1,7 +1,7 @@
 //! What an answer lets a browser do with it: its `Content-Security-Policy`.
 //!
-//! An answer says what it needs beyond nothing, and takes that with it; [`secure`](crate::response::secure) writes it, on
-//! the way out and nowhere else. So nobody looks into a policy that is written to change it.
+//! An answer says what it needs beyond nothing, and takes that with it; [`secure`](crate::response::secure) writes it,
+//! on the way out and nowhere else. So nobody looks into a policy that is written to change it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -1,8 +1,11 @@
 //! What a function is given: an HTTP request, and the name it goes by in the log.
 
+mod device;
+
 use http::{HeaderMap, HeaderValue, header};
 use login::account::Browser;
-use login::handoff::Device;
+
+pub use device::Device;
 
 /// A request. Its body, which hardly any route reads, is a [`Form`] in its extensions.
 pub type Request = http::Request<()>;
@@ -147,16 +150,6 @@ pub fn is_phone(headers: &HeaderMap) -> bool {
     (names(headers, b"Mobi") || names(headers, b"iPhone")) && !names(headers, b"iPad")
 }
 
-/// What kind of browser it is, for the words of a page.
-#[must_use]
-pub fn device(headers: &HeaderMap) -> Device {
-    let of = |known: &[(&'static str, &'static str)]| {
-        let known = known.iter().find(|(word, _)| names(headers, word.as_bytes()));
-        known.map(|(_, name)| *name).unwrap_or_default()
-    };
-    Device { browser: of(Device::BROWSERS), system: of(Device::SYSTEMS) }
-}
-
 /// Whether the user agent has `word` in it, whatever else is. Android puts the model's name there, and a name need not
 /// be ASCII: a header that is looked at for one word is searched byte by byte, and never thrown away for another one.
 fn names(headers: &HeaderMap, word: &[u8]) -> bool {
@@ -227,135 +220,6 @@ mod tests {
             let headers = HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]);
             assert_eq!(is_phone(&headers), expected, "{agent}");
             assert_eq!(is_wecom(&headers), agent.contains("wxwork"), "{agent}");
-        }
-    }
-
-    /// User agents as these browsers send them; what each is called on the phone's page stands in the words.
-    const AGENTS: &[(&str, &str, &str)] = &[
-        (
-            "Mozilla/5.0 (Linux; U; Android 13; zh-cn; 22041211AC Build/TP1A.220624.014) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/109.0.5414.86 MQQBrowser/14.6 Mobile Safari/537.36 COVC/046913",
-            "QQ Browser",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 MQQBrowser/15.1.0 Mobile/15E148 Safari/604.1 QBWebViewUA/2 QBWebViewType/1 WKType/1",
-            "QQ Browser",
-            "iPhone",
-        ),
-        (
-            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/123.0.0.0 Safari/537.36 Core/1.116.586.400 QQBrowser/19.8.6897.400",
-            "QQ Browser",
-            "Windows",
-        ),
-        (
-            "Mozilla/5.0 (Linux; Android 13; V2115A Build/TP1A.220624.014; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/109.0.5414.86 MQQBrowser/6.2 TBS/046916 Mobile Safari/537.36 V1_AND_SQ_9.0.0_5532_YYB_D QQ/9.0.0.15175 NetType/WIFI",
-            "QQ",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (Linux; U; Android 14; zh-CN; V2309A Build/UP1A.231005.007) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/100.0.4896.58 UCBrowser/16.7.6.1301 Mobile Safari/537.36",
-            "UC Browser",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X; zh-CN) AppleWebKit/537.51.1 (KHTML, like Gecko) Mobile/21E219 UCBrowser/16.5.5.2390 Mobile AliApp(TUnionSDK/0.1.20.4)",
-            "UC Browser",
-            "iPhone",
-        ),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X; zh-cn) AppleWebKit/601.1.46 (KHTML, like Gecko) Mobile/21E219 Quark/6.11.5.1981 Mobile",
-            "Quark",
-            "iPhone",
-        ),
-        (
-            "Mozilla/5.0 (Linux; Android 13; M2102J2SC Build/TKQ1.220829.002; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/97.0.4692.98 Mobile Safari/537.36 T7/13.58 BDOS/1.0 baiduboxapp/13.58.0.10 (Baidu; P1 13)",
-            "Baidu",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (Linux; Android 10; HarmonyOS; LIO-AN00; HMSCore 6.13.0.322) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/114.0.5735.196 HuaweiBrowser/15.0.4.312 Mobile Safari/537.36",
-            "Huawei Browser",
-            "HarmonyOS",
-        ),
-        (
-            "Mozilla/5.0 (Phone; OpenHarmony 5.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/114.0.0.0 Safari/537.36 ArkWeb/4.1.6.1 Mobile HuaweiBrowser/5.0.9.300",
-            "Huawei Browser",
-            "HarmonyOS",
-        ),
-        (
-            "Mozilla/5.0 (Linux; U; Android 14; zh-cn; 23127PN0CC Build/UKQ1.230804.001) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/109.0.5414.118 Mobile Safari/537.36 XiaoMi/MiuiBrowser/18.5.40628",
-            "Mi Browser",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (Linux; Android 14; V2309A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/113.0.5672.77 Mobile Safari/537.36 VivoBrowser/20.1.30.0",
-            "vivo Browser",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (Linux; U; Android 14; zh-cn; PHZ110 Build/UKQ1.230924.001) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/115.0.5790.168 Mobile Safari/537.36 HeyTapBrowser/40.8.36.9",
-            "OPPO Browser",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (Linux; Android 14; SAMSUNG SM-S9180) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36",
-            "Samsung Internet",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/130.0.6723.90 Mobile/15E148 Safari/604.1",
-            "Chrome",
-            "iPhone",
-        ),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 14_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/132.0 Mobile/15E148 Safari/605.1.15",
-            "Firefox",
-            "iPhone",
-        ),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 EdgiOS/130.0.2849.68 Mobile/15E148 Safari/604.1",
-            "Edge",
-            "iPhone",
-        ),
-        (
-            "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36",
-            "Chrome",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.6 Mobile/15E148 Safari/604.1",
-            "Safari",
-            "iPhone",
-        ),
-        (
-            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0",
-            "Edge",
-            "Mac",
-        ),
-        (
-            "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36 OPR/115.0.0.0",
-            "Opera",
-            "Chromebook",
-        ),
-        ("Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0", "Firefox", "Linux"),
-        (
-            "Mozilla/5.0 (Linux; Android 13; V2115A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/116.0.0.0 Mobile Safari/537.36 XWEB/1160065 MMWEBSDK/20231002 MicroMessenger/8.0.43.2480(0x28002B51) WeChat/arm64",
-            "WeChat",
-            "Android",
-        ),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 wxwork/4.1.30 MicroMessenger/7.0.1",
-            "WeCom",
-            "iPhone",
-        ),
-        ("", "", ""),
-    ];
-
-    #[test]
-    fn a_browser_is_called_by_its_own_name() {
-        for &(agent, browser, system) in AGENTS {
-            let headers = HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]);
-            assert_eq!(device(&headers), Device { browser, system }, "{agent}");
         }
     }
 

@@ -5,7 +5,7 @@
 
 use login::Sealed;
 use login::handoff::{
-    Approved, Device, End, Numbers, PICK_UP_LIFETIME, PickUpSecret, Scan, ScriptChoice, StoredTicket, Ticket,
+    Approved, End, Numbers, PICK_UP_LIFETIME, PickUpSecret, Scan, ScriptChoice, StoredTicket, Ticket,
     TicketId,
 };
 use login::pending::RequestedScope;
@@ -94,7 +94,7 @@ impl One {
         let id = Ticket::derive(&browser_secret(1), &state(1)).id();
         let mut one = Self { fixture: Fixture::new().await.unwrap(), id, attempts: 0 };
         let app = AppId::parse("wx0000000000000aaa").unwrap();
-        let ticket = StoredTicket::new(app, RequestedScope::Identity, Device::default(), NOW, END);
+        let ticket = StoredTicket::new(app, RequestedScope::Identity, String::new(), NOW, END);
         one.fixture.store.logins.put_ticket(&one.id, &ticket).await.unwrap();
         let way: &[Step] = match stage {
             Made => &[],
@@ -208,7 +208,7 @@ async fn what_was_approved_is_taken_back_or_picked_up() {
 async fn a_ticket_is_stored_once_and_keeps_what_was_set() {
     let mut one = One::at(Scanned).await;
     let app = AppId::parse("wx0000000000000bbb").unwrap();
-    let another = StoredTicket::new(app, RequestedScope::Profile, Device::default(), NOW, END);
+    let another = StoredTicket::new(app, RequestedScope::Profile, String::new(), NOW, END);
     one.fixture.store.logins.put_ticket(&one.id, &another).await.unwrap();
     let scan = one.read().await.scan.unwrap();
     assert_eq!((scan.session, scan.numbers), (phone(1), Numbers::draw([1; 8])));

@@ -1,11 +1,12 @@
 //! The words of a hand-off's pages ([`crate::handoff`]), of the browser that waits and of the phone: the heading, what
 //! happened, and what to do.
 
-use login::handoff::{Device, End};
+use login::handoff::End;
 
 use super::{Button, Words};
 use crate::language::Language;
 use crate::reason::Reason;
+use crate::request::Device;
 
 /// The pages that say how it went, or why it did not begin, each as who looks at it reads it.
 #[must_use]
