@@ -166,7 +166,8 @@ async fn two_tabs_of_one_browser_wait_side_by_side() -> Result<()> {
 #[tokio::test]
 async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
     let stack = account_only().await?;
-    for (is_approved, thief_first) in [(false, false), (false, true), (true, false), (true, true)] {
+    let ways = [(false, false), (false, true), (true, false), (true, true)];
+    for (before, (is_approved, thief_first)) in ways.into_iter().enumerate() {
         let computer = at_a_computer(&stack).await?;
         let thief = computer.visitor.thief();
         let phone = stack.visitor("zhou");
@@ -191,6 +192,7 @@ async fn a_second_browser_that_waits_ends_the_ticket() -> Result<()> {
         // What the phone had handed over is gone.
         let tickets: Vec<_> =
             stack.logins()?.into_iter().filter(|item| item.to_string().contains("ticket#")).collect();
+        assert_eq!(tickets.len(), before + 1, "{tickets:?}");
         assert!(tickets.iter().all(|item| item["sealed"].is_null()), "{tickets:?}");
     }
     Ok(())

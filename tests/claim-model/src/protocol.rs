@@ -1,5 +1,5 @@
 //! The protocol: what can happen in a state, and what becomes of it. See the top of `lib.rs`; the words
-//! of the conditions are those of `shared::store`.
+//! of the conditions are those of the crate `store`.
 
 use crate::{
     Mutant,

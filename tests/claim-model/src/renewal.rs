@@ -464,6 +464,13 @@ fn is_ended_by(kind: Kind, state: &State) -> bool {
 mod tests {
     use super::*;
 
+    /// The model depends on nothing of this project, so the number stands in both.
+    #[test]
+    fn a_renewal_is_stored_as_often_as_it_is_in_the_function() {
+        let function = include_str!("../../../functions/token/src/renewal.rs");
+        assert!(function.contains(&format!("const MOST_TRIES: usize = {MOST_TRIES};")));
+    }
+
     #[test]
     fn every_promise_is_kept() {
         for (rotates, least) in [(true, 100_000), (false, 10_000)] {
