@@ -148,10 +148,28 @@ quoted() {
     printf '"%s"' "$text"
 }
 
+# Text as one word of a shell's.
+word() {
+    if [[ $1 =~ ^[A-Za-z0-9_./:=@%+,-]+$ ]]; then
+        printf '%s' "$1"
+    else
+        printf "'%s'" "$(printf '%s' "$1" | sed -e "s/'/'\\\\''/g")"
+    fi
+}
+
+# The same inside of `make`'s ARGS="…", where a dollar is make's.
+words_of_make() {
+    case "$1" in
+        *[\'\"\\\$\`]*) word "${1//\$/\$\$}" ;;
+        *) printf '"%s"' "$1" ;;
+    esac
+}
+
 # ---------------------------------------------------------------- the command line
 
 stack=wechat-login
 region=''
+profile=''
 bucket=''
 verification=''
 template=''
@@ -179,7 +197,7 @@ while [ $# -gt 0 ]; do
     case "$option" in
         --stack-name) stack=$1; shift ;;
         --region) region=$1; shift ;;
-        --profile) export AWS_PROFILE=$1; shift ;;
+        --profile) profile=$1; export AWS_PROFILE=$1; shift ;;
         --bucket) bucket=$1; shift ;;
         --site-verification) verification=$1; shift ;;
         --template) template=$1; shift ;;
@@ -197,6 +215,9 @@ while [ $# -gt 0 ]; do
             "What is $option? A parameter is Name=value; see --help." ;;
     esac
 done
+
+given_bucket=$bucket
+given_template=$template
 
 is_terminal=''
 if [ -t 0 ] && [ -z "$yes" ] && [ -z "$secrets_from_stdin" ]; then is_terminal=1; fi
@@ -1121,11 +1142,17 @@ rmdir .deploy 2>/dev/null || true
 
 # ---------------------------------------------------------------- what only a person can do
 
-again='bash deploy.sh'
-doctor="bash doctor.sh --region $region --stack-name $stack"
+# Whoever runs one of these next may be in another shell, or have another region there: so all is said that names the stack.
+where="--region $(word "$region")"
+as=${profile:+ --profile $(word "$profile")}
+named=''
+if [ "$stack" != wechat-login ]; then named=" --stack-name $(word "$stack")"; fi
+kept=${given_bucket:+ --bucket $(word "$given_bucket")}${given_template:+ --template $(word "$given_template")}
+again="bash deploy.sh $where$named$as$kept"
+doctor="bash doctor.sh $where --stack-name $(word "$stack")$as"
 if [ -f "$here/Makefile" ]; then
-    again='make deploy'
-    doctor="make doctor STACK=$stack ARGS=\"--region $region\""
+    again="make deploy ARGS=$(words_of_make "$where$named$as$kept")"
+    doctor="make doctor STACK=$(word "$stack") ARGS=$(words_of_make "$where$as")"
 fi
 official=$(value OfficialAccountAppId)
 website=$(value WebsiteAppId)

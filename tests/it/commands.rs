@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail as the tests do")]
 
+mod deployment;
+
 use std::{
     fs,
     process::{Command, Output},

@@ -1,0 +1,154 @@
+//! What `deploy.sh` says and does where AWS answers otherwise than on the straight way; that way is the rehearsal's, on an
+//! emulated AWS.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use harness::{binaries::workspace, stack::OFFICIAL_ACCOUNT};
+use tempfile::TempDir;
+
+/// A secret as WeChat shows it.
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// The folder of who deploys, and an account at AWS beside it.
+struct Deployer {
+    folder: TempDir,
+}
+
+impl Deployer {
+    /// With the template of this project, in which one function stands for all that would be built.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        for name in ["account", "bin", "work", "release/One"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        symlink(workspace().join("tests/it/commands/aws"), at("bin/aws")).unwrap();
+        fs::copy(workspace().join("deploy.sh"), at("release/deploy.sh")).unwrap();
+        let template = fs::read_to_string(workspace().join("template.yaml")).unwrap();
+        let (parameters, _) = template.split_once("\nResources:\n").unwrap();
+        let function = "  One:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: One\n";
+        fs::write(at("release/template.yaml"), format!("{parameters}\nResources:\n{function}")).unwrap();
+        let executable = [b"\x7fELF".as_slice(), &[0; 14], b"\xb7\0"].concat();
+        fs::write(at("release/One/bootstrap"), executable).unwrap();
+        fs::set_permissions(at("release/One/bootstrap"), fs::Permissions::from_mode(0o755)).unwrap();
+        Self { folder }
+    }
+
+    /// With a stack that stands.
+    fn with_a_stack() -> Self {
+        let deployer = Self::new();
+        let arn = "arn:aws:acm:us-east-1:123456789012:certificate/first";
+        deployer.account("status", "UPDATE_COMPLETE\n");
+        deployer.account(
+            "parameters",
+            &format!(
+                "DomainName\tauth.example.com\nAllowedOrigins\thttps://www.example.com\nCertificateArn\t{arn}\n\
+                 OfficialAccountAppId\t{OFFICIAL_ACCOUNT}\nHostedZoneId\t\nAppSecretsArn\t\nArchitecture\tarm64\n"
+            ),
+        );
+        deployer.account(
+            "outputs",
+            "AppSecretsArn\tarn:aws:secretsmanager:us-east-1:123456789012:secret:AppSecrets-a-AbCdEf\n",
+        );
+        deployer.account("secret", &format!("{{\"{OFFICIAL_ACCOUNT}\":\"{SECRET}\"}}"));
+        deployer
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts a file into the account.
+    fn account(&self, name: &str, text: &str) {
+        fs::write(self.path("account").join(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// What it said, and its exit status.
+    fn deploy(&self, arguments: &[&str]) -> (String, Option<i32>) {
+        // A run sees its own calls and its own change.
+        for name in ["calls", "change-set", "executed"] {
+            fs::write(self.path("account").join(name), "").unwrap();
+        }
+        fs::remove_file(self.path("account/executed")).unwrap();
+        let mut command = Command::new("bash");
+        command.args(["-c", "PATH=$0:$PATH exec bash \"$@\""]).arg(self.path("bin"));
+        command.arg(self.path("release/deploy.sh")).arg("--template").arg(self.path("release/template.yaml"));
+        command.arg("--yes").args(arguments).current_dir(self.path("work")).stdin(Stdio::null());
+        for name in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "LC_MESSAGES"] {
+            command.env_remove(name);
+        }
+        command.env("ACCOUNT", self.path("account")).env("LC_ALL", "C").env("CHECK_CONFIG", "true");
+        command.env("DEPLOY_POLL_SECONDS", "0").env("TMPDIR", self.folder.path());
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (String::from_utf8(said).unwrap(), output.status.code())
+    }
+}
+
+/// What it says to run next reaches the same stack, from whichever shell it is run.
+#[test]
+fn what_is_to_be_run_next_is_said_with_all_that_names_the_stack() {
+    let deployer = Deployer::with_a_stack();
+    let template = deployer.path("release/template.yaml");
+    let template = template.to_str().unwrap();
+    let (said, status) = deployer.deploy(&["--region", "us-east-1"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(
+        said.contains(&format!("run bash deploy.sh --region us-east-1 --template {template} once more")),
+        "{said}"
+    );
+    assert!(said.contains("bash doctor.sh --region us-east-1 --stack-name wechat-login\n"), "{said}");
+    let named = [
+        "--region",
+        "eu-west-1",
+        "--stack-name",
+        "wechat-login-two",
+        "--profile",
+        "Lin's $own",
+        "--bucket",
+        "b-1",
+    ];
+    let (said, status) = deployer.deploy(&named);
+    assert_eq!(status, Some(0), "{said}");
+    let names = r"--region eu-west-1 --stack-name wechat-login-two --profile 'Lin'\''s $own'";
+    assert!(
+        said.contains(&format!("run bash deploy.sh {names} --bucket b-1 --template {template} once more")),
+        "{said}"
+    );
+    assert!(said.contains(&format!("bash doctor.sh {names}\n")), "{said}");
+
+    // In a checkout `make` and a shell read it: what they make of it is the same.
+    let makefile = "deploy doctor:\n\t@printf '<%s>' $(ARGS) $(STACK)\n";
+    fs::write(deployer.path("release/Makefile"), makefile).unwrap();
+    let (said, _) = deployer.deploy(&named);
+    for (target, words) in [
+        (
+            "deploy",
+            ["--region", "eu-west-1", "--stack-name", "wechat-login-two", "--profile", "Lin's $own"]
+                .as_slice(),
+        ),
+        ("doctor", &["--region", "eu-west-1", "--profile", "Lin's $own", "wechat-login-two"]),
+    ] {
+        let (_, line) = said.split_once(&format!("make {target} ")).unwrap();
+        let line = line.lines().next().unwrap().split(" once more").next().unwrap();
+        let output = super::shell(
+            &format!("make --no-print-directory {target} {line}"),
+            &[],
+            &deployer.path("release"),
+        );
+        let read = String::from_utf8(output.stdout).unwrap();
+        let expected: String = words.iter().map(|word| format!("<{word}>")).collect();
+        assert!(read.starts_with(&expected), "{line}: {read}, not {expected}");
+    }
+    let (said, _) = deployer.deploy(&["--region", "us-east-1"]);
+    assert!(said.contains("ARGS=\"--region us-east-1 --template "), "{said}");
+}
