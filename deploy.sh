@@ -6,7 +6,7 @@
 # the app secrets once the certificate needs nobody either, for they are kept nowhere and would have to be typed again by
 # who comes back with a DNS record. What is known is not asked: an argument says it, or the stack itself, which is the
 # memory of its own parameters, or the file in .deploy, which holds the answers of a deployment that has not come to an
-# end. So a second run asks nothing.
+# end, and what was said of a move to another domain that has not. So a second run asks nothing.
 #
 # The app secrets are only ever in this process's memory and in the pipe to the AWS CLI: in no file (a here-string
 # would be one), on no command line, and in no environment. Only Bash's own `printf`, `read` and `[[ =~ ]]`
@@ -493,7 +493,7 @@ if [ -n "$exists" ]; then
 elif [ -f "$answers" ]; then
     say "沿用 $answers 里的回答。" "Taking the answers in $answers."
     while IFS= read -r line || [ -n "$line" ]; do
-        case "$line" in [A-Za-z]*=*) keep "${line%%=*}" "${line#*=}" ;; esac
+        case "$line" in [A-Z]*=*) keep "${line%%=*}" "${line#*=}" ;; esac
     done <"$answers"
 fi
 known_domain=$(value DomainName)
@@ -508,6 +508,21 @@ is_given() {
     done
     return 1
 }
+
+# What was said of a move of this stack to another domain counts as if it were said again, until the stack has moved; unless
+# a domain is named now, or the stack is no more where it was then. Secrets are rotated of the stack as it is.
+answer_of() { awk -v begin="$1=" 'index($0, begin) == 1 { print substr($0, length(begin) + 1); exit }' "$answers"; }
+if [ -n "$exists" ] && [ -z "$ask_secrets" ] && [ -f "$answers" ] && [ "$(answer_of from)" = "$known_domain" ] &&
+    { ! is_given DomainName || [ "$(value DomainName)" = "$(answer_of DomainName)" ]; }; then
+    say "继续把域名换成 $(answer_of DomainName)，沿用 $answers 里的参数。要保留 ${known_domain}，请删除这个文件。" \
+        "Going on with the move to $(answer_of DomainName), with the parameters in $answers. To stay at $known_domain, delete that file."
+    while IFS= read -r line || [ -n "$line" ]; do
+        case "$line" in [A-Z]*=*) ;; *) continue ;; esac
+        if is_given "${line%%=*}"; then continue; fi
+        keep "${line%%=*}" "${line#*=}"
+        given_names[${#given_names[@]}]=${line%%=*}
+    done <"$answers"
+fi
 
 # Whether the stack has this value already.
 is_stored() {
@@ -748,14 +763,18 @@ if [ -n "$known_domain" ] && [ "$domain" != "$known_domain" ]; then
     for name in CertificateArn HostedZoneId; do is_given "$name" || forget "$name"; done
 fi
 # WeChat, people and the certificate have it from here on: what was answered is kept, until the stack is its memory.
+# Of a stack that stands, only a move is kept, which takes a record of the person's in between.
 remember() {
     local index
-    [ -z "$exists" ] || return 0
+    [ -z "$exists" ] || [ -n "$moves" ] || return 0
     mkdir -p .deploy
     {
         printf '# Answers to deploy.sh; no secret is among them.\n'
+        if [ -n "$exists" ]; then printf 'from=%s\n' "$known_domain"; fi
         for ((index = 0; index < ${#names[@]}; index++)); do
-            printf '%s=%s\n' "${names[index]}" "${values[index]}"
+            if is_given "${names[index]}" || ! is_stored "${names[index]}" "${values[index]}"; then
+                printf '%s=%s\n' "${names[index]}" "${values[index]}"
+            fi
         done
     } >"$answers"
 }
@@ -1158,6 +1177,7 @@ official=$(value OfficialAccountAppId)
 website=$(value WebsiteAppId)
 file=$(output VerificationFile)
 target=$(output DnsTarget)
+issuer=$(output Issuer)
 address=$(output EgressAddress)
 # Of an address that the stack did not make, only its allocation is known to the stack.
 allocation=$(value EgressAllocationId)
@@ -1171,6 +1191,13 @@ if [ -n "$missing" ]; then
     say "
 AppSecret：还缺$missing 的。在终端里运行 ${again}，会提示输入。" "
 App secrets: those of$missing are missing. Run $again at a terminal; it asks for them."
+fi
+if [ -n "$moves" ]; then
+    say "
+域名已从 $known_domain 换成 ${domain}：所有用户都要重新登录${issuer:+；OpenID Connect 的签发者变成 ${issuer}，各个应用和网关都要改}。
+  原来的域名怎么办，见 docs/zh-CN/guide/upgrade.md。" "
+Moved from $known_domain to $domain: everybody has to log in again${issuer:+; the issuer is $issuer now, which every client and gateway has to be told}.
+  What becomes of the old domain: docs/en/guide/upgrade.md."
 fi
 if [ -n "$target" ]; then
     say "

@@ -560,6 +560,9 @@ def another_domain_has_a_certificate_and_a_zone_of_its_own(rehearsal):
     said, status = rehearsal.deploy(*name, *elsewhere)
     assert status == 3 and "CNAME" in said and "signin.example.net" in said, said
     assert rehearsal.parameters(name[1]) == parameters
+    # Run again with nothing, it goes on with the move.
+    said, status = rehearsal.deploy(*name)
+    assert status == 3 and "Going on with the move to signin.example.net" in said, said
     # What is given is taken.
     certificate = parameters["CertificateArn"]
     said, status = rehearsal.deploy(*name, *elsewhere, f"CertificateArn={certificate}")

@@ -2,6 +2,7 @@
 //! emulated AWS.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::PathBuf,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use harness::{binaries::workspace, stack::OFFICIAL_ACCOUNT};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A secret as WeChat shows it.
@@ -151,4 +153,68 @@ fn what_is_to_be_run_next_is_said_with_all_that_names_the_stack() {
     }
     let (said, _) = deployer.deploy(&["--region", "us-east-1"]);
     assert!(said.contains("ARGS=\"--region us-east-1 --template "), "{said}");
+}
+
+/// A move to another domain takes a record of the person's in between: run again with nothing, it goes on.
+#[test]
+fn a_move_to_another_domain_goes_on_where_it_was() {
+    let deployer = Deployer::with_a_stack();
+    let region = ["--region", "us-east-1"];
+    let moved = [
+        &region[..],
+        &["DomainName=auth.example.net", "AllowedOrigins=https://www.example.net", "HostedZoneId="],
+    ]
+    .concat();
+    let (said, status) = deployer.deploy(&moved);
+    assert_eq!(status, Some(3), "{said}");
+    let waiting = deployer.path("work/.deploy/wechat-login.us-east-1");
+    assert!(waiting.exists(), "{said}");
+    let (said, status) = deployer.deploy(&region);
+    assert_eq!(status, Some(3), "{said}");
+    assert!(
+        said.contains("Going on with the move to auth.example.net")
+            && said.contains("_y.acm-validations.aws"),
+        "{said}"
+    );
+    // Secrets are rotated in between, and whoever names the domain that there is stays at it.
+    let (said, status) = deployer.deploy(&["--region", "us-east-1", "--new-secrets"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(waiting.exists() && !said.contains("move"), "{said}");
+    let kept = fs::read(&waiting).unwrap();
+    let (said, status) = deployer.deploy(&["--region", "us-east-1", "DomainName=auth.example.com"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(!waiting.exists() && !said.contains("Moved"), "{said}");
+    assert!(!deployer.read("account/change-set").contains("example.net"));
+
+    fs::create_dir_all(waiting.parent().unwrap()).unwrap();
+    fs::write(&waiting, kept).unwrap();
+    let arn = "arn:aws:acm:us-east-1:123456789012:certificate/second";
+    deployer.account("acm.list-certificates", &format!("printf '{arn}\\tISSUED\\tauth.example.net\\t\\n'"));
+    let (said, status) = deployer.deploy(&region);
+    assert_eq!(status, Some(0), "{said}");
+    let asked: Value = serde_json::from_str(&deployer.read("account/change-set")).unwrap();
+    let asked: BTreeMap<_, _> = asked
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| Some((one["ParameterKey"].as_str()?, one["ParameterValue"].as_str()?)))
+        .collect();
+    assert_eq!(
+        asked,
+        BTreeMap::from([
+            ("AllowedOrigins", "https://www.example.net"),
+            ("CertificateArn", arn),
+            ("DomainName", "auth.example.net"),
+            ("HostedZoneId", ""),
+        ])
+    );
+    assert!(said.contains("Moved from auth.example.com to auth.example.net"), "{said}");
+    assert!(!waiting.exists());
+
+    // What was left of a move that another machine has finished, or gone on from, is not begun again.
+    fs::create_dir_all(waiting.parent().unwrap()).unwrap();
+    fs::write(&waiting, "from=auth.example.org\nDomainName=auth.example.net\n").unwrap();
+    let (said, status) = deployer.deploy(&region);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(!deployer.read("account/change-set").contains("example.net"), "{said}");
 }
