@@ -379,18 +379,37 @@ $(complaint)"
     fi
 }
 
+# A minute of calls that failed one after the other: no break in the network, but credentials that are over.
+unanswered=0
+not_answered() {
+    unanswered=$((unanswered + 1))
+    [ "$unanswered" -lt 20 ] || fail "
+看不到部署的进展了；AWS 上的部署仍在继续。请重新登录 AWS，再运行同一条命令，就能接着看。原因：
+$(complaint)" "
+The deployment cannot be followed any more; it goes on at AWS. To follow it, log in again to AWS and run the same command. The reason:
+$(complaint)"
+    sleep "$pause"
+}
+
 # Prints what CloudFormation does, until it is done; the last status is in STATUS. `total` is how many resources change.
 seen=''
 newest_event() {
     call cloudformation describe-stack-events --stack-name "$1" --max-items 1 --query 'StackEvents[].EventId' |
-        awk 'NR == 1 && $1 != "None" { print $1 }' || true
+        awk 'NR == 1 && $1 != "None" { print $1 }'
 }
 
 follow() {
     local id=$1 total=$2 finished=0 event logical type status reason events width
     first_failure=''
     while :; do
-        STATUS=$(call cloudformation describe-stacks --stack-name "$id" --query 'Stacks[0].StackStatus') || STATUS=UNKNOWN
+        if STATUS=$(call cloudformation describe-stacks --stack-name "$id" --query 'Stacks[0].StackStatus'); then
+            unanswered=0
+        elif grep -q 'does not exist' "$temporary/error"; then
+            STATUS=DELETE_COMPLETE
+        else
+            not_answered
+            continue
+        fi
         # A stack that was deleted has events still, by its id.
         events=$(call cloudformation describe-stack-events --stack-name "$id" --max-items 250 \
             --query 'StackEvents[].[EventId,LogicalResourceId,ResourceType,ResourceStatus,ResourceStatusReason]') || events=''
@@ -422,10 +441,6 @@ follow() {
             NF < 4 { next } $1 == seen { exit } { line[++count] = $0 } END { while (count > 0) print line[count--] }')
         case "$STATUS" in
             *_IN_PROGRESS) sleep "$pause" ;;
-            UNKNOWN)
-                grep -q 'does not exist' "$temporary/error" && STATUS=DELETE_COMPLETE && break
-                sleep "$pause"
-                ;;
             *) break ;;
         esac
     done
@@ -460,7 +475,7 @@ case "$status" in
         fi
         if [ -z "$check_only" ]; then
             id=$(must cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackId')
-            seen=$(newest_event "$id")
+            seen=$(newest_event "$id") || seen=''
             must cloudformation delete-stack --stack-name "$id"
             follow "$id" '?'
             [ "$STATUS" = DELETE_COMPLETE ] || fail "删除没有成功（${STATUS}）：请在 CloudFormation 控制台查看。" \
@@ -943,19 +958,30 @@ put_secrets() {
     say "AppSecret 已存入 Secrets Manager。" "The app secrets are in Secrets Manager."
 }
 
-secret_arn=$(value AppSecretsArn)
-if [ -n "$exists" ]; then
+# The secret that there will be: one of the team's own, as it is said now, or the one that the stack has made. Rotated is that of
+# the stack as it is.
+own_secret=$(value AppSecretsArn)
+secret_arn=$own_secret
+if [ -n "$exists" ] && { [ -n "$ask_secrets" ] || { [ -z "$own_secret" ] && { ! is_given AppSecretsArn || is_stored AppSecretsArn ''; }; }; }; then
     secret_arn=$(must cloudformation describe-stacks --stack-name "$stack" \
         --query "Stacks[0].Outputs[?OutputKey=='AppSecretsArn'].OutputValue")
 fi
+unread=''
 if [ -n "$secret_arn" ]; then
     if text=$(call secretsmanager get-secret-value --secret-id "$secret_arn" --query SecretString); then
         read_secrets "$text" || fail "Secrets Manager 密钥 $secret_arn 的内容不是 {\"AppID\":\"AppSecret\"}；请在 Secrets Manager 里改正。" \
             "The secret $secret_arn does not hold {\"appid\":\"app secret\"}; correct it in Secrets Manager."
         text=''
-    elif grep -q ResourceNotFoundException "$temporary/error"; then
+    elif grep -q 'ResourceNotFoundException.*secret value' "$temporary/error"; then
         # A secret that has no value yet.
         :
+    elif grep -q ResourceNotFoundException "$temporary/error"; then
+        fail "没有 Secrets Manager 密钥 ${secret_arn}；请检查 AppSecretsArn。" "There is no secret $secret_arn. Look at AppSecretsArn."
+    elif grep -q AccessDenied "$temporary/error" && [ -n "$own_secret" ] && [ -z "$ask_secrets$secrets_from_stdin" ]; then
+        # Who deploys need not read the team's own secret; the functions do, and the doctor says what they do not find.
+        unread=1
+        warn "Secrets Manager 密钥 $secret_arn 不允许你读取：其中有没有每个应用的 AppSecret，部署之后由 doctor 检查。" \
+            "You may not read the secret $secret_arn; whether it has every app's secret, the doctor says after the deployment."
     else
         fail "Secrets Manager 密钥 $secret_arn 读取失败：
 $(complaint)" "The secret $secret_arn could not be read:
@@ -977,6 +1003,7 @@ apps=$(printf '%s %s %s' "$(value OfficialAccountAppId)" "$(value WebsiteAppId)"
     grep -o 'wx[0-9a-f]\{16\}' | awk '!seen[$0]++' || true)
 missing=''
 for app in $apps; do
+    if [ -n "$unread" ]; then break; fi
     if secret_of "$app" && { [ -z "$ask_secrets" ] || [ -n "$secrets_from_stdin" ]; }; then continue; fi
     if [ -z "$is_terminal" ]; then
         missing="$missing $app"
@@ -1121,11 +1148,18 @@ if [ "$state" = CREATE_COMPLETE ]; then
     else
         step "建立 $total 项资源，需要几分钟" "Making $total resources; this takes some minutes"
     fi
-    seen=$(newest_event "$stack")
+    seen=$(newest_event "$stack") || seen=''
     must cloudformation execute-change-set --stack-name "$stack" --change-set-name "$change_set"
     trap 'printf "\n"; say "AWS 上的部署仍在继续；再运行一次就能接着看。" "The deployment goes on in AWS; run this again to follow it."; exit 130' INT TERM
     # It begins a moment after it was told to.
-    while [ "$(newest_event "$stack")" = "$seen" ]; do sleep 1; done
+    while :; do
+        if newest=$(newest_event "$stack"); then
+            [ "$newest" = "$seen" ] || break
+            sleep 1
+        else
+            not_answered
+        fi
+    done
     follow "$stack" "$total"
     trap 'exit 130' INT TERM
     case "$STATUS" in

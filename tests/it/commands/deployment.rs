@@ -218,3 +218,67 @@ fn a_move_to_another_domain_goes_on_where_it_was() {
     assert_eq!(status, Some(0), "{said}");
     assert!(!deployer.read("account/change-set").contains("example.net"), "{said}");
 }
+
+/// The team's own secret is the one that is looked at, as it is said now; that there is none is said before anything is made,
+/// and that it may not be read stops nobody who changes nothing in it.
+#[test]
+fn the_team_s_own_secret_is_judged_as_it_is_said_now() {
+    const OWN: &str = "AppSecretsArn=arn:aws:secretsmanager:us-east-1:123456789012:secret:of-the-team-AbCdEf";
+    let deployer = Deployer::with_a_stack();
+    let own = ["--region", "us-east-1", OWN];
+    let denied = "refuse AccessDeniedException 'not authorized to perform: secretsmanager:GetSecretValue'";
+    // The stack's own secret may be read; the other one is what counts.
+    let at = |arn: &str, answer: &str| {
+        format!("case \"$*\" in *{arn}*) {answer} ;; *) cat \"$ACCOUNT/secret\" ;; esac")
+    };
+    let missing = "refuse ResourceNotFoundException \"Secrets Manager can't find the specified secret.\"";
+    deployer.account("secretsmanager.get-secret-value", &at("of-the-team", missing));
+    let (said, status) = deployer.deploy(&own);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("There is no secret") && said.contains("of-the-team"), "{said}");
+    assert!(!deployer.read("account/calls").contains("s3api"), "{said}");
+
+    let no_value = "refuse ResourceNotFoundException \"Secrets Manager can't find the specified secret value for staging label: AWSCURRENT\"";
+    deployer.account("secretsmanager.get-secret-value", &at("of-the-team", no_value));
+    let (said, status) = deployer.deploy(&own);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains(&format!("App secrets: those of {OFFICIAL_ACCOUNT} are missing")), "{said}");
+
+    deployer.account("secretsmanager.get-secret-value", &at("of-the-team", denied));
+    let (said, status) = deployer.deploy(&own);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("You may not read the secret") && !said.contains("are missing"), "{said}");
+    assert!(deployer.read("account/change-set").contains("of-the-team"), "{said}");
+
+    // What has to be read, to be written or because the stack made it, is not gone past.
+    deployer.account("secretsmanager.get-secret-value", denied);
+    for arguments in [["--region", "us-east-1"].as_slice(), &["--region", "us-east-1", "--new-secrets"]] {
+        let (said, status) = deployer.deploy(arguments);
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains("could not be read"), "{said}");
+    }
+}
+
+/// Who is logged out of AWS meanwhile is told so, and that the deployment goes on.
+#[test]
+fn a_deployment_that_cannot_be_followed_any_more_ends_with_what_to_do() {
+    let deployer = Deployer::with_a_stack();
+    let expired = "refuse ExpiredTokenException 'The security token included in the request is expired'";
+    let status = "case \"$query\" in *Parameters*) cat \"$ACCOUNT/parameters\" ;; *AppSecretsArn*) echo arn ;; *) cat \"$ACCOUNT/status\" ;; esac";
+    let after = format!("if [ -f \"$ACCOUNT/executed\" ]; then {expired}; fi");
+    // As the change begins, and once it is under way.
+    for events in [
+        format!("{after}; echo before"),
+        "if [ -f \"$ACCOUNT/executed\" ]; then echo after; else echo before; fi".to_owned(),
+    ] {
+        deployer.account("cloudformation.describe-stack-events", &events);
+        deployer.account("cloudformation.describe-stacks", &format!("{after}\n{status}"));
+        let (said, code) = deployer.deploy(&["--region", "us-east-1"]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(
+            said.contains("goes on at AWS") && said.contains("expired") && said.contains("log in again"),
+            "{said}"
+        );
+        assert!(!said.contains("Deployed"), "{said}");
+    }
+}
