@@ -70,8 +70,9 @@ fn denied(template: &Template, binary: &str, table: &str, action: &str) -> Vec<S
     let is_of_table =
         |statement: &Value| list(&statement["Resource"]).into_iter().any(|found| table_of(found) == table);
     let is_meant = |statement: &Value| {
-        let denied = statement["Action"].as_str().unwrap().strip_prefix("dynamodb:").unwrap();
-        denied == "*" || denied == action
+        let denied = list(&statement["Action"]).into_iter();
+        let mut denied = denied.map(|denied| denied.as_str().unwrap().strip_prefix("dynamodb:").unwrap());
+        denied.any(|denied| denied == "*" || denied == action)
     };
     let statements = statements(template, binary).into_iter();
     let denials = statements.filter(|statement| statement["Effect"] == "Deny" && is_of_table(statement));
@@ -209,14 +210,28 @@ async fn each_function_may_do_what_it_does_and_nothing_else() {
             "authorize may Query LoginsTable",
         ),
         (
-            "Action: dynamodb:DeleteItem\n",
-            "Action: dynamodb:GetItem\n",
+            "Allow\n                Action: dynamodb:DeleteItem\n",
+            "Allow\n                Action: dynamodb:GetItem\n",
             "logout does DeleteItem SessionsTable",
         ),
         ("\"login#*\"", "\"code#*\"", "authorize does PutItem LoginsTable of login#"),
-        ("\"dynamodb:LeadingKeys\": \"app-token#*\"", "\"dynamodb:LeadingKeys\": \"*\"", "userinfo does "),
+        (
+            "Action: [dynamodb:UpdateItem, dynamodb:DeleteItem]\n",
+            "Action: dynamodb:UpdateItem\n",
+            "userinfo may DeleteItem SessionsTable of grant#",
+        ),
+        (
+            "\"dynamodb:LeadingKeys\": [\"login#*\", \"code#*\"]",
+            "\"dynamodb:LeadingKeys\": [\"login#*\", \"code#*\", \"ticket#*\"]",
+            "callback may GetItem LoginsTable of ticket#",
+        ),
+        ("\"dynamodb:LeadingKeys\": \"grant#*\"", "\"dynamodb:LeadingKeys\": \"*\"", "callback does "),
         ("Resource: !GetAtt LoginsTable.Arn", "Resource: \"*\"", "authorize may PutItem *"),
-        ("Action: dynamodb:DeleteItem\n", "Action: \"dynamodb:*\"\n", "logout may * SessionsTable"),
+        (
+            "Allow\n                Action: dynamodb:DeleteItem\n",
+            "Allow\n                Action: \"dynamodb:*\"\n",
+            "logout may * SessionsTable",
+        ),
         (
             "      Role: !GetAtt SiteRole.Arn\n",
             "      Role: !GetAtt LogoutRole.Arn\n",
@@ -228,6 +243,20 @@ async fn each_function_may_do_what_it_does_and_nothing_else() {
         let found = differences(&changed, &calls);
         assert!(found.iter().any(|found| found.starts_with(difference)), "{difference}: {found:?}");
     }
+}
+
+/// What lies in a table, by the beginnings of its keys: a session's has none.
+fn contents(table: &str) -> &'static [&'static str] {
+    match table {
+        "LoginsTable" => &["login#", "code#", "handoff#", "ticket#", "request#"],
+        "SessionsTable" => &["", "app-token#", "grant#"],
+        _ => &[],
+    }
+}
+
+/// The beginning of a key, with its mark.
+fn form(id: &str) -> &str {
+    id.find('#').map_or("", |at| &id[..=at])
 }
 
 /// What the functions of this template may do and did not, and what they did and may not.
@@ -243,6 +272,8 @@ fn differences(template: &str, calls: &[Call]) -> Vec<String> {
         let mut used = BTreeSet::new();
         for Item { action, table, id } in made {
             let permission = (action.clone(), table.clone());
+            let kind = id.as_deref().map(form);
+            assert!(kind.is_none_or(|kind| contents(table).contains(&kind)), "{table} holds {id:?}");
             let id = id.as_deref().unwrap_or_default();
             let is_denied =
                 denied(&template, &name, table, action).iter().any(|prefix| id.starts_with(prefix.as_str()));
@@ -251,13 +282,27 @@ fn differences(template: &str, calls: &[Call]) -> Vec<String> {
                     if forms.is_empty()
                         || forms.iter().any(|form| id.starts_with(form.trim_end_matches('*'))) =>
                 {
-                    used.insert(permission);
+                    used.insert((permission, kind));
                 }
                 Some(_) => differences.push(format!("{name} does {action} {table} of {id}")),
                 None => differences.push(format!("{name} does {action} {table}")),
             }
         }
-        allowed.retain(|permission, _| !used.contains(permission));
+        // Of what it may touch in a table, it touches something of each kind.
+        for ((action, table), forms) in &allowed {
+            let denied = denied(&template, &name, table, action);
+            let is_used = |kind| used.contains(&((action.clone(), table.clone()), Some(kind)));
+            let may = |kind: &&str| {
+                (forms.is_empty() || forms.iter().any(|form| form.trim_end_matches('*') == *kind))
+                    && !denied.iter().any(|prefix| prefix == kind)
+            };
+            let kinds = contents(table).iter().copied();
+            if kinds.clone().any(is_used) {
+                let more = kinds.filter(may).filter(|kind| !is_used(kind));
+                differences.extend(more.map(|kind| format!("{name} may {action} {table} of {kind}")));
+            }
+        }
+        allowed.retain(|permission, _| !used.iter().any(|(used, _)| used == permission));
         differences.extend(allowed.keys().map(|(action, table)| format!("{name} may {action} {table}")));
         functions.insert(name);
     }
@@ -277,7 +322,10 @@ fn who_shows_or_ends_a_session_touches_nothing_else() {
     // It makes grants and looks at them, and ends sessions alone.
     assert_eq!(denied(&template, "openid", "SessionsTable", "GetItem"), ["app-token#"]);
     assert_eq!(denied(&template, "openid", "SessionsTable", "DeleteItem"), ["app-token#", "grant#"]);
-    assert!(denied(&template, "callback", "SessionsTable", "*").is_empty());
+    assert_eq!(denied(&template, "userinfo", "SessionsTable", "DeleteItem"), ["app-token#", "grant#"]);
+    assert_eq!(denied(&template, "userinfo", "SessionsTable", "UpdateItem"), ["app-token#", "grant#"]);
+    assert_eq!(denied(&template, "callback", "SessionsTable", "GetItem"), ["grant#"]);
+    assert_eq!(denied(&template, "callback", "SessionsTable", "DeleteItem"), ["app-token#", "grant#"]);
     // The way out of the callback's network leads to the two tables alone.
     let endpoint = resource(&template, "AWS::EC2::VPCEndpoint", "TablesEndpoint");
     let tables: Vec<_> =
