@@ -768,6 +768,33 @@ else
     say "这台电脑上不能运行函数的检查程序：参数由 CloudFormation 检查，其余的由部署后的函数检查。" \
         "The functions' parser does not run on this machine: CloudFormation checks the parameters, the deployed functions the rest."
 fi
+
+# One KMS key that cannot be read makes `token` publish none of them, while the first one goes on signing.
+check_keys() {
+    local key state usage spec found
+    for key in $(printf '%s' "$1" | tr ',' ' '); do
+        case "$key" in *:kms:*) ;; *) continue ;; esac
+        case "$key" in *":kms:$region:"*) ;; *) fail \
+            "SigningKeys：$key 不在区域 $region 里。" "SigningKeys: $key is not in the region $region." ;;
+        esac
+        if found=$(call kms describe-key --key-id "$key" --query 'KeyMetadata.[KeyState,KeyUsage,KeySpec]'); then
+            IFS=$'\t' read -r state usage spec < <(printf '%s\n' "$found")
+            case "$state:$usage:$spec" in
+                Enabled:SIGN_VERIFY:RSA_*) ;;
+                *) fail "SigningKeys：$key 不能签名：它是 ${spec}、${usage}，状态 ${state}；应为 RSA_2048、SIGN_VERIFY、Enabled。" \
+                    "SigningKeys: $key cannot sign: it is $spec for $usage and $state, and has to be RSA_2048 for SIGN_VERIFY and Enabled." ;;
+            esac
+        elif grep -q AccessDenied "$temporary/error"; then
+            warn "SigningKeys：不允许你查看 ${key}（kms:DescribeKey），没有检查它。" \
+                "SigningKeys: you may not look at $key (kms:DescribeKey), so nobody has."
+        else
+            fail "SigningKeys：${key}：
+$(complaint)" "SigningKeys: $key:
+$(complaint)"
+        fi
+    done
+}
+if [ -n "$(value OpenidConnect)" ] && { [ -z "$exists" ] || [ -z "$ask_secrets" ]; }; then check_keys "$(value SigningKeys)"; fi
 [ -z "$check_only" ] || exit 0
 
 domain=$(value DomainName)

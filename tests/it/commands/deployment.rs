@@ -282,3 +282,47 @@ fn a_deployment_that_cannot_be_followed_any_more_ends_with_what_to_do() {
         assert!(!said.contains("Deployed"), "{said}");
     }
 }
+
+/// A key that cannot sign, or that is not there, would take the whole set of keys with it.
+#[test]
+fn a_signing_key_that_cannot_work_is_refused_by_its_name() {
+    let deployer = Deployer::with_a_stack();
+    let key = |region: &str, id: &str| format!("arn:aws:kms:{region}:123456789012:key/{id}");
+    let describe = "case \"$*\" in
+        *good*) printf 'Enabled\\tSIGN_VERIFY\\tRSA_2048\\n' ;;
+        *larger*) printf 'Enabled\\tSIGN_VERIFY\\tRSA_4096\\n' ;;
+        *symmetric*) printf 'Enabled\\tENCRYPT_DECRYPT\\tSYMMETRIC_DEFAULT\\n' ;;
+        *encrypting*) printf 'Enabled\\tENCRYPT_DECRYPT\\tRSA_2048\\n' ;;
+        *curve*) printf 'Enabled\\tSIGN_VERIFY\\tECC_NIST_P256\\n' ;;
+        *disabled*) printf 'Disabled\\tSIGN_VERIFY\\tRSA_2048\\n' ;;
+        *deleted*) printf 'PendingDeletion\\tSIGN_VERIFY\\tRSA_2048\\n' ;;
+        *unseen*) refuse AccessDeniedException 'not authorized to perform: kms:DescribeKey' ;;
+        *) refuse NotFoundException 'no such key' ;;
+    esac";
+    deployer.account("kms.describe-key", describe);
+    let deploy = |keys: &[String]| {
+        let keys = format!("SigningKeys={}", keys.join(","));
+        deployer.deploy(&["--region", "us-east-1", "OpenidConnect={\"subject\":\"openid\"}", &keys])
+    };
+    let good = key("us-east-1", "good");
+    for bad in ["symmetric", "encrypting", "curve", "disabled", "deleted", "absent"] {
+        let bad = key("us-east-1", bad);
+        let (said, status) = deploy(&[good.clone(), bad.clone()]);
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains(&format!("SigningKeys: {bad}")), "{said}");
+        assert!(!deployer.read("account/calls").contains("s3api"), "{said}");
+    }
+    let foreign = key("eu-west-1", "good");
+    let (said, status) = deploy(&[good.clone(), foreign.clone()]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains(&format!("{foreign} is not in the region us-east-1")), "{said}");
+    // Whoever may not look is told that nobody has; keys in a secret are no keys of KMS's.
+    let unseen = key("us-east-1", "unseen");
+    let (said, status) = deploy(&[good, key("us-east-1", "larger"), unseen.clone()]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains(&format!("you may not look at {unseen}")), "{said}");
+    let (said, status) =
+        deploy(&["arn:aws:secretsmanager:us-east-1:123456789012:secret:keys-AbCdEf".to_owned()]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(!deployer.read("account/calls").contains("kms "), "{said}");
+}
