@@ -130,17 +130,24 @@ fn the_page_on_cost_counts_every_metric() {
     let dollars = |cents: usize| format!("{}.{:02}", cents / 100, cents % 100);
     let alarms = dollars(watched(&without) * WATCHED);
     let more = dollars((watched(&with) - watched(&without)) * WATCHED);
-    let metrics = dollars(made(&without) * MADE);
+    let [metrics, with_provider] = [&without, &with].map(|template| dollars(made(template) * MADE));
     for (language, texts) in [
         (
             "en",
             [
                 format!("alarms {alarms} ("),
                 format!("{more} more with"),
-                format!("metrics at most {metrics} ("),
+                format!("metrics at most {metrics}, with `OpenidConnect` {with_provider} ("),
             ],
         ),
-        ("zh-CN", [format!("告警 {alarms}（"), format!("另加 {more}）"), format!("指标最多 {metrics}（")]),
+        (
+            "zh-CN",
+            [
+                format!("告警 {alarms}（"),
+                format!("另加 {more}）"),
+                format!("指标最多 {metrics}，设置 `OpenidConnect` 时 {with_provider}（"),
+            ],
+        ),
     ] {
         let page =
             fs::read_to_string(workspace().join(format!("docs/{language}/reference/cost.md"))).unwrap();
