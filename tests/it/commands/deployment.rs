@@ -1,5 +1,5 @@
-//! What `deploy.sh` says and does where AWS answers otherwise than on the straight way; that way is the rehearsal's, on an
-//! emulated AWS.
+//! What `deploy.sh` says and does where AWS answers otherwise than on the straight way; that way is the rehearsal's,
+//! on an emulated AWS.
 
 use std::{
     collections::BTreeMap,
@@ -121,12 +121,12 @@ fn what_is_to_be_run_next_is_said_with_all_that_names_the_stack() {
     ];
     let (said, status) = deployer.deploy(&named);
     assert_eq!(status, Some(0), "{said}");
-    let names = r"--region eu-west-1 --stack-name wechat-login-two --profile 'Lin'\''s $own'";
+    let words = r"--region eu-west-1 --stack-name wechat-login-two --profile 'Lin'\''s $own'";
     assert!(
-        said.contains(&format!("run bash deploy.sh {names} --bucket b-1 --template {template} once more")),
+        said.contains(&format!("run bash deploy.sh {words} --bucket b-1 --template {template} once more")),
         "{said}"
     );
-    assert!(said.contains(&format!("bash doctor.sh {names}\n")), "{said}");
+    assert!(said.contains(&format!("bash doctor.sh {words}\n")), "{said}");
 
     // In a checkout `make` and a shell read it: what they make of it is the same.
     let makefile = "deploy doctor:\n\t@printf '<%s>' $(ARGS) $(STACK)\n";
@@ -148,7 +148,7 @@ fn what_is_to_be_run_next_is_said_with_all_that_names_the_stack() {
             &deployer.path("release"),
         );
         let read = String::from_utf8(output.stdout).unwrap();
-        let expected: String = words.iter().map(|word| format!("<{word}>")).collect();
+        let expected = format!("<{}>", words.join("><"));
         assert!(read.starts_with(&expected), "{line}: {read}, not {expected}");
     }
     let (said, _) = deployer.deploy(&["--region", "us-east-1"]);
@@ -219,8 +219,8 @@ fn a_move_to_another_domain_goes_on_where_it_was() {
     assert!(!deployer.read("account/change-set").contains("example.net"), "{said}");
 }
 
-/// The team's own secret is the one that is looked at, as it is said now; that there is none is said before anything is made,
-/// and that it may not be read stops nobody who changes nothing in it.
+/// The team's own secret is the one that is looked at, as it is said now; that there is none is said before anything is
+/// made, and that it may not be read stops nobody who changes nothing in it.
 #[test]
 fn the_team_s_own_secret_is_judged_as_it_is_said_now() {
     const OWN: &str = "AppSecretsArn=arn:aws:secretsmanager:us-east-1:123456789012:secret:of-the-team-AbCdEf";
