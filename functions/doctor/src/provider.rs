@@ -18,9 +18,10 @@ use openid_connect::message_signature::{ACCEPT_SIGNATURE, ACCEPTED, SIGNATURE, S
 use openid_connect::subject::SubjectKind;
 use openid_connect::{Provider, discovery};
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, StatusCode};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::Value;
+use web::reason::Reason;
 
 use crate::domain;
 use crate::finding::{Finding, Found};
@@ -88,8 +89,10 @@ pub(crate) async fn published(provider: &Provider, now: Timestamp) -> Vec<Found>
         None => return found,
     };
     match (signed, keys) {
-        (Some(Err(what)), _) if what == UNAVAILABLE => found.push(Finding::SigningFails.of("SigningKeys")),
-        (Some(Err(what)), Some(_)) => found.push(Finding::SignatureUnseen.of(at()).with(what)),
+        (Some(Err(Unsigned::Refused)), _) => found.push(Finding::SigningFails.of("SigningKeys")),
+        (Some(Err(Unsigned::Unseen(what))), Some(_)) => {
+            found.push(Finding::SignatureUnseen.of(at()).with(what))
+        }
         (Some(Ok(signed)), Some(keys)) => found.push(match key(&keys, &signed.key) {
             None => Finding::KeyUnpublished.of(signed.key),
             Some(key) if verifies(&signed, &key) => Finding::SignatureVerifies.of(signed.key),
@@ -101,13 +104,19 @@ pub(crate) async fn published(provider: &Provider, now: Timestamp) -> Vec<Found>
     found
 }
 
-/// The status of `token` when it cannot sign.
-const UNAVAILABLE: &str = "503";
+/// Why there is no signature to look at.
+enum Unsigned {
+    /// `token` itself says that it cannot sign.
+    Refused,
+    /// Something else came in its place: a status, or what was wrong with the signature.
+    Unseen(String),
+}
 
 /// A public document in JSON, or what is wrong with it; `None` if nobody answers at all.
 async fn fetch(client: &Client, issuer: &str, path: &str) -> Option<Result<Value, String>> {
     let response = match send(client.get(format!("{issuer}{path}")).timeout(PATIENCE)).await? {
-        Ok(response) => response,
+        Ok(response) if response.status() == StatusCode::OK => response,
+        Ok(response) => return Some(Err(response.status().as_str().to_owned())),
         Err(what) => return Some(Err(what)),
     };
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -121,7 +130,7 @@ async fn fetch(client: &Client, issuer: &str, path: &str) -> Option<Result<Value
 }
 
 /// What is said of the signature of the key set, or why it cannot be looked at; `None` if nobody answers at all.
-async fn fetch_signed(client: &Client, issuer: &str, now: Timestamp) -> Option<Result<Signed, String>> {
+async fn fetch_signed(client: &Client, issuer: &str, now: Timestamp) -> Option<Result<Signed, Unsigned>> {
     let asked = client
         .get(format!("{issuer}{}", discovery::JWKS))
         .header(ACCEPT_SIGNATURE, ACCEPTED)
@@ -130,25 +139,38 @@ async fn fetch_signed(client: &Client, issuer: &str, now: Timestamp) -> Option<R
         .timeout(PATIENCE_FOR_A_SIGNATURE);
     let response = match send(asked).await? {
         Ok(response) => response,
-        Err(what) => return Some(Err(what)),
+        Err(what) => return Some(Err(Unsigned::Unseen(what))),
     };
+    let status = response.status();
     let header = |name: &str| {
         let value = response.headers().get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
     let (input, signature) = (header(SIGNATURE_INPUT), header(SIGNATURE));
     let body = response.bytes().await.unwrap_or_default();
-    let signed = Signed::read(&input, &signature, &body).ok_or(SIGNATURE_INPUT.to_owned());
-    Some(signed.and_then(|signed| {
-        if now.since(signed.created) <= OLDEST { Ok(signed) } else { Err("created".to_owned()) }
-    }))
+    let unseen = |what: &str| Err(Unsigned::Unseen(what.to_owned()));
+    Some(match Signed::read(&input, &signature, &body) {
+        _ if status != StatusCode::OK && is_of_token(&body) => Err(Unsigned::Refused),
+        _ if status != StatusCode::OK => unseen(status.as_str()),
+        None => unseen(SIGNATURE_INPUT),
+        Some(signed) if now.since(signed.created) > OLDEST => unseen("created"),
+        Some(signed) => Ok(signed),
+    })
 }
 
-/// An answer of status 200, or what came in its place; `None` if nobody answers at all.
+/// Whether this is how `token` says that it cannot work. API Gateway and whatever else stands before it have answers of
+/// status 503 of their own, when no function was asked.
+fn is_of_token(body: &[u8]) -> bool {
+    let document: Value = serde_json::from_slice(body).unwrap_or_default();
+    [Reason::ServiceUnavailable, Reason::Misconfigured]
+        .iter()
+        .any(|reason| document["type"] == reason.problem_type())
+}
+
+/// An answer, or what came in its place; `None` if nobody answers at all.
 async fn send(asked: reqwest::RequestBuilder) -> Option<Result<Response, String>> {
     match asked.send().await {
-        Ok(response) if response.status().as_u16() == 200 => Some(Ok(response)),
-        Ok(response) => Some(Err(response.status().as_u16().to_string())),
+        Ok(response) => Some(Ok(response)),
         Err(error) if error.is_timeout() => Some(Err("Timeout".to_owned())),
         Err(_) => None,
     }

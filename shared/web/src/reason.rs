@@ -89,6 +89,12 @@ impl Reason {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
     }
+
+    /// What a problem document is of ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1)).
+    #[must_use]
+    pub fn problem_type(self) -> String {
+        format!("urn:wechat-login:{}", self.as_str())
+    }
 }
 
 impl From<Reaction> for Reason {

@@ -103,7 +103,7 @@ fn problem_with(
     }
     let [title, detail] = reason.problem();
     let problem = Problem {
-        kind: format!("urn:wechat-login:{}", reason.as_str()),
+        kind: reason.problem_type(),
         title,
         status: reason.status().as_u16(),
         detail,

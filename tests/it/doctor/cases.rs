@@ -400,6 +400,17 @@ fn starting(front: Router) -> Router {
     }))
 }
 
+/// The same, with API Gateway's own answer of status 503 where a signature is asked for.
+fn away_for_a_signature(front: Router) -> Router {
+    front.layer(from_fn(|request: Request, next: Next| async move {
+        if request.headers().contains_key("accept-signature") {
+            return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "message": "Service Unavailable" })))
+                .into_response();
+        }
+        next.run(request).await
+    }))
+}
+
 /// The headers of a response of status 200 with this body that was signed with the key of this process, so many seconds
 /// ago ([RFC 9421](https://www.rfc-editor.org/rfc/rfc9421)).
 fn signature(body: &[u8], age: u64) -> [(&'static str, String); 3] {
@@ -471,6 +482,15 @@ fn provider() -> Vec<Case> {
             "keys of a process that was only starting",
             provides(|_| {}).front(Front::Other(starting(impostor(right.clone(), keys(&mine), Some(0))))),
             with(&[]),
+        ),
+        (
+            "a front that has no function behind it when a signature is asked for",
+            provides(|_| {}).front(Front::Other(away_for_a_signature(impostor(
+                right.clone(),
+                keys(&mine),
+                Some(0),
+            )))),
+            with(&[F::SignatureUnseen]),
         ),
         (
             "KMS is away",
