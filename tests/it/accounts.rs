@@ -183,14 +183,18 @@ async fn a_login_ends_only_where_its_account_is_at_home() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_told_to_pages_of_its_own_account_only() {
     let stack = stack().await;
-    for (query, home, foreign) in [("", PAGE_ORIGIN, SHOP), ("?app=shop", SHOP, PAGE_ORIGIN)] {
+    for (query, home, foreign, login) in
+        [("", PAGE_ORIGIN, SHOP, "?app=shop"), ("?app=shop", SHOP, PAGE_ORIGIN, "")]
+    {
         let visitor = phone(&stack);
         visitor.browser.follow(&format!("{AUTHORIZE}{query}")).await.unwrap();
         shown(&visitor, home).await;
         shown(&visitor, PUBLIC_URL).await;
         for url in [USERINFO.to_owned(), format!("{USERINFO}?verify=true")] {
             let refused = visitor.browser.fetch(&url, foreign).await.unwrap();
-            assert_problem(&refused, 403, "origin_refused");
+            // For this page nobody is logged in, and its login is its own account's.
+            assert_problem(&refused, 401, "not_logged_in");
+            assert_eq!(refused.json().unwrap()["authorize_url"], format!("{AUTHORIZE}{login}"));
             let openid = ["lin"].map(|person| stack.simulator().openid(person, OFFICIAL_ACCOUNT));
             assert!(!openid.iter().any(|openid| refused.text().contains(openid)));
         }
@@ -328,7 +332,7 @@ async fn a_browser_has_one_session_whichever_account_it_is_of() {
     visitor.browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
     assert_eq!(stack.sessions().unwrap().len(), 1);
     assert_eq!(shown(&visitor, SHOP).await["openid"], stack.simulator().openid("lin", SHOP_ACCOUNT));
-    assert_eq!(visitor.userinfo().await.unwrap().status, 403);
+    assert_eq!(visitor.userinfo().await.unwrap().status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -359,7 +363,7 @@ async fn an_account_that_is_no_longer_configured_shows_nobody_to_other_pages() {
     let options = Options::default().with("AWS_ENDPOINT_URL_DYNAMODB", &stack.database().url());
     let later = Stack::start(options).await.unwrap();
     let visit = Visit::fetch(Method::GET, USERINFO, PAGE_ORIGIN).header("cookie", &cookie);
-    assert_eq!(later.visitor("lin").send(visit).await.unwrap().status, 403);
+    assert_eq!(later.visitor("lin").send(visit).await.unwrap().status, 401);
 }
 
 /// What is wrong with a variable is said when a function starts, by name.

@@ -3,17 +3,17 @@
 use harness::{
     Answer, Options, Result, Stack, Visitor,
     browser::{DESKTOP_USER_AGENT, Visit},
-    database::{attribute, with},
+    database::{attribute, number as number_of, with},
     hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, take_back, tap},
-    places::{AUTHORIZE, parameter},
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, PROFILE, parameter},
     proxy::{Fault, Kind, Rule, Throttle},
-    stack::{PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP},
+    stack::{PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP, errcode},
 };
 use serde_json::{Value, json};
 use simulator::{Denial, Snapshot};
 use web::{language::Language, reason::Reason, words::Labels};
 
-use crate::support::{assert_problem, assert_secured, title};
+use crate::support::{allow, assert_problem, assert_secured, title};
 
 const LABELS: Labels = Labels::of(Language::Chinese);
 const TARGET: &str = "https://www.example.com/me?a=1#";
@@ -103,11 +103,73 @@ async fn a_computer_is_logged_in_by_a_phone() -> Result<()> {
     assert_ne!(computer.visitor.session(), phone.session());
     phone.log_out().await?;
     assert_eq!(openid_of(&computer.visitor).await?, Some(phone.openid()));
-    // WeChat's tokens stayed on the phone: nothing is asked of WeChat, and what only WeChat can say takes a new login.
+    // WeChat's tokens stayed on the phone: nothing is asked of WeChat.
     stack.simulator().clear_ledger();
-    assert_eq!(computer.visitor.verify().await?.status, 401);
     assert_eq!(computer.visitor.userinfo().await?.status, 200);
     assert!(stack.simulator().ledger().is_empty());
+    Ok(())
+}
+
+/// WeChat cannot be asked whether the grant still stands. The person has just said so; later a phone has to, and a page
+/// that follows the link is not sent round in a circle, nor to an app that knows the person by another openid.
+#[tokio::test]
+async fn a_grant_that_a_phone_handed_over_is_confirmed_by_a_phone() -> Result<()> {
+    let stack = Stack::start(Options::default()).await?;
+    let mut visitor = stack.visitor("lin").at_a_computer();
+    let mut query = "via=handoff".to_owned();
+    for login in ["first", "again"] {
+        let computer = Waiting::begin(visitor, &query).await?;
+        let phone = stack.visitor("zhou");
+        let asked = form(&scan(&phone, &computer.code).await?)?;
+        tap(&phone, &asked, Some(computer.number().await?)).await?;
+        assert_eq!(computer.open(None).await?.status, 303);
+        let verified = computer.visitor.verify().await?;
+        assert_eq!(verified.json()?["openid"], Value::from(phone.openid()), "{login}");
+        stack.change_sessions("pepper", |session| {
+            let created_at = number_of(session, "created_at").unwrap_or_default();
+            session["created_at"] = json!({ "N": (created_at - 61).to_string() });
+        })?;
+        let refused = computer.visitor.verify().await?;
+        assert_problem(&refused, 401, "not_logged_in");
+        let link = refused.json()?["authorize_url"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(parameter(&link, "via"), "handoff", "{login}");
+        query = link.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
+        // It is the answer to that question alone.
+        assert_eq!(openid_of(&computer.visitor).await?, Some(phone.openid()));
+        visitor = computer.visitor;
+    }
+    assert!(stack.stop().await.text().contains(r#""outcome":"handed_over""#));
+    Ok(())
+}
+
+/// The phone's person agreed, and WeChat would not give the profile at that moment: the other browser has no token to
+/// read it with later, so its page can offer it.
+#[tokio::test]
+async fn a_profile_that_the_phone_did_not_get_can_be_added() -> Result<()> {
+    let stack = account_only().await?;
+    allow(&stack);
+    let phone = stack.visitor("zhou");
+    stack.script(PROFILE, errcode(45009), 1);
+    phone.log_in_at(AUTHORIZE_PROFILE).await?;
+    let mut visitor = stack.visitor("lin").at_a_computer();
+    let mut query = "scope=auto".to_owned();
+    for has_profile in [false, true] {
+        let computer = Waiting::begin(visitor, &query).await?;
+        let asked = form(&scan(&phone, &computer.code).await?)?;
+        tap(&phone, &asked, Some(computer.number().await?)).await?;
+        assert_eq!(computer.open(None).await?.status, 303);
+        let shown = computer.visitor.shown().await?;
+        assert_eq!(shown["scope"], "snsapi_userinfo");
+        assert_eq!(
+            (shown["nickname"].is_string(), shown["upgrade_url"].is_string()),
+            (has_profile, !has_profile)
+        );
+        let link = shown["upgrade_url"].as_str().unwrap_or_default();
+        query = link.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
+        visitor = computer.visitor;
+        // What the phone's own session lacks, its next visit reads.
+        phone.shown().await?;
+    }
     Ok(())
 }
 

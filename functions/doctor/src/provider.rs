@@ -91,7 +91,7 @@ pub(crate) async fn published(provider: &Provider, now: Timestamp) -> Vec<Found>
     match (signed, keys) {
         (Some(Err(Unsigned::Refused)), _) => found.push(Finding::SigningFails.of("SigningKeys")),
         (Some(Err(Unsigned::Unseen(what))), Some(_)) => {
-            found.push(Finding::SignatureUnseen.of(at()).with(what))
+            found.push(Finding::SignatureUnseen.of(at()).with(what));
         }
         (Some(Ok(signed)), Some(keys)) => found.push(match key(&keys, &signed.key) {
             None => Finding::KeyUnpublished.of(signed.key),
@@ -162,9 +162,9 @@ async fn fetch_signed(client: &Client, issuer: &str, now: Timestamp) -> Option<R
 /// status 503 of their own, when no function was asked.
 fn is_of_token(body: &[u8]) -> bool {
     let document: Value = serde_json::from_slice(body).unwrap_or_default();
-    [Reason::ServiceUnavailable, Reason::Misconfigured]
-        .iter()
-        .any(|reason| document["type"] == reason.problem_type())
+    let kind = document.get("type").and_then(Value::as_str);
+    let of_token = [Reason::ServiceUnavailable, Reason::Misconfigured].map(Reason::problem_type);
+    of_token.iter().any(|known| kind == Some(known))
 }
 
 /// An answer, or what came in its place; `None` if nobody answers at all.

@@ -42,7 +42,7 @@ use web::page;
 use web::query::Query;
 use web::reason::Reason;
 use web::request::{CorrelationId, PAGE_LOADS_ONLY, Request, wants_page};
-use web::response::{self, Response};
+use web::response::{self, Offer, Response};
 use web::visit::Visit;
 
 pub use refusal::OUTCOMES;
@@ -117,7 +117,7 @@ impl Function for Handoff {
             return phone::refused(request, reason);
         }
         if !wants_page(request.headers()) {
-            return response::problem(reason, &CorrelationId::of(request), None);
+            return response::problem(reason, &CorrelationId::of(request), Offer::default());
         }
         page::notice(&Visit::of(request), reason, &self.asked_for(request).on(""))
     }

@@ -43,7 +43,7 @@ use web::link::LoginLink;
 use web::outcome::{Report, Verdict};
 use web::reason::Reason;
 use web::request::{CorrelationId, Request};
-use web::response::{self, Response};
+use web::response::{self, Offer, Response};
 
 pub use client::{authenticate, basic};
 use refusal::{KEYS_SHOWN, KEYS_SIGNED, Refusal};
@@ -210,7 +210,8 @@ impl Token {
         let Verdict { outcome, reason } = refusal.judge();
         let response = match refusal {
             Refusal::NoSubject { upgrade_url } => {
-                response::problem_with_upgrade(reason, &CorrelationId::of(request), upgrade_url)
+                let offer = Offer { upgrade_url: Some(upgrade_url), ..Offer::default() };
+                response::problem(reason, &CorrelationId::of(request), offer)
             }
             _ => self.say_no(request, reason),
         };
@@ -227,6 +228,6 @@ impl Token {
             LoginLink { request: LoginRequest { app, ..LoginRequest::default() }, ..LoginLink::default() };
         let authorize_url = login.on(self.deployment.public_url.as_str());
         let authorize_url = (reason == Reason::NotLoggedIn).then_some(&*authorize_url);
-        response::problem(reason, &CorrelationId::of(request), authorize_url)
+        response::problem(reason, &CorrelationId::of(request), Offer { authorize_url, ..Offer::default() })
     }
 }

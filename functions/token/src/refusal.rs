@@ -116,7 +116,7 @@ web::outcomes! {
     AUDIENCE_REFUSED = Info "audience_refused" ["the page asked for no API, or one that gives it no tokens", "in `OpenidConnect`, add the page's origin to the API's `origins`"] ["网页没有指明 API，或该 API 不给它 API 令牌", "在 `OpenidConnect` 中把网页的源（origin）加入该 API 的 `origins`"];
     NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
     NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];
-    FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
+    FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "nothing, if the page offers `authorize_url`; else `app=…` in its link"] ["网页与会话不属于同一个账号", "网页使用 `authorize_url` 时不用处理；否则在它的链接中加上 `app=…`"];
     NO_SUBJECT = Info "no_subject" ["`sub` is the unionid, and the session does not know it. If nobody's does: the apps are not bound to one Open Platform account", "see [unionid](accounts.md#unionid)"] ["`sub` 是 unionid，而会话中没有。如果所有人都没有：应用没有绑定到同一个微信开放平台账号", "见 [unionid](accounts.md#unionid)"];
     SIGNING_UNAVAILABLE = Error "signing_unavailable" ["the key could not sign, or not be read", "`cause` has KMS's or Secrets Manager's error"] ["签名密钥无法签名或无法读取", "`cause` 中有 KMS 或 Secrets Manager 的错误"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer, or other requests always wrote first", "`cause`"] ["DynamoDB 无响应，或每次都有其他请求先写入", "查看 `cause`"];
@@ -130,7 +130,8 @@ impl Refusal {
             Self::Target | Self::NoTarget => (&AUDIENCE_REFUSED, Reason::InvalidTarget),
             Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
             Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
-            Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
+            // For this page nobody is logged in.
+            Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::NotLoggedIn),
             Self::NoSubject { .. } => (&NO_SUBJECT, Reason::NoSubject),
             Self::Store(_) => (&STORE_UNAVAILABLE, Reason::ServiceUnavailable),
             Self::Signing(_) => (&SIGNING_UNAVAILABLE, Reason::ServiceUnavailable),

@@ -26,7 +26,10 @@ struct Answer<'a> {
     subscribe_read_at: Option<u64>,
     /// Where the person can add the profile; only after `scope=auto`, and only if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    upgrade_url: Option<String>,
+    upgrade_url: Option<&'a str>,
+    /// What name and photo would be for then, where the site says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent_purpose: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -41,7 +44,12 @@ struct ProfileFields<'a> {
 }
 
 /// Who is logged in, for a script.
-pub fn json(session: &Session, expires_at: Timestamp, upgrade_url: Option<String>) -> Response {
+pub fn json(
+    session: &Session,
+    expires_at: Timestamp,
+    upgrade_url: Option<&str>,
+    consent_purpose: Option<&str>,
+) -> Response {
     let user_info = session.profile.as_ref().map(|profile| &profile.user_info);
     let answer = Answer {
         openid: session.openid.expose(),
@@ -60,6 +68,7 @@ pub fn json(session: &Session, expires_at: Timestamp, upgrade_url: Option<String
         subscribe: session.subscription.map(|subscription| subscription.subscribe),
         subscribe_read_at: session.subscription.map(|subscription| subscription.read_at.epoch_seconds()),
         upgrade_url,
+        consent_purpose: upgrade_url.and(consent_purpose),
     };
     response::json(StatusCode::OK, &answer)
 }

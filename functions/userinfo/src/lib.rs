@@ -42,6 +42,7 @@ use store::{SESSIONS_TABLE, Sessions, TableName};
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
+use web::imprint::Imprint;
 use web::link::LoginLink;
 use web::outcome::Verdict;
 use web::page;
@@ -49,7 +50,7 @@ use web::profile;
 use web::query::Query;
 use web::reason::Reason;
 use web::request::{CorrelationId, Request, wants_page};
-use web::response::{self, Response};
+use web::response::{self, Offer, Response};
 use web::visit::Visit;
 use wechat::Lang;
 use wechat_api::{Client, Hosts};
@@ -160,7 +161,7 @@ impl Function for Userinfo {
             return bearer::interrupted(provider, request, reason);
         }
         let caller = Caller::of(request.headers(), |origin| self.deployment.accounts.trust(origin));
-        caller.allow(self.say_no(request, caller, reason))
+        caller.allow(self.say_no(request, reason, self.login_of(caller)))
     }
 }
 
@@ -211,20 +212,27 @@ impl Userinfo {
             let consent = LoginLink::with_consent(&self.deployment.accounts, session).on("");
             profile::page(&Visit::of(request), session, expires_at, &consent)
         } else {
-            answer::json(session, expires_at, self.upgrade_url(session))
+            let upgrade_url = self.upgrade_url(session);
+            let imprint = Imprint::of(request);
+            answer::json(session, expires_at, upgrade_url.as_deref(), imprint.consent_purpose.as_deref())
         }))
     }
 
-    /// The account whose pages the caller is one of.
-    fn account_of(&self, caller: Caller<'_>) -> RequestedApp {
-        let Caller::Trusted(origin) = caller else { return RequestedApp::default() };
-        self.deployment.accounts.choice_on(origin)
+    /// The usual login of the account whose pages the caller is one of.
+    fn login_of(&self, caller: Caller<'_>) -> LoginRequest {
+        let app = match caller {
+            Caller::Trusted(origin) => self.deployment.accounts.choice_on(origin),
+            Caller::NoOrigin | Caller::Foreign => RequestedApp::default(),
+        };
+        LoginRequest { app, ..LoginRequest::default() }
     }
 
     /// The login that would add the profile a page asked for with `scope=auto`. It is a link and no
     /// redirect, and it asks for consent by name: it cannot lead round in a circle.
     fn upgrade_url(&self, session: &Session) -> Option<String> {
-        let has_none = session.profile.is_none() && !session.scope.includes_profile();
+        // Where it was granted it is read again, with the person's token. A phone that had none hands over no token.
+        let can_be_read = session.scope.includes_profile() && !session.is_handed_over();
+        let has_none = session.profile.is_none() && !can_be_read;
         let Deployment { accounts, public_url, .. } = &self.deployment;
         (session.wants_profile && has_none)
             .then(|| LoginLink::with_consent(accounts, session).on(public_url.as_str()))
@@ -232,21 +240,26 @@ impl Userinfo {
 
     fn refuse(&self, request: &Request, caller: Caller<'_>, refusal: &Refusal) -> Response {
         let Verdict { outcome, reason } = refusal.judge();
-        refusal.report(outcome).of(self.say_no(request, caller, reason))
+        // A website app would know the person by another openid.
+        let via_handoff = matches!(refusal, Refusal::HandedOver);
+        let asked = LoginRequest { via_handoff, ..self.login_of(caller) };
+        refusal.report(outcome).of(self.say_no(request, reason, asked))
     }
 
     /// Only who is not logged in is offered a login.
-    fn say_no(&self, request: &Request, caller: Caller<'_>, reason: Reason) -> Response {
+    fn say_no(&self, request: &Request, reason: Reason, asked: LoginRequest) -> Response {
         if reason != Reason::NotLoggedIn {
             return response::refuse(request, reason);
         }
-        let asked = LoginRequest { app: self.account_of(caller), ..LoginRequest::default() };
         let login = LoginLink { request: asked, ..LoginLink::default() };
         if wants_page(request.headers()) {
             page::notice(&Visit::of(request), reason, &login.on(""))
         } else {
             let authorize_url = login.on(self.deployment.public_url.as_str());
-            response::problem(reason, &CorrelationId::of(request), Some(&authorize_url))
+            let imprint = Imprint::of(request);
+            let consent_purpose = imprint.consent_purpose.as_deref();
+            let offer = Offer { authorize_url: Some(&authorize_url), consent_purpose, ..Offer::default() };
+            response::problem(reason, &CorrelationId::of(request), offer)
         }
     }
 }

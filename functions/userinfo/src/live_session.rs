@@ -45,6 +45,10 @@ const VERIFICATION_BUDGET: Duration = Duration::from_secs(5);
 /// one language and then another must not make it a call and a write each time.
 const SHORTEST_INTERVAL: Duration = Duration::from_mins(1);
 
+/// For how long a session that a phone handed over counts as confirmed: WeChat cannot be asked about it, and the person
+/// has just said yes inside WeChat. Without it, a page that asks and sends on to the login would go round in a circle.
+const HANDED_OVER_CONFIRMED: Duration = Duration::from_mins(1);
+
 /// For how long a session remembers that WeChat was busy, which passes: no longer than a process remembers its silence.
 const BUSY_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -276,8 +280,9 @@ impl<'a> LiveSession<'a> {
         if self.was_just_confirmed() {
             return Ok(());
         }
-        if self.session.access_token.is_none() {
-            return Err(Failure::Refusal(Refusal::HandedOver));
+        if self.session.is_handed_over() {
+            let is_new = self.now < self.stored.created_at.plus(HANDED_OVER_CONFIRMED);
+            return if is_new { Ok(()) } else { Err(Failure::Refusal(Refusal::HandedOver)) };
         }
         let mut answer = self.just_refused(self.session.refusals.grant);
         if answer.is_ok() {

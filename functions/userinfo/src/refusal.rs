@@ -70,9 +70,9 @@ web::outcomes! {
     NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
     NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];
     GRANT_GONE = Info "grant_gone" ["the person withdrew the grant, or it ran out; log in again"] ["用户取消了授权，或授权已过期；需要重新登录"];
-    HANDED_OVER = Info "handed_over" ["with `verify=true`: a phone handed this session over, and only a new login can confirm it"] ["使用 `verify=true` 时：会话由手机转交，只有重新登录才能确认"];
+    HANDED_OVER = Info "handed_over" ["with `verify=true`: a phone handed this session over more than a minute ago, and only a new login by phone can confirm it"] ["使用 `verify=true` 时：会话由手机转交已超过一分钟，只有再次用手机登录才能确认"];
     USER_REFUSED = Info "user_refused" ["WeChat restricts this person"] ["微信限制了这个用户"];
-    FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "`app=…` in that page's link"] ["网页与会话不属于同一个账号", "在该网页的链接中加上 `app=…`"];
+    FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "nothing, if the page offers `authorize_url`; else `app=…` in its link"] ["网页与会话不属于同一个账号", "网页使用 `authorize_url` 时不用处理；否则在它的链接中加上 `app=…`"];
     INVALID_REQUEST = Info "invalid_request" ["`lang` or `verify` is malformed or given twice", "`cause`"] ["`lang` 或 `verify` 有误或重复", "查看 `cause`"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
     SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["with `verify=true`: the token of the third-party platform could not be read, or there is none", "`cause`"] ["使用 `verify=true` 时：component_access_token 无法读取，或不存在", "查看 `cause`"];
@@ -88,7 +88,8 @@ impl Refusal {
             Self::NoProvider => (&NO_PROVIDER, Reason::NotFound),
             Self::NoBearer | Self::InvalidToken(_) => (&BEARER_REFUSED, Reason::NotLoggedIn),
             Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
-            Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::OriginRefused),
+            // For this page nobody is logged in.
+            Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::NotLoggedIn),
             // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
             Self::GrantGone { .. } | Self::GrantGoneBefore { .. } => (&GRANT_GONE, Reason::NotLoggedIn),
             Self::HandedOver => (&HANDED_OVER, Reason::NotLoggedIn),

@@ -268,6 +268,8 @@ fn to_answer(response: &Response) -> ApiGatewayV2httpResponse {
 
 #[cfg(test)]
 mod tests {
+    use web::response::Offer;
+
     use super::*;
 
     /// A function with a defect.
@@ -292,7 +294,7 @@ mod tests {
         }
 
         fn interrupted(&self, request: &Request, reason: Reason) -> Response {
-            response::problem(reason, &CorrelationId::of(request), None)
+            response::problem(reason, &CorrelationId::of(request), Offer::default())
         }
     }
 

@@ -69,25 +69,23 @@ pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     json_as("application/json; charset=utf-8", status, body)
 }
 
-/// A problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) for a script; `authorize_url` is where a
-/// login would begin.
-#[must_use]
-pub fn problem(reason: Reason, correlation_id: &CorrelationId, authorize_url: Option<&str>) -> Response {
-    problem_with(reason, correlation_id, authorize_url, None)
+/// What a problem document says besides, so that a page can go on.
+#[derive(Debug, Default, Serialize)]
+pub struct Offer<'a> {
+    /// Where a login would begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorize_url: Option<&'a str>,
+    /// The login that would add what is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upgrade_url: Option<&'a str>,
+    /// What name and photo would be for, where the site says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent_purpose: Option<&'a str>,
 }
 
-/// The same, with the login that would add what is missing.
+/// A problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) for a script.
 #[must_use]
-pub fn problem_with_upgrade(reason: Reason, correlation_id: &CorrelationId, upgrade_url: &str) -> Response {
-    problem_with(reason, correlation_id, None, Some(upgrade_url))
-}
-
-fn problem_with(
-    reason: Reason,
-    correlation_id: &CorrelationId,
-    authorize_url: Option<&str>,
-    upgrade_url: Option<&str>,
-) -> Response {
+pub fn problem(reason: Reason, correlation_id: &CorrelationId, offer: Offer<'_>) -> Response {
     #[derive(Serialize)]
     struct Problem<'a> {
         #[serde(rename = "type")]
@@ -96,10 +94,8 @@ fn problem_with(
         status: u16,
         detail: &'static str,
         correlation_id: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        authorize_url: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        upgrade_url: Option<&'a str>,
+        #[serde(flatten)]
+        offer: Offer<'a>,
     }
     let [title, detail] = reason.problem();
     let problem = Problem {
@@ -108,8 +104,7 @@ fn problem_with(
         status: reason.status().as_u16(),
         detail,
         correlation_id: correlation_id.as_str(),
-        authorize_url,
-        upgrade_url,
+        offer,
     };
     json_as("application/problem+json; charset=utf-8", reason.status(), &problem)
 }
@@ -129,7 +124,7 @@ pub fn refuse(request: &Request, reason: Reason) -> Response {
     if wants_page(request.headers()) {
         page::notice_elsewhere(request, reason)
     } else {
-        problem(reason, &CorrelationId::of(request), None)
+        problem(reason, &CorrelationId::of(request), Offer::default())
     }
 }
 

@@ -6,9 +6,10 @@ mod refresh;
 mod sessions;
 
 use harness::{
+    Options, Stack,
     browser::Visit,
     database::number,
-    places::{AUTHORIZE_PROFILE, PROFILE, USERINFO},
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, PROFILE, USERINFO},
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, raw},
 };
 use serde_json::json;
@@ -137,6 +138,23 @@ async fn a_page_without_a_profile_offers_to_add_one() {
         assert!(page.contains(part), "{part} is not in {page}");
     }
     assert!(!page.contains("<img"), "{page}");
+}
+
+/// The element on a page says the same below its own links.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_told_what_name_and_photo_are_for_with_each_link_that_may_ask_for_them() {
+    let options = Options::default().with("CONSENT_PURPOSE", "For the guest book.");
+    let stack = Stack::start(options).await.unwrap();
+    let visitor = stack.visitor("lin");
+    let nobody = visitor.userinfo().await.unwrap().json().unwrap();
+    assert!(nobody["authorize_url"].is_string(), "{nobody}");
+    assert_eq!(nobody["consent_purpose"], "For the guest book.");
+    for (query, is_told) in [("", false), ("?scope=auto", true), ("?scope=snsapi_userinfo", false)] {
+        visitor.follow(&format!("{AUTHORIZE}{query}")).await.unwrap();
+        let shown = visitor.shown().await.unwrap();
+        assert_eq!(shown["upgrade_url"].is_string(), is_told, "{shown}");
+        assert_eq!(shown["consent_purpose"] == "For the guest book.", is_told, "{shown}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
