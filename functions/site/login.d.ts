@@ -24,6 +24,8 @@ export interface User {
   subscribe_read_at?: number;
   /** Where the person can add name and photo, after `scope=auto` and as long as there are none. */
   upgrade_url?: string;
+  /** What name and photo would be for then, where the deployment says so. */
+  consent_purpose?: string;
 }
 
 export interface LoginOptions {

@@ -25,6 +25,8 @@ let turn = 0;
 let begun = false;
 /** Where a login begins; /userinfo knows better, if the page is another account's. */
 let begin = `${AUTH}/authorize`;
+/** @type {string | undefined} What name and photo are for, where the deployment says so. */
+let purpose;
 /** @type {Map<(user: User | null) => void, string | undefined>} The callbacks, and what each was told last. */
 const callbacks = new Map();
 /** @type {Map<string, { token: Promise<string | null>, until: number }>} */
@@ -69,6 +71,7 @@ const request = async (method, path) => {
     throw error;
   });
   const body = answer.status === 204 || await answer.json();
+  purpose = body.consent_purpose ?? purpose;
   if (answer.ok) return body;
   if (answer.status === 401) {
     begin = body.authorize_url ?? begin;
@@ -414,7 +417,16 @@ class WechatLogin extends HTMLElement {
       };
     }
     const button = make("a", { part: "button", ...press }, make("span", { part: "mark" }), words.logIn);
-    return make("div", { class: isKnown ? "" : "unknown" }, button);
+    const note = isKnown && options.scope === "snsapi_userinfo" ? [this.#purpose(words)] : [];
+    return make("div", { class: isKnown ? "" : "unknown" }, button, ...note);
+  }
+
+  /**
+   * What stands below whatever asks for name and photo.
+   * @param {typeof WORDS.en} words
+   */
+  #purpose(words) {
+    return make("p", { part: "note" }, this.#given("purpose") ?? purpose ?? words.purpose);
   }
 
   /**
@@ -429,7 +441,7 @@ class WechatLogin extends HTMLElement {
     const link = () => `${user.upgrade_url}&${new URLSearchParams({ return_to: target(this.#given("return-to")) })}`;
     const items = !user.upgrade_url ? [] : [
       make("a", { part: "item", ...way(link) }, words.addProfile),
-      make("p", { part: "note" }, this.#given("purpose") ?? words.purpose),
+      this.#purpose(words),
     ];
     const failed = make("p", { part: "note", role: "alert" }, words.failed);
     const leave = () => {

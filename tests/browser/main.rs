@@ -14,6 +14,7 @@ mod frames;
 mod handoff;
 mod login;
 mod login_js;
+mod login_js_settings;
 mod origins;
 mod qr;
 mod script;
