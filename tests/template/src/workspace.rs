@@ -7,21 +7,21 @@ use std::{
     sync::OnceLock,
 };
 
-/// The root of the workspace: where Cargo runs this process, or else where it was started. A checkout may have been
-/// copied or moved since this was compiled, and what was compiled in it then would lead to the old one.
+/// The root of the workspace: where Cargo runs this process, or else where it was started. It is not the checkout that
+/// this was compiled in: that may have been copied or moved since, and a program that is given to others would name it.
 pub fn workspace() -> &'static Path {
     static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
     WORKSPACE.get_or_init(|| {
         let package = variable("CARGO_MANIFEST_DIR").map(PathBuf::from);
-        root_of(package, env::current_dir().ok(), Path::new(env!("CARGO_MANIFEST_DIR")))
+        root_of(package, env::current_dir().ok())
     })
 }
 
 /// The root that the package lies in which Cargo runs, or else the directory that the process was started in; where
-/// neither does, the one that it was compiled in.
-fn root_of(package: Option<PathBuf>, current: Option<PathBuf>, compiled: &Path) -> PathBuf {
+/// neither does, that directory itself.
+fn root_of(package: Option<PathBuf>, current: Option<PathBuf>) -> PathBuf {
     let mut starts = package.into_iter().chain(current);
-    starts.find_map(|start| root_above(&start)).unwrap_or_else(|| compiled.join("../.."))
+    starts.find_map(|start| root_above(&start)).unwrap_or_else(|| PathBuf::from("."))
 }
 
 /// The nearest directory from here upwards that is the root of such a workspace.
@@ -61,11 +61,10 @@ mod tests {
         for (package, current) in
             [(Some(&inside), &nowhere), (None, &inside), (Some(&nowhere), &inside), (Some(&inside), &inside)]
         {
-            let found = root_of(package.cloned(), Some(current.clone()), workspace());
+            let found = root_of(package.cloned(), Some(current.clone()));
             assert_eq!(found, copy.path(), "{package:?} {current:?}");
         }
-        let compiled = workspace().join("tests/template");
-        assert_eq!(root_of(None, Some(nowhere), &compiled), compiled.join("../.."));
+        assert_eq!(root_of(None, Some(nowhere)), Path::new("."));
         assert_eq!(root_above(&workspace().join("tests/harness")).as_deref(), Some(workspace()));
     }
 }
