@@ -8,6 +8,7 @@ use login::random;
 use login::session::{Pepper, StoredSession};
 use login::time::Timestamp;
 use openid_connect::api::Api;
+use openid_connect::authorization::is_known_scope;
 use openid_connect::client::Client;
 use openid_connect::grant::{DataKey, GrantId, GrantKey, Granted, StoredAccess, StoredGrant, Wrapper};
 use openid_connect::jws::{self, Type};
@@ -176,6 +177,27 @@ impl AuthenticatedRequest<'_> {
         let session = self.token.sessions.session(&grant.session, self.now).await?;
         let pepper = session.as_ref().and_then(|session| session.pepper.clone());
         session.zip(pepper).ok_or(TokenRefusal::Grant("the session is over"))
+    }
+
+    /// What was granted, as far as the deployment gives it today: since then a scope may have been taken from the API, and
+    /// the client may have become another account's.
+    pub fn granted(
+        &self,
+        key: &GrantKey,
+        grant: &StoredGrant,
+        data_key: &DataKey,
+    ) -> Result<Granted, TokenRefusal> {
+        let granted = data_key.open(key, &grant.claims);
+        let granted = granted.ok_or(TokenRefusal::Grant("the grant cannot be read"))?;
+        let account = self.token.deployment.accounts.of(&granted.appid);
+        if account.is_none_or(|account| account.name != self.client.account) {
+            return Err(TokenRefusal::Grant(
+                "the app that logged the person in is not of the client's account",
+            ));
+        }
+        let api = granted.api(&self.issuing.provider);
+        let scope = ScopeList::new(granted.scope.names().filter(|name| is_known_scope(name, api)).collect());
+        Ok(granted.narrowed_to(scope))
     }
 
     /// Signs the tokens of a grant: first the access token, whose digest stands in the ID token.

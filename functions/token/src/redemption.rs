@@ -40,8 +40,7 @@ pub async fn redeem(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenR
 
     let data_key = DataKey::unwrapped(Wrapper::Code(&code), &pepper, &key, code_key);
     let data_key = data_key.ok_or(TokenRefusal::Grant("the code does not open the grant"))?;
-    let granted =
-        data_key.open(&key, &grant.claims).ok_or(TokenRefusal::Grant("the grant cannot be read"))?;
+    let granted = asked.granted(&key, &grant, &data_key)?;
     if granted.redirect_uri.as_str() != redirect_uri {
         return Err(TokenRefusal::Grant("redirect_uri is another one than in the request"));
     }

@@ -41,8 +41,7 @@ pub async fn renew(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRe
     let wrapper = Wrapper::RefreshToken(&renewable.good);
     let data_key = DataKey::unwrapped(wrapper, &pepper, &key, &renewable.refresh.key);
     let data_key = data_key.ok_or(TokenRefusal::Grant("the token does not open the grant"))?;
-    let granted = data_key.open(&key, &renewable.grant.claims);
-    let granted = granted.ok_or(TokenRefusal::Grant("the grant cannot be read"))?;
+    let granted = asked.granted(&key, &renewable.grant, &data_key)?;
     // The nonce was the first ID token's (OpenID Connect Core §12.2).
     let granted = Granted { nonce: None, ..granted };
     let granted = narrowed(asked, granted, scope.as_deref())?;

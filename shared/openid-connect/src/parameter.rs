@@ -79,9 +79,14 @@ impl ScopeList {
         &self.0
     }
 
+    /// The scopes, each by its name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ').filter(|name| !name.is_empty())
+    }
+
     /// Whether this scope is one of them.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.0.split(' ').any(|scope| scope == name)
+        self.names().any(|scope| scope == name)
     }
 }

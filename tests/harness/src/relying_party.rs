@@ -41,7 +41,15 @@ pub async fn lin() -> Result<(Stack, Visitor)> {
 
 /// A provider of three clients and an API: `web` without a secret, `admin` with one, `phone` on a device.
 pub fn options(subject: &str) -> Result<Options> {
-    let openid_connect = json!({
+    Ok(Options::default()
+        .with("OPENID_CONNECT", &provider_settings(subject).to_string())
+        .with("SIGNING_KEYS", signing_key::of_this_process()?))
+}
+
+/// What it is set to.
+#[must_use]
+pub fn provider_settings(subject: &str) -> Value {
+    json!({
         "subject": subject,
         "clients": {
             "web": {"redirect_uris": [REDIRECT_URI], "origins": [APP], "refresh": true,
@@ -51,10 +59,7 @@ pub fn options(subject: &str) -> Result<Options> {
             "phone": {"redirect_uris": ["com.example.app:/cb", "http://127.0.0.1/cb"]},
         },
         "apis": {"https://api.example.com": {"clients": ["web"], "origins": [PAGE_ORIGIN], "scopes": ["orders"]}},
-    });
-    Ok(Options::default()
-        .with("OPENID_CONNECT", &openid_connect.to_string())
-        .with("SIGNING_KEYS", signing_key::of_this_process()?))
+    })
 }
 
 /// A visitor whose browser knows that the relying party is somewhere else.

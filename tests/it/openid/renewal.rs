@@ -12,8 +12,8 @@ use harness::{
 use serde_json::{Value, json};
 
 use super::code_flow::{
-    REDIRECT_URI, SECRET, code, error_of, lin, options, redeem, refresh, refused, renew, revoke, text,
-    tokens_of, userinfo, verified, visitor,
+    REDIRECT_URI, SECRET, code, error_of, lin, options, provider_settings, redeem, refresh, refused, renew,
+    revoke, text, tokens_of, userinfo, verified, visitor,
 };
 
 /// A second tab has half a minute; whoever comes later with a token that gave way has found it somewhere.
@@ -283,5 +283,41 @@ async fn a_logout_is_not_undone_by_a_refresh_and_a_token_given_back_is_worth_not
     let tokens = tokens_of(&stack, &visitor, &[]).await?;
     visitor.log_out().await?;
     assert_eq!(error_of(&refresh(&stack, &text(&tokens, "refresh_token")).await?)?, refused("invalid_grant"));
+    Ok(())
+}
+
+/// A deployment may have taken a scope from an API since, or given the client to another account. What was granted before is
+/// granted no more, by a code that is still to be redeemed as by a renewal.
+#[tokio::test]
+async fn what_the_settings_give_no_more_is_in_no_token() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let asked = [("scope", "openid profile orders")];
+    let first = tokens_of(&stack, &visitor, &asked).await?;
+    assert_eq!(text(&first, "scope"), "openid orders profile");
+    let renewal = text(&first, "refresh_token");
+    let code_ = code(&visitor, &asked).await?;
+
+    let accounts = json!({ "kiosk": { "official_account": "wx0000000000000aa3" } });
+    let changed = async |change: &dyn Fn(&mut Value)| {
+        let mut settings = provider_settings("openid");
+        change(&mut settings);
+        let options = options("openid")?.with("OPENID_CONNECT", &settings.to_string());
+        let options = options.with("ACCOUNTS", &accounts.to_string());
+        Stack::start(options.with("AWS_ENDPOINT_URL_DYNAMODB", &stack.database().url())).await
+    };
+    let without_scope =
+        changed(&|settings| settings["apis"]["https://api.example.com"]["scopes"] = json!([])).await?;
+    let renewed = refresh(&without_scope, &renewal).await?.json()?;
+    let redeemed = redeem(&without_scope, &code_, &[]).await?.json()?;
+    for tokens in [&renewed, &redeemed] {
+        assert_eq!(text(tokens, "scope"), "openid profile", "{tokens}");
+        let (_, claims) = verified(&without_scope, &text(tokens, "access_token")).await?;
+        assert_eq!(claims["scope"], "openid profile");
+    }
+    let moved = changed(&|settings| settings["clients"]["web"]["account"] = json!("kiosk")).await?;
+    let refused_ = refresh(&moved, &text(&renewed, "refresh_token")).await?;
+    assert_eq!(error_of(&refused_)?, refused("invalid_grant"));
+    // Given back, it goes on: the grant did not end.
+    assert_eq!(refresh(&stack, &text(&renewed, "refresh_token")).await?.status, 200);
     Ok(())
 }
