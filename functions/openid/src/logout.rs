@@ -3,7 +3,8 @@
 //!
 //! A link alone logs nobody out. With an ID token of the very session that is there, it is the client that asks, and
 //! the session ends; without it the person is asked, on a page that ends it by the same form as any other page of this
-//! stack. The browser leaves only for an address that is registered for the client of that ID token.
+//! stack. The browser leaves only for an address that is registered for the client of that ID token; where nobody is
+//! logged in any more, whose ID token says nothing then, for one of the client that is named.
 
 use http::{Method, StatusCode};
 use login::random;
@@ -47,7 +48,12 @@ pub async fn answer(
         Some(hint) => openid.hinted(hint, now).await?,
         None => None,
     };
-    let client = hinted.as_ref().and_then(|grant| provider.client(grant.client.as_str()));
+    let client = match (&hinted, &session, &client_id) {
+        (Some(grant), ..) => provider.client(grant.client.as_str()),
+        // The client's own session may outlive the one here, and with it the grant of its ID token.
+        (None, None, Some(name)) => provider.client(name),
+        (None, ..) => None,
+    };
     let client = client.filter(|client| client_id.as_deref().is_none_or(|name| client.name.as_str() == name));
     // Whoever is logged in here now may be somebody else than the client thinks.
     let is_its = session

@@ -38,3 +38,36 @@ async fn a_link_alone_logs_nobody_out() -> Result<()> {
     assert_eq!(stack.sessions()?.iter().filter(|item| item.get("pepper").is_some()).count(), 1);
     Ok(())
 }
+
+/// A client's own session may be longer than the one here, and its ID token is of a grant that is gone.
+#[tokio::test]
+async fn who_is_logged_in_no_more_goes_back_to_the_client_that_is_named() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let hint = text(&tokens_of(&stack, &visitor, &[]).await?, "id_token");
+    visitor.log_out().await?;
+    stack.forget_everything()?;
+    let logout = |parameters: &[(&str, &str)]| format!("{PUBLIC_URL}/oauth2/logout?{}", form(parameters));
+    let (bye, elsewhere) = (BYE, "https://app.example.org/bye?a=1");
+    for (hint, client, uri, status, location) in [
+        (Some(&*hint), Some("web"), bye, 303, Some("https://app.example.org/bye?state=s")),
+        (None, Some("web"), bye, 303, Some("https://app.example.org/bye?state=s")),
+        (Some(&*hint), None, bye, 200, None),
+        (None, Some("unknown"), bye, 200, None),
+        // Registered for others.
+        (None, Some("phone"), bye, 400, None),
+        (None, Some("web"), elsewhere, 400, None),
+    ] {
+        let hint = hint.map(|hint| ("id_token_hint", hint));
+        let client = client.map(|client| ("client_id", client));
+        let parameters = [("post_logout_redirect_uri", uri), ("state", "s")];
+        let parameters: Vec<_> = parameters.into_iter().chain(hint).chain(client).collect();
+        let answer = visitor.open(&logout(&parameters)).await?;
+        assert_eq!((answer.status, answer.location()), (status, location), "{parameters:?}");
+    }
+    // Whoever is logged in is asked, whatever a link says.
+    tokens_of(&stack, &visitor, &[]).await?;
+    let answer = visitor.open(&logout(&[("client_id", "web"), ("post_logout_redirect_uri", BYE)])).await?;
+    assert_eq!((answer.status, answer.location()), (200, None));
+    assert!(visitor.session().is_some());
+    Ok(())
+}
