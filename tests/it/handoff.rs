@@ -688,6 +688,90 @@ async fn a_login_waits_in_its_own_browser_and_once() -> Result<()> {
     Ok(())
 }
 
+/// Browser secret, state and choice can all be read later, off the browser and its history. They lead to another
+/// pick-up secret each time that one is given, and what was added to them is gone when the login was picked up, or
+/// ended.
+#[tokio::test]
+async fn what_picks_a_login_up_cannot_be_computed_from_what_a_browser_remembers() -> Result<()> {
+    let stack = account_only().await?;
+    let table = stack.table("LoginsTable")?.to_owned();
+    let salts = || -> Result<usize> {
+        Ok(stack.logins()?.iter().filter(|item| item.get("pick_up_salt").is_some()).count())
+    };
+    for ends_well in [true, false] {
+        let computer = at_a_computer(&stack).await?;
+        let phone = stack.visitor("zhou");
+        let form = form(&scan(&phone, &computer.code).await?)?;
+        let mut given = Vec::new();
+        for _ in 0..2 {
+            // As if it had never been given.
+            for mut item in stack.logins()? {
+                if let Some(attributes) = item.as_object_mut().filter(|item| item.contains_key("given_to")) {
+                    attributes.retain(|name, _| !["given_to", "given_at", "pick_up_salt"].contains(&&**name));
+                    stack.database().put(&table, &item)?;
+                }
+            }
+            computer.visitor.browser.forget_cookie(&computer.cookie()?);
+            computer.number().await?;
+            given.push(computer.visitor.browser.cookie(&computer.cookie()?));
+            assert_eq!(salts()?, 1);
+        }
+        assert!(given[0].is_some() && given[1].is_some() && given[0] != given[1]);
+        let number = computer.number().await?;
+        tap(&phone, &form, Some(number).filter(|_| ends_well)).await?;
+        computer.open(None).await?;
+        assert_eq!(salts()?, 0, "{ends_well}");
+    }
+    Ok(())
+}
+
+/// The page stays in the history of its tab. Opened again, it gives no cookie back whose session is gone, in the place
+/// of one that may be good.
+#[tokio::test]
+async fn a_pick_up_is_not_repeated_when_its_session_is_gone() -> Result<()> {
+    let stack = account_only().await?;
+    let first = at_a_computer(&stack).await?;
+    let picked_up = async |computer: &Waiting, person: &str| -> Result<()> {
+        let phone = stack.visitor(person);
+        let form = form(&scan(&phone, &computer.code).await?)?;
+        tap(&phone, &form, Some(computer.number().await?)).await?;
+        for _ in 0..2 {
+            assert_eq!(computer.open(None).await?.status, 303);
+            assert_eq!(openid_of(&computer.visitor).await?, Some(phone.openid()));
+        }
+        Ok(())
+    };
+    picked_up(&first, "zhou").await?;
+    // Somebody else logs in, in another tab: of one browser there is one session.
+    let second = Waiting::begin(first.visitor, "").await?;
+    picked_up(&second, "lin").await?;
+    let session = second.visitor.session();
+    let again = second.visitor.open(&first.url).await?;
+    assert_eq!((again.status, again.location()), (303, Some(TARGET)));
+    assert!(again.set_cookies().is_empty() && second.visitor.session() == session);
+    Ok(())
+}
+
+/// A tap that the table does not take has to be made again, most of all one that takes a yes back.
+#[tokio::test]
+async fn a_tap_that_is_not_answered_can_be_made_again() -> Result<()> {
+    let stack = Stack::start(Options::default().without("WEBSITE_APP_ID").proxied()).await?;
+    let computer = at_a_computer(&stack).await?;
+    let phone = stack.visitor("zhou");
+    let form = form(&scan(&phone, &computer.code).await?)?;
+    let number = computer.number().await?;
+    let again = format!("href=\"/handoff?ticket={}\"", form.ticket);
+    let broken = stack.proxy()?.inject(Rule::at(Kind::Ticket, Fault::Throttle(Throttle::Throttling)));
+    for page in [tap(&phone, &form, Some(number)).await?, take_back(&phone, &form).await?] {
+        assert_eq!(page.status, 503);
+        assert!(page.text().contains(&again), "{}", page.text());
+    }
+    drop(broken);
+    stack.proxy()?.heal();
+    assert!(is_titled(&tap(&phone, &form, Some(number)).await?, "已确认"));
+    Ok(())
+}
+
 /// The choice of a script is worth half a minute; the cookie, as long as the ticket.
 #[tokio::test]
 async fn a_choice_is_repeated_for_half_a_minute() -> Result<()> {

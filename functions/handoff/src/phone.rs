@@ -204,7 +204,8 @@ fn told(request: &Request, told: Told<'_>) -> Response {
 
 /// The page of a refusal, on a phone.
 pub(crate) fn refused(request: &Request, reason: Reason) -> Response {
-    let query = Query::of(request);
+    // A tap brings it in its form.
+    let query = Form::of(request).map_or_else(|| Query::of(request), Query::of_form);
     let text = |name| query.one(name).ok().flatten();
     let again = text("ticket").and_then(|ticket| Ticket::parse(&ticket)).map(|ticket| ticket.expose());
     let again = again.map(|ticket| format!("{HAND_OFF}?ticket={ticket}"));

@@ -2,7 +2,9 @@
 
 use http::StatusCode;
 use login::account::Account;
-use login::handoff::{PICK_UP_LIFETIME, PickUpSecret, ScriptChoice, Stage, Step, StoredTicket, Ticket};
+use login::handoff::{
+    PICK_UP_LIFETIME, PickUpSalt, PickUpSecret, ScriptChoice, Stage, Step, StoredTicket, Ticket,
+};
 use login::pending::{BrowserSecret, ClaimId, LoginRequest, PendingLogin, RequestedScope, State};
 use login::random;
 use login::session::{Pepper, Session, StoredSession};
@@ -76,7 +78,8 @@ impl Browser<'_> {
         let id = self.ticket.id();
         // Without a script there is no choice, and an answer that is lost is lost; but the repetition of a write is its
         // own.
-        let chosen = self.secret_for(&choice.unwrap_or_else(|| ScriptChoice::new(random::bytes())));
+        let choice = choice.unwrap_or_else(|| ScriptChoice::new(random::bytes()));
+        let secret_of = |salt: &PickUpSalt| PickUpSecret::derive(&self.secret, &self.state, &choice, salt);
         let (mut last_end, mut is_given_now) = (None, false);
         for _ in 0..MOST_TRIES {
             let Some(ticket) = logins.ticket(&id).await? else {
@@ -89,17 +92,20 @@ impl Browser<'_> {
                 logins.put_ticket(&id, &ticket).await?;
                 continue;
             };
-            match ticket.step(self.held.as_ref(), Some(&chosen), self.now) {
+            let chosen = ticket.given.as_ref().and_then(|given| given.salt.as_ref()).map(secret_of);
+            match ticket.step(self.held.as_ref(), chosen.as_ref(), self.now) {
                 Step::Wait => return Ok(self.page(&WAITING, &ticket, Shown::Code(self.code_link())).await),
                 Step::Give => {
                     // Read once more, whoever was first: then this browser is shown the number, or another one was
                     // given it.
-                    is_given_now = logins.give(&id, &chosen.digest(), self.now).await?;
+                    let salt = PickUpSalt::new(random::bytes());
+                    is_given_now = logins.give(&id, &secret_of(&salt).digest(), &salt, self.now).await?;
                 }
                 Step::Show { number, anew } => {
                     let outcome = if is_given_now { &GIVEN } else { &SHOWN_AGAIN };
                     let page = self.page(outcome, &ticket, Shown::Number(number)).await;
-                    let cookie = anew.then(|| self.function.cookies.set_pick_up(&chosen, &self.state));
+                    let chosen = chosen.filter(|_| anew);
+                    let cookie = chosen.map(|chosen| self.function.cookies.set_pick_up(&chosen, &self.state));
                     return Ok(cookie.into_iter().fold(page, |page, cookie| with_cookie(page, &cookie)));
                 }
                 Step::PickUp(sealed) => {
@@ -109,7 +115,14 @@ impl Browser<'_> {
                 }
                 Step::PickUpAgain => {
                     let held = self.held.as_ref().ok_or(Refusal::LoginGone)?;
-                    return Ok(PICKED_UP_AGAIN.of(self.logged_in(&self.login().await?, held)));
+                    let (login, token) = (self.login().await?, held.session_token(&self.secret, &self.state));
+                    // A logout, or another login, may have ended it since. Its cookie would then open nothing, and take
+                    // the place of one that does.
+                    let stands = self.function.store.sessions.session(&token.session_id(), self.now).await?;
+                    return Ok(PICKED_UP_AGAIN.of(match stands {
+                        Some(_) => self.logged_in(&login, held),
+                        None => self.arrived(&login),
+                    }));
                 }
                 Step::EndForTwo => {
                     last_end = logins.end_ticket(&id, self.now).await?.then_some(&WAITED_FOR_BY_TWO);
@@ -149,14 +162,15 @@ impl Browser<'_> {
 
     /// The session's cookie, and to where the login ends.
     fn logged_in(&self, login: &PendingLogin, held: &PickUpSecret) -> Response {
-        let end = self.function.deployment.accounts.end_of(login);
-        let response = redirect(StatusCode::SEE_OTHER, &end.location());
         let token = held.session_token(&self.secret, &self.state);
-        with_cookie(response, &self.function.cookies.set_session(&token, self.function.session_lifetime))
+        let cookie = self.function.cookies.set_session(&token, self.function.session_lifetime);
+        with_cookie(self.arrived(login), &cookie)
     }
 
-    fn secret_for(&self, choice: &ScriptChoice) -> PickUpSecret {
-        PickUpSecret::derive(&self.secret, &self.state, choice)
+    /// To where the login ends.
+    fn arrived(&self, login: &PendingLogin) -> Response {
+        let end = self.function.deployment.accounts.end_of(login);
+        redirect(StatusCode::SEE_OTHER, &end.location())
     }
 
     /// The login that waits, if this browser began it.

@@ -179,8 +179,8 @@ impl AuthenticatedRequest<'_> {
         session.zip(pepper).ok_or(TokenRefusal::Grant("the session is over"))
     }
 
-    /// What was granted, as far as the deployment gives it today: since then a scope may have been taken from the API, and
-    /// the client may have become another account's.
+    /// What was granted, as far as the deployment gives it today: since then a scope may have been taken from the API,
+    /// and the client may have become another account's.
     pub fn granted(
         &self,
         key: &GrantKey,

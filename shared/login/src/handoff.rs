@@ -34,7 +34,10 @@
 //! Whoever said yes by mistake can take it back until the other browser has picked it up, by another conditional write.
 //!
 //! The pick-up secret is derived from a number that the page's script chooses after it saw that the code was scanned,
-//! so that the same script is answered again if the answer was lost, and nobody who did not see that number.
+//! so that the same script is answered again if the answer was lost, and nobody who did not see that number. That
+//! number stays in the browser's history. So this stack adds one of its own, which it draws when it gives, tells
+//! nobody, and forgets when the login was picked up: whoever reads B, state and the script's number later can compute
+//! nothing.
 
 mod numbers;
 mod secrets;
@@ -43,7 +46,7 @@ mod ticket;
 use std::time::Duration;
 
 pub use numbers::Numbers;
-pub use secrets::{HiddenTicket, PickUpSecret, ScriptChoice, Ticket, TicketId};
+pub use secrets::{HiddenTicket, PickUpSalt, PickUpSecret, ScriptChoice, Ticket, TicketId};
 pub use ticket::{Approved, End, Given, Scan, Stage, Step, StoredTicket};
 
 /// How long a ticket can be scanned and approved.

@@ -11,7 +11,9 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
-use login::handoff::{Approved, End, Given, Numbers, PICK_UP_LIFETIME, Scan, StoredTicket, TicketId};
+use login::handoff::{
+    Approved, End, Given, Numbers, PICK_UP_LIFETIME, PickUpSalt, Scan, StoredTicket, TicketId,
+};
 use login::pending::{ClaimId, RequestedScope};
 use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
@@ -70,14 +72,21 @@ impl Logins {
     /// # Errors
     ///
     /// [`Error::Unavailable`].
-    pub async fn give(&self, id: &TicketId, pick_up: &Digest, now: Timestamp) -> Result<bool, Error> {
+    pub async fn give(
+        &self,
+        id: &TicketId,
+        pick_up: &Digest,
+        salt: &PickUpSalt,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         let update = self
             .step(id, now)
-            .update_expression("SET given_to = :pick_up, given_at = :now")
+            .update_expression("SET given_to = :pick_up, given_at = :now, pick_up_salt = :salt")
             .condition_expression(
                 "attribute_exists(scanned_by) AND attribute_not_exists(given_to) AND attribute_not_exists(ended) AND expires_at > :now",
             )
-            .expression_attribute_values(":pick_up", text(pick_up.as_str()));
+            .expression_attribute_values(":pick_up", text(pick_up.as_str()))
+            .expression_attribute_values(":salt", text(&salt.expose()));
         was_first(update).await
     }
 
@@ -158,7 +167,7 @@ impl Logins {
     }
 
     fn end(&self, id: &TicketId, end: End, now: Timestamp) -> UpdateItemFluentBuilder {
-        let update = self.step(id, now).update_expression("SET ended = :end REMOVE sealed");
+        let update = self.step(id, now).update_expression("SET ended = :end REMOVE sealed, pick_up_salt");
         update.expression_attribute_values(":end", text(end.as_str()))
     }
 
@@ -187,7 +196,7 @@ impl Store {
         let open = Update::builder()
             .table_name(&self.logins.0.name)
             .key("id", text(ticket.as_str()))
-            .update_expression("SET picked_up = :one REMOVE sealed")
+            .update_expression("SET picked_up = :one REMOVE sealed, pick_up_salt")
             .condition_expression(
                 "given_to = :pick_up AND attribute_exists(approved) AND attribute_not_exists(picked_up) AND attribute_not_exists(ended) AND expires_at > :now",
             )
@@ -233,9 +242,11 @@ fn ticket_from_item(item: &Item) -> Result<StoredTicket, Error> {
             numbers: numbers()?,
         })
     };
+    let salt = || PickUpSalt::parse(attribute(item, "pick_up_salt")?).ok_or(Error::Corrupt("pick_up_salt"));
     let given = || {
         Ok(Given {
             pick_up: Digest::stored(attribute(item, "given_to")?.to_owned()),
+            salt: has("pick_up_salt").then(salt).transpose()?,
             at: moment(item, "given_at")?,
         })
     };

@@ -170,11 +170,13 @@ pub enum Mutant {
     ChoiceForEver,
     /// The pick-up secret is not looked at, and the choice alone is.
     NoSecret,
+    /// Nothing is added to the choice: whoever read it computes the pick-up secret, and is given nothing.
+    NoSalt,
 }
 
 impl Mutant {
     /// Each of them, and the promise that it breaks.
-    pub const HARMFUL: [(Self, Promise); 15] = [
+    pub const HARMFUL: [(Self, Promise); 16] = [
         (Self::AnyScan, Promise::TheFirstPhone),
         (Self::AnyGive, Promise::OneNumber),
         (Self::AnyBrowser, Promise::NothingForTheRival),
@@ -190,6 +192,7 @@ impl Mutant {
         (Self::NoChoice, Promise::NobodyEndsHisOwn),
         (Self::ChoiceForEver, Promise::NothingForTheRival),
         (Self::NoSecret, Promise::NobodyEndsHisOwn),
+        (Self::NoSalt, Promise::NothingForTheRival),
     ];
 }
 
@@ -344,7 +347,8 @@ fn open(state: State, number: usize, mutant: Option<Mutant>) -> State {
     // Its own secret is the one that was given, or the other's is, to which a choice led it.
     let is_given_to_it = ticket.given_to == u8::try_from(number).ok();
     let is_led_to_it = is_given_to_it || number == RIVAL && state.is_choice_read;
-    let is_one = is_led_to_it && browser.holds && !is(Mutant::NoSecret)
+    let is_computed = is(Mutant::NoSalt) && number == RIVAL && state.is_choice_read;
+    let is_one = is_led_to_it && (browser.holds || is_computed) && !is(Mutant::NoSecret)
         || is(Mutant::AnyBrowser) && ticket.given_to.is_some();
     if ticket.ended.is_some() && !is(Mutant::PickUpIfEnded) || state.is_over && !is(Mutant::NoExpiry) {
         return after;

@@ -286,8 +286,8 @@ async fn a_logout_is_not_undone_by_a_refresh_and_a_token_given_back_is_worth_not
     Ok(())
 }
 
-/// A deployment may have taken a scope from an API since, or given the client to another account. What was granted before is
-/// granted no more, by a code that is still to be redeemed as by a renewal.
+/// A deployment may have taken a scope from an API since, or given the client to another account. What was granted
+/// before is granted no more, by a code that is still to be redeemed as by a renewal.
 #[tokio::test]
 async fn what_the_settings_give_no_more_is_in_no_token() -> Result<()> {
     let (stack, visitor) = lin().await?;

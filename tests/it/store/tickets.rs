@@ -5,8 +5,8 @@
 
 use login::Sealed;
 use login::handoff::{
-    Approved, End, Numbers, PICK_UP_LIFETIME, PickUpSecret, Scan, ScriptChoice, StoredTicket, Ticket,
-    TicketId,
+    Approved, End, Numbers, PICK_UP_LIFETIME, PickUpSalt, PickUpSecret, Scan, ScriptChoice, StoredTicket,
+    Ticket, TicketId,
 };
 use login::pending::RequestedScope;
 use login::session::{SessionId, StoredSession};
@@ -81,8 +81,10 @@ fn phone(number: u8) -> SessionId {
     token(number).session_id()
 }
 
+const SALT: PickUpSalt = PickUpSalt::new([5; 32]);
+
 fn pick_up(number: u8) -> PickUpSecret {
-    PickUpSecret::derive(&browser_secret(1), &state(1), &ScriptChoice::new([number; 32]))
+    PickUpSecret::derive(&browser_secret(1), &state(1), &ScriptChoice::new([number; 32]), &SALT)
 }
 
 fn session() -> StoredSession {
@@ -123,7 +125,7 @@ impl One {
                 let scan = Scan { session: phone(who), numbers: Numbers::draw([who; 8]) };
                 store.logins.scan(id, &scan, now).await
             }
-            Step::Give => store.logins.give(id, &pick_up(who).digest(), now).await,
+            Step::Give => store.logins.give(id, &pick_up(who).digest(), &SALT, now).await,
             Step::Refuse => store.logins.refuse(id, End::Refused, &phone(who), now).await,
             Step::Approve => {
                 store.logins.approve(id, &phone(who), &Sealed::stored(b"sealed".to_vec()), now).await

@@ -23,6 +23,11 @@ random_secret! {
     PickUpSecret
 }
 
+random_secret! {
+    /// What this stack adds to the choice when it gives the pick-up secret: the choice stays in the browser's history.
+    PickUpSalt
+}
+
 impl Ticket {
     /// The ticket of the login that `state` names, in the browser that holds `browser`.
     #[must_use]
@@ -92,10 +97,11 @@ impl HiddenTicket {
 }
 
 impl PickUpSecret {
-    /// The secret of the login that `state` names, in the browser that holds `browser`, for one choice of its script.
+    /// The secret of the login that `state` names, in the browser that holds `browser`, for one choice of its script
+    /// and what this stack added.
     #[must_use]
-    pub fn derive(browser: &BrowserSecret, state: &State, choice: &ScriptChoice) -> Self {
-        Self(hmac(browser.bytes(), &[b"pick-up\0", state.bytes(), &choice.0]))
+    pub fn derive(browser: &BrowserSecret, state: &State, choice: &ScriptChoice, salt: &PickUpSalt) -> Self {
+        Self(hmac(browser.bytes(), &[b"pick-up\0", state.bytes(), &choice.0, &salt.0]))
     }
 
     /// What the table knows of it.
@@ -146,7 +152,8 @@ mod tests {
         // likewise.
         let ticket = Ticket::derive(&browser(1), &State::new([2; 32]));
         assert_eq!(ticket.expose(), TICKET);
-        let pick_up = PickUpSecret::derive(&browser(1), &State::new([2; 32]), &ScriptChoice::new([3; 32]));
+        let (choice, salt) = (ScriptChoice::new([3; 32]), PickUpSalt::new([5; 32]));
+        let pick_up = PickUpSecret::derive(&browser(1), &State::new([2; 32]), &choice, &salt);
         assert_eq!(pick_up.expose(), PICK_UP);
         let token = PickUpSecret::new([4; 32]).session_token(&browser(1), &State::new([2; 32]));
         assert_eq!(token.expose(), SESSION);
@@ -159,7 +166,7 @@ mod tests {
     }
 
     const TICKET: &str = "53e1fd11daa5cb4e856ad47df106537878a5f2812e75ce0dc9b410800aca8305";
-    const PICK_UP: &str = "69b7bfb075d3b100dd284716eaa83080a003728a66ddc3f9b36345f23b706fff";
+    const PICK_UP: &str = "6bdeae626892e03be3e64dc77ce4dbda86e812ac7162d53a57b87321b63eba85";
     const SESSION: &str = "2b6f3c42fc825a0bcdb1b0233943708187f4c991ec1cc9bf5b9038974c9cabf0";
 
     #[test]

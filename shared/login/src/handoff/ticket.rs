@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Numbers, PickUpSecret};
+use super::{Numbers, PickUpSalt, PickUpSecret};
 use crate::pending::RequestedScope;
 use crate::seal::Sealed;
 use crate::secret::Digest;
@@ -52,10 +52,12 @@ pub struct Scan {
 }
 
 /// One browser was given the number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Given {
     /// The digest of its pick-up secret.
     pub pick_up: Digest,
+    /// What was added to its script's choice; gone once the login was picked up, or ended.
+    pub salt: Option<PickUpSalt>,
     /// When.
     pub at: Timestamp,
 }
@@ -241,11 +243,8 @@ mod tests {
     }
 
     fn secret(choice: u8) -> PickUpSecret {
-        PickUpSecret::derive(
-            &BrowserSecret::new(NOW, [1; 32]),
-            &State::new([2; 32]),
-            &ScriptChoice::new([choice; 32]),
-        )
+        let (browser, state) = (BrowserSecret::new(NOW, [1; 32]), State::new([2; 32]));
+        PickUpSecret::derive(&browser, &state, &ScriptChoice::new([choice; 32]), &PickUpSalt::new([5; 32]))
     }
 
     fn ticket() -> StoredTicket {
@@ -256,7 +255,8 @@ mod tests {
 
     fn given(choice: u8) -> StoredTicket {
         let scan = Scan { session: SessionId::stored("phone".to_owned()), numbers: Numbers::draw([0; 8]) };
-        let given = Given { pick_up: secret(choice).digest(), at: NOW };
+        let salt = Some(PickUpSalt::new([5; 32]));
+        let given = Given { pick_up: secret(choice).digest(), salt, at: NOW };
         StoredTicket { scan: Some(scan), given: Some(given), ..ticket() }
     }
 

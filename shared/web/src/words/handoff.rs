@@ -115,6 +115,14 @@ pub(crate) const fn begin_there(language: Language) -> &'static str {
     }
 }
 
+/// What a phone is to do that did not get as far as the question: the code is as good as before.
+pub(crate) const fn scan_again(language: Language) -> &'static str {
+    match language {
+        Language::Chinese => "要登录另一台设备，请再扫一次那里的二维码。",
+        Language::English => "To log the other device in, scan its code once more.",
+    }
+}
+
 /// Why there is nothing for a phone to confirm. What it did not begin, it begins nowhere else; `may_open_again` is
 /// whether the page knows the address that was opened.
 pub(crate) const fn refused(language: Language, reason: Reason, may_open_again: bool) -> Words {
@@ -129,6 +137,9 @@ pub(crate) const fn refused(language: Language, reason: Reason, may_open_again: 
         (Reason::ServiceUnavailable | Reason::Misconfigured | Reason::Unexpected, _) => {
             let button = if may_open_again { Some(Button::TryAgain) } else { None };
             Words { button, ..usual }
+        }
+        (Reason::AccessDenied | Reason::CookieMissing, _) => {
+            Words { next: scan_again(language), button: None, ..usual }
         }
         _ => Words { next: begin_there(language), button: None, ..usual },
     }
