@@ -1,8 +1,8 @@
 //! Makes what `site` serves of `login.js` and `login.d.ts`: the text, and the same compressed, as base64.
 //!
 //! API Gateway compresses nothing, and takes bytes as base64 only. Compressed here, the function needs no compressor,
-//! and the same sources give the same bytes: gzip's header holds no time and no name. Zopfli takes its time, and saves a
-//! fortieth of what everybody loads.
+//! and the same sources give the same bytes: gzip's header holds no time and no name. Zopfli takes its time, and saves
+//! a fortieth of what everybody loads.
 
 #[path = "src/without_comments.rs"]
 mod without_comments;

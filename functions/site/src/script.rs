@@ -182,7 +182,7 @@ mod tests {
                 assert_eq!(header(&response, "content-encoding"), encoding, "{accepted}");
                 if is_compressed {
                     let bytes = STANDARD.decode(response.body()).unwrap();
-                    // No time, no name, no system: the same sources give the same bytes.
+                    // No time, no name, the same system everywhere: the same sources give the same bytes.
                     assert_eq!(bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3]);
                     let mut text = String::new();
                     GzDecoder::new(&*bytes).read_to_string(&mut text).unwrap();
