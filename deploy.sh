@@ -393,8 +393,9 @@ $(complaint)"
 
 # Prints what CloudFormation does, until it is done; the last status is in STATUS. `total` is how many resources change.
 seen=''
+# The newest event of a stack, by `call` or by `must`.
 newest_event() {
-    call cloudformation describe-stack-events --stack-name "$1" --max-items 1 --query 'StackEvents[].EventId' |
+    "$1" cloudformation describe-stack-events --stack-name "$2" --max-items 1 --query 'StackEvents[].EventId' |
         awk 'NR == 1 && $1 != "None" { print $1 }'
 }
 
@@ -475,7 +476,7 @@ case "$status" in
         fi
         if [ -z "$check_only" ]; then
             id=$(must cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackId')
-            seen=$(newest_event "$id") || seen=''
+            seen=$(newest_event must "$id")
             must cloudformation delete-stack --stack-name "$id"
             follow "$id" '?'
             [ "$STATUS" = DELETE_COMPLETE ] || fail "删除没有成功（${STATUS}）：请在 CloudFormation 控制台查看。" \
@@ -508,7 +509,8 @@ if [ -n "$exists" ]; then
 elif [ -f "$answers" ]; then
     say "沿用 $answers 里的回答。" "Taking the answers in $answers."
     while IFS= read -r line || [ -n "$line" ]; do
-        case "$line" in [A-Z]*=*) keep "${line%%=*}" "${line#*=}" ;; esac
+        # In some locales [A-Z] has small letters, too.
+        case "$line" in from=*) ;; [A-Z]*=*) keep "${line%%=*}" "${line#*=}" ;; esac
     done <"$answers"
 fi
 known_domain=$(value DomainName)
@@ -532,7 +534,7 @@ if [ -n "$exists" ] && [ -z "$ask_secrets" ] && [ -f "$answers" ] && [ "$(answer
     say "继续把域名换成 $(answer_of DomainName)，沿用 $answers 里的参数。要保留 ${known_domain}，请删除这个文件。" \
         "Going on with the move to $(answer_of DomainName), with the parameters in $answers. To stay at $known_domain, delete that file."
     while IFS= read -r line || [ -n "$line" ]; do
-        case "$line" in [A-Z]*=*) ;; *) continue ;; esac
+        case "$line" in from=*) continue ;; [A-Z]*=*) ;; *) continue ;; esac
         if is_given "${line%%=*}"; then continue; fi
         keep "${line%%=*}" "${line#*=}"
         given_names[${#given_names[@]}]=${line%%=*}
@@ -1175,12 +1177,14 @@ if [ "$state" = CREATE_COMPLETE ]; then
     else
         step "建立 $total 项资源，需要几分钟" "Making $total resources; this takes some minutes"
     fi
-    seen=$(newest_event "$stack") || seen=''
+    # Without it, what the stack did before would pass for this deployment.
+    seen=$(newest_event must "$stack")
     must cloudformation execute-change-set --stack-name "$stack" --change-set-name "$change_set"
     trap 'printf "\n"; say "AWS 上的部署仍在继续；再运行一次就能接着看。" "The deployment goes on in AWS; run this again to follow it."; exit 130' INT TERM
     # It begins a moment after it was told to.
     while :; do
-        if newest=$(newest_event "$stack"); then
+        if newest=$(newest_event call "$stack"); then
+            unanswered=0
             [ "$newest" = "$seen" ] || break
             sleep 1
         else
