@@ -138,7 +138,7 @@ web::outcomes! {
     MISCONFIGURED = Error "misconfigured" ["WeChat refuses the app, its secret, its permission or a platform's token; or no request can be made of the configured address", "`errcode`, and [the list](errcodes.md)"] ["微信拒绝了应用、AppSecret、接口权限或 component_access_token；或所设的网址无法请求", "查看 `errcode` 和[错误码](errcodes.md)"];
     SECRETS_WRONG = Error "secrets_wrong" ["there is no secret for this appid, or the secret is not the JSON it should be", "put the secrets in, as [deploying](../guide/deploy.md) says"] ["没有这个 AppID 的 AppSecret，或 Secrets Manager 密钥的内容不是应有的 JSON", "按[部署](../guide/deploy.md)写入 AppSecret"];
     SECRETS_UNAVAILABLE = Error "secrets_unavailable" ["Secrets Manager did not answer, or refused", "`cause` has its error code: for `AccessDeniedException` the role of the function"] ["Secrets Manager 无响应或拒绝了请求", "`cause` 中有错误码：`AccessDeniedException` 请检查函数的角色"];
-    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer", "`cause`"] ["DynamoDB 无响应", "查看 `cause`"];
+    STORE_UNAVAILABLE = Error "store_unavailable" ["DynamoDB did not answer, or other requests always wrote first", "`cause`"] ["DynamoDB 无响应，或每次都有其他请求先写入", "查看 `cause`"];
     FOREIGN_PROFILE = Error "foreign_profile" ["the profile that WeChat gave is another person's; nothing of it is kept", "tell WeChat, with the time and the appid"] ["微信给出的资料属于另一个用户；什么也没有保存", "到微信开放社区反馈，附上时间和 AppID"];
     OUT_OF_TIME = Error "out_of_time" ["no answer in time: DynamoDB, Secrets Manager or WeChat hangs", "`wechat_ms`, and `cause` of the lines around"] ["没有及时响应：DynamoDB、Secrets Manager 或微信无响应", "查看 `wechat_ms` 和前后各行的 `cause`"];
     UNSEALABLE = Error "unsealable" ["the session could not be sealed: a defect", "report it"] ["会话无法加密：程序错误", "请反馈"];

@@ -11,6 +11,7 @@ use login::random;
 use login::time::Timestamp;
 use openid_connect::Provider;
 use openid_connect::client::Client;
+use openid_connect::grant::audience_of;
 use url::Url;
 use web::end_session;
 use web::page;
@@ -27,14 +28,14 @@ pub const LOGOUT: &str = "/oauth2/logout";
 
 /// Answers it.
 pub async fn answer(
-    openid: &Openid,
+    function: &Openid,
     provider: &Provider,
     request: &Request,
     now: Timestamp,
 ) -> Result<Response, Refusal> {
     if *request.method() == Method::POST {
         let form = Form::of(request).ok_or(Refusal::Form)?;
-        return Ok(POSTED.of(openid.repeated(LOGOUT, form)?));
+        return Ok(POSTED.of(function.repeated(LOGOUT, form)?));
     }
     let query = Query::of(request);
     let [hint, uri, state, client_id] = [
@@ -43,15 +44,15 @@ pub async fn answer(
         query.one("state")?,
         query.one("client_id")?,
     ];
-    let session = openid.cookies.session(request.headers());
+    let session = function.cookies.session(request.headers());
     let hinted = match &hint {
-        Some(hint) => openid.hinted(hint, now).await?,
+        Some(hint) => function.hinted(hint, now).await?,
         None => None,
     };
     let client = match (&hinted, &session, &client_id) {
         (Some(grant), ..) => provider.client(grant.client.as_str()),
         // The client's own session may outlive the one here, and with it the grant of its ID token.
-        (None, None, Some(name)) => provider.client(name),
+        (None, None, Some(name)) => provider.client(name).filter(|_| is_for(hint.as_deref(), name)),
         (None, ..) => None,
     };
     let client = client.filter(|client| client_id.as_deref().is_none_or(|name| client.name.as_str() == name));
@@ -64,10 +65,19 @@ pub async fn answer(
         Some(uri) => Some(target(client, uri, state.as_deref()).ok_or(Refusal::LogoutTarget)?),
         None => None,
     };
-    let home = format!("{}/", openid.deployment.public_url.as_str());
+    let home = format!("{}/", function.deployment.public_url.as_str());
     let response = response::redirect(StatusCode::SEE_OTHER, target.as_deref().unwrap_or(&home));
-    let deleted = openid.store.sessions.end_session(session.as_ref()).await;
-    Ok(end_session::answer(deleted, request, openid.cookies, now, random::bytes(), LOGGED_OUT.of(response)))
+    let Some(session) = session else {
+        // Nothing ends, and a login that is under way in another tab goes on.
+        return Ok(LOGGED_OUT.of(response));
+    };
+    let deleted = function.store.sessions.end_session(Some(&session)).await;
+    Ok(end_session::answer(deleted, request, function.cookies, now, random::bytes(), LOGGED_OUT.of(response)))
+}
+
+/// Whether the ID token of a grant that is gone says that it was this client's, if there is one.
+fn is_for(hint: Option<&str>, client: &str) -> bool {
+    hint.is_none_or(|hint| audience_of(hint).as_deref() == Some(client))
 }
 
 /// The registered address, with the client's `state`.

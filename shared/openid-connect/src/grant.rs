@@ -28,7 +28,8 @@ mod stored;
 mod wrapping;
 
 pub use credential::{
-    ClientRefreshToken, Code, GrantId, GrantKey, RedemptionId, SUCCESSION, scope_of, sid_of, sub_of,
+    ClientRefreshToken, Code, GrantId, GrantKey, RedemptionId, SUCCESSION, audience_of, scope_of, sid_of,
+    sub_of,
 };
 pub use stored::{
     CODE_LIFETIME, IssuedGrant, MOST_REMEMBERED, Redemption, Renewal, StoredAccess, StoredGrant,

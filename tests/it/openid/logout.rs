@@ -53,6 +53,9 @@ async fn who_is_logged_in_no_more_goes_back_to_the_client_that_is_named() -> Res
         (None, Some("web"), bye, 303, Some("https://app.example.org/bye?state=s")),
         (Some(&*hint), None, bye, 200, None),
         (None, Some("unknown"), bye, 200, None),
+        // Another client's, though the address is registered for both.
+        (Some(&*hint), Some("admin"), bye, 200, None),
+        (Some("canary"), Some("web"), bye, 200, None),
         // Registered for others.
         (None, Some("phone"), bye, 400, None),
         (None, Some("web"), elsewhere, 400, None),
@@ -63,6 +66,8 @@ async fn who_is_logged_in_no_more_goes_back_to_the_client_that_is_named() -> Res
         let parameters: Vec<_> = parameters.into_iter().chain(hint).chain(client).collect();
         let answer = visitor.open(&logout(&parameters)).await?;
         assert_eq!((answer.status, answer.location()), (status, location), "{parameters:?}");
+        // A login in another tab goes on.
+        assert!(answer.set_cookies().is_empty(), "{parameters:?}");
     }
     // Whoever is logged in is asked, whatever a link says.
     tokens_of(&stack, &visitor, &[]).await?;

@@ -228,6 +228,12 @@ pub fn sub_of(token: &str) -> Option<Subject> {
     claims_of(token)?.sub
 }
 
+/// Whom a token says it is for; as [`sid_of`].
+#[must_use]
+pub fn audience_of(token: &str) -> Option<String> {
+    claims_of(token)?.aud
+}
+
 /// What a token says it shows; as [`sid_of`].
 #[must_use]
 pub fn scope_of(token: &str) -> Option<ScopeList> {
@@ -244,6 +250,7 @@ fn claims_of(token: &str) -> Option<UnprovedClaims> {
 struct UnprovedClaims {
     sid: String,
     sub: Option<Subject>,
+    aud: Option<String>,
     scope: Option<ScopeList>,
 }
 
