@@ -1,9 +1,9 @@
 //! The callbacks that did not win the claim, though they come from the right browser: the same login
 //! again, or the same code for another login. None of them speaks to WeChat.
 //!
-//! An answer is repeated only to who brings the whole first request again, browser, state *and* code. Whoever brings
-//! another code for a login that is claimed may be somebody else: a second person who scans the same QR page, or
-//! who shares the browser's secret. He is given nothing that he does not hold already.
+//! An answer is repeated only to whoever brings the whole first request again, browser, state *and* code. Whoever
+//! brings another code for a login that is claimed may be somebody else: a second person who scans the same QR page,
+//! or who shares the browser's secret. He is given nothing that he does not hold already.
 
 use std::time::Duration;
 

@@ -157,9 +157,8 @@ fn noted<T>(
         Ok(read) => return Some(read),
         Err(error) => error,
     };
-    // The first line says only that something is wrong.
-    for problem in error.to_string().lines().skip(1) {
-        problems.entry(problem.trim().to_owned()).or_default().push(function);
+    for problem in error.problems() {
+        problems.entry(problem.clone()).or_default().push(function);
     }
     None
 }

@@ -31,7 +31,7 @@ pub struct AuthorizationGrant<'a> {
 
 /// Issues the code of a grant, and sends it to the client.
 pub async fn code(
-    openid: &Openid,
+    function: &Openid,
     provider: &Provider,
     grant: AuthorizationGrant<'_>,
     now: Timestamp,
@@ -52,7 +52,7 @@ pub async fn code(
         created_at: now,
         expires_at: now.plus(CODE_LIFETIME),
     };
-    openid.store.sessions.put_grant(&key, &issued).await?;
+    function.store.sessions.put_grant(&key, &issued).await?;
     let location = asked.answer(provider, Answer::Code(&code.expose()));
     Ok(CODE_ISSUED.of(response::redirect(StatusCode::SEE_OTHER, &location)))
 }

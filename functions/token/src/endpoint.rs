@@ -28,7 +28,7 @@ use crate::{Issuing, REVOKE, Token, redemption, renewal, revocation};
 /// What an authenticated client asks ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
 pub struct AuthenticatedRequest<'a> {
     /// The function.
-    pub token: &'a Token,
+    pub function: &'a Token,
     /// What tokens are made with.
     pub issuing: &'a Issuing,
     /// Who asks.
@@ -52,13 +52,13 @@ struct Answer<'a> {
 }
 
 /// Answers a client.
-pub async fn answer(token: &Token, issuing: &Issuing, request: &Request, now: Timestamp) -> Response {
+pub async fn answer(function: &Token, issuing: &Issuing, request: &Request, now: Timestamp) -> Response {
     let caller = caller(issuing, request);
     let response = match (request.method(), caller) {
         (&Method::OPTIONS, _) => caller.preflight(request, "POST"),
         (_, Caller::Foreign) => caller.refuse(request),
         (_, Caller::NoOrigin | Caller::Trusted(_)) => {
-            let answered = authenticated(token, issuing, request, now).await;
+            let answered = authenticated(function, issuing, request, now).await;
             caller.allow(answered.unwrap_or_else(|refusal| refusal.answer()))
         }
     };
@@ -75,7 +75,7 @@ fn caller<'a>(issuing: &Issuing, request: &'a Request) -> Caller<'a> {
 }
 
 async fn authenticated(
-    token: &Token,
+    function: &Token,
     issuing: &Issuing,
     request: &Request,
     now: Timestamp,
@@ -83,7 +83,7 @@ async fn authenticated(
     let form = Form::of(request).ok_or(TokenRefusal::Request("the body is no form, or too long"))?;
     let form = Query::of_form(form);
     let client = client::authenticate(&issuing.provider, request, form)?;
-    let asked = AuthenticatedRequest { token, issuing, client, now, form };
+    let asked = AuthenticatedRequest { function, issuing, client, now, form };
     let answered =
         if request.uri().path() == REVOKE { revocation::revoke(&asked).await } else { asked.tokens().await };
     Ok(Report::for_client(answered.unwrap_or_else(|refusal| refusal.answer()), client.name.as_str()))
@@ -145,7 +145,7 @@ impl AuthenticatedRequest<'_> {
         is_its: impl Fn(&StoredGrant) -> bool,
         seen_by_two: fn(SeenByTwo) -> TokenRefusal,
     ) -> Result<StoredGrant, TokenRefusal> {
-        let grant = self.token.sessions.grant(key, self.now).await?;
+        let grant = self.function.sessions.grant(key, self.now).await?;
         let grant = grant.ok_or(TokenRefusal::Grant("the grant is unknown or over"))?;
         if !is_its(&grant) {
             return Err(TokenRefusal::Grant("it was never issued"));
@@ -168,13 +168,13 @@ impl AuthenticatedRequest<'_> {
         if grant.is_revoked {
             return TokenRefusal::Grant("the grant is revoked");
         }
-        let revoked = self.token.sessions.revoke_grant(key, self.now).await;
+        let revoked = self.function.sessions.revoke_grant(key, self.now).await;
         refusal(SeenByTwo { why, unrevoked: revoked.err() })
     }
 
     /// The session that a grant came from, and its pepper, if it is still there.
     pub async fn session(&self, grant: &StoredGrant) -> Result<(StoredSession, Pepper), TokenRefusal> {
-        let session = self.token.sessions.session(&grant.session, self.now).await?;
+        let session = self.function.sessions.session(&grant.session, self.now).await?;
         let pepper = session.as_ref().and_then(|session| session.pepper.clone());
         session.zip(pepper).ok_or(TokenRefusal::Grant("the session is over"))
     }
@@ -189,7 +189,7 @@ impl AuthenticatedRequest<'_> {
     ) -> Result<Granted, TokenRefusal> {
         let granted = data_key.open(key, &grant.claims);
         let granted = granted.ok_or(TokenRefusal::Grant("the grant cannot be read"))?;
-        let account = self.token.deployment.accounts.of(&granted.appid);
+        let account = self.function.deployment.accounts.of(&granted.appid);
         if account.is_none_or(|account| account.name != self.client.account) {
             return Err(TokenRefusal::Grant(
                 "the app that logged the person in is not of the client's account",

@@ -25,24 +25,24 @@ struct Answer<'a> {
 
 /// Guards 2 to 4, and the token.
 pub async fn issue(
-    token: &Token,
+    function: &Token,
     issuing: &Issuing,
     request: &Request,
     origin: &str,
     now: Timestamp,
 ) -> Result<Response, Refusal> {
     let api = api(issuing, request, origin)?;
-    let cookie = token.cookies.session(request.headers()).ok_or(Refusal::NoCookie)?;
-    let opened = token.sessions.open(&cookie, now).await?;
+    let cookie = function.cookies.session(request.headers()).ok_or(Refusal::NoCookie)?;
+    let opened = function.sessions.open(&cookie, now).await?;
     let (stored, session) = opened.ok_or(Refusal::NoSession)?;
-    let account = token.deployment.accounts.of(&session.app);
+    let account = function.deployment.accounts.of(&session.app);
     if !account.is_some_and(|account| account.targets.is_trusted_origin(origin)) {
         return Err(Refusal::ForeignAccount);
     }
     let subject = issuing.provider.subject.of(&session).ok_or_else(|| {
         // Which WeChat answers with the unionid, if there is one.
-        let login = LoginLink::with_consent(&token.deployment.accounts, &session);
-        Refusal::NoSubject { upgrade_url: login.on(token.deployment.public_url.as_str()) }
+        let login = LoginLink::with_consent(&function.deployment.accounts, &session);
+        Refusal::NoSubject { upgrade_url: login.on(function.deployment.public_url.as_str()) }
     })?;
     let claims = PageAccessToken {
         issuer: &issuing.provider.issuer,

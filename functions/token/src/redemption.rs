@@ -68,7 +68,7 @@ pub async fn redeem(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenR
         at: asked.now,
         expires_at: session.expires_at,
     };
-    match asked.token.sessions.redeem(&key, asked.client.name.as_str(), code_key, &redemption).await? {
+    match asked.function.sessions.redeem(&key, asked.client.name.as_str(), code_key, &redemption).await? {
         Redeemed::Now => {
             let refresh_token = refresh_token.map(|token| token.expose());
             Ok(issued.answer(&REDEEMED, &granted.scope, refresh_token.as_deref()))

@@ -70,7 +70,7 @@ pub async fn renew(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRe
             refresh: refresh.ok_or(TokenRefusal::Grant("the grant cannot be sealed"))?,
             at: asked.now,
         };
-        if asked.token.sessions.renew(&key, &renewal).await? {
+        if asked.function.sessions.renew(&key, &renewal).await? {
             let told = next.unwrap_or(renewable.good).expose();
             return Ok(issued.answer(&REFRESHED, &granted.scope, Some(&told)));
         }

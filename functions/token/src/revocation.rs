@@ -15,10 +15,10 @@ use crate::refusal::{REVOKED, TokenRefusal};
 pub async fn revoke(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRefusal> {
     let text = asked.text("token")?.ok_or(TokenRefusal::Request("token is missing"))?;
     if let Some(key) = key_of(&text) {
-        let grant = asked.token.sessions.grant(&key, asked.now).await?;
+        let grant = asked.function.sessions.grant(&key, asked.now).await?;
         let is_its = |grant: &StoredGrant| grant.client == asked.client.name && issued(grant, &text);
         if grant.as_ref().is_some_and(is_its) {
-            asked.token.sessions.revoke_grant(&key, asked.now).await?;
+            asked.function.sessions.revoke_grant(&key, asked.now).await?;
         }
     }
     Ok(REVOKED.of(response::empty(StatusCode::OK)))

@@ -24,7 +24,7 @@ pub enum Type {
     /// `at+jwt`: an access token ([RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
     #[default]
     AccessToken,
-    /// `JWT`: an ID token, or an access token for who refuses the other word.
+    /// `JWT`: an ID token, or an access token for whoever refuses the other word.
     Jwt,
 }
 

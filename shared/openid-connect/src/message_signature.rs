@@ -1,5 +1,5 @@
-//! A response that is signed as it is ([RFC 9421](https://www.rfc-editor.org/rfc/rfc9421)): the key set, for who asks
-//! for it so, to see that the key signs.
+//! A response that is signed as it is ([RFC 9421](https://www.rfc-editor.org/rfc/rfc9421)): the key set, for whoever
+//! asks for it so, to see that the key signs.
 //!
 //! Anybody may ask, so what is signed must be worth nothing anywhere else. A key set signed as a JWT (OpenID
 //! Federation's `signed_jwks_uri`) would be worth something: it names the issuer, has an end, and is signed by the key

@@ -1,5 +1,5 @@
 //! Proof Key for Code Exchange ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)): who redeems a code is who asked
-//! for it. `S256` and nothing else: `plain` proves nothing to who has read the request.
+//! for it. `S256` and nothing else: `plain` proves nothing to whoever has read the request.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

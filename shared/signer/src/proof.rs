@@ -1,8 +1,8 @@
 //! That the key signs, for everybody who wants to know: the key set with a signature.
 //!
 //! Nobody but `token` signs, and what it signs for people needs somebody who is logged in. Whoever asks whether tokens
-//! can be signed has nobody. So the key set is signed for who asks for it so, and everybody may: it is public, and the
-//! doctor has no right that others have not.
+//! can be signed has nobody. So the key set is signed for whoever asks for it so, and everybody may: it is public, and
+//! the doctor has no right that others have not.
 //!
 //! A signature costs money and counts in KMS's quota, which is the account's. So **a process signs once in five
 //! minutes**, and repeats it to everybody who asks meanwhile. That is new enough to say that the key signs. And a

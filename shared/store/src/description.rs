@@ -1,4 +1,4 @@
-//! What a table is like, for who looks after a deployment: nothing of an item is read.
+//! What a table is like, for whoever looks after a deployment: nothing of an item is read.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{KeyType, TimeToLiveStatus};

@@ -4,8 +4,8 @@
 //! decides something is consistent. A condition that fails is an outcome; everything else that fails
 //! is an [`Error`].
 //!
-//! A function is given the table that it needs and no other: [`Logins`] for who begins a login, [`Sessions`] for
-//! who shows or ends one, the whole [`Store`] for who turns the one into the other.
+//! A function is given the table that it needs and no other: [`Logins`] for whoever begins a login, [`Sessions`] for
+//! whoever shows or ends one, the whole [`Store`] for whoever turns the one into the other.
 //!
 //! One room for each kind of item: a login and the guard of its code (`claim.rs`, where the
 //! race for a code is decided), a session, the token of an app, a grant of the
@@ -60,7 +60,7 @@ pub struct Logins(Table);
 #[derive(Debug, Clone)]
 pub struct Sessions(Table);
 
-/// Both tables, for who turns a login into a session. A function that needs one of them is given that one.
+/// Both tables, for whoever turns a login into a session. A function that needs one of them is given that one.
 #[derive(Debug, Clone)]
 pub struct Store {
     /// The table of logins.

@@ -46,8 +46,8 @@ impl Sessions {
         Ok(stored.and_then(|stored| opened(stored, token)))
     }
 
-    /// The same, with a session of which WeChat has said that the grant is gone (`refused_at`): for who brings it up
-    /// to date, or deletes it.
+    /// The same, with a session of which WeChat has said that the grant is gone (`refused_at`): for whoever brings it
+    /// up to date, or deletes it.
     ///
     /// # Errors
     ///

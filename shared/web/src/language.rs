@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, header};
 /// A language that pages are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
-    /// Simplified Chinese; also for who names neither: the visitors come from WeChat.
+    /// Simplified Chinese; also for whoever names neither: the visitors come from WeChat.
     Chinese,
     /// English.
     English,

@@ -138,7 +138,7 @@ pub(crate) fn notice_of(visit: &Visit, reason: Reason, words: Words, link: &str,
 }
 
 /// The page for a phone where only a QR code of WeChat's logs people in: the same link, as text, for a computer. It is
-/// no link, since here it leads to this very page. `code_link` leads to WeChat's QR code, for who has it on another
+/// no link, since here it leads to this very page. `code_link` leads to WeChat's QR code, for whoever has it on another
 /// screen.
 #[must_use]
 pub fn open_on_computer(request: &Request, link: &str, code_link: &str) -> Response {

@@ -1,4 +1,4 @@
-//! What WeChat's own pages say to a login that begins, for who wants to know before a person does.
+//! What WeChat's own pages say to a login that begins, for whoever wants to know before a person does.
 //!
 //! The pages are made for people and documented for nobody. What is read here are the errors that WeChat shows in place
 //! of a login, by their numbers and by the words of those that have none

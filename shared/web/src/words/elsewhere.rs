@@ -1,5 +1,5 @@
 //! The words of the pages that come where nobody was logging in: of the profile page, of a logout. What failed there is
-//! no login; so no page says that one failed, and none offers another, but to who is not logged in.
+//! no login; so no page says that one failed, and none offers another, but to whoever is not logged in.
 
 use super::{Button, Words};
 use crate::language::Language;

@@ -169,7 +169,7 @@ fn a_button_repeats_what_the_page_asks_for() {
 }
 
 /// Who looks at a profile, or logs out, was not logging in: no page says that a login failed, and none offers one but
-/// to who is not logged in.
+/// to whoever is not logged in.
 #[test]
 fn elsewhere_no_login_fails_and_none_is_offered() {
     // What a login alone can come to, and the three that say by themselves what to do.
