@@ -54,7 +54,7 @@ const STEPS: [(Step, &[Awaited]); 7] = [
     (Step::Give, &[Table(Kind::Ticket), Table(Kind::Give), Table(Kind::Login), Answered]),
     (Step::Tap, &[Table(Kind::Ticket), Table(Kind::Session), Table(Kind::Approve), Answered]),
     (Step::PickUp, &[Table(Kind::Ticket), Table(Kind::Login), Table(Kind::PickUp), Answered]),
-    (Step::Again, &[Table(Kind::Ticket), Table(Kind::Login), Answered]),
+    (Step::Again, &[Table(Kind::Ticket), Table(Kind::Login), Table(Kind::Session), Answered]),
 ];
 
 /// The same of one that is refused, where it differs.
