@@ -15,12 +15,10 @@
 
 use http::StatusCode;
 use lambda::Function;
-use login::account::{Account, App, AppChoice, RequestedApp};
+use login::account::{Account, App, AppChoice};
 use login::deployment::Deployment;
 use login::handoff::{PICK_UP_LIFETIME, TICKET_LIFETIME, WAIT};
-use login::pending::{
-    BrowserSecret, LoginRequest, PendingLogin, RequestedScope, RequestedSwitches, State, Turn, login_lifetime,
-};
+use login::pending::{BrowserSecret, LoginRequest, PendingLogin, State, Turn, login_lifetime};
 use login::random;
 use login::return_to::{ReturnToError, StoredReturnTo};
 use login::time::Timestamp;
@@ -29,16 +27,16 @@ use store::{LOGINS_TABLE, Logins, TableName};
 use thiserror::Error;
 use url::Url;
 use web::cookie::Cookies;
-use web::link::{self, LoginLink};
+use web::link::{LinkError, LoginLink};
 use web::outcome::Verdict;
 use web::page;
-use web::query::{Query, QueryError};
+use web::query::Query;
 use web::reason::Reason;
 use web::request::{PAGE_LOADS_ONLY, Request, browser, is_frame_of_same_site, is_page_load};
 use web::response::{Response, redirect, with_cookie};
 use web::visit::Visit;
+use wechat::Scope;
 use wechat::authorize_url::{OfficialAccount, Switches, WebsiteApp};
-use wechat::{Lang, Scope};
 
 /// The function.
 #[derive(Debug)]
@@ -91,11 +89,7 @@ enum Refusal {
     #[error("display=embedded, but the account has no website app, whose QR code it would be")]
     NoCode,
     #[error(transparent)]
-    ReturnTo(#[from] ReturnToError),
-    #[error(transparent)]
-    Query(#[from] QueryError),
-    #[error("the parameter {0} has a value that is not allowed")]
-    Value(&'static str),
+    Link(#[from] LinkError),
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -106,7 +100,7 @@ web::outcomes! {
     CODE_EMBEDDED = Info "code_embedded" ["the login is stored; a page for a frame, which goes on to WeChat's QR code"] ["登录已保存；返回 iframe 中的页面，由它转到微信的二维码"];
     OPEN_ON_COMPUTER = Info "open_on_computer" ["only a website app is there, and a phone cannot scan its own QR code: the page that says so", "for logins on phones, `OfficialAccountAppId`"] ["只有网站应用，而手机无法扫自己屏幕上的二维码：显示说明页面", "如需在手机上登录，请设置 `OfficialAccountAppId`"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开登录页"];
-    INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed, unknown or given twice", "`cause` names it: correct the link"] ["参数有误、未知或重复", "`cause` 中有参数名：请改正链接"];
+    INVALID_REQUEST = Info "invalid_request" ["a parameter is malformed, given twice, or has a value that is not allowed", "`cause` names it: correct the link"] ["参数有误、重复，或取值不可用", "`cause` 中有参数名：请改正链接"];
     RETURN_TO_REFUSED = Info "return_to_refused" ["`return_to` leads where it may not", "correct the link, or add the origin to `AllowedOrigins`"] ["`return_to` 指向不允许的地方", "请改正链接，或把它的源加入 `AllowedOrigins`"];
     STORE_UNAVAILABLE = Error "store_unavailable" ["the login could not be stored, so nobody was sent to WeChat", "`cause` has DynamoDB's error"] ["登录无法保存，因此没有跳转到微信", "`cause` 中有 DynamoDB 的错误"];
 }
@@ -115,8 +109,10 @@ impl Refusal {
     const fn judge(&self) -> Verdict {
         let (outcome, reason) = match self {
             Self::NotAPage | Self::NotAFrame | Self::NoCode => (&NOT_A_PAGE, Reason::NotAPage),
-            Self::Query(_) | Self::Value(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
-            Self::ReturnTo(_) => (&RETURN_TO_REFUSED, Reason::ReturnToRefused),
+            Self::Link(LinkError::Query(_) | LinkError::Value(_)) => {
+                (&INVALID_REQUEST, Reason::InvalidRequest)
+            }
+            Self::Link(LinkError::ReturnTo(_)) => (&RETURN_TO_REFUSED, Reason::ReturnToRefused),
             Self::Store(_) => (&STORE_UNAVAILABLE, Reason::ServiceUnavailable),
         };
         Verdict { outcome, reason }
@@ -153,7 +149,9 @@ impl Function for Authorize {
             Err(refusal) => {
                 let Verdict { outcome, reason } = refusal.judge();
                 let response = match refusal {
-                    Refusal::ReturnTo(ReturnToError::Origin) => self.say_no(request, page::unregistered),
+                    Refusal::Link(LinkError::ReturnTo(ReturnToError::Origin)) => {
+                        self.say_no(request, page::unregistered)
+                    }
                     Refusal::NoCode => self.say_no(request, page::no_code),
                     _ => self.interrupted(request, reason),
                 };
@@ -215,7 +213,7 @@ impl Authorize {
             AppChoice::OpenOnComputer => {
                 return Ok(OPEN_ON_COMPUTER.of(self.on_computer(request, &parameters)));
             }
-            AppChoice::Unknown => return Err(Refusal::Value("app")),
+            AppChoice::Unknown => return Err(LinkError::Value("app").into()),
         };
 
         let browser = self.cookies.browser_to_begin(request.headers(), now, random::bytes());
@@ -266,31 +264,16 @@ impl Authorize {
     }
 
     /// Guard 2.
-    fn read(&self, query: Query<'_>) -> Result<Parameters<'_>, Refusal> {
-        let app = one_of(query, "app", RequestedApp::parse)?.unwrap_or_default();
-        let account = self.config.deployment.accounts.choose(&app).ok_or(Refusal::Value("app"))?;
-        let display = one_of(query, "display", |text| (text == EMBEDDED).then_some(()))?;
-        Ok(Parameters {
-            account,
-            is_embedded: display.is_some(),
-            link: LoginLink {
-                return_to: query.one("return_to")?.map(|text| account.targets.check(&text)).transpose()?,
-                request: LoginRequest {
-                    scope: one_of(query, "scope", RequestedScope::parse)?.unwrap_or_default(),
-                    app,
-                    lang: one_of(query, "lang", Lang::parse)?,
-                    switches: RequestedSwitches {
-                        force_popup: one_of(query, "forcePopup", settings::boolean)?.unwrap_or(false),
-                        force_snap_shot: one_of(query, "forceSnapShot", settings::boolean)?.unwrap_or(false),
-                    },
-                    via_handoff: one_of(query, "via", link::via_handoff)?.unwrap_or(false),
-                },
-                turn: Turn {
-                    round: one_of(query, "attempt", link::round)?.unwrap_or(1),
-                    waits: one_of(query, "waits", link::waits)?.unwrap_or(0),
-                },
-            },
-        })
+    fn read(&self, query: Query<'_>) -> Result<Parameters<'_>, LinkError> {
+        let is_embedded = match query.one("display")?.as_deref() {
+            None => false,
+            Some(EMBEDDED) => true,
+            Some(_) => return Err(LinkError::Value("display")),
+        };
+        let accounts = &self.config.deployment.accounts;
+        let link = LoginLink::read(query, accounts)?;
+        let account = accounts.choose(&link.request.app).ok_or(LinkError::Value("app"))?;
+        Ok(Parameters { account, is_embedded, link })
     }
 
     fn wechat_link(&self, parameters: &Parameters<'_>, app: &App, state: &State) -> Url {
@@ -338,13 +321,4 @@ impl Parameters<'_> {
 /// Whether a link asks for the QR code alone, to stand in a frame.
 fn asks_for_code(query: Query<'_>) -> bool {
     query.one("display") == Ok(Some(EMBEDDED.to_owned()))
-}
-
-/// A parameter that may be absent, but not wrong.
-fn one_of<T>(
-    query: Query<'_>,
-    name: &'static str,
-    parse: fn(&str) -> Option<T>,
-) -> Result<Option<T>, Refusal> {
-    query.one(name)?.map(|text| parse(&text).ok_or(Refusal::Value(name))).transpose()
 }

@@ -10,14 +10,14 @@ mod without_comments;
 use http::{HeaderName, StatusCode};
 use lambda::Function;
 use login::deployment::Deployment;
-use login::pending::{MOST_WAITS, Turn, wait_seconds};
+use login::pending::wait_seconds;
 use login::return_to::ReturnTo;
 use login::time::Timestamp;
 use openid_connect::discovery::{Metadata, OAUTH_AUTHORIZATION_SERVER, OPENID_CONFIGURATION};
 use openid_connect::provider::OPENID_CONNECT;
 use settings::{Settings, Wrong};
 use web::cookie::Cookies;
-use web::link::{self, LoginLink};
+use web::link::LoginLink;
 use web::page;
 use web::query::Query;
 use web::reason::Reason;
@@ -131,27 +131,21 @@ impl Site {
         let id =
             text("id").and_then(|id| CorrelationId::parse(&id)).unwrap_or_else(|| CorrelationId::of(request));
         let visit = Visit { id, ..Visit::of(request) };
-        let login = LoginLink::salvage(query, &self.config.deployment.accounts);
+        let accounts = &self.config.deployment.accounts;
+        let login = LoginLink::salvage(query, accounts);
         let Some(reason) = text("reason").and_then(|reason| Reason::parse(&reason)) else {
             return ERROR_PAGE.of(page::notice(&visit, Reason::InvalidRequest, &login.on("")));
         };
         let mut response = match reason {
             Reason::CodeRepeated => {
-                let turn = Turn {
-                    round: text("attempt").as_deref().and_then(link::round).unwrap_or(1),
-                    waits: text("waits").as_deref().and_then(link::waits).unwrap_or(MOST_WAITS),
-                };
-                page::wait(&visit, wait_seconds(turn.waits), &LoginLink { turn, ..login }.on(""))
+                let login = LoginLink::salvage_in_chain(query, accounts);
+                page::wait(&visit, wait_seconds(login.turn.waits), &login.on(""))
             }
             Reason::AlreadyLoggedIn => {
-                let account = self.config.deployment.accounts.choose(&login.request.app);
+                let account = accounts.choose(&login.request.app);
                 let target = login.return_to.as_ref().or(account.map(|account| &account.default_return_to));
                 let target = target.map_or_else(|| "/".to_owned(), ReturnTo::location);
-                page::already_logged_in(
-                    &visit,
-                    &target,
-                    &login.log_out_first(&self.config.deployment.accounts),
-                )
+                page::already_logged_in(&visit, &target, &login.log_out_first(accounts))
             }
             _ => page::notice(&visit, reason, &login.on("")),
         };

@@ -26,9 +26,7 @@ mod revocation;
 
 use http::{HeaderName, Method, StatusCode, header};
 use lambda::Function;
-use login::account::RequestedApp;
 use login::deployment::Deployment;
-use login::pending::LoginRequest;
 use login::time::Timestamp;
 use openid_connect::message_signature::{
     ACCEPT_SIGNATURE, ACCEPTED, CONTENT_DIGEST, SIGNATURE, SIGNATURE_INPUT,
@@ -220,12 +218,7 @@ impl Token {
 
     /// No person is shown any of this: it is always a script that asks.
     fn say_no(&self, request: &Request, reason: Reason) -> Response {
-        let app = match self.caller(request) {
-            Caller::Trusted(origin) => self.deployment.accounts.choice_on(origin),
-            Caller::NoOrigin | Caller::Foreign => RequestedApp::default(),
-        };
-        let login =
-            LoginLink { request: LoginRequest { app, ..LoginRequest::default() }, ..LoginLink::default() };
+        let login = LoginLink::of_caller(&self.deployment.accounts, self.caller(request));
         let authorize_url = login.on(self.deployment.public_url.as_str());
         let authorize_url = (reason == Reason::NotLoggedIn).then_some(&*authorize_url);
         response::problem(reason, &CorrelationId::of(request), Offer { authorize_url, ..Offer::default() })

@@ -29,9 +29,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use lambda::Function;
-use login::account::RequestedApp;
 use login::deployment::Deployment;
-use login::pending::LoginRequest;
 use login::random;
 use login::session::Session;
 use login::time::Timestamp;
@@ -161,7 +159,7 @@ impl Function for Userinfo {
             return bearer::interrupted(provider, request, reason);
         }
         let caller = Caller::of(request.headers(), |origin| self.deployment.accounts.trust(origin));
-        caller.allow(self.say_no(request, reason, self.login_of(caller)))
+        caller.allow(self.say_no(request, reason, &LoginLink::of_caller(&self.deployment.accounts, caller)))
     }
 }
 
@@ -218,15 +216,6 @@ impl Userinfo {
         }))
     }
 
-    /// The usual login of the account whose pages the caller is one of.
-    fn login_of(&self, caller: Caller<'_>) -> LoginRequest {
-        let app = match caller {
-            Caller::Trusted(origin) => self.deployment.accounts.choice_on(origin),
-            Caller::NoOrigin | Caller::Foreign => RequestedApp::default(),
-        };
-        LoginRequest { app, ..LoginRequest::default() }
-    }
-
     /// The login that would add the profile a page asked for with `scope=auto`. It is a link and no
     /// redirect, and it asks for consent by name: it cannot lead round in a circle.
     fn upgrade_url(&self, session: &Session) -> Option<String> {
@@ -240,18 +229,17 @@ impl Userinfo {
 
     fn refuse(&self, request: &Request, caller: Caller<'_>, refusal: &Refusal) -> Response {
         let Verdict { outcome, reason } = refusal.judge();
+        let mut login = LoginLink::of_caller(&self.deployment.accounts, caller);
         // A website app would know the person by another openid.
-        let via_handoff = matches!(refusal, Refusal::HandedOver);
-        let asked = LoginRequest { via_handoff, ..self.login_of(caller) };
-        refusal.report(outcome).of(self.say_no(request, reason, asked))
+        login.request.via_handoff = matches!(refusal, Refusal::HandedOver);
+        refusal.report(outcome).of(self.say_no(request, reason, &login))
     }
 
     /// Only who is not logged in is offered a login.
-    fn say_no(&self, request: &Request, reason: Reason, asked: LoginRequest) -> Response {
+    fn say_no(&self, request: &Request, reason: Reason, login: &LoginLink) -> Response {
         if reason != Reason::NotLoggedIn {
             return response::refuse(request, reason);
         }
-        let login = LoginLink { request: asked, ..LoginLink::default() };
         if wants_page(request.headers()) {
             page::notice(&Visit::of(request), reason, &login.on(""))
         } else {

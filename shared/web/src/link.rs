@@ -2,16 +2,20 @@
 //!
 //! Whoever meets a page of this stack on the way to a login is offered the login that he came for: the same
 //! target, scope, app, language and switches. So every button, every automatic fresh login and every
-//! `authorize_url` is written here, from what was asked, and the page at `/error` is told in the same words.
+//! `authorize_url` is written here, from what was asked, and the page at `/error` is told in the same words. It is read
+//! here too: `/authorize` takes a link that is right in every word, and a page that says what is wrong with one keeps
+//! the words that are right.
 
 use form_urlencoded::Serializer;
 use login::account::{Account, Accounts, RequestedApp};
 use login::pending::{LoginRequest, MOST_ROUNDS, MOST_WAITS, RequestedScope, RequestedSwitches, Turn};
-use login::return_to::ReturnTo;
+use login::return_to::{ReturnTo, ReturnToError};
 use login::session::Session;
+use thiserror::Error;
 use wechat::Lang;
 
-use crate::query::Query;
+use crate::cors::Caller;
+use crate::query::{Query, QueryError};
 
 /// Where a login begins on this stack that asks for nothing in particular.
 pub const AUTHORIZE: &str = "/authorize";
@@ -30,30 +34,56 @@ pub struct LoginLink {
     pub turn: Turn,
 }
 
+/// What is wrong with a link. Carries a parameter's name, never its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LinkError {
+    /// A parameter stands twice or cannot be decoded.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// A parameter says something that we do not know; of `app`, what this deployment does not have.
+    #[error("the parameter {0} has a value that is not allowed")]
+    Value(&'static str),
+    /// The login may not end there.
+    #[error(transparent)]
+    ReturnTo(#[from] ReturnToError),
+}
+
 impl LoginLink {
+    /// The login that a link asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`] for the first parameter that is wrong. Parameters that nobody knows are passed over.
+    pub fn read(query: Query<'_>, accounts: &Accounts) -> Result<Self, LinkError> {
+        let mut words = Words { query, wrong: None };
+        let link = words.link(accounts);
+        words.wrong.map_or(Ok(link), Err)
+    }
+
     /// What is well-formed of a link, for a page that says what is wrong with the rest. A person presses its
     /// button, so it begins a chain of its own.
     #[must_use]
     pub fn salvage(query: Query<'_>, accounts: &Accounts) -> Self {
-        let text = |name| query.one(name).ok().flatten();
-        let is_served =
-            |choice: &RequestedApp| accounts.choose(choice).is_some_and(|account| account.serves(choice));
-        let app = text("app").and_then(|app| RequestedApp::parse(&app)).filter(is_served).unwrap_or_default();
-        let return_to = |account: &Account| account.targets.check(&text("return_to")?).ok();
-        Self {
-            return_to: accounts.choose(&app).and_then(return_to),
-            request: LoginRequest {
-                scope: text("scope").and_then(|scope| RequestedScope::parse(&scope)).unwrap_or_default(),
-                app,
-                lang: text("lang").and_then(|lang| Lang::parse(&lang)),
-                switches: RequestedSwitches {
-                    force_popup: text("forcePopup").as_deref() == Some("true"),
-                    force_snap_shot: text("forceSnapShot").as_deref() == Some("true"),
-                },
-                via_handoff: text("via").as_deref() == Some("handoff"),
-            },
-            turn: Turn::FIRST,
-        }
+        Self { turn: Turn::FIRST, ..Words { query, wrong: None }.link(accounts) }
+    }
+
+    /// The same, for the page that goes on by itself after a wait, and so has its place in a chain. If nothing says how
+    /// often the login has waited, it was as often as it may.
+    #[must_use]
+    pub fn salvage_in_chain(query: Query<'_>, accounts: &Accounts) -> Self {
+        let mut words = Words { query, wrong: None };
+        let turn = Turn { round: words.round(), waits: words.waits().unwrap_or(MOST_WAITS) };
+        Self { turn, ..Self::salvage(query, accounts) }
+    }
+
+    /// The usual login of the account whose pages the caller is one of.
+    #[must_use]
+    pub fn of_caller(accounts: &Accounts, caller: Caller<'_>) -> Self {
+        let app = match caller {
+            Caller::Trusted(origin) => accounts.choice_on(origin),
+            Caller::NoOrigin | Caller::Foreign => RequestedApp::default(),
+        };
+        Self { request: LoginRequest { app, ..LoginRequest::default() }, ..Self::default() }
     }
 
     /// A login with consent, of the account that the session is of; by which of its apps is decided by the browser that
@@ -117,20 +147,130 @@ pub fn asks_for_profile(link: &str) -> bool {
     is_login && form_urlencoded::parse(query.as_bytes()).any(asks)
 }
 
-/// Reads `via=`.
-#[must_use]
-pub fn via_handoff(text: &str) -> Option<bool> {
-    (text == "handoff").then_some(true)
+/// The words of a link. One that is wrong counts as left out, and the first such is remembered.
+struct Words<'a> {
+    query: Query<'a>,
+    wrong: Option<LinkError>,
 }
 
-/// Reads `attempt=`; set by `/callback`, so that fresh logins do not go on for ever.
-#[must_use]
-pub fn round(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|round| (1..=MOST_ROUNDS).contains(round))
+impl Words<'_> {
+    fn link(&mut self, accounts: &Accounts) -> LoginLink {
+        let served = |choice: &RequestedApp| accounts.choose(choice).filter(|account| account.serves(choice));
+        let app =
+            self.word("app", |text| RequestedApp::parse(text).filter(|choice| served(choice).is_some()));
+        let app = app.unwrap_or_default();
+        let account = accounts.choose(&app).unwrap_or(&accounts.first);
+        LoginLink {
+            return_to: self.one("return_to", |text| Ok(account.targets.check(text)?)),
+            request: LoginRequest {
+                scope: self.word("scope", RequestedScope::parse).unwrap_or_default(),
+                app,
+                lang: self.word("lang", Lang::parse),
+                switches: RequestedSwitches {
+                    force_popup: self.word("forcePopup", settings::boolean).unwrap_or(false),
+                    force_snap_shot: self.word("forceSnapShot", settings::boolean).unwrap_or(false),
+                },
+                via_handoff: self.word("via", |text| (text == "handoff").then_some(())).is_some(),
+            },
+            turn: Turn { round: self.round(), waits: self.waits().unwrap_or(0) },
+        }
+    }
+
+    /// `attempt=`; set by `/callback`, so that fresh logins do not go on for ever.
+    fn round(&mut self) -> u64 {
+        let round = |text: &str| text.parse().ok().filter(|round| (1..=MOST_ROUNDS).contains(round));
+        self.word("attempt", round).unwrap_or(1)
+    }
+
+    /// `waits=`, likewise.
+    fn waits(&mut self) -> Option<u64> {
+        self.word("waits", |text| text.parse().ok().filter(|waits| (0..=MOST_WAITS).contains(waits)))
+    }
+
+    /// A parameter that is one of a few words.
+    fn word<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        self.one(name, |text| parse(text).ok_or(LinkError::Value(name)))
+    }
+
+    /// A parameter that may be absent.
+    fn one<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, LinkError>) -> Option<T> {
+        let value = self.query.one(name).map_err(LinkError::from);
+        match value.and_then(|text| text.map(|text| parse(&text)).transpose()) {
+            Ok(value) => value,
+            Err(wrong) => {
+                self.wrong.get_or_insert(wrong);
+                None
+            }
+        }
+    }
 }
 
-/// Reads `waits=`, likewise.
-#[must_use]
-pub fn waits(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|waits| (0..=MOST_WAITS).contains(waits))
+#[cfg(test)]
+mod tests {
+    use login::account::Account;
+    use login::origin::Origin;
+    use login::return_to::Targets;
+    use wechat::AppId;
+
+    use super::*;
+
+    fn accounts() -> Accounts {
+        let targets = Targets::new(Origin::parse("https://login.example.com").unwrap(), Vec::new());
+        let first = Account {
+            name: None,
+            official_account: AppId::parse("wx0000000000000aaa"),
+            website: None,
+            component: None,
+            default_return_to: targets.check("/").unwrap(),
+            targets,
+        };
+        Accounts { first, named: Vec::new() }
+    }
+
+    fn query(text: &str) -> http::Request<()> {
+        http::Request::get(format!("/authorize?{text}")).body(()).unwrap()
+    }
+
+    /// What stands right of a link stays, whatever stands beside it, and the first thing that is wrong is named.
+    #[test]
+    fn a_link_is_right_in_every_word_or_keeps_those_that_are() {
+        const RIGHT: [(&str, &str); 8] = [
+            ("return_to", "https%3A%2F%2Flogin.example.com%2Fa"),
+            ("scope", "snsapi_userinfo"),
+            ("lang", "en"),
+            ("app", "official_account"),
+            ("forcePopup", "true"),
+            ("via", "handoff"),
+            ("attempt", "2"),
+            ("waits", "1"),
+        ];
+        let write = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+        };
+        let accounts = accounts();
+        let whole = query(&write(&RIGHT));
+        let link = LoginLink::read(Query::of(&whole), &accounts).unwrap();
+        assert_eq!(link.to_query(), write(&RIGHT));
+
+        for at in 0..RIGHT.len() {
+            let (name, value) = RIGHT[at];
+            for wrong in ["%ff", "nothing+known", &format!("{value}&{name}={value}")] {
+                let mut pairs = RIGHT;
+                pairs[at].1 = wrong;
+                let damaged = query(&write(&pairs));
+                let error = LoginLink::read(Query::of(&damaged), &accounts).unwrap_err().to_string();
+                assert!(error.contains(name), "{error}: {damaged:?}");
+
+                let kept: Vec<_> = RIGHT.into_iter().filter(|(kept, _)| *kept != name).collect();
+                let salvaged = LoginLink::salvage_in_chain(Query::of(&damaged), &accounts).to_query();
+                let expected =
+                    if name == "waits" { format!("{}&waits=3", write(&kept)) } else { write(&kept) };
+                assert_eq!(salvaged, expected, "{damaged:?}");
+                let first = LoginLink::salvage(Query::of(&damaged), &accounts);
+                assert_eq!(first.turn, Turn::FIRST);
+            }
+        }
+        let of_another = query("app=website&scope=nothing");
+        assert_eq!(LoginLink::read(Query::of(&of_another), &accounts), Err(LinkError::Value("app")));
+    }
 }

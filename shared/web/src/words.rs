@@ -215,7 +215,7 @@ impl Reason {
     #[must_use]
     pub const fn problem(self) -> [&'static str; 2] {
         match self {
-            Self::InvalidRequest => ["This request is not right", "A parameter is malformed, unknown or given twice."],
+            Self::InvalidRequest => ["This request is not right", "A parameter is malformed, given twice, or has a value that is not allowed."],
             Self::ReturnToRefused => ["This return address is not allowed", "`return_to` is too long, badly encoded, or leads to a page that is not one of the allowed ones."],
             Self::NotAPage => ["Please open the login by itself", "The login cannot be opened inside another page."],
             Self::AccessDenied => ["You did not allow the login", "Without your consent, WeChat cannot log you in."],
