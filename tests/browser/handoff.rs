@@ -115,6 +115,15 @@ async fn logs_a_computer_in_by_a_phone() -> Result<()> {
         phone.look(&format!("handoff-done-{name}")).await?;
         computer.until_at(&format!("{}/", stack.public_url())).await?;
         assert_eq!(computer.text("main > p").await?, labels.has_logged_in);
+        // There is nothing to take back any more, and the phone says so by itself.
+        let done = if language == Language::Chinese {
+            "另一台设备已登录"
+        } else {
+            "The other device is logged in"
+        };
+        phone.arrive(done).await?;
+        phone.look(&format!("handoff-picked-up-{name}")).await?;
+        assert_eq!(phone.run("return document.querySelectorAll('button').length", vec![]).await?, 0);
         pair.leave(&[]).await?;
     }
     Ok(())

@@ -49,8 +49,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts it on a port of the loopback interface. All that it and the functions say is kept in `log_file`, that of
-    /// an earlier run is not.
+    /// Starts it on a port of the loopback interface. All that it and the functions say until the end is asked for is
+    /// kept in `log_file`, that of an earlier run is not.
     pub fn start(
         cargo_lambda: &Path,
         port: u16,
@@ -147,14 +147,17 @@ impl Watch {
 }
 
 /// Keeps what is said, and shows what somebody wants to read of it, line by line, until the end is asked for; then it
-/// is read, so that nobody waits for it, and not shown.
+/// is read, so that nobody waits for it, and that is all.
 async fn show(output: impl AsyncRead + Unpin, mut log: File, shows_all: bool, is_ending: Arc<AtomicBool>) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
+        if is_ending.load(Ordering::Relaxed) {
+            continue;
+        }
         // A disk that is full takes nothing from who reads along.
         let _ = log.write_all(format!("{line}\n").as_bytes());
         let shown = if shows_all { Some(line) } else { line::shown(&line) };
-        if let Some(shown) = shown.filter(|_| !is_ending.load(Ordering::Relaxed)) {
+        if let Some(shown) = shown {
             println!("{shown}");
         }
     }
