@@ -773,12 +773,16 @@ fi
 
 # One KMS key that cannot be read makes `token` publish none of them, while the first one goes on signing.
 check_keys() {
-    local key state usage spec found
+    local key state usage spec found seen=' '
     for key in $(printf '%s' "$1" | tr ',' ' '); do
         case "$key" in *:kms:*) ;; *) continue ;; esac
         case "$key" in *":kms:$region:"*) ;; *) fail \
             "SigningKeys：$key 不在区域 $region 里。" "SigningKeys: $key is not in the region $region." ;;
         esac
+        case "$seen" in *" ${key##*/} "*) fail \
+            "SigningKeys：$key 出现了两次。" "SigningKeys: $key stands there twice." ;;
+        esac
+        seen="$seen${key##*/} "
         if found=$(call kms describe-key --key-id "$key" --query 'KeyMetadata.[KeyState,KeyUsage,KeySpec]'); then
             IFS=$'\t' read -r state usage spec < <(printf '%s\n' "$found")
             case "$state:$usage:$spec" in

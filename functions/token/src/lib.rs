@@ -109,6 +109,9 @@ impl Function for Token {
     fn configure(settings: &mut Settings<'_>) -> Result<Config, Wrong> {
         let without_keys = configure_without_keys(settings);
         let keys = settings.optional(&SIGNING_KEYS, KeySource::parse);
+        if keys.as_ref().is_ok_and(|keys| keys.as_ref().is_some_and(KeySource::repeats_a_key)) {
+            return Err(settings.wrong("SIGNING_KEYS is wrong; a key stands there twice".to_owned()));
+        }
         let WithoutKeys { deployment, sessions_table, provider } = without_keys?;
         let issuing = match (provider, keys?) {
             (None, _) => None,

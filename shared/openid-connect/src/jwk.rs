@@ -100,13 +100,21 @@ impl PublicKey {
     }
 }
 
+/// Each key once: libraries refuse a token for which two keys have the right name, though RFC 7517 §4.5 has it that
+/// names should differ, not that they do.
 impl FromIterator<PublicKey> for KeySet {
     fn from_iter<I: IntoIterator<Item = PublicKey>>(keys: I) -> Self {
         let key = |key: PublicKey| {
             let [n, e] = key.encoded();
             Key { kty: "RSA", r#use: "sig", alg: crate::jws::ALGORITHM, kid: key.id().0, n, e }
         };
-        Self { keys: keys.into_iter().map(key).collect() }
+        let mut set: Vec<Key> = Vec::new();
+        for key in keys.into_iter().map(key) {
+            if set.iter().all(|known| known.kid != key.kid) {
+                set.push(key);
+            }
+        }
+        Self { keys: set }
     }
 }
 

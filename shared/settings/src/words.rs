@@ -42,6 +42,7 @@ const ROWS: &[[&str; 2]] = &[
     ["there is none, so nobody would get a token", "一个也没有，谁也得不到 access_token"],
     ["there is none, so no answer could go anywhere", "一个也没有，结果无处可发"],
     ["it stands there twice", "出现了两次"],
+    ["a key stands there twice", "同一个密钥出现了两次"],
     [
         "it must be \"unionid\" (a person is the same inside WeChat and by QR code; the apps must be bound to one Open \
          Platform account) or \"openid\" (right for one app)",
@@ -64,6 +65,14 @@ const ROWS: &[[&str; 2]] = &[
     [
         "it must be sha256: and the 64 lowercase hexadecimal digits of a secret's SHA-256; `make client` makes both",
         "应为 sha256: 加客户端密码的 SHA-256（64 位小写十六进制）；`make client` 会生成两者",
+    ],
+    [
+        "it is the SHA-256 of nothing; the secret was empty when it was made",
+        "这是空内容的 SHA-256：生成时密码是空的",
+    ],
+    [
+        "the login itself answers there; it must be an address of the client's own",
+        "这是登录服务自己的网址：应填客户端自己的网址",
     ],
     ["its name must be 1 to 64 letters, digits, _, . or -", "名称应为 1 至 64 个字母、数字、_、. 或 -"],
     [

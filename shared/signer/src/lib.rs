@@ -16,6 +16,7 @@
 mod local;
 mod proof;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -57,6 +58,21 @@ pub enum KeySource {
 }
 
 impl KeySource {
+    /// Whether one key stands there twice: a change that never comes about. What a secret in Secrets Manager holds is
+    /// read later.
+    #[must_use]
+    pub fn repeats_a_key(&self) -> bool {
+        match self {
+            Self::Kms(arns) => {
+                // Of a multi-Region key each replica has the same id, and is the same key.
+                let ids = arns.iter().map(|arn| arn.rsplit('/').next().unwrap_or_default());
+                repeats(ids.map(str::to_ascii_lowercase))
+            }
+            Self::Pem(SecretsSource::Inline(keys)) => repeats(keys.public().map(|key| key.id().to_string())),
+            Self::Pem(SecretsSource::SecretsManager(_)) => false,
+        }
+    }
+
     /// Reads `SIGNING_KEYS`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -73,6 +89,11 @@ impl KeySource {
             _ => (are_keys && arns.len() <= MOST_KEYS).then_some(Self::Kms(arns)),
         }
     }
+}
+
+fn repeats(names: impl Iterator<Item = String>) -> bool {
+    let mut seen = HashSet::new();
+    !names.into_iter().all(|name| seen.insert(name))
 }
 
 /// Why nothing was signed, or no key shown. Names the cause, never a content.
@@ -235,7 +256,8 @@ mod tests {
             _ => 0,
         };
         assert_eq!(arns(key), 1);
-        assert_eq!(arns(&format!("{key}, {key}, {key}")), 3);
+        let [second, third] = ["2b2c", "3b2c"].map(|start| key.replace("1b2c", start));
+        assert_eq!(arns(&format!("{key}, {second}, {third}")), 3);
         assert!(matches!(KeySource::parse(secret), Some(KeySource::Pem(SecretsSource::SecretsManager(_)))));
         for text in [
             "",
@@ -247,6 +269,24 @@ mod tests {
             "arn:aws:kms:us-east-1:123456789012:alias/signing",
         ] {
             assert!(KeySource::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_stands_there_once() {
+        let replica =
+            |region: &str| format!("arn:aws:kms:{region}:123456789012:key/mrk-1234abcd12ab34cd56ef");
+        let (here, there) = (replica("us-east-1"), replica("us-west-2"));
+        let other = here.replace("1234abcd", "ffffabcd");
+        for (text, repeats) in [
+            (here.clone(), false),
+            (format!("{here},{other}"), false),
+            (format!("{here},{here}"), true),
+            (format!("{here},{other}, {here}"), true),
+            (format!("{here},{there}"), true),
+            (format!("{here},{}", here.replace("abcd", "ABCD")), true),
+        ] {
+            assert_eq!(KeySource::parse(&text).unwrap().repeats_a_key(), repeats, "{text}");
         }
     }
 }

@@ -316,6 +316,10 @@ fn a_signing_key_that_cannot_work_is_refused_by_its_name() {
     let (said, status) = deploy(&[good.clone(), foreign.clone()]);
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains(&format!("{foreign} is not in the region us-east-1")), "{said}");
+    let (said, status) = deploy(&[good.clone(), key("us-east-1", "larger"), good.clone()]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("SigningKeys"), "{said}");
+    assert!(said.contains("twice"), "{said}");
     // Whoever may not look is told that nobody has; keys in a secret are no keys of KMS's.
     let unseen = key("us-east-1", "unseen");
     let (said, status) = deploy(&[good, key("us-east-1", "larger"), unseen.clone()]);

@@ -35,6 +35,28 @@ async fn the_keys_are_read_once_and_kept() {
     assert_eq!(published(&stack).await, published(&inline).await);
 }
 
+/// Where the start cannot see it, in a secret, a key that stands there twice is published once: libraries refuse a token
+/// for which two keys have the right name.
+#[tokio::test]
+async fn a_key_is_published_once_however_often_it_stands_there() {
+    let service = SecretsManager::start().await.unwrap();
+    let aws = aws(&service.url()).await;
+    let [one, two] = [signing_key::of_this_process().unwrap().to_owned(), signing_key::generate().unwrap()];
+    for (held, count, repeats) in [
+        (format!("{one}{one}"), 1, true),
+        (format!("{one}{two}{one}"), 2, true),
+        (format!("{one}{two}"), 2, false),
+    ] {
+        service.put(held.clone());
+        let signer = Signer::new(KeySource::parse(ARN).unwrap(), &aws);
+        let keys = signer.keys(Timestamp::from_epoch_seconds(1_800_000_000)).await.unwrap();
+        let keys = serde_json::to_value(keys).unwrap();
+        assert_eq!(keys["keys"].as_array().unwrap().len(), count);
+        // In the environment the start sees it.
+        assert_eq!(KeySource::parse(&held).unwrap().repeats_a_key(), repeats);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_keys_there_is_no_token_and_the_next_request_asks_again() {
     let secrets = SecretsManager::start().await.unwrap();
