@@ -35,6 +35,9 @@ def main():
         if not may_be_answered_at(uri):
             parser.error(f"redirect_uri 须为 https，或本机的 http，或应用自己的协议；且没有“#” · "
                          f"a redirect_uri is https, http of this device, or of an app's own scheme, and has no #: {uri}")
+        if is_of_the_login(uri, arguments.issuer):
+            parser.error(f"redirect_uri 是登录服务自己的网址，应填客户端自己的 · "
+                         f"a redirect_uri is an address of the client's own, and here the login itself answers: {uri}")
     client = {"redirect_uris": arguments.redirect}
     secret = None
     if not arguments.public:
@@ -72,6 +75,13 @@ def may_be_answered_at(uri):
         return False
     is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
     return "#" not in uri and (parts.scheme == "https" and bool(parts.hostname) or is_here or "." in parts.scheme)
+
+
+def is_of_the_login(uri, issuer):
+    """Whether the login itself answers there, by the routes that somebody takes for the client's."""
+    parts, own = urlsplit(uri), urlsplit(issuer)
+    first = parts.path.split("/")[1:2] or [""]
+    return (parts.scheme, parts.netloc) == (own.scheme, own.netloc) and first[0] in ("", "authorize", "callback", "oauth2")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,17 @@ const ROUTES: [&str; 11] = [
     "userinfo",
 ];
 
+/// Whether the login itself answers at this path of its own origin, the home page aside.
+#[must_use]
+pub fn is_route(path: &str) -> bool {
+    let first = path.strip_prefix('/').unwrap_or(path);
+    first.split(['/', ';', '?']).next().is_some_and(|name| names_a_route(name.as_bytes()))
+}
+
+fn names_a_route(segment: &[u8]) -> bool {
+    ROUTES.iter().any(|route| segment.eq_ignore_ascii_case(route.as_bytes()))
+}
+
 /// A route that a login may end on: there the OpenID Provider goes on, by a handle of 43 characters.
 pub const CONTINUE: &str = "/oauth2/continue?request=";
 
@@ -270,8 +281,7 @@ fn check_segments(path: &[u8], is_own: bool) -> Result<(), ReturnToError> {
         if matches!(name, b"." | b"..") {
             return Err(ReturnToError::Segment);
         }
-        let is_route = |route: &&str| name.eq_ignore_ascii_case(route.as_bytes());
-        if is_own && position == 0 && ROUTES.iter().any(is_route) {
+        if is_own && position == 0 && names_a_route(name) {
             return Err(ReturnToError::OwnRoute);
         }
     }

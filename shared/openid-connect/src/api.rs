@@ -125,20 +125,21 @@ impl RawApi {
         if !(60..=3600).contains(&lifetime.as_secs()) {
             faults.note(field("lifetime"), "it must be a number of seconds from 60 to 3600");
         }
-        let client = |text: &str| ClientName::parse(text).filter(|_| clients.contains(&text));
+        let client = |text: &str| {
+            let known = ClientName::parse(text).filter(|_| clients.contains(&text));
+            known.ok_or("it must be the name of a client")
+        };
         let identifiers = "it must be wechat_openid, wechat_unionid or wechat_appid";
         Api {
             identifier: parsed.unwrap_or(ApiIdentifier(name)),
-            clients: faults.each(&field("clients"), &self.clients, "it must be the name of a client", client),
+            clients: faults.each(&field("clients"), &self.clients, client),
             origins: faults.trusted(&field("origins"), &self.origins, accounts),
             kind: kind.unwrap_or_default(),
-            scopes: faults.each(
-                &field("scopes"),
-                &self.scopes,
-                "it must be a word of its own, without blanks and quotes",
-                ApiScope::parse,
-            ),
-            claims: faults.each(&field("claims"), &self.claims, identifiers, Identifier::parse),
+            scopes: faults.each(&field("scopes"), &self.scopes, |text| {
+                ApiScope::parse(text).ok_or("it must be a word of its own, without blanks and quotes")
+            }),
+            claims: faults
+                .each(&field("claims"), &self.claims, |text| Identifier::parse(text).ok_or(identifiers)),
             lifetime,
         }
     }

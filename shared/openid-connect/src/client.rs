@@ -5,6 +5,7 @@ use login::Digest;
 use login::account::AccountName;
 use login::deployment::Deployment;
 use login::origin::Origin;
+use login::return_to::is_route;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -126,10 +127,9 @@ impl RedirectUri {
     /// Reads one as it is registered; `is_local` if the provider itself runs on the machine of a developer.
     #[must_use]
     pub fn parse(text: &str, is_local: bool) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
+        let url = as_written(text)?;
         // Of a scheme that is no web one the parser leaves a backslash, which some readers take for a slash.
         let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        let is_canonical = url.as_str() == text && is_plain;
         let is_bare = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
         let kind = match (url.scheme(), url.host()) {
             ("https", Some(_)) => RedirectKind::Web,
@@ -142,7 +142,7 @@ impl RedirectUri {
             (scheme, _) if scheme.contains('.') && !url.cannot_be_a_base() => RedirectKind::PrivateScheme,
             _ => return None,
         };
-        (is_canonical && is_bare).then(|| Self { text: text.to_owned(), kind })
+        (is_plain && is_bare).then(|| Self { text: text.to_owned(), kind })
     }
 
     /// The URI as it is registered.
@@ -164,12 +164,28 @@ impl RedirectUri {
             return self.text == asked;
         }
         let without_port = |text: &str| {
-            let mut url = Url::parse(text).ok().filter(|url| url.as_str() == text)?;
+            let mut url = as_written(text)?;
             let is_address = !matches!(url.host(), None | Some(Host::Domain(_)));
-            (is_address && url.set_port(None).is_ok()).then(|| url.to_string())
+            let has_path = url.as_str() == text;
+            (is_address && url.set_port(None).is_ok()).then(|| (url.to_string(), has_path))
         };
         without_port(&self.text).is_some_and(|registered| without_port(asked) == Some(registered))
     }
+
+    /// Its path, if it is on this origin.
+    fn path_on(&self, origin: &Origin) -> Option<String> {
+        let url = Url::parse(&self.text).ok()?;
+        (url.origin().ascii_serialization() == origin.as_str()).then(|| url.path().to_owned())
+    }
+}
+
+/// The address that this text is, if a browser would write it so. Of an origin alone the slash may be missing, though
+/// browsers add it: `window.location.origin` has none, nor has what libraries make of a site's base address, and it is
+/// an absolute URI all the same ([RFC 3986 §4.3](https://www.rfc-editor.org/rfc/rfc3986#section-4.3)).
+fn as_written(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_origin = url.as_str().strip_suffix('/') == Some(text);
+    (url.as_str() == text || is_origin).then_some(url)
 }
 
 /// A client as `OPENID_CONNECT` writes it.
@@ -194,7 +210,10 @@ pub(crate) struct RawClient {
 
 const REDIRECT_URI: &str = "it must be as a browser writes it and without a fragment: https, or for an app on a device a \
                             scheme with a dot (com.example.app:/callback) or http://127.0.0.1";
+const OF_THE_LOGIN: &str = "the login itself answers there; it must be an address of the client's own";
 const SECRET: &str = "it must be sha256: and the 64 lowercase hexadecimal digits of a secret's SHA-256; `make client` makes both";
+
+const SECRET_OF_NOTHING: &str = "it is the SHA-256 of nothing; the secret was empty when it was made";
 
 impl RawClient {
     pub(crate) fn read(
@@ -210,7 +229,16 @@ impl RawClient {
             faults.note(&place, "its name must be 1 to 64 letters, digits, _, . or -");
         }
         let is_local = !deployment.public_url.is_secure();
-        let redirect_uri = |text: &str| RedirectUri::parse(text, is_local);
+        let path_here = |uri: &RedirectUri| uri.path_on(&deployment.public_url);
+        let post_logout_redirect_uri = |text: &str| {
+            let uri = RedirectUri::parse(text, is_local).ok_or(REDIRECT_URI)?;
+            if path_here(&uri).is_some_and(|path| is_route(&path)) { Err(OF_THE_LOGIN) } else { Ok(uri) }
+        };
+        // The home page is a place where a logout may end; of a code it knows nothing.
+        let redirect_uri = |text: &str| match post_logout_redirect_uri(text)? {
+            uri if path_here(&uri).is_some_and(|path| path == "/") => Err(OF_THE_LOGIN),
+            uri => Ok(uri),
+        };
         let field = |name: &str| format!("{place}.{name}");
         if self.redirect_uris.is_empty() {
             faults.note(field("redirect_uris"), "there is none, so no answer could go anywhere");
@@ -229,24 +257,15 @@ impl RawClient {
             faults.note(field("profile"), "it must be \"ask\", or not there");
         }
         Client {
-            redirect_uris: faults.each(
-                &field("redirect_uris"),
-                &self.redirect_uris,
-                REDIRECT_URI,
-                redirect_uri,
-            ),
-            secrets: faults.each(&field("secrets"), &self.secrets, SECRET, secret),
-            origins: faults.each(
-                &field("origins"),
-                &self.origins,
-                "it must be an origin, such as https://app.example.org",
-                Origin::parse,
-            ),
+            redirect_uris: faults.each(&field("redirect_uris"), &self.redirect_uris, redirect_uri),
+            secrets: faults.each(&field("secrets"), &self.secrets, secret),
+            origins: faults.each(&field("origins"), &self.origins, |text| {
+                Origin::parse(text).ok_or("it must be an origin, such as https://app.example.org")
+            }),
             post_logout_redirect_uris: faults.each(
                 &field("post_logout_redirect_uris"),
                 &self.post_logout_redirect_uris,
-                REDIRECT_URI,
-                redirect_uri,
+                post_logout_redirect_uri,
             ),
             name: parsed.unwrap_or(ClientName(name)),
             account: account.and_then(|account| account.name.clone()),
@@ -258,10 +277,15 @@ impl RawClient {
     }
 }
 
-fn secret(text: &str) -> Option<Digest> {
-    let digits = text.strip_prefix("sha256:")?;
+fn secret(text: &str) -> Result<Digest, &'static str> {
+    let digits = text.strip_prefix("sha256:").ok_or(SECRET)?;
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    (digits.len() == 64 && digits.bytes().all(is_digit)).then(|| Digest::stored(digits.to_owned()))
+    if digits.len() != 64 || !digits.bytes().all(is_digit) {
+        return Err(SECRET);
+    }
+    let digest = Digest::stored(digits.to_owned());
+    // What a script makes of a variable that is not set.
+    if digest == Digest::of(b"") { Err(SECRET_OF_NOTHING) } else { Ok(digest) }
 }
 
 #[cfg(test)]
@@ -289,6 +313,15 @@ mod tests {
         }
     }
 
+    /// RFC 6749 §3.1.2.3 compares strings: what a browser takes for the same place is registered each by itself.
+    #[test]
+    fn an_origin_with_a_slash_is_another_one_than_without() {
+        let bare = RedirectUri::parse("https://app.example.org", false).unwrap();
+        let slashed = RedirectUri::parse("https://app.example.org/", false).unwrap();
+        assert!(bare.matches("https://app.example.org") && !bare.matches("https://app.example.org/"));
+        assert!(slashed.matches("https://app.example.org/") && !slashed.matches("https://app.example.org"));
+    }
+
     #[test]
     fn only_the_port_of_a_loopback_address_is_free() {
         let registered = RedirectUri::parse("http://127.0.0.1/cb", false).unwrap();
@@ -308,19 +341,28 @@ mod tests {
         }
         let named = RedirectUri::parse("http://localhost:3000/cb", false).unwrap();
         assert!(named.matches("http://localhost:3000/cb") && !named.matches("http://localhost:3001/cb"));
+        let bare = RedirectUri::parse("http://127.0.0.1", false).unwrap();
+        assert!(bare.matches("http://127.0.0.1:49152") && !bare.matches("http://127.0.0.1:49152/"));
     }
 
     #[test]
     fn a_uri_proves_somebody_or_nobody() {
         let kind = |text, is_local| RedirectUri::parse(text, is_local).map(|uri| uri.kind());
         assert_eq!(kind("https://app.example.org/", false), Some(RedirectKind::Web));
+        assert_eq!(kind("https://app.example.org", false), Some(RedirectKind::Web));
+        assert_eq!(kind("https://app.example.org:8443", false), Some(RedirectKind::Web));
         assert_eq!(kind("com.example.app:/cb", false), Some(RedirectKind::PrivateScheme));
         assert_eq!(kind("http://[::1]/cb", false), Some(RedirectKind::Loopback));
         assert_eq!(kind("http://localhost:3000/cb", false), Some(RedirectKind::Loopback));
         assert_eq!(kind("http://localhost:3000/cb", true), Some(RedirectKind::Web));
         for text in [
             "http://app.example.org/",
-            "https://app.example.org",
+            "https://app.example.org:443",
+            "https://APP.example.org",
+            "https://app.example.org?a=1",
+            "https://app.example.org/a/..",
+            "https://app.example.org#",
+            "https://user@app.example.org",
             "https://user@app.example.org/",
             "https://app.example.org/#",
             "https://应用.example.org/",

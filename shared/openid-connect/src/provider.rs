@@ -131,20 +131,19 @@ impl Faults {
         self.0.push(format!("{place}: {problem}"));
     }
 
-    /// The items that `parse` takes; every other one is noted by its number.
+    /// The items that `parse` takes; every other one is noted by its number, with what `parse` has against it.
     pub(crate) fn each<T>(
         &mut self,
         place: &str,
         items: &[String],
-        shape: &str,
-        parse: impl Fn(&str) -> Option<T>,
+        parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Vec<T> {
         let parsed = items.iter().enumerate().map(|(at, text)| {
             let is_repeated = items.iter().take(at).any(|before| before == text);
             match parse(text) {
-                Some(_) if is_repeated => Err((at, "it stands there twice")),
-                Some(value) => Ok(value),
-                None => Err((at, shape)),
+                Ok(_) if is_repeated => Err((at, "it stands there twice")),
+                Ok(value) => Ok(value),
+                Err(what) => Err((at, what)),
             }
         });
         let parsed: Vec<_> = parsed.collect();
@@ -157,8 +156,8 @@ impl Faults {
     /// Who trusts an origin: `None`, noted, if no account does.
     pub(crate) fn trusted(&mut self, place: &str, origins: &[String], accounts: &Accounts) -> Vec<Origin> {
         let shape = "it must be one of AllowedOrigins, or of an account's, exactly as it stands there";
-        self.each(place, origins, shape, |text| {
-            Origin::parse(text).filter(|origin| accounts.trust(origin.as_str()))
+        self.each(place, origins, |text| {
+            Origin::parse(text).filter(|origin| accounts.trust(origin.as_str())).ok_or(shape)
         })
     }
 }
@@ -278,10 +277,13 @@ mod tests {
         let error = read(
             r#"{"clients": {
                     "a:b": {"redirect_uris": []},
-                    "web": {"account": "canary", "secrets": ["canary"], "origins": ["https://app.example.org/"],
+                    "web": {"account": "canary", "secrets": ["canary", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"], "origins": ["https://app.example.org/"],
                         "redirect_uris": ["http://app.example.org/canary", "https://APP.example.org/", "https://app.example.org/#a",
-                            "https://app.example.org/cb", "https://app.example.org/cb", "canary:/cb"],
-                        "post_logout_redirect_uris": ["https://app.example.org"], "profile": "canary"}},
+                            "https://app.example.org/cb", "https://app.example.org/cb", "canary:/cb",
+                            "https://auth.example.com/callback", "https://auth.example.com", "https://auth.example.com/"],
+                        "post_logout_redirect_uris": ["https://app.example.org:443", "https://auth.example.com/oauth2/logout",
+                            "https://auth.example.com/", "https://auth.example.com", "https://app.example.org"],
+                        "profile": "canary"}},
                 "apis": {
                     "api#a": {"clients": ["canary"], "origins": ["https://canary.example.com"], "typ": "jwt", "scopes": ["openid", "a b"],
                         "claims": ["canary"], "lifetime": 59},
@@ -295,6 +297,7 @@ mod tests {
             "clients[0].redirect_uris: ",
             "clients.web.account: ",
             "clients.web.secrets[0]: ",
+            "clients.web.secrets[1]: it is the SHA-256 of nothing",
             "clients.web.origins: a client with a secret has none",
             "clients.web.origins[0]: ",
             "clients.web.redirect_uris[0]: ",
@@ -302,7 +305,11 @@ mod tests {
             "clients.web.redirect_uris[2]: ",
             "clients.web.redirect_uris[4]: it stands there twice",
             "clients.web.redirect_uris[5]: ",
+            "clients.web.redirect_uris[6]: the login itself answers there",
+            "clients.web.redirect_uris[7]: the login itself answers there",
+            "clients.web.redirect_uris[8]: the login itself answers there",
             "clients.web.post_logout_redirect_uris[0]: ",
+            "clients.web.post_logout_redirect_uris[1]: the login itself answers there",
             "clients.web.profile: ",
             "apis.api#a: ",
             "apis.api#a.clients[0]: ",
@@ -317,7 +324,7 @@ mod tests {
         ] {
             assert!(error.contains(&format!("\n  OPENID_CONNECT is wrong; {place}")), "{place} in {error}");
         }
-        assert_eq!(error.lines().count(), 25, "{error}");
+        assert_eq!(error.lines().count(), 30, "{error}");
         assert!(!error.contains("canary"), "{error}");
     }
 

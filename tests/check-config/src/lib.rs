@@ -464,13 +464,16 @@ mod tests {
         assert_eq!(named(&[("SilentUnionid", "yes")]), ["SilentUnionid"]);
     }
 
+    const API: &str =
+        r#"{"subject":"unionid","apis":{"https://api.example.com":{"origins":["https://www.example.com"]}}}"#;
+    const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1b2c3d4e-0000-4000-8000-000000000000";
     const NO_CLIENT: &str = r#"{"subject":"unionid"}"#;
 
     /// Each sentence about the JSON, at least once.
     const EVERY_FAULT: &str = r#"{"clients":{
         "a:b":{"redirect_uris":[]},
-        "web":{"account":"x","secrets":["x"],"origins":["x"],"profile":"x",
-            "redirect_uris":["x","https://app.example.org/cb","https://app.example.org/cb"]}},
+        "web":{"account":"x","secrets":["x","sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],"origins":["x"],"profile":"x",
+            "redirect_uris":["x","https://auth.example.com/callback","https://app.example.org/cb","https://app.example.org/cb"]}},
       "apis":{
         "api#a":{"clients":["x"],"origins":["https://x.example.com"],"typ":"x","scopes":["openid"],"claims":["x"],"lifetime":1},
         "https://login.example.com":{}}}"#;
@@ -500,6 +503,7 @@ mod tests {
             &[("ConsentPurpose", &"x".repeat(721))],
             &[("PrivacyUrl", &format!("https://www.example.com/{}", "x".repeat(4096)))],
             &[("OpenidConnect", NO_CLIENT)],
+            &[("OpenidConnect", API), ("SigningKeys", &[KEY, KEY].join(","))],
             &[("OpenidConnect", &EVERY_FAULT.replace('\n', ""))],
             &[("OpenidConnect", r#"{"subject":1}"#)],
             &[("OpenidConnect", r#"{"subject":"openid","client":{}}"#)],
@@ -535,8 +539,11 @@ mod tests {
     fn a_provider_is_judged_by_its_parameter() {
         let right = r#"{"subject":"unionid","clients":{"web":{"redirect_uris":["https://app.example.org/callback"]}},"apis":{"https://api.example.com":{"clients":["web"],"origins":["https://www.example.com"]}}}"#;
         assert_eq!(judged(&[("OpenidConnect", right)]), Vec::new());
-        let key = "arn:aws:kms:us-east-1:123456789012:key/1b2c3d4e-0000-4000-8000-000000000000";
-        assert_eq!(judged(&[("OpenidConnect", right), ("SigningKeys", key)]), Vec::new());
+        assert_eq!(judged(&[("OpenidConnect", right), ("SigningKeys", KEY)]), Vec::new());
+        assert_eq!(
+            named(&[("OpenidConnect", right), ("SigningKeys", &[KEY, KEY].join(","))]),
+            ["SigningKeys"]
+        );
         for wrong in [
             "{}",
             "{canary}",

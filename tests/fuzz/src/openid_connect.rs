@@ -54,6 +54,11 @@ pub const WORDS: &[&str] = &[
     r#""http://localhost/cb""#,
     r#""com.example.app:/cb""#,
     r#""https://app.example.org:443/cb""#,
+    r#""https://app.example.org""#,
+    r#""https://login.example.com/""#,
+    r#""https://login.example.com/callback""#,
+    r#""https://login.example.com/oauth2/authorize?a=1""#,
+    r#""secrets":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]"#,
     r#""https://a@app.example.org/cb""#,
     r#""https://app.example.org\\@evil.example/""#,
     r#""https://app.example.org/a/../b""#,
@@ -153,11 +158,14 @@ fn believe(text: &str, provider: &Provider) {
         assert!(!uris.is_empty(), "{text:?}");
         for uri in uris.iter().chain(&texts(&part(client, "post_logout_redirect_uris"))) {
             assert!(may_be_answered_at(uri), "{uri:?} in {text:?}");
+            assert!(!is_of_the_login(uri), "{uri:?} in {text:?}");
         }
+        assert!(!uris.iter().any(|uri| uri.trim_end_matches('/') == ORIGINS[0]), "{text:?}");
         let secrets = texts(&part(client, "secrets"));
         assert!(secrets.is_empty() || texts(&part(client, "origins")).is_empty(), "{text:?}");
         for secret in secrets {
             let digits = secret.strip_prefix("sha256:").unwrap_or_default();
+            assert!(!digits.starts_with("e3b0c44298fc1c14"), "the digest of nothing in {text:?}");
             assert!(digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{text:?}");
         }
     }
@@ -203,6 +211,12 @@ fn may_be_answered_at(uri: &str) -> bool {
     let is_known = scheme == "https" && !host.is_empty() || is_device || scheme.contains('.');
     // A query may hold what a path may not.
     is_plain && is_known && is_canonical && (!climbs || uri.contains('?'))
+}
+
+/// Whether the login itself answers there.
+fn is_of_the_login(uri: &str) -> bool {
+    let path = uri.strip_prefix(ORIGINS[0]).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    ["callback", "authorize", "oauth2"].contains(&path.split(['/', '?']).next().unwrap_or_default())
 }
 
 /// The names of all members of a JSON text, and whether two of one object are the same.

@@ -236,6 +236,7 @@ async fn no_client_is_made_for_an_address_that_the_functions_refuse() -> Result<
         ("https://app.example.org/cb#a", false),
         ("https:///cb", false),
         ("cb", false),
+        ("https://app.example.org", true),
         ("http://127.0.0.1/cb", true),
         ("com.example.app:/cb", true),
     ] {
@@ -247,6 +248,15 @@ async fn no_client_is_made_for_an_address_that_the_functions_refuse() -> Result<
         assert_eq!(made.status.success(), is_right, "{address}");
         assert_eq!(made.stdout.is_empty(), !is_right, "{address}");
         assert_eq!(RedirectUri::parse(address, false).is_some(), is_right, "{address}");
+    }
+    for path in ["", "/", "/callback", "/oauth2/authorize?a=1"] {
+        let address = format!("{PUBLIC_URL}{path}");
+        let made = tokio::process::Command::new("python3")
+            .arg(&script)
+            .args(["--name", "made", "--redirect", &address, "--issuer", PUBLIC_URL, "--json"])
+            .output()
+            .await?;
+        assert!(!made.status.success() && made.stdout.is_empty(), "{address}");
     }
     Ok(())
 }

@@ -16,7 +16,6 @@ app.use(openid.auth({
   idpLogout: true,
   // The default wants an ID token from the authorization endpoint, which gives codes only.
   authorizationParams: { response_type: "code", scope: "openid profile" },
-  routes: { postLogoutRedirect: "/bye" },
 }));
 app.get("/", ({ oidc }, response) => {
   response.json({ ...oidc.idTokenClaims, access_token: oidc.accessToken?.access_token });
@@ -26,5 +25,4 @@ app.get("/refresh", async ({ oidc }, response) => {
   response.redirect("/");
 });
 app.get("/userinfo", async ({ oidc }, response) => response.json(await oidc.fetchUserInfo()));
-app.get("/bye", (_, response) => response.json({}));
 announce(createServer(app));

@@ -25,8 +25,8 @@ pub const NATIVE_CLIENT_ID: &str = "app";
 /// What is done with a site, in order. A login is fresh through WeChat, and then again by the session alone.
 pub const STEPS: [&str; 6] = ["fresh login", "session", "refresh", "userinfo", "revoke", "logout"];
 
-/// Where a logout may end; a broker has a page of its own for it.
-pub const LOGGED_OUT: [&str; 2] = ["/bye", "/portal/?logout=1"];
+/// Where a logout may end: the site as some libraries call it, without a slash; a page for it; a broker's own.
+pub const LOGGED_OUT: [&str; 3] = ["", "/bye", "/portal/?logout=1"];
 
 /// How long a site may take to be there.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -258,7 +258,10 @@ impl Guest {
             _ => {
                 let way = self.go("/logout").await?;
                 let end = way.hops.last().and_then(|hop| hop.url.strip_prefix(ORIGIN)).unwrap_or_default();
-                let is_back = LOGGED_OUT.iter().any(|place| end.starts_with(place));
+                let is_back = LOGGED_OUT.iter().any(|place| match *place {
+                    "" => end == "/",
+                    place => end.starts_with(place),
+                });
                 way.require(is_back && !way.is_logged_in, "no logout")?;
                 self.log_in(true).await
             }
