@@ -124,11 +124,12 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         };
     }
     let Some(subject) = subject.of(&person.session) else {
-        // A login with consent brings the unionid, if there is one.
-        return match (may_ask, person.session.scope.includes_profile()) {
-            (_, true) => Decision::Tell(AuthorizationError::NoUnionId),
+        // A login with consent brings the unionid, if there is one. One that lies before this request was perhaps made
+        // when there was none yet: the apps can have been bound to an Open Platform account since.
+        return match (may_ask, is_back && person.brings_unionid()) {
+            (false, _) => Decision::Tell(AuthorizationError::InteractionRequired),
+            (true, true) => Decision::Tell(AuthorizationError::NoUnionId),
             (true, false) => Decision::AskWechat,
-            (false, false) => Decision::Tell(AuthorizationError::InteractionRequired),
         };
     };
     match hint {

@@ -109,6 +109,11 @@ impl Person {
             .flatten()
             .any(|app| *app == self.session.app)
     }
+
+    /// Whether the login was one in which WeChat gives the unionid, if there is one.
+    fn brings_unionid(&self) -> bool {
+        self.session.scope.includes_profile()
+    }
 }
 
 impl Function for Openid {
@@ -148,6 +153,11 @@ impl Function for Openid {
     }
 
     fn interrupted(&self, request: &Request, reason: Reason) -> Response {
+        if reason == Reason::ServiceUnavailable
+            && let Some(answer) = self.answer_without_a_page(request)
+        {
+            return answer;
+        }
         match (request.uri().path(), reason) {
             // Who is being logged out was not logging in.
             (logout::LOGOUT, _) => page::notice_elsewhere(request, reason),
@@ -182,6 +192,22 @@ impl Openid {
             }
             _ => Err(Refusal::NoSuchRoute),
         }
+    }
+
+    /// Where a client is told that nothing can be looked up now, though it wants no page: with `prompt=none` nobody may
+    /// be looking, and whoever waits for the answer in a popup would wait for ever. Who asks, and where the answer may
+    /// go, the settings alone say.
+    fn answer_without_a_page(&self, request: &Request) -> Option<Response> {
+        let provider = self.provider.as_ref()?;
+        let is_asked = request.uri().path() == AUTHORIZE && request.method().is_safe();
+        if !is_asked || self.page_loads_only && !is_page_load(request.headers()) {
+            return None;
+        }
+        let query = Query::of(request);
+        let asked = AuthorizationRequest::read(provider, |name| query.one(name).map_err(|_| Unreadable));
+        let asked = asked.ok().filter(|asked| asked.prompt == Prompt::None)?;
+        let error = Answer::Error(AuthorizationError::TemporarilyUnavailable);
+        Some(response::redirect(StatusCode::FOUND, &asked.answer(provider, error)))
     }
 
     fn repeat_as_get(&self, request: &Request) -> Result<Response, Refusal> {
@@ -316,9 +342,13 @@ impl Openid {
                 };
                 self.log_in(request, account, &pending, log_in, now).await
             }
-            (Decision::AskWechat, _) => {
+            (Decision::AskWechat, person) => {
+                // Whoever comes back with a session that has been asked in vain has not logged in.
+                let in_vain = person.filter(Person::brings_unionid).map(|person| person.id);
+                let not_session = in_vain.or_else(|| pending.not_session.clone());
+                let pending = PendingRequest { not_session, ..pending.clone() };
                 let (link, cookies) =
-                    self.link(request, account, pending, handle, LogIn::consent(), now).await?;
+                    self.link(request, account, &pending, handle, LogIn::consent(), now).await?;
                 let page = page::notice(&Visit::of(request), Reason::NoSubject, &link);
                 Ok(NO_SUBJECT.of(with_cookies(page, &cookies)))
             }

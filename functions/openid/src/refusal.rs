@@ -88,5 +88,6 @@ pub(crate) const fn of_error(error: AuthorizationError) -> &'static Outcome {
         | AuthorizationError::ConsentRequired
         | AuthorizationError::NoUnionId => &LOGIN_REQUIRED,
         AuthorizationError::AccessDenied => &DENIED,
+        AuthorizationError::TemporarilyUnavailable => &STORE_UNAVAILABLE,
     }
 }

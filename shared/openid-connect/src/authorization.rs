@@ -107,6 +107,8 @@ pub enum AuthorizationError {
     AccessDenied,
     /// WeChat does not say who the person is among all apps.
     NoUnionId,
+    /// Nobody can say now who is logged in, and no page may be shown.
+    TemporarilyUnavailable,
 }
 
 impl AuthorizationError {
@@ -130,6 +132,9 @@ impl AuthorizationError {
             Self::AccessDenied => ["access_denied", "the person did not allow the login"],
             Self::NoUnionId => {
                 ["access_denied", "no unionid: the apps are not bound to one Open Platform account"]
+            }
+            Self::TemporarilyUnavailable => {
+                ["temporarily_unavailable", "nobody can say now who is logged in; ask again"]
             }
         }
     }

@@ -8,14 +8,14 @@ use harness::{
     proxy::{Fault, Kind, Rule},
     stack::{PAGE_ORIGIN, PUBLIC_URL},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::support::{LABELS, allow, button};
 
 use super::code_flow::{
-    APP, REDIRECT_URI, answered, asked, brought, code, form, lin, options, parameter, provider, redeem,
-    visitor,
+    APP, REDIRECT_URI, answered, asked, brought, code, form, lin, options, parameter, provider,
+    provider_settings, redeem, text, visitor,
 };
 
 #[tokio::test]
@@ -212,6 +212,61 @@ async fn while_dynamodb_is_away_the_clients_request_is_offered_once_more() -> Re
     assert_eq!(lin.open(&go_on).await?.text(), confirmation.text());
     let tapped = lin.send(tap).await?;
     assert!(tapped.location().is_some_and(|location| location.starts_with("com.example.app:/cb?code=")));
+    Ok(())
+}
+
+/// Whoever asks without a page has nobody to press a button of ours: the client is told, as far as the settings alone
+/// say where it is ([RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)).
+#[tokio::test]
+async fn while_dynamodb_is_away_a_client_that_wants_no_page_is_told() -> Result<()> {
+    let stack = Stack::start(options("openid")?.proxied()).await?;
+    let lin = visitor(&stack, "lin").logged_in().await?;
+    let none = ("prompt", "none");
+    stack.proxy()?.inject(Rule::at(Kind::Session, Fault::Unavailable));
+    let told = answered(&lin, &[none]).await?;
+    assert!(told.as_str().starts_with(REDIRECT_URI), "{told}");
+    for (name, value) in
+        [("error", "temporarily_unavailable"), ("state", "a b&c=\u{5b57}"), ("iss", PUBLIC_URL)]
+    {
+        assert_eq!(parameter(&told, name).as_deref(), Some(value), "{told}");
+    }
+    crate::support::alarm(&stack, "\"store_unavailable\"").await.unwrap();
+    // Who may be shown a page is, and nothing leaves for a place that is not registered, or from a frame.
+    let page = lin.open(&asked(&[])).await?;
+    assert_eq!((page.status, button(&page)), (503, Some((LABELS.try_again, String::new()))));
+    let elsewhere = lin.open(&asked(&[none, ("redirect_uri", "https://evil.example/")])).await?;
+    assert_eq!((elsewhere.status, elsewhere.location()), (400, None));
+    let framed = lin.send(Visit::open(&asked(&[none])).header("sec-fetch-dest", "iframe")).await?;
+    assert_eq!((framed.status, framed.location()), (403, None));
+    Ok(())
+}
+
+/// `window.location.origin` has no slash at its end, nor has what libraries make of a site's address. It is registered
+/// as it is sent, and the code is for that very text.
+#[tokio::test]
+async fn an_origin_without_a_slash_is_a_place_for_an_answer() -> Result<()> {
+    let mut settings = provider_settings("openid");
+    settings["clients"]["web"]["redirect_uris"] = json!([APP]);
+    settings["clients"]["web"]["post_logout_redirect_uris"] = json!([APP]);
+    let stack = Stack::start(options("openid")?.with("OPENID_CONNECT", &settings.to_string())).await?;
+    let lin = visitor(&stack, "lin");
+    let slashed = format!("{APP}/");
+    let refused = lin.open(&asked(&[("redirect_uri", &slashed)])).await?;
+    assert_eq!((refused.status, refused.location()), (400, None));
+    let answer = brought(&lin.follow(&asked(&[("redirect_uri", APP)])).await?)?;
+    let code = parameter(&answer, "code").unwrap();
+    assert_eq!(redeem(&stack, &code, &[("redirect_uri", &slashed)]).await?.status, 400);
+    let tokens = redeem(&stack, &code, &[("redirect_uri", APP)]).await?;
+    assert_eq!(tokens.status, 200, "{}", tokens.text());
+    let hint = text(&tokens.json()?, "id_token");
+    let logout = |uri: &str| {
+        let parameters = [("id_token_hint", &*hint), ("post_logout_redirect_uri", uri), ("state", "s")];
+        format!("{PUBLIC_URL}/oauth2/logout?{}", form(&parameters))
+    };
+    assert_eq!(lin.open(&logout(&slashed)).await?.status, 400);
+    let left = lin.open(&logout(APP)).await?;
+    assert_eq!((left.status, left.location()), (303, Some("https://app.example.org/?state=s")));
+    assert!(lin.session().is_none());
     Ok(())
 }
 

@@ -1,15 +1,18 @@
 //! Whether the session that is there answers a request, or only a login does.
 
 use harness::{
-    Failure, Result, Stack, Visitor,
+    Answer, Failure, Result, Stack, Visitor,
     hand_off::{Waiting, form, scan, tap},
     places::{SESSION_COOKIE, authorize_to},
-    stack::WEBSITE_APP,
+    stack::{OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP},
     time,
 };
 use serde_json::json;
+use simulator::Settings;
+use url::Url;
 
 use crate::accounts;
+use crate::support::{allow, button};
 
 use super::code_flow::{
     REDIRECT_URI, answered, asked, brought, code, error_of, lin, logins, options, parameter, provider,
@@ -261,16 +264,107 @@ async fn where_only_another_accounts_session_was_one_login_is_new_enough() -> Re
     Ok(())
 }
 
+/// Whether the apps of a stack are bound to an Open Platform account.
+fn bind(stack: &Stack, is_bound: bool) {
+    let bound = Settings::example().apps[0].open_account.clone();
+    stack.simulator().settings(|settings| {
+        for app in &mut settings.apps {
+            app.open_account = bound.clone().filter(|_| is_bound);
+        }
+    });
+}
+
+/// Where the button of the page leads that asks WeChat once more.
+fn ask_wechat(page: &Answer) -> Result<String> {
+    let link = button(page).map(|(_, link)| link).filter(|_| page.status == 403);
+    link.ok_or_else(|| Failure::new(format!("{} {}", page.status, page.text())))
+}
+
+/// Somebody agreed at an Official Account when it was bound to nothing. That session is no answer for its whole life:
+/// who is asked again brings the unionid, if there is one now, and the client is told that there is none only then.
+#[tokio::test]
+async fn who_agreed_before_there_was_a_unionid_is_asked_once_more() -> Result<()> {
+    for changes in [&[][..], &[("prompt", "consent")], &[("max_age", "10000")]] {
+        for is_bound in [true, false] {
+            let stack = Stack::start(options("unionid")?).await?;
+            allow(&stack);
+            bind(&stack, false);
+            let visitor = visitor(&stack, "lin").logged_in_with_profile().await?;
+            bind(&stack, is_bound);
+            assert_eq!(told(&visitor, &[("prompt", "none")]).await?, "interaction_required");
+            let page = visitor.open(&asked(changes)).await?;
+            let hops = visitor.follow(&ask_wechat(&page)?).await?;
+            assert_eq!(logins(&hops), 1, "{changes:?} {is_bound}");
+            let answer = brought(&hops)?;
+            if is_bound {
+                let code = parameter(&answer, "code").unwrap();
+                let tokens = redeem(&stack, &code, &[]).await?.json()?;
+                let (_, claims) = verified(&stack, &text(&tokens, "id_token")).await?;
+                assert_eq!(Some(text(&claims, "sub")), stack.simulator().unionid("lin", OFFICIAL_ACCOUNT));
+                assert_eq!(told(&visitor, &[("prompt", "none")]).await?, "a code");
+            } else {
+                assert_eq!(parameter(&answer, "error").as_deref(), Some("access_denied"), "{answer}");
+                assert_eq!(told(&visitor, &[("prompt", "none")]).await?, "interaction_required");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whoever goes back from that page without having logged in has not been asked, and is sent on once.
+#[tokio::test]
+async fn a_session_that_was_asked_in_vain_is_no_answer_to_its_own_page() -> Result<()> {
+    let stack = Stack::start(options("unionid")?).await?;
+    allow(&stack);
+    bind(&stack, false);
+    let visitor = visitor(&stack, "lin").logged_in_with_profile().await?;
+    let link = Url::parse(PUBLIC_URL)?.join(&ask_wechat(&visitor.open(&asked(&[])).await?)?)?;
+    let back = parameter(&link, "return_to").unwrap();
+    let first = visitor.open(&back).await?.redirect()?.unwrap();
+    assert_eq!(first.path(), "/authorize", "{first}");
+    let second = visitor.open(&back).await?.redirect()?.unwrap();
+    assert_eq!(parameter(&second, "error").as_deref(), Some("login_required"), "{second}");
+    Ok(())
+}
+
+/// One person is one `sub` at a client, however WeChat said who it is: by the QR code of the website app on a desktop,
+/// silently inside WeChat as a follower, and inside WeChat after one tap.
+#[tokio::test]
+async fn a_person_has_one_sub_by_every_way_to_log_in() -> Result<()> {
+    let stack = Stack::start(options("unionid")?.with("SILENT_UNIONID", "true")).await?;
+    allow(&stack);
+    let expected = stack.simulator().unionid("lin", OFFICIAL_ACCOUNT).unwrap();
+    let on_desktop = visitor(&stack, "lin").at_a_computer();
+    let in_wechat = visitor(&stack, "lin");
+    let mut openids = Vec::new();
+    for (visitor, changes, acr) in [
+        (on_desktop, &[][..], "urn:wechat-login:snsapi_login"),
+        (in_wechat, &[], "urn:wechat-login:snsapi_base"),
+        (visitor(&stack, "lin"), &[("prompt", "consent")], "urn:wechat-login:snsapi_userinfo"),
+    ] {
+        let hops = visitor.follow(&asked(changes)).await?;
+        assert_eq!(logins(&hops), 1, "{acr}");
+        let code = parameter(&brought(&hops)?, "code").ok_or_else(|| Failure::new(acr))?;
+        let tokens = redeem(&stack, &code, &[]).await?.json()?;
+        for token in ["id_token", "access_token"] {
+            let (_, claims) = verified(&stack, &text(&tokens, token)).await?;
+            assert_eq!((text(&claims, "sub"), text(&claims, "acr")), (expected.clone(), acr.to_owned()));
+        }
+        let (_, claims) = verified(&stack, &text(&tokens, "id_token")).await?;
+        openids.push(text(&claims, "wechat_openid"));
+        assert_eq!(text(&userinfo(&stack, &text(&tokens, "access_token")).await?.json()?, "sub"), expected);
+    }
+    // What would be `sub` by itself is another one at each app.
+    assert!(openids[0] != openids[1] && openids[1] == openids[2], "{openids:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_person_without_a_unionid_is_asked_once_and_never_somebody_else() -> Result<()> {
     let stack = Stack::start(options("unionid")?).await?;
     let visitor = visitor(&stack, "lin");
     let hops = visitor.follow(&asked(&[])).await?;
-    let page = hops.last().unwrap();
-    assert_eq!(page.status, 403, "{}", page.text());
-    let link = page.text();
-    let link = link.split("class=\"button\" href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-    let hops = visitor.follow(&link.replace("&#38;", "&")).await?;
+    let hops = visitor.follow(&ask_wechat(hops.last().unwrap())?).await?;
     let code = parameter(&brought(&hops)?, "code").unwrap();
     let tokens = redeem(&stack, &code, &[]).await?.json()?;
     let (_, claims) = verified(&stack, &text(&tokens, "id_token")).await?;
