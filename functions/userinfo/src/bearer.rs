@@ -52,8 +52,9 @@ async fn show(
     request: &Request,
     now: Timestamp,
 ) -> Result<Response, store::Error> {
-    let Some(token) = bearer(request.headers()) else {
-        return Ok(refuse(&Refusal::NoBearer));
+    let token = match bearer(request.headers()) {
+        Ok(token) => token,
+        Err(refusal) => return Ok(refuse(&refusal)),
     };
     let invalid = |why| Ok(refuse(&Refusal::InvalidToken(why)));
     let Some(id) = sid_of(token) else { return invalid("the token is none of ours") };
@@ -83,20 +84,66 @@ async fn show(
 }
 
 /// The token of the one `Authorization` header ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+///
+/// API Gateway makes one header of two, with a comma between them: no token has one.
+fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut headers = headers.get_all(header::AUTHORIZATION).iter();
-    let (only, None) = (headers.next()?, headers.next()) else { return None };
-    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    let only = match (headers.next(), headers.next()) {
+        (None, _) => return Err(Refusal::NoBearer),
+        (Some(only), None) => only.to_str().map_err(|_| Refusal::MalformedBearer)?,
+        (Some(_), Some(_)) => return Err(Refusal::MalformedBearer),
+    };
+    let (scheme, token) = only.split_once(' ').unwrap_or((only, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refusal::NoBearer);
+    }
+    let token = token.trim();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    if token.is_empty() || !token.bytes().all(is_plain) { Err(Refusal::MalformedBearer) } else { Ok(token) }
 }
 
-/// Says no in the header that a client reads ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+/// Says no in the header that a client reads ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)). Who
+/// showed nothing is told of no error.
 fn refuse(refusal: &Refusal) -> Response {
     let Verdict { outcome, reason } = refusal.judge();
     let (header, value) = match refusal {
-        Refusal::NoBearer => (header::WWW_AUTHENTICATE, "Bearer"),
-        Refusal::InvalidToken(_) => (header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""),
+        Refusal::NoBearer => (header::WWW_AUTHENTICATE, "Bearer realm=\"userinfo\""),
+        Refusal::MalformedBearer => {
+            (header::WWW_AUTHENTICATE, "Bearer realm=\"userinfo\", error=\"invalid_request\"")
+        }
+        Refusal::InvalidToken(_) => {
+            (header::WWW_AUTHENTICATE, "Bearer realm=\"userinfo\", error=\"invalid_token\"")
+        }
         _ => (header::RETRY_AFTER, "1"),
     };
     refusal.report(outcome).of(response::with_header(response::empty(reason.status()), header, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_token_stands_alone_in_one_header() {
+        let read = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            bearer(&headers).map(str::to_owned)
+        };
+        for good in ["Bearer a.b-c_d~e+f/g==", "bearer  a.b-c_d~e+f/g==", "BEARER a.b-c_d~e+f/g== "] {
+            assert_eq!(read(&[good]).ok().as_deref(), Some("a.b-c_d~e+f/g=="), "{good}");
+        }
+        for none in [&[][..], &["Basic YTpi"], &["Bear er"]] {
+            assert!(matches!(read(none), Err(Refusal::NoBearer)), "{none:?}");
+        }
+        for malformed in
+            [&["Bearer a", "Bearer a"][..], &["Basic YTpi", "Bearer a"], &["Bearer a,b"], &["Bearer"]]
+        {
+            assert!(matches!(read(malformed), Err(Refusal::MalformedBearer)), "{malformed:?}");
+        }
+    }
 }

@@ -20,8 +20,10 @@ pub(crate) enum Refusal {
     NoCookie,
     #[error("this deployment is no OpenID Provider")]
     NoProvider,
-    #[error("there is no bearer token, or not exactly one")]
+    #[error("there is no bearer token")]
     NoBearer,
+    #[error("the Authorization header is there twice, or holds no one token")]
+    MalformedBearer,
     /// An access token that opens nothing, and why.
     #[error("{0}")]
     InvalidToken(&'static str),
@@ -86,6 +88,7 @@ impl Refusal {
             Self::Query(_) | Self::Value(_) => (&INVALID_REQUEST, Reason::InvalidRequest),
             Self::NoCookie => (&NO_COOKIE, Reason::NotLoggedIn),
             Self::NoProvider => (&NO_PROVIDER, Reason::NotFound),
+            Self::MalformedBearer => (&BEARER_REFUSED, Reason::InvalidRequest),
             Self::NoBearer | Self::InvalidToken(_) => (&BEARER_REFUSED, Reason::NotLoggedIn),
             Self::NoSession => (&NO_SESSION, Reason::NotLoggedIn),
             // For this page nobody is logged in.
@@ -120,6 +123,7 @@ impl Refusal {
             | Self::NoCookie
             | Self::NoProvider
             | Self::NoBearer
+            | Self::MalformedBearer
             | Self::InvalidToken(_)
             | Self::NoSession
             | Self::ForeignAccount

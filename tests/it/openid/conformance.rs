@@ -216,7 +216,33 @@ async fn oidcc_userinfo_post_header() -> Result<()> {
 async fn oidcc_userinfo_post_body() -> Result<()> {
     let posted = |token: &str| Visit::posted(USER_INFO, &form(&[("access_token", token)]));
     let (answer, _) = asks_who_it_is(posted).await?;
-    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
+    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer realm=\"userinfo\"")));
+    Ok(())
+}
+
+/// Who shows nothing is told which scheme to use, and of no error
+/// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)); what is no one token is a malformed request.
+#[tokio::test]
+async fn what_is_no_one_token_is_told_from_none() -> Result<()> {
+    let (stack, lin) = lin().await?;
+    let token = text(&log_in(&stack, &lin, &[]).await?.tokens, "access_token");
+    let bearer = format!("Bearer {token}");
+    let nothing = (401, Some("Bearer realm=\"userinfo\""));
+    let malformed = (400, Some("Bearer realm=\"userinfo\", error=\"invalid_request\""));
+    for (header, expected) in [
+        (None, nothing),
+        (Some("Basic d2ViOg=="), nothing),
+        (Some("Bearer"), malformed),
+        (Some("Bearer a b"), malformed),
+        // What API Gateway makes of two headers.
+        (Some(&*format!("{bearer}, {bearer}")), malformed),
+        (Some("Bearer canary"), (401, Some("Bearer realm=\"userinfo\", error=\"invalid_token\""))),
+    ] {
+        let visit = Visit::open(USER_INFO);
+        let visit = header.into_iter().fold(visit, |visit, header| visit.header("authorization", header));
+        let answer = stack.browser().send(visit).await?;
+        assert_eq!((answer.status, answer.header("www-authenticate")), expected, "{header:?}");
+    }
     Ok(())
 }
 

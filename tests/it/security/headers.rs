@@ -225,9 +225,9 @@ async fn what_a_client_asks_is_answered_with_these_headers() {
     assert_headers(&given_back, 200, &[VARY]);
 
     let bearer = format!("Bearer {token}");
-    let unauthorized = ("www-authenticate", "Bearer");
+    let unauthorized = ("www-authenticate", "Bearer realm=\"userinfo\"");
     assert_visit(&program, open(&who), 401, &[VARY, unauthorized]).await.unwrap();
-    let invalid = ("www-authenticate", "Bearer error=\"invalid_token\"");
+    let invalid = ("www-authenticate", "Bearer realm=\"userinfo\", error=\"invalid_token\"");
     let over = open(&who).header("authorization", &bearer);
     assert_visit(&program, over, 401, &[VARY, invalid]).await.unwrap();
     let token = text(&tokens_of(&stack, &visitor, &[]).await.unwrap(), "access_token");
