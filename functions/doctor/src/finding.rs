@@ -250,17 +250,20 @@ findings! {
         ["按公共后缀列表，这个源与登录服务不属于同一个网站，浏览器不会带上 Cookie", "让登录服务使用同一个可注册域名下的子域名，例如 `www.example.com` 对应 `auth.example.com`"];
 
     DiscoveryRight = Ok "discovery_right"
-        ["Discovery is served as gateways and libraries compare it"]
-        ["OpenID Connect 发现文档符合网关和库的检查"];
+        ["Discovery is served as the settings give it, at both addresses"]
+        ["OpenID Connect 发现文档在两个网址上都与设置一致"];
     DiscoveryWrong = Wrong "discovery_wrong"
-        ["Discovery isn't as gateways and libraries want it: {detail}", "A number is the HTTP status, `Timeout` more than 1.5 seconds, everything else what differs. Deploy again; nothing else may answer on this domain, or change what it answers"]
-        ["OpenID Connect 发现文档不符合网关和库的要求：{detail}", "数字是 HTTP 状态码，`Timeout` 是超过 1.5 秒，其他是不一致的内容。重新部署；这个域名上不能有别的服务，也不能改动它的响应"];
+        ["Discovery isn't as gateways and libraries want it: {detail}", "A number is the HTTP status, `Timeout` more than 1.5 seconds, everything else what differs. After an upgrade, what stands before the login may keep the old document for an hour: ask again then. Otherwise deploy again; nothing else may answer on this domain, or change what it answers"]
+        ["OpenID Connect 发现文档不符合网关和库的要求：{detail}", "数字是 HTTP 状态码，`Timeout` 是超过 1.5 秒，其他是不一致的内容。升级后，前面的缓存最多一小时仍返回旧的文档，届时再检查；其他情况重新部署；这个域名上不能有别的服务，也不能改动它的响应"];
     KeysUnreadable = Wrong "keys_unreadable"
         ["The keys that verify tokens can't be read: {detail}", "503: look into the log of `token`, `signing_unavailable` or the line `the function cannot work` says why. `Timeout`: they took more than 1.5 seconds, ask again. Otherwise deploy again"]
         ["无法读取用于验证的公开签名密钥：{detail}", "503：查看 `token` 的日志，`signing_unavailable` 或 `the function cannot work` 那一行会说明原因；`Timeout`：超过 1.5 秒，再检查一次；其他情况重新部署"];
     KeyUnpublished = Wrong "key_unpublished"
         ["The key that signs isn't among the published ones, so every token is refused", "After a change of `SigningKeys`, functions that run may know the old keys for 15 minutes, and what stands before the login may keep the old set for an hour: ask again then. If nothing has changed, deploy again"]
         ["正在使用的签名密钥没有公布，签发的 JWT 都会被拒绝", "更换 `SigningKeys` 后，运行中的函数最多 15 分钟仍使用旧的，前面的缓存最多一小时仍返回旧的，届时再检查；如果一直如此，重新部署"];
+    KeyTwice = Wrong "key_twice"
+        ["Two published keys have this name, so libraries refuse what either has signed", "Something else answers at `/.well-known/jwks.json`, or changes what is answered there: take it away, and look who made it"]
+        ["公布的签名密钥中有两个同名，库会因此拒绝它们签发的 JWT", "`/.well-known/jwks.json` 上是别的服务，或响应被改动：去掉它，并查明是谁放的"];
     SignatureVerifies = Ok "signature_verifies"
         ["A signature of the last five minutes verifies with the published key"]
         ["最近五分钟内生成的签名可以用公布的签名密钥验证"];

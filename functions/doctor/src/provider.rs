@@ -7,13 +7,16 @@
 //! it asks `token` for the key set with a signature, as anybody may ([`openid_connect::message_signature`]). Why there
 //! is none, the log of `token` says.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use login::account::Accounts;
+use login::origin::Origin;
 use login::time::Timestamp;
 use openid_connect::client::{RedirectKind, RedirectUri};
+use openid_connect::discovery::Metadata;
 use openid_connect::message_signature::{ACCEPT_SIGNATURE, ACCEPTED, SIGNATURE, SIGNATURE_INPUT, Signed};
 use openid_connect::subject::SubjectKind;
 use openid_connect::{Provider, discovery};
@@ -62,22 +65,29 @@ pub(crate) async fn published(provider: &Provider, now: Timestamp) -> Vec<Found>
     let mut found = Vec::new();
     let Some(client) = domain::client() else { return found };
     let issuer = provider.issuer.as_str();
-    let (at_discovery, signed) = futures_util::future::join(
+    let (by_openid_connect, by_oauth, signed) = futures_util::future::join3(
         fetch(&client, issuer, discovery::OPENID_CONFIGURATION),
+        fetch(&client, issuer, discovery::OAUTH_AUTHORIZATION_SERVER),
         fetch_signed(&client, issuer, now),
     )
     .await;
     // Afterwards, of a process that has started: one that was just deployed, or is being compiled, is no fault.
     let at_keys = fetch(&client, issuer, discovery::JWKS).await;
     // That nothing at all answers there is the domain's finding.
-    if let Some(document) = at_discovery {
-        let judged = document.and_then(|document| judge(&document, issuer));
-        found.push(match judged {
-            Ok(()) => Finding::DiscoveryRight.of(issuer),
-            Err(what) => {
-                Finding::DiscoveryWrong.of(format!("{issuer}{}", discovery::OPENID_CONFIGURATION)).with(what)
-            }
-        });
+    let documents = [
+        (discovery::OPENID_CONFIGURATION, by_openid_connect),
+        (discovery::OAUTH_AUTHORIZATION_SERVER, by_oauth),
+    ];
+    let documents = documents.map(|(path, document)| Some((path, document?)));
+    let judged: Vec<_> = documents
+        .into_iter()
+        .flatten()
+        .map(|(path, document)| (path, document.and_then(|document| judge(&document, &provider.issuer))))
+        .collect();
+    let wrong = judged.iter().filter_map(|(path, judged)| Some((path, judged.as_ref().err()?)));
+    found.extend(wrong.map(|(path, what)| Finding::DiscoveryWrong.of(format!("{issuer}{path}")).with(what)));
+    if !judged.is_empty() && judged.iter().all(|(_, judged)| judged.is_ok()) {
+        found.push(Finding::DiscoveryRight.of(issuer));
     }
     let at = || format!("{issuer}{}", discovery::JWKS);
     let keys = match at_keys {
@@ -88,6 +98,7 @@ pub(crate) async fn published(provider: &Provider, now: Timestamp) -> Vec<Found>
         }
         None => return found,
     };
+    found.extend(keys.as_ref().and_then(repeated).map(|kid| Finding::KeyTwice.of(kid)));
     match (signed, keys) {
         (Some(Err(Unsigned::Refused)), _) => found.push(Finding::SigningFails.of("SigningKeys")),
         (Some(Err(Unsigned::Unseen(what))), Some(_)) => {
@@ -176,13 +187,24 @@ async fn send(asked: reqwest::RequestBuilder) -> Option<Result<Response, String>
     }
 }
 
-/// Whether discovery says of itself what gateways compare: the issuer letter for letter, and its own keys.
-fn judge(document: &Value, issuer: &str) -> Result<(), String> {
-    let expected = [("issuer", issuer.to_owned()), ("jwks_uri", format!("{issuer}{}", discovery::JWKS))];
-    match expected.iter().find(|(name, value)| document[name] != **value) {
-        Some((name, _)) => Err((*name).to_owned()),
-        None => Ok(()),
-    }
+/// Whether discovery is the document of this issuer, with all that it has and nothing else; or the names of what
+/// differs.
+fn judge(document: &Value, issuer: &Origin) -> Result<(), String> {
+    let expected = serde_json::to_value(Metadata::of(issuer)).unwrap_or_default();
+    let (Some(expected), Some(found)) = (expected.as_object(), document.as_object()) else {
+        return Err("JSON".to_owned());
+    };
+    let differing = expected.iter().filter(|(name, value)| found.get(*name) != Some(*value));
+    let unknown = found.keys().filter(|name| !expected.contains_key(*name));
+    let names: Vec<_> = differing.map(|(name, _)| name).chain(unknown).map(String::as_str).collect();
+    if names.is_empty() { Ok(()) } else { Err(names.join(", ")) }
+}
+
+/// A `kid` that stands in a published set twice.
+fn repeated(keys: &Value) -> Option<String> {
+    let mut seen = HashSet::new();
+    let mut kids = keys["keys"].as_array()?.iter().filter_map(|key| key["kid"].as_str());
+    kids.find(|kid| !seen.insert(*kid)).map(str::to_owned)
 }
 
 /// The key of this name in a published set.

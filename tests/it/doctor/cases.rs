@@ -28,6 +28,8 @@ use harness::{
     signing_key,
     stack::{OFFICIAL_ACCOUNT, WEBSITE_APP, errcode, raw},
 };
+use login::origin::Origin;
+use openid_connect::discovery::Metadata;
 use ring::{
     digest::{SHA256, digest},
     rand::SystemRandom,
@@ -379,8 +381,19 @@ fn impostor(discovery: Value, keys: Value, signed: Option<u64>) -> Router {
         (AppendHeaders(signature.into_iter().flatten()), [(CONTENT_TYPE, "application/json")], body)
     };
     front_page(env!("CARGO_PKG_VERSION"))
-        .route("/.well-known/openid-configuration", get(discovery))
+        .route("/.well-known/openid-configuration", get(discovery.clone()))
+        .route("/.well-known/oauth-authorization-server", get(discovery))
         .route("/.well-known/jwks.json", get(keys))
+}
+
+/// The same, with a member missing where RFC 8414 has the document.
+fn forgets_a_member(front: Router) -> Router {
+    front.layer(from_fn(|request: Request, next: Next| async move {
+        if request.uri().path() == "/.well-known/oauth-authorization-server" {
+            return Json(json!({ "issuer": "https://issuer.example" })).into_response();
+        }
+        next.run(request).await
+    }))
 }
 
 /// The same, of a process that is only starting when it is asked for the first time: until a signature was asked for,
@@ -451,24 +464,46 @@ fn provider() -> Vec<Case> {
     let mut false_name = other.clone();
     false_name["kid"].clone_from(&mine["kid"]);
     let keys = |key: &Value| json!({ "keys": [key] });
-    let right = json!({ "issuer": "{issuer}", "jwks_uri": "{issuer}/.well-known/jwks.json" });
-    let of_another = json!({ "issuer": "{issuer}/", "jwks_uri": "{issuer}/.well-known/jwks.json" });
-    let elsewhere = json!({ "issuer": "{issuer}", "jwks_uri": "{issuer}/keys" });
+    let right = Metadata::of(&Origin::parse("https://issuer.example").unwrap());
+    let right = serde_json::to_string(&right).unwrap().replace("https://issuer.example", "{issuer}");
+    let right: Value = serde_json::from_str(&right).unwrap();
+    let with_member = |name: &str, value: Value| {
+        let mut changed = right.clone();
+        changed[name] = value;
+        changed
+    };
+    let of_another = with_member("issuer", json!("{issuer}/"));
+    let elsewhere = with_member("jwks_uri", json!("{issuer}/keys"));
+    let token_elsewhere = with_member("token_endpoint", json!("https://evil.example/oauth2/token"));
+    let more = with_member("registration_endpoint", json!("{issuer}/oauth2/register"));
     let signed = |discovery: &Value, keys, signed| {
         provides(|_| {}).front(Front::Other(impostor(discovery.clone(), keys, signed)))
     };
     let behind = |discovery: &Value, keys| signed(discovery, keys, Some(0));
     // What such a front does not serve.
     let with = |findings: &[F]| [findings, &[F::VerificationWrong, F::OriginRefused]].concat();
+    let wrong_twice = [F::DiscoveryWrong, F::DiscoveryWrong];
     let kms = "arn:aws:kms:us-east-1:123456789012:key/1b2c3d4e-0000-4000-8000-000000000000";
     vec![
         (
             "a front that serves no discovery",
             provides(|_| {}).front(Front::Other(front_page(env!("CARGO_PKG_VERSION")))),
-            with(&[F::DiscoveryWrong, F::KeysUnreadable]),
+            with(&[F::DiscoveryWrong, F::DiscoveryWrong, F::KeysUnreadable]),
         ),
-        ("another issuer", behind(&of_another, keys(&mine)), with(&[F::DiscoveryWrong])),
-        ("keys elsewhere", behind(&elsewhere, keys(&mine)), with(&[F::DiscoveryWrong])),
+        ("another issuer", behind(&of_another, keys(&mine)), with(&wrong_twice)),
+        ("keys elsewhere", behind(&elsewhere, keys(&mine)), with(&wrong_twice)),
+        ("tokens from elsewhere", behind(&token_elsewhere, keys(&mine)), with(&wrong_twice)),
+        ("discovery with more than there is", behind(&more, keys(&mine)), with(&wrong_twice)),
+        (
+            "another document by RFC 8414",
+            provides(|_| {}).front(Front::Other(forgets_a_member(impostor(
+                right.clone(),
+                keys(&mine),
+                Some(0),
+            )))),
+            with(&[F::DiscoveryWrong]),
+        ),
+        ("a key that is there twice", behind(&right, json!({ "keys": [mine, mine] })), with(&[F::KeyTwice])),
         ("the key before the change", behind(&right, keys(&other)), with(&[F::KeyUnpublished])),
         ("a key by a false name", behind(&right, keys(&false_name)), with(&[F::SignatureForeign])),
         (
