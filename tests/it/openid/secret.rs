@@ -35,8 +35,8 @@ async fn the_keys_are_read_once_and_kept() {
     assert_eq!(published(&stack).await, published(&inline).await);
 }
 
-/// Where the start cannot see it, in a secret, a key that stands there twice is published once: libraries refuse a token
-/// for which two keys have the right name.
+/// Where the start cannot see it, in a secret, a key that stands there twice is published once: libraries refuse a
+/// token for which two keys have the right name.
 #[tokio::test]
 async fn a_key_is_published_once_however_often_it_stands_there() {
     let service = SecretsManager::start().await.unwrap();
