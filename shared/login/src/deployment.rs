@@ -3,9 +3,8 @@
 //! The plain settings describe the first account, which is never missing and has no name; `ACCOUNTS` adds
 //! named ones. Targets are judged against origins that are right themselves, so a wrong origin is named alone.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
+use settings::named::Named;
 use settings::{Settings, Wrong};
 
 use crate::account::{Account, AccountName, Accounts};
@@ -95,7 +94,7 @@ impl TrustedOrigins {
         let allowed = settings.optional(&ALLOWED_ORIGINS, origins);
         let allowed = of_one_site(settings, &public_url, "ALLOWED_ORIGINS", allowed);
         let named = settings.optional(&ACCOUNTS, |text| {
-            let named = named_accounts(text)?.into_values();
+            let named = named_accounts(text)?.into_iter().map(|(_, account)| account);
             let origins: Result<Vec<_>, Wrong> = named.map(|account| account.origins()).collect();
             Some(origins.ok()?.into_iter().flatten().flatten().collect::<Vec<_>>())
         });
@@ -184,8 +183,8 @@ fn accounts(
     }
 }
 
-fn named_accounts(text: &str) -> Option<BTreeMap<String, NamedAccount>> {
-    serde_json::from_str(text).ok()
+fn named_accounts(text: &str) -> Option<Vec<(String, NamedAccount)>> {
+    serde_json::from_str(text).ok().map(|Named(named)| named)
 }
 
 /// An account as `ACCOUNTS` writes it.
@@ -366,7 +365,7 @@ mod tests {
             read(&[("ACCOUNTS", shop), ("WEBSITE_APP_ID", "wx0000000000000bbb")]).unwrap().accounts;
         let names: Vec<_> =
             accounts.iter().map(|account| account.name.as_ref().map(AccountName::as_str)).collect();
-        assert_eq!(names, [None, Some("club"), Some("shop")]);
+        assert_eq!(names, [None, Some("shop"), Some("club")]);
         let account = |app| accounts.of(&AppId::parse(app).unwrap()).unwrap();
         assert_eq!(account("wx0000000000000eee").default_return_to.as_str(), "https://auth.example.com/");
         assert_eq!(account("wx0000000000000fff").default_return_to.as_str(), "https://www.example.com/me");
@@ -379,6 +378,8 @@ mod tests {
         for accounts in [
             "[]",
             r#"{"shop":{}}"#,
+            r#"{"shop":{"website":"wx0000000000000eee"},"shop":{"website":"wx0000000000000fff"}}"#,
+            r#"{"shop":{"website":"wx0000000000000eee","allowed_origins":["https://*.example.com"]}}"#,
             r#"{"Shop":{"website":"wx0000000000000eee"}}"#,
             r#"{"website":{"website":"wx0000000000000eee"}}"#,
             r#"{"shop":{"website":"eee"}}"#,

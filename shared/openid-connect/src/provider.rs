@@ -5,12 +5,11 @@
 //! message, for somebody may have pasted a secret where its digest belongs.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use login::account::Accounts;
 use login::deployment::Deployment;
 use login::origin::Origin;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use settings::named::Named;
 use settings::{Settings, Wrong};
 
 use crate::api::{Api, RawApi};
@@ -170,41 +169,6 @@ struct Raw {
     clients: Named<RawClient>,
     #[serde(default)]
     apis: Named<RawApi>,
-}
-
-/// A JSON object of things by name, none of which stands there twice.
-struct Named<T>(Vec<(String, T)>);
-
-impl<T> Default for Named<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
-            type Value = Named<T>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-                let mut named: Vec<(String, T)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, T>()? {
-                    if named.iter().any(|(known, _)| *known == name) {
-                        return Err(serde::de::Error::custom("duplicate name"));
-                    }
-                    named.push((name, value));
-                }
-                Ok(Named(named))
-            }
-        }
-        deserializer.deserialize_map(Object(PhantomData))
-    }
 }
 
 /// What is wrong with a JSON text. serde's message repeats a value that is of the wrong kind; names are safe.

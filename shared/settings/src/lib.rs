@@ -8,6 +8,7 @@
 //! Which settings a function asks for is remembered too. The reference table of the documentation is written
 //! from that, so it cannot say anything else than the code.
 
+pub mod named;
 pub mod words;
 
 use std::fmt;
@@ -209,12 +210,22 @@ pub fn seconds(text: &str, least: u64) -> Option<Duration> {
     text.parse().ok().filter(|seconds| *seconds >= least).map(Duration::from_secs)
 }
 
-/// An origin as a browser writes it: parsing and serialising gives the same text.
+/// An origin as a browser writes it: parsing and serialising gives the same text. A `*` in it, which an address may
+/// hold, names no page, and where a policy repeats it, it would name many.
 #[must_use]
 pub fn origin(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_web = matches!(url.scheme(), "https" | "http") && url.origin().is_tuple();
-    (is_web && url.origin().ascii_serialization() == text).then_some(url)
+    (is_web && has_host_name(&url) && url.origin().ascii_serialization() == text).then_some(url)
+}
+
+/// Whether the host is an IP address, or a name of letters, digits, hyphens and underscores.
+fn has_host_name(url: &Url) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    match url.domain() {
+        Some(name) => name.split('.').all(|label| !label.is_empty() && label.bytes().all(is_plain)),
+        None => url.has_host(),
+    }
 }
 
 /// What [`service_origin`] takes.
@@ -291,6 +302,37 @@ mod tests {
             Ok(())
         };
         assert!(read(&[], noted).unwrap_err().contains("contradict"));
+    }
+
+    #[test]
+    fn an_origin_is_one_as_a_browser_writes_it() {
+        for text in [
+            "https://www.example.com",
+            "http://localhost:9000",
+            "https://[2001:db8::1]:8443",
+            "http://203.0.113.9",
+        ] {
+            assert_eq!(origin(text).map(|url| url.origin().ascii_serialization()).as_deref(), Some(text));
+        }
+        for text in [
+            "https://*.example.com",
+            "https://*",
+            "https://a,b.example.com",
+            "https://'self'",
+            "https://a;b.example.com",
+            "https://www.example.com.",
+            "https://a..example.com",
+            "https://www.example.com/",
+            "https://WWW.example.com",
+            "https://例子.example.com",
+            "https://www.example.com:443",
+            "https://user@www.example.com",
+            "ftp://www.example.com",
+            "null",
+            "",
+        ] {
+            assert_eq!(origin(text), None, "{text}");
+        }
     }
 
     #[test]
