@@ -105,7 +105,7 @@ async fn every_address_of_a_page_is_where_a_login_can_end() -> Result<()> {
         let end = end.as_str().unwrap_or_default();
         assert_eq!(end.trim_end_matches('#'), href.trim_end_matches('#'), "{address}");
     }
-    assert_eq!(chromium.cookie_names().await?, ["browser", "session"]);
+    assert_eq!(chromium.cookie_names().await?, ["wechat-login-browser", "wechat-login-session"]);
     chromium.leave(&[]).await
 }
 

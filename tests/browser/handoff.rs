@@ -21,7 +21,7 @@ use crate::login::LABELS;
 pub async fn code(stack: &Stack, waiting: &Chromium) -> Result<String> {
     let address = waiting.run("return location.search", Vec::new()).await?;
     let state = address.as_str().and_then(|query| State::parse(query.strip_prefix("?state=")?.get(..64)?));
-    let browser = BrowserSecret::parse(&waiting.cookie("browser").await?);
+    let browser = BrowserSecret::parse(&waiting.cookie("wechat-login-browser").await?);
     let (browser, state) = browser.zip(state).ok_or_else(|| harness::Failure::new("no waiting page"))?;
     Ok(format!("{}/handoff?ticket={}", stack.public_url(), Ticket::derive(&browser, &state).expose()))
 }
@@ -191,7 +191,8 @@ async fn waits_without_a_script_in(stack: &Stack, language: Language) -> Result<
         computer.look(&format!("handoff-no-script-number-{tag}")).await?;
         let number = computer.text(".number").await?;
         let names = computer.cookie_names().await?;
-        let pick_ups: Vec<_> = names.iter().filter(|name| name.starts_with("handoff-")).collect();
+        let pick_ups: Vec<_> =
+            names.iter().filter(|name| name.starts_with("wechat-login-handoff-")).collect();
         if is_lost {
             for name in pick_ups {
                 computer.delete_cookie(name.as_str()).await?;

@@ -42,7 +42,7 @@ async fn logs_in_silently_inside_wechat() -> Result<()> {
     chromium.press(LABELS.log_in).await?;
     chromium.until_at(&format!("{}/", stack.public_url())).await?;
     assert_eq!(chromium.text("main > p").await?, LABELS.has_logged_in);
-    assert_eq!(chromium.cookie_names().await?, ["browser", "session"]);
+    assert_eq!(chromium.cookie_names().await?, ["wechat-login-browser", "wechat-login-session"]);
     chromium.look("home-logged-in").await?;
 
     chromium.press(LABELS.view_profile).await?;
@@ -133,7 +133,7 @@ async fn says_on_the_front_page_that_consent_was_refused() -> Result<()> {
     consent(&chromium, "lin", "拒绝").await?;
     chromium.arrive(LABELS.log_in).await?;
     assert_eq!(chromium.text(".note").await?, LABELS.declined);
-    assert_eq!(chromium.cookie_names().await?, ["browser"]);
+    assert_eq!(chromium.cookie_names().await?, ["wechat-login-browser"]);
     chromium.look("home-denied").await?;
     chromium.leave(&[]).await
 }
@@ -154,7 +154,7 @@ async fn logs_out_by_the_button() -> Result<()> {
         chromium.press(LABELS.log_out).await?;
         chromium.until_at(&front_page).await?;
         assert_eq!(chromium.text("main > p").await?, LABELS.not_logged_in);
-        assert_eq!(chromium.cookie_names().await?, ["browser"]);
+        assert_eq!(chromium.cookie_names().await?, ["wechat-login-browser"]);
         assert_eq!(stack.database().items(stack.table("SessionsTable")?)?.len(), 0);
     }
     chromium.open(&profile).await?;

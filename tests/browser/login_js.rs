@@ -131,7 +131,7 @@ async fn one_tag_logs_in_adds_the_profile_calls_an_api_and_logs_out() -> Result<
         chromium.press_part("item", labels.log_out).await?;
         chromium.part("button", labels.log_in).await?;
         assert_eq!(stack.sessions()?.len(), 0);
-        assert_eq!(chromium.cookie_names().await?, ["browser"]);
+        assert_eq!(chromium.cookie_names().await?, ["wechat-login-browser"]);
         stack.simulator().knobs(|knobs| knobs.consent = Consent::Ask);
         chromium.leave(&[NOBODY, NO_AVATAR]).await?;
     }

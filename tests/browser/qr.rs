@@ -65,7 +65,7 @@ async fn says_where_the_code_is_that_the_phone_cancelled() -> Result<()> {
 
     chromium.open(stack.public_url()).await?;
     assert_eq!(chromium.text("main > p").await?, LABELS.not_logged_in);
-    assert_eq!(chromium.cookie_names().await?, ["browser"]);
+    assert_eq!(chromium.cookie_names().await?, ["wechat-login-browser"]);
     chromium.leave(&[]).await
 }
 

@@ -13,6 +13,10 @@
 //! let a sibling set. Therefore names and values are compared as they stand, but for the one
 //! space that a browser writes behind a semicolon, and a cookie that stands twice counts as absent.
 //!
+//! On `http://localhost`, where the prefix cannot be, the names begin with this login's own instead: cookies are of a
+//! host whatever its port ([RFC 6265 §8.5](https://www.rfc-editor.org/rfc/rfc6265#section-8.5)), and the team's own
+//! site runs on the next one, with a framework whose cookie is called `session`.
+//!
 //! [RFC 6265bis §4.1.3.2]: https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1.3.2
 
 use std::time::Duration;
@@ -25,6 +29,9 @@ use login::origin::Origin;
 use login::pending::{BrowserSecret, State};
 use login::session::SessionToken;
 use login::time::Timestamp;
+
+/// What the names begin with where no cookie may be `Secure`.
+const WITHOUT_TLS: &str = "wechat-login-";
 
 /// The names and attributes of the cookies for one deployment.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +50,7 @@ impl Cookies {
     /// The browser secret the request came with, if exactly one well-formed cookie holds it.
     #[must_use]
     pub fn browser(self, headers: &HeaderMap) -> Option<BrowserSecret> {
-        BrowserSecret::parse(&one(headers, self.browser_name())?)
+        BrowserSecret::parse(&one(headers, &self.name("browser"))?)
     }
 
     /// The browser secret that a login may begin with: the request's own, or a new one of these random bytes if it came
@@ -63,7 +70,7 @@ impl Cookies {
     /// The session token the request came with, if exactly one well-formed cookie holds it.
     #[must_use]
     pub fn session(self, headers: &HeaderMap) -> Option<SessionToken> {
-        SessionToken::parse(&one(headers, self.session_name())?)
+        SessionToken::parse(&one(headers, &self.name("session"))?)
     }
 
     /// The pick-up secret that the request came with for the login that `state` names, if exactly one well-formed
@@ -95,27 +102,24 @@ impl Cookies {
     /// `Set-Cookie` for the browser secret, for what is left of its day.
     #[must_use]
     pub fn set_browser(self, browser: &BrowserSecret, now: Timestamp) -> String {
-        self.set(self.browser_name(), &browser.expose(), browser.time_left(now))
+        self.set(&self.name("browser"), &browser.expose(), browser.time_left(now))
     }
 
     /// `Set-Cookie` for the session token.
     #[must_use]
     pub fn set_session(self, session: &SessionToken, lifetime: Duration) -> String {
-        self.set(self.session_name(), &session.expose(), lifetime)
+        self.set(&self.name("session"), &session.expose(), lifetime)
     }
 
     /// `Set-Cookie` that removes the session cookie; same attributes, or the browser would keep it.
     #[must_use]
     pub fn clear_session(self) -> String {
-        self.set(self.session_name(), "", Duration::ZERO)
+        self.set(&self.name("session"), "", Duration::ZERO)
     }
 
-    const fn browser_name(self) -> &'static str {
-        if self.secure { "__Host-browser" } else { "browser" }
-    }
-
-    const fn session_name(self) -> &'static str {
-        if self.secure { "__Host-session" } else { "session" }
+    fn name(self, kind: &str) -> String {
+        let prefix = if self.secure { "__Host-" } else { WITHOUT_TLS };
+        format!("{prefix}{kind}")
     }
 
     fn pick_up_name(self, state: &State) -> String {
@@ -124,8 +128,7 @@ impl Cookies {
 
     /// The name of a cookie that is there for one thing.
     fn named(self, kind: &str, of: &Digest) -> String {
-        let prefix = if self.secure { "__Host-" } else { "" };
-        format!("{prefix}{kind}-{}", of.as_str().get(..8).unwrap_or_default())
+        self.name(&format!("{kind}-{}", of.as_str().get(..8).unwrap_or_default()))
     }
 
     fn set(self, name: &str, value: &str, lifetime: Duration) -> String {
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn each_cookie_is_read_by_its_own_name() {
         let other = SECRET.replace('0', "e");
-        for (cookies, prefix) in [(cookies(true), "__Host-"), (cookies(false), "")] {
+        for (cookies, prefix) in [(cookies(true), "__Host-"), (cookies(false), WITHOUT_TLS)] {
             let cookie = format!("{prefix}session={SECRET};{prefix}browser={other}");
             let headers = HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())]);
             assert_eq!(cookies.session(&headers).map(|token| token.expose()).as_deref(), Some(SECRET));
@@ -200,7 +203,7 @@ mod tests {
     #[test]
     fn each_login_by_a_phone_has_a_cookie_of_its_own() {
         let states = [State::new([1; 32]), State::new([2; 32])];
-        for (cookies, prefix) in [(cookies(true), "__Host-"), (cookies(false), "")] {
+        for (cookies, prefix) in [(cookies(true), "__Host-"), (cookies(false), WITHOUT_TLS)] {
             let secrets = [PickUpSecret::new([3; 32]), PickUpSecret::new([4; 32])];
             let set = [0, 1].map(|at| cookies.set_pick_up(&secrets[at], &states[at]));
             // printf 0101…01 | sha256sum | head -c 8
@@ -219,7 +222,7 @@ mod tests {
     #[test]
     fn the_first_requests_of_a_browser_have_a_cookie_each() {
         let of = [Digest::of(b"first"), Digest::of(b"second")];
-        for (cookies, prefix) in [(cookies(true), "__Host-"), (cookies(false), "")] {
+        for (cookies, prefix) in [(cookies(true), "__Host-"), (cookies(false), WITHOUT_TLS)] {
             let secrets = [1, 2].map(|byte| BrowserSecret::new(NOW, [byte; 32]));
             let set = [0, 1].map(|at| cookies.set_request(&secrets[at], &of[at], Duration::from_mins(10)));
             // printf first | sha256sum | head -c 8
@@ -309,6 +312,9 @@ mod tests {
             cookies(true).clear_session(),
             "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"
         );
-        assert_eq!(cookies(false).clear_session(), "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(
+            cookies(false).clear_session(),
+            "wechat-login-session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+        );
     }
 }

@@ -148,7 +148,7 @@ impl Watch {
     ) {
         let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (kind, owner) = match name.strip_prefix("__Host-").unwrap_or(name) {
+        let (kind, owner) = match kind_of(name) {
             // Whoever ends a session gives the browser a new secret.
             "browser" => (Kind::BrowserSecret, &["authorize", "handoff", "logout", "openid", "userinfo"][..]),
             "session" => (Kind::SessionToken, &["callback", "handoff"][..]),
@@ -339,6 +339,12 @@ fn tapped(event: &[u8]) -> Option<String> {
     form_of(event).into_iter().find(|(name, _)| name == "ticket").map(|(_, ticket)| ticket)
 }
 
+/// What a cookie is for: its name without what stands before it with TLS, and without.
+fn kind_of(name: &str) -> &str {
+    let kind = name.strip_prefix("__Host-").or_else(|| name.strip_prefix("wechat-login-"));
+    kind.unwrap_or_default()
+}
+
 /// The ticket that a browser waits for.
 fn ticket_of(event: &[u8]) -> Option<String> {
     let query = query_of(event)?;
@@ -346,7 +352,7 @@ fn ticket_of(event: &[u8]) -> Option<String> {
     let event: Value = serde_json::from_slice(event).ok()?;
     let cookies = event["cookies"].as_array()?.iter().filter_map(Value::as_str);
     let mut pairs = cookies.filter_map(|cookie| cookie.split_once('='));
-    let (_, secret) = pairs.find(|(name, _)| name.strip_prefix("__Host-").unwrap_or(name) == "browser")?;
+    let (_, secret) = pairs.find(|(name, _)| kind_of(name) == "browser")?;
     let secret = secret.split_once('.').map_or(secret, |(_, secret)| secret);
     let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes(secret)?);
     let ticket = hmac::sign(&key, &[b"ticket\0", &*bytes(&state)?].concat());
@@ -366,7 +372,7 @@ fn brought(event: &[u8]) -> Vec<String> {
     let event: Value = serde_json::from_slice(event).unwrap_or_default();
     let cookies = event["cookies"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let pairs = cookies.filter_map(|cookie| cookie.split_once('='));
-    let is_session = |name: &str| name.strip_prefix("__Host-").unwrap_or(name) == "session";
+    let is_session = |name: &str| kind_of(name) == "session";
     let sessions = pairs.filter(|(name, _)| is_session(name)).map(|(_, token)| token.to_owned());
     let bearer = event["headers"]["authorization"].as_str().and_then(|text| text.strip_prefix("Bearer "));
     let fields = fields.filter(|(name, _)| name == "code" || name == "refresh_token");
