@@ -95,6 +95,39 @@ async fn only_an_allowed_page_gets_a_token() -> Result<()> {
         .await
 }
 
+/// A page that tells other origins nothing of itself, as some frameworks' pages do by default, logs out by a form all
+/// the same: the person is asked, and comes back.
+#[tokio::test]
+async fn a_form_logs_out_whatever_the_referrer_policy_of_its_page() -> Result<()> {
+    let ours = TeamPage::serve(PAGE).await?;
+    let options = Options::default().on_this_machine().with("ALLOWED_ORIGINS", &ours.same_site());
+    let stack = Stack::start(options).await?;
+    let back =
+        form_urlencoded::byte_serialize(format!("{}/", ours.same_site()).as_bytes()).collect::<String>();
+    let form = format!(
+        "<form method=\"post\" action=\"{}/logout?return_to={back}\"><button>Leave</button></form>",
+        stack.public_url()
+    );
+    for (policy, is_asked) in
+        [("strict-origin-when-cross-origin", false), ("same-origin", true), ("no-referrer", true)]
+    {
+        ours.show(&format!("<meta name=\"referrer\" content=\"{policy}\">{PAGE}{form}"), "");
+        let Some(chromium) = logged_in(&stack, &ours).await? else { return Ok(()) };
+        chromium.press("Leave").await?;
+        if is_asked {
+            chromium.arrive(LABELS.ask_log_out).await?;
+            chromium.look(&format!("logout-asked-{policy}")).await?;
+            chromium.press(LABELS.log_out).await?;
+        }
+        chromium.arrive("Ours").await?;
+        assert_eq!(ask(&chromium, &ours.same_site(), &stack).await?[0], 401, "{policy}");
+        chromium
+            .leave(&["/userinfo - Failed to load resource: the server responded with a status of 401"])
+            .await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn only_an_allowed_page_erases() -> Result<()> {
     let (ours, theirs) = (TeamPage::serve(PAGE).await?, TeamPage::serve(PAGE).await?);

@@ -93,7 +93,11 @@ async fn no_foreign_page_ends_anybodys_session() {
             for accept in ["*/*", "text/html"] {
                 let visit = forged(&visitor, way.from(PUBLIC_URL), origin).header("accept", accept);
                 let answer = visitor.send(visit).await.unwrap();
-                if accept == "text/html" {
+                if accept == "text/html" && origin == "null" && way.method == Method::POST {
+                    // It may be an allowed page that hides: the person is asked.
+                    assert_eq!(answer.status, 200);
+                    assert!(answer.text().contains(LABELS.ask_log_out), "{}", answer.text());
+                } else if accept == "text/html" {
                     assert_eq!(answer.status, 403);
                     assert!(answer.text().contains(title(Reason::OriginRefused)), "{}", answer.text());
                 } else {
@@ -274,6 +278,53 @@ async fn a_form_that_logs_out_may_say_where_to_go_on() {
         assert_eq!(visitor.userinfo().await.unwrap().status, 200);
     }
     assert!(stack.stop().await.text().contains("\"outcome\":\"return_to_refused\""));
+}
+
+/// A form that does not say where it stands, as on each page of a site that hides it from other origins, asks first;
+/// the button then does what the form was to do. What may not be gone on to is refused at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_hides_its_page_asks_the_person_first() {
+    let stack = stack().await.unwrap();
+    for (query, location) in [
+        (
+            "?return_to=https%3A%2F%2Fwww.example.com%2Fbye%3Fq%3D1%26r%3D2",
+            "https://www.example.com/bye?q=1&r=2#",
+        ),
+        ("", "https://login.example.com/"),
+    ] {
+        let visitor = stack.visitor("lin").logged_in().await.unwrap();
+        let asked = hidden(&visitor, &format!("{LOGOUT}{query}")).await.unwrap();
+        assert_eq!((asked.status, asked.set_cookies()), (200, vec![]));
+        assert_secured(&asked.headers, query);
+        assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+
+        let action = form_action(&asked).unwrap();
+        let left = visitor.browser.post_form(&format!("{PUBLIC_URL}{action}"), PUBLIC_URL).await.unwrap();
+        assert_eq!((left.status, left.location()), (303, Some(location)));
+        assert_left(&left);
+    }
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
+    let refused = format!("{LOGOUT}?return_to=https%3A%2F%2Fevil.example%2F");
+    assert_eq!(hidden(&visitor, &refused).await.unwrap().status, 400);
+    // Neither does a browser that sends no `Origin` at all.
+    let mut event = event_without_origin(&visitor.browser, "POST", "/logout");
+    event["headers"]["accept"] = "text/html".into();
+    let answer = stack.gateway().invoke("logout", &event).await.unwrap();
+    assert_eq!((&answer["statusCode"], &answer["cookies"]), (&200.into(), &serde_json::json!([])));
+    assert_eq!(visitor.userinfo().await.unwrap().status, 200);
+    assert!(stack.stop().await.text().contains("\"outcome\":\"logout_asked\""));
+}
+
+/// A form of a page that hides where it is.
+async fn hidden(visitor: &Visitor, url: &str) -> Result<Answer> {
+    visitor.send(forged(visitor, Visit::form(url, PAGE_ORIGIN, &[]), "null")).await
+}
+
+/// Where the form of a page posts to.
+fn form_action(page: &Answer) -> Option<String> {
+    let text = page.text();
+    let (_, rest) = text.split_once("<form method=\"post\" action=\"")?;
+    Some(rest.split_once('"')?.0.replace("&#38;", "&"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

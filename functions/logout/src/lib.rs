@@ -2,7 +2,8 @@
 //!
 //! The guards, in the order they run:
 //!
-//! 1. The request names its origin, and it is an allowed one: no foreign page logs anybody out.
+//! 1. The request names its origin, and it is an allowed one: no foreign page logs anybody out. A form that does not
+//!    say where it stands may be an allowed page's all the same: the person is asked, on a page of this stack.
 //! 2. `return_to`, in the query of the form's action, is a page where a login may end; nobody is logged out on the way
 //!    to any other.
 //! 3. The session is deleted first, then the cookie is cleared ([`web::end_session`]).
@@ -11,7 +12,7 @@ use http::{Method, StatusCode};
 use lambda::Function;
 use login::deployment::TrustedOrigins;
 use login::random;
-use login::return_to::ReturnToError;
+use login::return_to::{ReturnTo, ReturnToError};
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
 use store::{SESSIONS_TABLE, Sessions, TableName};
@@ -19,12 +20,14 @@ use thiserror::Error;
 use web::cookie::Cookies;
 use web::cors::Caller;
 use web::end_session;
+use web::link;
 use web::outcome::Verdict;
 use web::page;
 use web::query::{Query, QueryError};
 use web::reason::Reason;
 use web::request::{Request, wants_page};
 use web::response::{self, Response};
+use web::visit::Visit;
 
 /// The function.
 #[derive(Debug)]
@@ -52,6 +55,7 @@ enum Refusal {
 
 web::outcomes! {
     LOGGED_OUT = Info "logged_out" ["the session is deleted, or there was none"] ["会话已删除，或本来就没有"];
+    ASKED = Info "logout_asked" ["a form that does not say of which page it is: the person is asked", "if it is every logout: a `Referrer-Policy` of the page that hides it, `no-referrer` or `same-origin`"] ["表单没有说明自己来自哪个网页：先询问用户", "如果每次退出都这样：网页的 `Referrer-Policy` 隐藏了它的源（origin）：`no-referrer` 或 `same-origin`"];
     RETURN_TO_REFUSED = Info "return_to_refused" ["`return_to` leads where it may not; nobody is logged out", "correct the form's action, or add the origin to `AllowedOrigins`"] ["`return_to` 指向不允许的地方；没有退出登录", "请改正表单的 action，或把它的源加入 `AllowedOrigins`"];
 }
 
@@ -74,8 +78,13 @@ impl Function for Logout {
         let caller = Caller::of(request.headers(), |origin| self.origins.trust(origin));
         match (request.method(), caller) {
             (&Method::OPTIONS, _) => caller.preflight(request, "POST"),
-            (_, Caller::NoOrigin | Caller::Foreign) => caller.refuse(request),
             (_, Caller::Trusted(_)) => caller.allow(self.end(request, now).await),
+            (_, Caller::NoOrigin | Caller::Foreign)
+                if Caller::hides(request.headers()) && wants_page(request.headers()) =>
+            {
+                self.ask(request)
+            }
+            (_, Caller::NoOrigin | Caller::Foreign) => caller.refuse(request),
         }
     }
 
@@ -92,6 +101,17 @@ impl Refusal {
         };
         Verdict { outcome, reason }
     }
+
+    fn answer(&self, request: &Request) -> Response {
+        let Verdict { outcome, reason } = self.judge();
+        let response = match self {
+            Self::Target(ReturnToError::Origin) if wants_page(request.headers()) => {
+                page::unregistered_elsewhere(request)
+            }
+            Self::Query(_) | Self::Target(_) => response::refuse(request, reason),
+        };
+        outcome.because(self).of(response)
+    }
 }
 
 impl Logout {
@@ -99,32 +119,33 @@ impl Logout {
     async fn end(&self, request: &Request, now: Timestamp) -> Response {
         let target = match self.target(request) {
             Ok(target) => target,
-            Err(refusal) => {
-                let Verdict { outcome, reason } = refusal.judge();
-                let response = match refusal {
-                    Refusal::Target(ReturnToError::Origin) if wants_page(request.headers()) => {
-                        page::unregistered_elsewhere(request)
-                    }
-                    _ => response::refuse(request, reason),
-                };
-                return outcome.because(&refusal).of(response);
-            }
+            Err(refusal) => return refusal.answer(request),
         };
         let session = self.cookies.session(request.headers());
         let deleted = self.sessions.end_session(session.as_ref()).await;
         let response = if wants_page(request.headers()) {
-            response::redirect(StatusCode::SEE_OTHER, &target)
+            let home = || format!("{}/", self.origins.public_url.as_str());
+            response::redirect(StatusCode::SEE_OTHER, &target.map_or_else(home, |target| target.location()))
         } else {
             response::empty(StatusCode::NO_CONTENT)
         };
         end_session::answer(deleted, request, self.cookies, now, random::bytes(), LOGGED_OUT.of(response))
     }
 
-    /// Where a browser goes on that has logged out.
-    fn target(&self, request: &Request) -> Result<String, Refusal> {
-        Ok(match Query::of(request).one("return_to")? {
-            Some(text) => self.origins.targets().check(&text)?.location(),
-            None => format!("{}/", self.origins.public_url.as_str()),
-        })
+    /// Guard 2, and the page whose own form says where it stands.
+    fn ask(&self, request: &Request) -> Response {
+        match self.target(request) {
+            Ok(target) => {
+                let target = target.as_ref().map(ReturnTo::as_str);
+                ASKED.of(page::log_out(&Visit::of(request), &link::log_out(target), target))
+            }
+            Err(refusal) => refusal.answer(request),
+        }
+    }
+
+    /// Where a browser goes on that has logged out; `None` for the front page.
+    fn target(&self, request: &Request) -> Result<Option<ReturnTo>, Refusal> {
+        let asked = Query::of(request).one("return_to")?;
+        Ok(asked.map(|text| self.origins.targets().check(&text)).transpose()?)
     }
 }

@@ -14,6 +14,7 @@ use openid_connect::client::Client;
 use openid_connect::grant::audience_of;
 use url::Url;
 use web::end_session;
+use web::link::LOG_OUT;
 use web::page;
 use web::query::Query;
 use web::request::{Form, Request};
@@ -91,5 +92,5 @@ fn target(client: &Client, uri: &str, state: Option<&str>) -> Option<String> {
 }
 
 fn ask(request: &Request) -> Response {
-    LOGOUT_ASKED.of(page::log_out(&Visit::of(request)))
+    LOGOUT_ASKED.of(page::log_out(&Visit::of(request), LOG_OUT, None))
 }

@@ -43,6 +43,15 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// Whether a request does not say of which page it is. A form of an allowed page is such a one where that page has
+    /// `Referrer-Policy: no-referrer` or `same-origin`, as some frameworks set for every page: `Origin` is `null` then
+    /// ([Fetch](https://fetch.spec.whatwg.org/#append-a-request-origin-header)), as it is for anybody who hides.
+    #[must_use]
+    pub fn hides(headers: &HeaderMap) -> bool {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        origins.next().is_none_or(|origin| origin == "null") && origins.next().is_none()
+    }
+
     /// Lets the caller's script read the response.
     #[must_use]
     pub fn allow(self, response: Response) -> Response {

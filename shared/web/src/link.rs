@@ -21,7 +21,7 @@ use crate::query::{Query, QueryError};
 pub const AUTHORIZE: &str = "/authorize";
 
 /// Where a form logs out.
-const LOG_OUT: &str = "/logout";
+pub const LOG_OUT: &str = "/logout";
 
 /// A login as a link asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -113,10 +113,9 @@ impl LoginLink {
         let query = self.to_query();
         let home = format!("/?{query}");
         if query.is_empty() || accounts.first.targets.check(&home).is_err() {
-            return LOG_OUT.to_owned();
+            return log_out(None);
         }
-        let query = Serializer::new(String::new()).append_pair("return_to", &home).finish();
-        format!("{LOG_OUT}?{query}")
+        log_out(Some(&home))
     }
 
     /// Its query, in which what is usual is not mentioned.
@@ -136,6 +135,14 @@ impl LoginLink {
         query.extend_pairs((waits > 0).then(|| ("waits", waits.to_string())));
         query.finish()
     }
+}
+
+/// Where a form logs out, and then goes on to this `return_to`.
+#[must_use]
+pub fn log_out(return_to: Option<&str>) -> String {
+    let Some(target) = return_to else { return LOG_OUT.to_owned() };
+    let query = Serializer::new(String::new()).append_pair("return_to", target).finish();
+    format!("{LOG_OUT}?{query}")
 }
 
 /// Whether a link begins a login that asks for the profile: the page that offers it says what for.

@@ -240,30 +240,40 @@ pub fn confirm(visit: &Visit, client: &str, action: &str, redirect_uri: &str) ->
         action: &'a str,
     }
     let page = Confirm { style: STYLE, visit, labels: Labels::of(visit.language), client, action };
-    // A loopback address with its port, or the scheme of an app. A policy has no word for an IPv6 address: browsers
-    // ignore what they cannot read, and the button would do nothing (https://www.w3.org/TR/CSP3/#grammardef-host-part).
-    let place = match redirect_uri.split_once("://") {
-        Some(("http", rest)) if rest.starts_with('[') => "http:".to_owned(),
-        Some(("http", rest)) => format!("http://{}", rest.split('/').next().unwrap_or_default()),
-        _ => format!("{}:", redirect_uri.split(':').next().unwrap_or_default()),
-    };
-    let policy = Policy { form_action: format!("{SELF} {place}"), ..Policy::default() };
-    respond(http::StatusCode::OK, &page, policy)
+    respond(http::StatusCode::OK, &page, leading_to(Some(redirect_uri)))
 }
 
-/// The page that asks whether to log out.
+/// The page that asks whether to log out, with the button that does it by a post to `action`, from where the browser
+/// goes on to `target` if that is an address elsewhere.
 #[must_use]
-pub fn log_out(visit: &Visit) -> Response {
+pub fn log_out(visit: &Visit, action: &str, target: Option<&str>) -> Response {
     #[derive(Template)]
     #[template(path = "log_out.html")]
     struct LogOut<'a> {
         style: &'static str,
         visit: &'a Visit,
         labels: Labels,
+        action: &'a str,
     }
-    let page = LogOut { style: STYLE, visit, labels: Labels::of(visit.language) };
-    let policy = Policy { form_action: SELF.to_owned(), ..Policy::default() };
-    respond(http::StatusCode::OK, &page, policy)
+    let page = LogOut { style: STYLE, visit, labels: Labels::of(visit.language), action };
+    respond(http::StatusCode::OK, &page, leading_to(target))
+}
+
+/// The policy of a page whose form is posted to this stack, and whose answer leaves for `target`: browsers let a form
+/// be redirected only to where the page says ([CSP3](https://www.w3.org/TR/CSP3/#directive-form-action)).
+fn leading_to(target: Option<&str>) -> Policy {
+    // A policy has no word for an IPv6 address: browsers ignore what they cannot read, and the button would do nothing
+    // (https://www.w3.org/TR/CSP3/#grammardef-host-part).
+    let place = target.map(|target| match target.split_once("://") {
+        Some((scheme @ ("http" | "https"), rest)) if rest.starts_with('[') => format!("{scheme}:"),
+        Some((scheme @ ("http" | "https"), rest)) => {
+            format!("{scheme}://{}", rest.split(['/', '?', '#']).next().unwrap_or_default())
+        }
+        // The scheme of an app.
+        _ => format!("{}:", target.split(':').next().unwrap_or_default()),
+    });
+    let form_action = place.map_or_else(|| SELF.to_owned(), |place| format!("{SELF} {place}"));
+    Policy { form_action, ..Policy::default() }
 }
 
 /// Makes an answer of a page: its stylesheet applies, and beyond that what `policy` names.
@@ -303,6 +313,7 @@ mod tests {
         for (redirect_uri, place) in [
             ("http://127.0.0.1:49152/cb?a=1", "http://127.0.0.1:49152"),
             ("http://[::1]:49152/cb", "http:"),
+            ("https://www.example.com?a=/", "https://www.example.com"),
             ("http://localhost:3000/cb", "http://localhost:3000"),
             ("com.example.app:/cb", "com.example.app:"),
             ("com.example.app://host/cb", "com.example.app:"),
