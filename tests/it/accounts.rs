@@ -333,6 +333,27 @@ async fn a_browser_has_one_session_whichever_account_it_is_of() {
     assert_eq!(visitor.userinfo().await.unwrap().status, 401);
 }
 
+/// A callback whose session gave way to another account's is not sent on: its pages would take the person for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_accounts_session_does_not_stand_in_for_a_login() {
+    let stack = stack().await;
+    let visitor = phone(&stack);
+    let callback = visitor.come_back(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
+    assert_eq!(visitor.open(&callback).await.unwrap().location(), Some("https://shop.example.com/me#"));
+    visitor.log_in().await.unwrap();
+    let again = visitor.open(&callback).await.unwrap();
+    assert_eq!(again.location(), Some("https://login.example.com/authorize?app=shop&attempt=2"));
+    visitor.browser.follow("https://login.example.com/authorize?app=shop&attempt=2").await.unwrap();
+    assert_eq!(shown(&visitor, SHOP).await["openid"], stack.simulator().openid("lin", SHOP_ACCOUNT));
+    // One of the same account does.
+    visitor.browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
+    let callback = visitor.come_back(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
+    visitor.open(&callback).await.unwrap();
+    visitor.browser.follow(&format!("{AUTHORIZE}?app=shop")).await.unwrap();
+    let again = visitor.open(&callback).await.unwrap();
+    assert_eq!(again.location(), Some("https://shop.example.com/me#"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_account_has_a_global_token_of_its_own() {
     let options = Options::default().with("ACCOUNTS", ACCOUNTS).with("SILENT_UNIONID", "true");

@@ -8,6 +8,7 @@ use harness::{
     stack::{OFFICIAL_ACCOUNT, PAGE_ORIGIN, WEBSITE_APP, WECHAT_OPEN_URL},
 };
 use simulator::{Action, QrCode, QrProgress};
+use web::{language::Language, reason::Reason};
 
 use crate::support::{NOT_A_PAGE_FRAMES, assert_secured, stack};
 
@@ -182,6 +183,26 @@ async fn a_login_by_qr_code_lasts_half_an_hour() {
     let [login] = stack.logins().unwrap().try_into().unwrap();
     let left = harness::database::number(&login, "expires_at").unwrap() - before;
     assert!((1800..1810).contains(&left), "{left}");
+}
+
+/// The first visit of all in two tabs, of which the first one's code is scanned: nobody waited too long, and the page
+/// does not say so. A fresh login would be another QR code, so it has to be asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_of_two_first_tabs_is_told_why_its_scan_was_for_nothing() {
+    let stack = stack().await.unwrap();
+    let visitor = desktop(&stack);
+    let callback = visitor.come_back(&format!("{AUTHORIZE}?return_to=%2Fone")).await.unwrap();
+    visitor.browser.forget_cookies();
+    show(&stack, &visitor, &format!("{AUTHORIZE}?return_to=%2Ftwo")).await.unwrap();
+    let page = leads_to(&visitor, &callback).await.unwrap();
+    assert!(page.starts_with(&format!("{ERROR_PAGE}login_expired&id=")), "{page}");
+    let shown = visitor.open(&page).await.unwrap();
+    assert!(
+        shown.text().contains(Reason::LoginExpired.words(Language::Chinese).happened),
+        "{}",
+        shown.text()
+    );
+    assert!(stack.requests(EXCHANGE).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,12 +8,13 @@
 use std::time::Duration;
 
 use login::Digest;
+use login::account::Account;
 use login::pending::{ClaimId, CodeId, LoginId, PendingLogin};
-use login::session::{SessionId, SessionToken, StoredSession};
+use login::session::{Session, SessionId, SessionToken, StoredSession};
 use login::time::Timestamp;
 use store::CodeOutcome;
 use web::response::Response;
-use wechat::AuthorizationCode;
+use wechat::{AppId, AuthorizationCode};
 
 use crate::Callback;
 use crate::arrival::Arrival;
@@ -29,7 +30,8 @@ const SECOND_LOOKS: [Duration; 2] = [Duration::from_millis(50), Duration::from_m
 
 impl Callback {
     /// Answers a duplicate: waits for the one that won, and repeats its answer while the session
-    /// exists. A session that is gone was logged out or replaced, and is not brought back.
+    /// exists. A session that is gone was logged out or replaced, and is not brought back. Why there is no session is
+    /// repeated too: of two answers to one navigation the browser shows the last.
     pub(crate) async fn repeat(
         &self,
         arrival: &Arrival,
@@ -40,8 +42,7 @@ impl Callback {
         let waited = tokio::time::timeout(LONGEST_WAIT, self.decided(&CodeId::of(code))).await;
         match waited.map_err(|_| Refusal::WinnerSilent)?.map_err(Refusal::Store)? {
             Some(CodeOutcome::Done) => {}
-            Some(CodeOutcome::Failed) => return Err(Refusal::WinnerFailed),
-            Some(CodeOutcome::Snapshot) => return Err(Refusal::Snapshot),
+            Some(CodeOutcome::Failed(why)) => return Err(Refusal::repeated(why.as_ref())),
             Some(CodeOutcome::Claimed) | None => return Err(Refusal::WinnerSilent),
         }
         let token = SessionToken::derive(&arrival.browser, &arrival.state, code);
@@ -49,7 +50,7 @@ impl Callback {
             return Ok(REPEATED.of(self.with_session(login, &token)));
         }
         // Another tab may have replaced this session meanwhile; that one is as good.
-        match self.present(arrival, now).await? {
+        match self.present(arrival, login, now).await? {
             Some(_) => Ok(LOGGED_IN_BEFORE.of(self.to_target(login))),
             None => Err(Refusal::SessionGone),
         }
@@ -82,10 +83,20 @@ impl Callback {
         sessions.session(id, now).await.map_err(Refusal::Store)
     }
 
-    /// The session whose cookie the browser brings, if it stands, as far as is known.
-    async fn present(&self, arrival: &Arrival, now: Timestamp) -> Result<Option<StoredSession>, Refusal> {
+    /// The session whose cookie the browser brings, if it stands, as far as is known, and if it is of the account that
+    /// this login is of: the pages of another one take whoever it belongs to for nobody.
+    async fn present(
+        &self,
+        arrival: &Arrival,
+        login: &PendingLogin,
+        now: Timestamp,
+    ) -> Result<Option<StoredSession>, Refusal> {
         let Some(token) = &arrival.session else { return Ok(None) };
-        self.store.sessions.session(&token.session_id(), now).await.map_err(Refusal::Store)
+        let opened = self.store.sessions.open(token, now).await.map_err(Refusal::Store)?;
+        let accounts = &self.config.deployment.accounts;
+        let account = |app: &AppId| accounts.of(app).map(Account::choice);
+        let is_its = |session: &Session| account(&session.app) == account(&login.app);
+        Ok(opened.filter(|(_, session)| is_its(session)).map(|(stored, _)| stored))
     }
 
     /// Answers another code than the one that claimed the login. It is spent, unexchanged: whoever brings it is either
@@ -100,7 +111,7 @@ impl Callback {
     ) -> Result<Response, RefusedLogin> {
         let (login_id, browser) = (arrival.state.login_id(), arrival.browser.digest());
         let marked = self.store.logins.spend_code(&login_id, code_id, &browser, claim_id, now).await;
-        let refusal = match self.present(arrival, now).await {
+        let refusal = match self.present(arrival, &login, now).await {
             Ok(Some(_)) if login.is_silent() => {
                 let report =
                     LOGGED_IN_BEFORE.report().with_failure("the code could not be marked", marked.err());
@@ -124,7 +135,7 @@ impl Callback {
         now: Timestamp,
     ) -> Result<Response, Refusal> {
         if *used_in == arrival.browser.digest()
-            && self.present(arrival, now).await?.is_some_and(|session| session.login == *used_for)
+            && self.present(arrival, login, now).await?.is_some_and(|session| session.login == *used_for)
         {
             return Ok(LOGGED_IN_ELSEWHERE.of(self.to_target(login)));
         }

@@ -37,7 +37,7 @@ use login::session::{self, SessionToken};
 use login::time::Timestamp;
 use secrets::{AppSecrets, ComponentTokens, Secrets, SecretsSource};
 use settings::{Settings, Wrong};
-use store::{Claimed, CodeFailure, Store, Tables};
+use store::{Claimed, Store, Tables};
 use web::cookie::Cookies;
 use web::link::LoginLink;
 use web::reason::Reason;
@@ -193,11 +193,8 @@ impl Callback {
                     Ok(response) => Ok(response),
                     Err(refusal) => {
                         // Duplicates that wait are told to stop. If that fails too, they stop by themselves.
-                        let why = match refusal {
-                            Refusal::Snapshot => CodeFailure::Snapshot,
-                            _ => CodeFailure::Other,
-                        };
-                        let marked = logins.fail_code(&code_id, &claim_id, why).await;
+                        let why = refusal.to_repeat();
+                        let marked = logins.fail_code(&code_id, &claim_id, why.as_ref()).await;
                         Err(refusal.of(login).marked(marked))
                     }
                 }

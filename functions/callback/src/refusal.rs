@@ -17,6 +17,7 @@ use login::deployment::Deployment;
 use login::pending::{PendingLogin, Turn};
 use login::return_to::ReturnTo;
 use secrets::SecretsError;
+use store::CodeFailure;
 use web::link::LoginLink;
 use web::outcome::{Outcome, Report};
 use web::query::QueryError;
@@ -62,7 +63,7 @@ pub enum Refusal {
     #[error("another code claimed the login, and somebody is logged in here")]
     AnotherScan,
     #[error("the callback that came first failed")]
-    WinnerFailed,
+    WinnerFailed(Destination),
     #[error("the callback that came first does not finish")]
     WinnerSilent,
     #[error("WeChat says that the visitor is on a snapshot page")]
@@ -125,7 +126,7 @@ web::outcomes! {
     CODE_USED_ELSEWHERE = Info "code_used_elsewhere" ["the code was spent here before, as WeChat repeats it to quick logins: never exchanged; the login begins again after a short wait", "if frequent: pages that begin a login at once after a logout"] ["这个 code 在这里用过（微信会给短时间内的登录重复发放同一个 code）：不再换取，稍等几秒后自动重新登录", "如果频繁：有网页在退出后立即发起登录"];
     ANOTHER_CODE = Info "another_code" ["another code for a login that is finished: a second person scanned the page, or WeChat sent two codes. The code is spent, not exchanged, and nobody is given the first person's session", "if frequent: QR pages that stay open where many people pass"] ["已完成的登录又收到另一个 code：另一个人扫了同一个页面，或微信发了两个 code。作废这个 code，不换取；不会得到前一个人的会话", "如果频繁：二维码页面长时间开在人多的地方"];
     SESSION_GONE = Info "session_gone" ["the callback of a login that is finished, whose session a logout, an erasure or WeChat has ended; fresh login"] ["登录已完成，但会话已因退出登录、删除资料或微信授权失效而结束；自动重新登录"];
-    WINNER_FAILED = Info "winner_failed" ["a duplicate, and the request that came first failed; fresh login", "see what the first came to"] ["重复的回调，先到的请求失败了；自动重新登录", "查看先到的请求的结果"];
+    WINNER_FAILED = Info "winner_failed" ["a duplicate, and the request that came first failed; the page that it was shown, or a fresh login", "see what the first came to"] ["重复的回调，先到的请求失败了；显示与它相同的页面，或自动重新登录", "查看先到的请求的结果"];
     WINNER_SILENT = Info "winner_silent" ["a duplicate, and the request that came first died or takes too long; fresh login", "see what the first came to"] ["重复的回调，先到的请求意外中断或耗时过长；自动重新登录", "查看先到的请求的结果"];
     BROWSER_RENEWED = Info "browser_renewed" ["the callback of the first of several tabs, or of a login that a logout came in between: the browser has a new secret since; the code is marked as spent; fresh login"] ["同时打开了几个标签页，或登录期间退出过：`browser` Cookie 已更换；作废这个 code，自动重新登录"];
     SNAPSHOT = Info "snapshot" ["WeChat shows a snapshot page; nobody can log in there", "let people tap before you ask for `snsapi_userinfo`"] ["微信显示的是网页快照页，不能登录", "请让用户点击之后再请求 `snsapi_userinfo`"];
@@ -145,7 +146,8 @@ web::outcomes! {
 }
 
 /// How a visitor goes on.
-enum Destination {
+#[derive(Debug, Clone, Copy)]
+pub enum Destination {
     /// One automatic fresh login; the page of this reason if that was one already, or if it costs a tap or a scan.
     FreshLogin(Reason),
     /// The same login once more, which is no round of its own; the page of this reason as above.
@@ -197,7 +199,7 @@ impl Refusal {
             Self::AnotherCode => (&ANOTHER_CODE, FreshLogin(Reason::LoginExpired)),
             Self::AnotherScan => (&ANOTHER_CODE, Page(Reason::AlreadyLoggedIn)),
             Self::SessionGone => (&SESSION_GONE, FreshLogin(Reason::LoginExpired)),
-            Self::WinnerFailed => (&WINNER_FAILED, FreshLogin(Reason::LoginExpired)),
+            Self::WinnerFailed(destination) => (&WINNER_FAILED, *destination),
             Self::WinnerSilent => (&WINNER_SILENT, FreshLogin(Reason::WechatUnavailable)),
             Self::Snapshot => (&SNAPSHOT, Page(Reason::Snapshot)),
             Self::ForeignProfile => (&FOREIGN_PROFILE, Page(Reason::LoginFailed)),
@@ -235,6 +237,27 @@ impl Refusal {
         Verdict { outcome, destination }
     }
 
+    /// What is recorded of a code that ended so, for whoever brings it again.
+    pub fn to_repeat(&self) -> Option<CodeFailure> {
+        let (reason, begins_afresh) = match self.judge().destination {
+            Destination::FreshLogin(reason) => (reason, true),
+            Destination::Page(reason) => (reason, false),
+            Destination::Again(_) | Destination::Later(_) | Destination::Back => return None,
+        };
+        Some(CodeFailure { reason: reason.as_str().to_owned(), begins_afresh })
+    }
+
+    /// The refusal of whoever brings a code again that ended so. What another version recorded may say nothing to this
+    /// one.
+    pub fn repeated(why: Option<&CodeFailure>) -> Self {
+        let reason = why.and_then(|why| Some((Reason::parse(&why.reason)?, why.begins_afresh)));
+        Self::WinnerFailed(match reason {
+            Some((reason, false)) => Destination::Page(reason),
+            Some((reason, true)) => Destination::FreshLogin(reason),
+            None => Destination::FreshLogin(Reason::LoginExpired),
+        })
+    }
+
     /// What the log says: the cause, and what WeChat said if it was WeChat.
     fn report(&self, outcome: &'static Outcome) -> Report {
         match self {
@@ -259,7 +282,7 @@ impl Refusal {
             | Self::SessionGone
             | Self::AnotherCode
             | Self::AnotherScan
-            | Self::WinnerFailed
+            | Self::WinnerFailed(_)
             | Self::WinnerSilent
             | Self::Snapshot
             | Self::ForeignProfile

@@ -110,25 +110,23 @@ pub enum Finished {
 }
 
 /// What became of a code that was claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CodeOutcome {
     /// It is being exchanged, or whoever did so died.
     Claimed,
     /// It gave a session.
     Done,
-    /// It gave none, and will not.
-    Failed,
-    /// The same, since the visitor is on a snapshot page: to begin afresh leads there again.
-    Snapshot,
+    /// It gave none, and will not; and what was recorded of it, if something was.
+    Failed(Option<CodeFailure>),
 }
 
-/// Why a code gave no session, as far as those are to know who bring it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodeFailure {
-    /// The visitor is on a snapshot page, as each of them is to be told.
-    Snapshot,
-    /// Anything else.
-    Other,
+/// What whoever brings a code again is told of why it gave no session, as the first was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeFailure {
+    /// The reason that a page gives, in a word.
+    pub reason: String,
+    /// Whether a fresh login is tried before that page is shown.
+    pub begins_afresh: bool,
 }
 
 impl Logins {
@@ -236,7 +234,7 @@ impl Logins {
             Ok(login) => Ok(Claimed::Now(login)),
             Err(error) => {
                 // If that fails too, duplicates wait in vain.
-                match self.fail_code(code, claim_id, CodeFailure::Other).await {
+                match self.fail_code(code, claim_id, None).await {
                     Ok(()) => Err(error),
                     Err(unmarked) => Err(Error::Unmarked(Box::new(error), Box::new(unmarked))),
                 }
@@ -256,19 +254,29 @@ impl Logins {
         match attribute(&guard, "outcome")? {
             CLAIMED => Ok(Some(CodeOutcome::Claimed)),
             DONE => Ok(Some(CodeOutcome::Done)),
-            // What another version wrote says no more than that.
-            FAILED if guard.contains_key("is_snapshot") => Ok(Some(CodeOutcome::Snapshot)),
-            FAILED => Ok(Some(CodeOutcome::Failed)),
+            FAILED => {
+                // What another version wrote has none.
+                let reason = guard.get("reason").and_then(|reason| reason.as_s().ok());
+                let begins_afresh = guard.contains_key("begins_afresh");
+                let failure = reason.map(|reason| CodeFailure { reason: reason.clone(), begins_afresh });
+                Ok(Some(CodeOutcome::Failed(failure)))
+            }
             _ => Err(Error::Corrupt("outcome")),
         }
     }
 
-    /// Records that a claimed code gave no session, so that duplicates need not wait for it, and why.
+    /// Records that a claimed code gave no session, so that duplicates need not wait for it; and why, where they are to
+    /// be told the same.
     ///
     /// # Errors
     ///
     /// [`Error`]; duplicates then wait in vain, and nothing else changes.
-    pub async fn fail_code(&self, code: &CodeId, claim_id: &ClaimId, why: CodeFailure) -> Result<(), Error> {
+    pub async fn fail_code(
+        &self,
+        code: &CodeId,
+        claim_id: &ClaimId,
+        why: Option<&CodeFailure>,
+    ) -> Result<(), Error> {
         let update = self
             .0
             .client
@@ -276,9 +284,15 @@ impl Logins {
             .table_name(&self.0.name)
             .key("id", text(code.as_str()))
             .update_expression(match why {
-                CodeFailure::Snapshot => "SET outcome = :failed, is_snapshot = :failed",
-                CodeFailure::Other => "SET outcome = :failed",
+                Some(CodeFailure { begins_afresh: true, .. }) => {
+                    "SET outcome = :failed, reason = :reason, begins_afresh = :failed"
+                }
+                Some(CodeFailure { begins_afresh: false, .. }) => "SET outcome = :failed, reason = :reason",
+                None => "SET outcome = :failed",
             })
+            .set_expression_attribute_values(
+                why.map(|why| Item::from([(":reason".to_owned(), text(&why.reason))])),
+            )
             .condition_expression("outcome = :claimed AND attempt_id = :claim_id")
             .expression_attribute_values(":failed", text(FAILED))
             .expression_attribute_values(":claimed", text(CLAIMED))

@@ -316,9 +316,24 @@ impl Stack {
     /// Changes every item of the table of sessions that has this attribute: `pepper` is a session's, `client` a
     /// grant's.
     pub fn change_sessions(&self, attribute: &str, change: impl Fn(&mut Value)) -> Result<()> {
-        for mut item in self.sessions()?.into_iter().filter(|item| item.get(attribute).is_some()) {
+        self.change(self.sessions()?, "SessionsTable", attribute, change)
+    }
+
+    /// The same of the table of logins: `return_to` is a login's, `outcome` a code's.
+    pub fn change_logins(&self, attribute: &str, change: impl Fn(&mut Value)) -> Result<()> {
+        self.change(self.logins()?, "LoginsTable", attribute, change)
+    }
+
+    fn change(
+        &self,
+        items: Vec<Value>,
+        table: &str,
+        attribute: &str,
+        change: impl Fn(&mut Value),
+    ) -> Result<()> {
+        for mut item in items.into_iter().filter(|item| item.get(attribute).is_some()) {
             change(&mut item);
-            self.database.put(self.table("SessionsTable")?, &item)?;
+            self.database.put(self.table(table)?, &item)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use harness::{
         ARRIVAL, AUTHORIZE, BROWSER_COOKIE, ERROR_PAGE, EXCHANGE, FRESH_LOGIN, SESSION_COOKIE, parameter,
     },
     proxy::{Fault, Kind, Rule},
-    stack::{OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP},
+    stack::{OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP, errcode},
 };
 use simulator::Action;
 
@@ -213,6 +213,46 @@ async fn a_duplicate_of_a_failed_callback_begins_anew_at_once() {
     assert_eq!(guards(&stack)[0]["outcome"]["S"], "failed");
     assert_eq!(arrive(&visitor, &callback).await, fresh);
     assert_eq!(exchanged(&stack).len(), 1);
+}
+
+/// Of two callbacks of one navigation the browser shows the second answer: it says why, as the first did.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_of_a_failed_callback_is_told_what_the_first_was() {
+    for (fault, query, reason) in [
+        (errcode(50002), "", "user_refused"),
+        (errcode(50002), "scope=snsapi_userinfo", "user_refused"),
+        (errcode(40125), "", "misconfigured"),
+        (errcode(40125), "scope=snsapi_userinfo", "misconfigured"),
+        // A silent login begins anew without a page.
+        (simulator::Fault::DropAfter, "scope=snsapi_userinfo", "wechat_unavailable"),
+        (errcode(40029), "scope=snsapi_userinfo", "login_expired"),
+    ] {
+        let (stack, visitor, callback) = begun(query).await;
+        stack.script(EXCHANGE, fault, 1);
+        for _ in 0..3 {
+            let page = arrive(&visitor, &callback).await;
+            assert!(page.starts_with(&format!("{ERROR_PAGE}{reason}&id=")), "{query}: {page}");
+        }
+        assert_eq!(exchanged(&stack).len(), 1);
+    }
+}
+
+/// What a version before this one recorded of a code says only that it failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_without_a_reason_leads_to_a_fresh_login() {
+    let (stack, visitor, callback) = begun("").await;
+    stack.script(EXCHANGE, errcode(50002), 1);
+    arrive(&visitor, &callback).await;
+    for reason in [None, Some("what_no_page_says")] {
+        stack
+            .change_logins("outcome", |guard| {
+                let fields = guard.as_object_mut().unwrap();
+                fields.remove("reason");
+                fields.extend(reason.map(|reason| ("reason".to_owned(), serde_json::json!({ "S": reason }))));
+            })
+            .unwrap();
+        assert_eq!(arrive(&visitor, &callback).await, FRESH_LOGIN, "{reason:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

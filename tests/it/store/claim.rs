@@ -2,7 +2,7 @@
 
 use login::pending::{CODE_LIFETIME, CodeId};
 use serde_json::json;
-use store::{Claimed, CodeFailure, CodeOutcome, Error};
+use store::{Claimed, CodeOutcome, Error};
 
 use super::{END, Fixture, LOGINS, NOW, before, browser, code, login, state};
 
@@ -133,7 +133,7 @@ async fn a_code_that_was_used_elsewhere_leaves_this_login_alone() {
         fixture.store.logins.claim(&other, &own, &browser(1), &fixture.attempt(3), NOW).await.unwrap();
     assert_eq!(name(&claimed), "now");
     // A code that gave no session is told from one that may have given one.
-    fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), CodeFailure::Other).await.unwrap();
+    fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), None).await.unwrap();
     fixture.store.logins.put_login(&state(3).login_id(), &login(1)).await.unwrap();
     let third = state(3).login_id();
     let claimed =
@@ -205,7 +205,7 @@ async fn a_code_is_spent_by_another_browser_or_beside_another_code_only() {
             .spend_code(&id, &code_id, &browser(by), &fixture.attempt(number), before(END))
             .await
             .unwrap();
-        let expected = (text != "0d").then_some(CodeOutcome::Failed);
+        let expected = (text != "0d").then_some(CodeOutcome::Failed(None));
         assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), expected, "{text}");
     }
     // The login is as it was, but for the count.
@@ -298,26 +298,19 @@ async fn a_code_fails_by_its_own_attempt_only() {
     let refused =
         Error::Unavailable { operation: "UpdateItem", code: "ConditionalCheckFailedException".to_owned() };
     assert_eq!(
-        fixture.store.logins.fail_code(&code_id, &fixture.attempt(2), CodeFailure::Other).await,
+        fixture.store.logins.fail_code(&code_id, &fixture.attempt(2), None).await,
         Err(refused.clone())
     );
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Claimed));
-    assert_eq!(
-        fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), CodeFailure::Other).await,
-        Ok(())
-    );
-    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
+    assert_eq!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), None).await, Ok(()));
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed(None)));
     // Failed is the end of it, and a code that nobody claimed gets no mark by failing.
     assert_eq!(
-        fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), CodeFailure::Other).await,
+        fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), None).await,
         Err(refused.clone())
     );
     assert_eq!(
-        fixture
-            .store
-            .logins
-            .fail_code(&CodeId::of(&code("0b")), &fixture.attempt(1), CodeFailure::Other)
-            .await,
+        fixture.store.logins.fail_code(&CodeId::of(&code("0b")), &fixture.attempt(1), None).await,
         Err(refused)
     );
     assert_eq!(fixture.store.logins.code_outcome(&CodeId::of(&code("0b"))).await.unwrap(), None);

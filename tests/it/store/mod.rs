@@ -25,7 +25,7 @@ use login::session::{SessionToken, StoredSession};
 use login::time::Timestamp;
 use login::{Digest, Sealed};
 use serde_json::{Value, json};
-use store::{CodeFailure, Error, Store, TableName, Tables};
+use store::{Error, Store, TableName, Tables};
 use tokio::net::TcpListener;
 use wechat::{AppId, AuthorizationCode, Lang, Scope};
 
@@ -210,7 +210,7 @@ async fn a_table_that_is_away_is_an_error_that_names_no_item() {
         (store.logins.login(&id).await.map(drop), "GetItem"),
         (claimed, "TransactWriteItems"),
         (store.logins.code_outcome(&code).await.map(drop), "GetItem"),
-        (store.logins.fail_code(&code, &attempt, CodeFailure::Other).await, "UpdateItem"),
+        (store.logins.fail_code(&code, &attempt, None).await, "UpdateItem"),
     ] {
         let error = answer.unwrap_err();
         let expected = Error::Unavailable { operation, code: "DispatchFailure".to_owned() };

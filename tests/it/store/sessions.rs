@@ -5,7 +5,7 @@ use login::pending::CodeId;
 use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
 use serde_json::{Value, json};
-use store::{CodeFailure, CodeOutcome, Error, Finished, Replaced, Saved};
+use store::{CodeOutcome, Error, Finished, Replaced, Saved};
 
 use super::{END, Fixture, LOGINS, NOW, SESSIONS, before, browser, code, state, stored_session, token};
 
@@ -47,7 +47,7 @@ async fn a_session_is_stored_together_with_the_outcome() {
     );
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
     // Done is the end of it.
-    assert!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), CodeFailure::Other).await.is_err());
+    assert!(fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), None).await.is_err());
     assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Done));
 }
 
@@ -80,12 +80,7 @@ async fn who_did_not_claim_the_code_stores_no_session() {
         assert_eq!(fixture.dump().unwrap(), stored);
     }
     // Nor who gave up on it before.
-    fixture
-        .store
-        .logins
-        .fail_code(&CodeId::of(&code("0a")), &fixture.attempt(1), CodeFailure::Other)
-        .await
-        .unwrap();
+    fixture.store.logins.fail_code(&CodeId::of(&code("0a")), &fixture.attempt(1), None).await.unwrap();
     let stored = fixture.dump().unwrap();
     let code_id = CodeId::of(&code("0a"));
     let finished = fixture.store.finish(&code_id, &fixture.attempt(1), &id(1), &session(b"x"), None).await;

@@ -10,7 +10,7 @@ use login::app_token::AppTokenId;
 use login::pending::CodeId;
 use login::session::SessionToken;
 use serde_json::{Value, json};
-use store::{Claimed, CodeFailure, CodeOutcome, Error, Saved, Store};
+use store::{Claimed, CodeOutcome, Error, Saved, Store};
 
 use super::{Fixture, LOGINS, NOW, aws, browser, code, login, names, state, stored_session, token};
 
@@ -137,7 +137,7 @@ async fn a_claim_without_its_login_is_a_failed_one() {
         fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(1), NOW).await.map(drop);
     let code_of_it = "RequestLimitExceeded".to_owned();
     assert_eq!(claimed, Err(Error::Unavailable { operation: "GetItem", code: code_of_it }));
-    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed));
+    assert_eq!(fixture.store.logins.code_outcome(&code_id).await.unwrap(), Some(CodeOutcome::Failed(None)));
     throttled.remove();
     let again =
         fixture.store.logins.claim(&id, &code_id, &browser(1), &fixture.attempt(2), NOW).await.unwrap();
@@ -203,9 +203,7 @@ async fn a_write_that_meets_a_transaction_is_tried_again_a_few_times() {
         proxy.forget();
         let conflict = proxy.inject(Rule::at(kind, Fault::Conflict).times(times));
         let written = match kind {
-            Kind::FailCode => {
-                fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), CodeFailure::Other).await
-            }
+            Kind::FailCode => fixture.store.logins.fail_code(&code_id, &fixture.attempt(1), None).await,
             _ => fixture.store.sessions.delete_session(&session).await,
         };
         conflict.remove();
