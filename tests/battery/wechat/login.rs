@@ -107,7 +107,7 @@ impl Visit<'_> {
         let mut answers = try_join_all((0..arrivals).map(|_| self.visitor.call_back(callback))).await?;
         self.require_in_time(began, LONGEST);
         self.require_calls(expected.calls);
-        // Which of two came first is not known; the other one found a login that was over, or finished.
+        // Which of two came first is not known; the other one is told the same, and the log what it was.
         let (mut refused, mut first) = (Vec::new(), None);
         for (number, answer) in answers.iter().enumerate() {
             let mut against: Vec<_> = self.leads_as(answer, expected.end, *turn).err().into_iter().collect();
@@ -122,15 +122,10 @@ impl Visit<'_> {
             return Ok(None);
         };
         let answer = answers.swap_remove(first);
-        let ends: &[End] = match expected.end {
-            End::LoggedIn => &[End::LoggedIn],
-            // To begin afresh leads to the snapshot again.
-            _ if self.script.meaning == Meaning::Snapshot => &[End::Page("snapshot")],
-            // The first may be told that there is no answer before the other gives up waiting for it, or afterwards.
-            _ if self.script.meaning == Meaning::Late => {
-                &[End::FreshLogin("login_expired"), End::FreshLogin("wechat_unavailable")]
-            }
-            _ => &[End::FreshLogin("login_expired")],
+        let ends = match self.script.meaning {
+            // The other one may give up waiting for the first before that is told that there is no answer.
+            Meaning::Late => vec![expected.end, End::FreshLogin("wechat_unavailable")],
+            _ => vec![expected.end],
         };
         for other in answers {
             let wrong: Vec<_> =
