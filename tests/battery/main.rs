@@ -14,6 +14,8 @@
     reason = "what this program is for: a table, and the progress on the way to it"
 )]
 
+#[path = "../it/aged.rs"]
+mod aged;
 mod arguments;
 mod canaries;
 mod claim;

@@ -1,6 +1,7 @@
 //! Whole logins, with the real binaries as separate processes. The tree follows the routes.
 
 mod accounts;
+mod aged;
 mod authorize;
 mod auto;
 mod callback;

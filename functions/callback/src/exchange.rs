@@ -176,7 +176,7 @@ impl Callback {
         let call = claim.wechat.user_info(&exchanged.access_token, &exchanged.openid, lang);
         match tokio::time::timeout(EXTRA_BUDGET.min(claim.time_left()), call).await {
             Ok(Ok(user_info)) if user_info.openid.expose() == exchanged.openid.expose() => {
-                Ok(Ok(Some(Profile { user_info, lang, read_at: claim.now })))
+                Ok(Ok(Some(Profile { user_info, lang, read_at: claim.now, is_read_again: false })))
             }
             Ok(Ok(_)) => Err(Refusal::ForeignProfile),
             // An error about the person ends the login; one about the app, a quota above all, costs the profile.

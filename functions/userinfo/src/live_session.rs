@@ -41,8 +41,8 @@ const BUDGET: Duration = Duration::from_secs(2);
 /// How long it waits for WeChat to say that the grant stands, which nothing else can say.
 const VERIFICATION_BUDGET: Duration = Duration::from_secs(5);
 
-/// How often WeChat is asked for one session at most, unless profiles are to be fresher than that: pages that ask for
-/// one language and then another must not make it a call and a write each time.
+/// How often WeChat is asked one thing for one session at most, unless profiles are to be fresher than that: pages that
+/// ask for one language and then another must not make it a call and a write each time.
 const SHORTEST_INTERVAL: Duration = Duration::from_mins(1);
 
 /// For how long a session that a phone handed over counts as confirmed: WeChat cannot be asked about it, and the person
@@ -199,9 +199,15 @@ impl<'a> LiveSession<'a> {
         self.now < then.plus(interval.min(self.function.profile_lifetime))
     }
 
-    /// Whether WeChat answered for this session a moment ago.
+    /// Whether WeChat said a moment ago that the grant stands.
     fn was_just_confirmed(&self) -> bool {
         self.session.confirmed_at.is_some_and(|confirmed_at| self.was_within(confirmed_at, SHORTEST_INTERVAL))
+    }
+
+    /// Whether WeChat gave this profile a moment ago. The login asks in a language of its own, so that a page may ask
+    /// for its own right away; and that the grant stands is no profile.
+    fn was_just_read(&self, profile: &Profile) -> bool {
+        profile.is_read_again && self.was_within(profile.read_at, SHORTEST_INTERVAL)
     }
 
     /// What WeChat refused a moment ago, and would refuse again.
@@ -321,9 +327,10 @@ impl<'a> LiveSession<'a> {
         let lifetime = self.function.profile_lifetime;
         let known = self.session.profile.as_ref();
         let lang = lang.or_else(|| known.and_then(|profile| profile.lang));
-        let is_fresh =
-            known.is_some_and(|profile| profile.lang == lang && self.now < profile.read_at.plus(lifetime));
-        let is_good = is_fresh || known.is_some() && self.was_just_confirmed();
+        let is_good = known.is_some_and(|profile| {
+            let is_fresh = profile.lang == lang && self.now < profile.read_at.plus(lifetime);
+            is_fresh || self.was_just_read(profile)
+        });
         // A session that was handed over shows what it was given.
         if is_good || !self.session.scope.includes_profile() || self.session.access_token.is_none() {
             return Ok(());
@@ -340,7 +347,7 @@ impl<'a> LiveSession<'a> {
         if let Some(unionid) = &user_info.unionid {
             self.session.unionid = Some(unionid.clone());
         }
-        self.session.profile = Some(Profile { user_info, lang, read_at: self.now });
+        self.session.profile = Some(Profile { user_info, lang, read_at: self.now, is_read_again: true });
         self.session.confirmed_at = Some(self.now);
         self.save().await
     }

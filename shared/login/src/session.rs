@@ -164,7 +164,7 @@ pub struct Session {
     pub wants_profile: bool,
     /// Whether the person followed the Official Account at the login, if WeChat said so.
     pub subscription: Option<Subscription>,
-    /// When WeChat last answered for this session since the login, so that it is not asked all the time.
+    /// When WeChat last said since the login that the grant stands, so that it is not asked all the time.
     pub confirmed_at: Option<Timestamp>,
     /// What WeChat last refused since then, for the same reason.
     pub refusals: Refusals,
@@ -225,6 +225,9 @@ pub struct Profile {
     pub lang: Option<Lang>,
     /// When it was read.
     pub read_at: Timestamp,
+    /// Whether that was after the login, which asks in a language that need not be the page's.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub is_read_again: bool,
 }
 
 /// What is inside a seal. The only place where a person's tokens are written down.

@@ -117,6 +117,7 @@ mod tests {
             user_info: serde_json::from_str(json).unwrap(),
             lang: None,
             read_at: Timestamp::from_epoch_seconds(0),
+            is_read_again: false,
         };
         Session {
             app: AppId::parse("wx0000000000000aaa").unwrap(),

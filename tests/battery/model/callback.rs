@@ -208,7 +208,11 @@ impl World {
         // A person's grant is that of the code, whatever the login asked for.
         let has_profile = issued.scope.has_profile();
         self.counts.profiles += usize::from(has_profile);
-        let read = has_profile.then_some(Profile { lang: begun.link.lang, read_at: self.clock });
+        let read = has_profile.then_some(Profile {
+            lang: begun.link.lang,
+            read_at: self.clock,
+            is_read_again: false,
+        });
         // A login takes nothing away that the session before it knew of the same person, at the same app.
         let before = self.present(browser).copied();
         let before = before.filter(|before| (before.person, before.app) == (issued.person, issued.app));

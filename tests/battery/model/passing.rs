@@ -3,19 +3,14 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use harness::{
     Failure, Result,
     database::{self, attribute, number},
     places::BROWSER_COOKIE,
 };
-use login::{
-    Sealed,
-    session::{Session, SessionToken},
-    time::Timestamp,
-};
 use serde_json::{Value, json};
 
+use crate::aged::aged;
 use crate::oracle::digest;
 
 use super::player::Player;
@@ -72,20 +67,7 @@ impl Player<'_> {
 
     /// What is sealed says when it was read and confirmed. Only what sealed it can open it and seal it again.
     fn age_sealed(&self, item: Value, seconds: u64) -> Result<Value> {
-        let lost = |what: &'static str| move || Failure::new(what);
         let token = self.tokens.iter().find(|token| digest(token) == attribute(&item, "id"));
-        let token =
-            token.and_then(|token| SessionToken::parse(token)).ok_or_else(lost("nobody's session"))?;
-        let sealed = Sealed::stored(STANDARD.decode(attribute(&item, "sealed"))?);
-        let mut session = Session::unseal(&token, &sealed).ok_or_else(lost("another's seal"))?;
-        let earlier =
-            |then: Timestamp| Timestamp::from_epoch_seconds(then.epoch_seconds().saturating_sub(seconds));
-        session.confirmed_at = session.confirmed_at.map(earlier);
-        if let Some(profile) = &mut session.profile {
-            profile.read_at = earlier(profile.read_at);
-        }
-        let sealed = session.seal(&token, std::array::from_fn(|_| fastrand::u8(..)));
-        let sealed = STANDARD.encode(sealed.ok_or_else(lost("cannot be sealed"))?.as_bytes());
-        Ok(database::with(item, "sealed", json!({ "B": sealed })))
+        aged(item, token.ok_or_else(|| Failure::new("nobody's session"))?, seconds)
     }
 }

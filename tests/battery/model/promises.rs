@@ -137,7 +137,7 @@ impl World {
                 self.renew(&mut session);
                 self.counts.profiles += 1;
             }
-            session.profile = Some(Profile { lang, read_at: self.clock });
+            session.profile = Some(Profile { lang, read_at: self.clock, is_read_again: true });
             session.confirmed_at = Some(self.clock);
         }
         if let Some(kept) = self.sessions.get_mut(number) {
@@ -156,12 +156,11 @@ impl World {
         (200, Some(Shown { person: session.person, app: session.app, details }))
     }
 
-    /// Whether the profile need not be read again: it is fresh and in this language, or WeChat was asked a
-    /// moment ago.
+    /// Whether the profile need not be read again: it is fresh and in this language, or was read again a moment ago.
     fn is_at_hand(&self, session: &Session, lang: Option<Lang>) -> bool {
         session.profile.is_some_and(|profile| {
             let is_fresh = profile.lang == lang && !self.is_over(profile.read_at, self.profile_lifetime);
-            is_fresh || self.is_confirmed(session)
+            is_fresh || profile.is_read_again && self.is_recent(profile.read_at)
         })
     }
 

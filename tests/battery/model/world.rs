@@ -158,11 +158,13 @@ pub enum End {
     Replaced,
 }
 
-/// What a session knows of a person's profile: in which language it was asked for, if in one, and when.
+/// What a session knows of a person's profile: in which language it was asked for, if in one, when, and
+/// whether after the login.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Profile {
     pub lang: Option<Lang>,
     pub read_at: u64,
+    pub is_read_again: bool,
 }
 
 /// A code at WeChat.
@@ -247,10 +249,14 @@ impl World {
         self.is_over(session.token_at, ACCESS_TOKEN_LIFETIME)
     }
 
-    /// Whether WeChat said something of this session a moment ago.
+    /// Whether it was so short a time ago that WeChat is not asked again.
+    pub fn is_recent(&self, then: u64) -> bool {
+        !self.is_over(then, SHORTEST_INTERVAL.min(self.profile_lifetime))
+    }
+
+    /// Whether WeChat said a moment ago that the grant of this session stands.
     pub fn is_confirmed(&self, session: &Session) -> bool {
-        let interval = SHORTEST_INTERVAL.min(self.profile_lifetime);
-        session.confirmed_at.is_some_and(|confirmed_at| !self.is_over(confirmed_at, interval))
+        session.confirmed_at.is_some_and(|confirmed_at| self.is_recent(confirmed_at))
     }
 
     /// Whether a code still becomes something at WeChat's, for this app.

@@ -12,6 +12,7 @@ use harness::{
 };
 use simulator::{Action, AuthError, Fault, ProfileEra, Scripted};
 
+use crate::aged::aged;
 use crate::support::{alarm, assert_problem, end_grant, only_session, stack_that_reads_again, visited};
 
 /// A stack whose profiles last, or are read again on every occasion, and somebody who has logged in with the
@@ -45,6 +46,12 @@ async fn silent_for(lifetime: &str) -> Result<(Stack, Visitor)> {
 
 async fn ask(visitor: &Visitor, query: &str) -> Result<Answer> {
     visitor.browser.fetch(&format!("{USERINFO}?{query}"), PAGE_ORIGIN).await
+}
+
+/// So many seconds pass for the only session, which is this visitor's.
+fn pass(stack: &Stack, visitor: &Visitor, seconds: u64) -> Result<()> {
+    let item = aged(only_session(stack)?, &visitor.session().unwrap_or_default(), seconds)?;
+    stack.database().put(stack.table("SessionsTable")?, &item)
 }
 
 fn version(stack: &Stack) -> Result<u64> {
@@ -134,6 +141,46 @@ async fn wechat_is_asked_once_a_minute_for_a_session() {
         assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 200);
     }
     assert_eq!((calls(&stack), version(&stack).unwrap()), ([0, 0, 1], 2));
+}
+
+/// That the grant stands is no profile. A page that asks for it each time sees a new name all the same, and has its
+/// language; and each of the two questions is asked once a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_always_verifies_has_the_profile_read_again() {
+    let (stack, visitor) = fresh().await.unwrap();
+    stack.simulator().settings(|settings| settings.people[0].nickname = "大满".to_owned());
+    let nickname = async || ask(&visitor, "verify=true").await.unwrap().json().unwrap()["nickname"].clone();
+    // While the profile lasts, it is what it was, each minute.
+    for minute in 1..=9 {
+        assert_eq!((nickname().await, calls(&stack)), ("小满🌾".into(), [0, 0, minute]));
+        pass(&stack, &visitor, 61).unwrap();
+    }
+    pass(&stack, &visitor, 61).unwrap();
+    for _ in 0..3 {
+        assert_eq!((nickname().await, calls(&stack)), ("大满".into(), [1, 0, 10]));
+    }
+
+    let (stack, visitor) = fresh().await.unwrap();
+    stack.simulator().knobs(|knobs| knobs.user_profile_era = ProfileEra::Legacy);
+    for (seconds, lang, country, times) in [
+        (0, "zh_CN", "中国", 1),
+        (0, "en", "中国", 1),
+        (0, "zh_TW", "中国", 1),
+        (61, "en", "CN", 2),
+        (0, "zh_CN", "CN", 2),
+    ] {
+        pass(&stack, &visitor, seconds).unwrap();
+        let answer = ask(&visitor, &format!("verify=true&lang={lang}")).await.unwrap();
+        assert_eq!((&answer.json().unwrap()["country"], calls(&stack)), (&country.into(), [times, 0, times]));
+    }
+
+    // A profile that cannot be had is asked for no more often.
+    let (stack, visitor) = fresh().await.unwrap();
+    stack.script(PROFILE, errcode(48001), 9);
+    for _ in 0..3 {
+        assert_eq!(ask(&visitor, "verify=true&lang=en").await.unwrap().status, 200);
+        assert_eq!(calls(&stack), [1, 0, 1]);
+    }
 }
 
 /// What WeChat refuses, and will refuse again, is no more asked about than what it answers; each interface by itself.
