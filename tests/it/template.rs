@@ -19,17 +19,18 @@ pub mod outcomes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::{
-    Options, Stack,
+    Options, Stack, Visitor,
     binaries::workspace,
     events::Event,
     logs::Logs,
     pattern::Pattern,
-    places::{AUTHORIZE, EXCHANGE},
+    places::{AUTH, AUTHORIZE, EXCHANGE, PROFILE, REFRESH, USERINFO},
+    stack::{PAGE_ORIGIN, errcode, raw},
     template::Template,
     visitor::callback_of,
 };
 use serde_json::{Value, json};
-use simulator::{Action, Consent, Denial, Fault};
+use simulator::{Action, Consent, Denial, Entry, Fault};
 use tokio::net::TcpListener;
 use wechat::errcode::{KNOWN, Reaction};
 
@@ -407,20 +408,58 @@ fn the_alarm_on_logins_that_fail_rings_at_seventy_of_a_hundred() {
     assert_eq!((&alarm["DatapointsToAlarm"], &alarm["EvaluationPeriods"]), (&json!(2), &json!(3)));
 }
 
-/// A grant counts once, when WeChat calls it gone; the requests that come after it say so without an errcode.
+/// A grant counts once, when WeChat calls it gone, whichever way; the requests that come after it, and those that hear it
+/// at the same time, say so without an errcode.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_that_is_gone_is_counted_once() {
     let stack = stack_that_reads_again().await.unwrap();
-    let visitor = stack.visitor("lin").logged_in_with_profile().await.unwrap();
-    stack.simulator().act(&Action::ExpireAccessTokens);
-    stack.simulator().act(&Action::RevokeRefreshTokens);
-    for _ in 0..4 {
-        assert_eq!(visitor.userinfo().await.unwrap().status, 401);
-    }
+    let wechat = stack.simulator();
+    let asked_by = async |visitor: &Visitor| {
+        for _ in 0..4 {
+            let answer =
+                visitor.browser.fetch(&format!("{USERINFO}?verify=true"), PAGE_ORIGIN).await.unwrap();
+            assert_eq!(answer.status, 401);
+        }
+    };
+
+    // The refresh token is refused.
+    let withdrawn = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+    wechat.act(&Action::ExpireAccessTokens);
+    wechat.act(&Action::RevokeRefreshTokens);
+    asked_by(&withdrawn).await;
+
+    // Two requests hear it at the same time.
+    let twice = stack.visitor("zhou").logged_in_with_profile().await.unwrap();
+    wechat.act(&Action::ExpireAccessTokens);
+    wechat.act(&Action::RevokeRefreshTokens);
+    wechat.knobs(|knobs| knobs.hold.insert(REFRESH.to_owned()));
+    wechat.clear_ledger();
+    let (one, other, ()) = tokio::join!(twice.userinfo(), twice.userinfo(), async {
+        let both = |ledger: &[Entry]| ledger.iter().filter(|entry| entry.path == REFRESH).count() == 2;
+        stack.until_wechat(both).await.unwrap();
+        wechat.act(&Action::Release);
+    });
+    assert_eq!((one.unwrap().status, other.unwrap().status), (401, 401));
+
+    // A token stays dead though it was renewed: to the one interface, and to the other.
+    let dead = stack.visitor("lin").logged_in().await.unwrap();
+    stack.script(AUTH, errcode(40003), 2);
+    asked_by(&dead).await;
+    let unread = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+    stack.script(PROFILE, errcode(40001), 2);
+    asked_by(&unread).await;
+
+    // There is nothing to renew it with.
+    let answer = r#"{"access_token": "over", "expires_in": 7200, "openid": "oLin", "scope": "snsapi_base"}"#;
+    stack.script(EXCHANGE, raw(200, answer), 1);
+    let over = stack.visitor("lin").logged_in().await.unwrap();
+    stack.script(AUTH, errcode(42001), 1);
+    asked_by(&over).await;
+
     let template = template();
     let (filters, lines) = (filters(&template), lines(&stack.stop().await));
     let gone = lines.iter().filter(|(_, line)| line["outcome"] == "grant_gone").count();
-    assert_eq!((gone, count(&filters, "GrantsGone", &lines)), (4, 1), "{lines:#?}");
+    assert_eq!((gone, count(&filters, "GrantsGone", &lines)), (4 + 2 + 4 + 4 + 4, 5), "{lines:#?}");
     assert_eq!(alarmed(&template).get("GrantsGoneAlarm").map(String::as_str), Some("GrantsGone"));
 }
 

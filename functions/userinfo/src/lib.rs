@@ -54,7 +54,7 @@ use wechat::Lang;
 use wechat_api::{Client, Hosts};
 
 use bearer::USER_INFO;
-use live_session::LiveSession;
+use live_session::{Failure, LiveSession};
 pub use refusal::OUTCOMES;
 use refusal::{ERASED, Refusal, SHOWN, SHOWN_UNSAVED, shown_stale, unverified};
 use silence::Silence;
@@ -197,7 +197,7 @@ impl Userinfo {
         let read = live.read_profile(lang).await;
         // That the grant was verified is worth storing whatever became of the profile.
         let settled = live.settle().await;
-        let read = read.and(settled);
+        let read = read.and(settled.map_err(Failure::from));
         let report = match read {
             Ok(()) => live.unsaved().map_or_else(|| SHOWN.report(), |error| SHOWN_UNSAVED.because(error)),
             // What was read before is better than nothing, unless there is nothing to show any more.

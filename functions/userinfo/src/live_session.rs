@@ -98,25 +98,39 @@ fn is_dead(error: Option<&Error>) -> bool {
 
 /// Why a session could not be brought up to date.
 pub enum Failure {
-    /// WeChat gave no answer, or said no.
-    Wechat(Error),
-    /// WeChat refuses the third-party platform, which says nothing of the person's grant.
-    Platform(Error),
-    /// The third-party platform's token could not be had, so that WeChat was not asked.
-    Secrets(SecretsError),
+    /// Nobody knows whether it would be as before.
+    Unanswered(Unanswered),
+    /// WeChat says that the person's grant is gone.
+    GrantGone(Error),
     /// There is nothing to show any more.
     Refusal(Refusal),
 }
 
+/// Why WeChat did not say anything of the person's grant.
+pub enum Unanswered {
+    /// WeChat gave no answer, or said no.
+    Wechat(Error),
+    /// WeChat refuses the third-party platform.
+    Platform(Error),
+    /// The third-party platform's token could not be had, so that WeChat was not asked.
+    Secrets(SecretsError),
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Wechat(error)
+        match error.reaction() {
+            // A token that is refused right after it was renewed, or that nothing renews, will not get better.
+            Some(Reaction::LoginAgain | Reaction::FreshLogin | Reaction::Refresh) => Self::GrantGone(error),
+            Some(Reaction::Retry | Reaction::Configuration | Reaction::User) | None => {
+                Self::Unanswered(Unanswered::Wechat(error))
+            }
+        }
     }
 }
 
 impl From<SecretsError> for Failure {
     fn from(error: SecretsError) -> Self {
-        Self::Secrets(error)
+        Self::Unanswered(Unanswered::Secrets(error))
     }
 }
 
@@ -177,20 +191,24 @@ impl<'a> LiveSession<'a> {
         Err(Refusal::GrantGoneBefore { undeleted: deleted.err() })
     }
 
-    /// Remembers a failure: that the grant is gone, and what else is to be stored. Every failure but the first is given
-    /// back.
-    pub async fn remember(&mut self, failure: Failure) -> Result<Failure, Refusal> {
+    /// Remembers a failure: that the grant is gone, whatever says so, and what else is to be stored. Gives back what
+    /// need not be a refusal.
+    pub async fn remember(&mut self, failure: Failure) -> Result<Unanswered, Refusal> {
         match failure {
-            Failure::Wechat(error) if error.reaction() == Some(Reaction::LoginAgain) => {
-                let id = self.token.session_id();
-                let marked = self.function.sessions.mark_refused(&id, self.stored.version, self.now).await;
-                // A mark that could not be written costs one more question, by the next request.
-                Err(Refusal::GrantGone { error, unmarked: marked.err() })
-            }
-            failure => match self.settle().await {
-                Err(Failure::Refusal(refusal)) => Err(refusal),
-                Ok(()) | Err(Failure::Wechat(_) | Failure::Platform(_) | Failure::Secrets(_)) => Ok(failure),
-            },
+            Failure::GrantGone(error) => Err(self.mark_gone(error).await),
+            Failure::Refusal(refusal) => self.settle().await.and(Err(refusal)),
+            Failure::Unanswered(unanswered) => self.settle().await.map(|()| unanswered),
+        }
+    }
+
+    /// Marks the session, once: of the requests that heard it at the same time, one counts.
+    async fn mark_gone(&self, error: Error) -> Refusal {
+        let id = self.token.session_id();
+        match self.function.sessions.mark_refused(&id, self.stored.version, self.now).await {
+            Ok(Saved::Now) => Refusal::GrantGone { error, unmarked: None },
+            Ok(Saved::Outdated) => Refusal::GrantGoneToOthers { error },
+            // It costs one more question, by the next request.
+            Err(unmarked) => Refusal::GrantGone { error, unmarked: Some(unmarked) },
         }
     }
 
@@ -218,28 +236,24 @@ impl<'a> LiveSession<'a> {
                 let answer = ErrorAnswer { errcode, rid: None, address: None };
                 let error = Error::Refused(answer);
                 Err(match about {
-                    RefusedAbout::Question => Failure::Wechat(error),
-                    RefusedAbout::Token => Failure::Refusal(Refusal::GrantGone { error, unmarked: None }),
-                    RefusedAbout::Platform => Failure::Platform(error),
+                    RefusedAbout::Question => error.into(),
+                    RefusedAbout::Platform => Failure::Unanswered(Unanswered::Platform(error)),
                 })
             }
         }
     }
 
     /// What there is to remember of a failure to ask WeChat. That the grant is gone has a mark of its own
-    /// ([`Self::remember`]).
+    /// ([`Self::remember`]), after which nothing is asked.
     fn to_remember(&self, failure: &Failure) -> Option<RefusedBefore> {
         let (error, about) = match failure {
-            Failure::Wechat(error) => (error, RefusedAbout::Question),
-            Failure::Platform(error) => (error, RefusedAbout::Platform),
-            Failure::Refusal(Refusal::GrantGone { error, unmarked: None }) => (error, RefusedAbout::Token),
-            Failure::Refusal(_) | Failure::Secrets(_) => return None,
+            Failure::Unanswered(Unanswered::Wechat(error)) => (error, RefusedAbout::Question),
+            Failure::Unanswered(Unanswered::Platform(error)) => (error, RefusedAbout::Platform),
+            Failure::Unanswered(Unanswered::Secrets(_)) | Failure::GrantGone(_) | Failure::Refusal(_) => {
+                return None;
+            }
         };
-        let errcode = error.errcode()?;
-        if about == RefusedAbout::Question && error.reaction() == Some(Reaction::LoginAgain) {
-            return None;
-        }
-        Some(RefusedBefore { errcode, about, at: self.now })
+        Some(RefusedBefore { errcode: error.errcode()?, about, at: self.now })
     }
 
     /// How much time there is until the request has no more than this reserve left.
@@ -313,13 +327,7 @@ impl<'a> LiveSession<'a> {
             self.renew(reserve).await?;
             answer = self.ask_auth(reserve).await;
         }
-        answer.map_err(|error| {
-            if is_dead(Some(&error)) {
-                Failure::Refusal(Refusal::GrantGone { error, unmarked: None })
-            } else {
-                Failure::Wechat(error)
-            }
-        })
+        answer.map_err(|error| if is_dead(Some(&error)) { Failure::GrantGone(error) } else { error.into() })
     }
 
     /// Reads the profile again, if one was granted and the one at hand is stale or in another language.
@@ -349,7 +357,7 @@ impl<'a> LiveSession<'a> {
         }
         self.session.profile = Some(Profile { user_info, lang, read_at: self.now, is_read_again: true });
         self.session.confirmed_at = Some(self.now);
-        self.save().await
+        Ok(self.save().await?)
     }
 
     async fn ask_for_profile(&mut self, lang: Option<Lang>) -> Result<UserInfo, Failure> {
@@ -385,7 +393,7 @@ impl<'a> LiveSession<'a> {
         }
         match answer {
             Err(error) if component.is_some() && error.is_about_the_component() => {
-                Err(Failure::Platform(error))
+                Err(Failure::Unanswered(Unanswered::Platform(error)))
             }
             Ok(renewed) if renewed.openid.expose() != self.session.openid.expose() => {
                 Err(Failure::Refusal(Refusal::ForeignProfile))
@@ -393,7 +401,7 @@ impl<'a> LiveSession<'a> {
             Ok(renewed) => {
                 self.session.access_token = Some(renewed.access_token);
                 self.session.refresh_token = renewed.refresh_token.or(self.session.refresh_token.take());
-                self.save().await
+                Ok(self.save().await?)
             }
             Err(error) if error.reaction() == Some(Reaction::LoginAgain) => {
                 // The grant is gone, or another request was faster and is about to save what it got.
@@ -438,13 +446,13 @@ impl<'a> LiveSession<'a> {
     }
 
     /// Stores what is not stored yet.
-    pub async fn settle(&mut self) -> Result<(), Failure> {
+    pub async fn settle(&mut self) -> Result<(), Refusal> {
         if self.is_changed { self.save().await } else { Ok(()) }
     }
 
     /// Stores what changed, over the version it was made from. If somebody else stored a change first,
     /// theirs is what counts. If it cannot be stored, what was read can still be shown.
-    async fn save(&mut self) -> Result<(), Failure> {
+    async fn save(&mut self) -> Result<(), Refusal> {
         self.is_changed = false;
         let sealed = self.session.seal(&self.token, random::bytes()).ok_or(Refusal::Unsealable)?;
         let id = self.token.session_id();
@@ -455,7 +463,7 @@ impl<'a> LiveSession<'a> {
                 Ok(())
             }
             Ok(Saved::Outdated) => match self.reopen().await {
-                Err(Failure::Refusal(Refusal::Store(error))) => {
+                Err(Refusal::Store(error)) => {
                     self.unsaved = Some(error);
                     Ok(())
                 }
@@ -469,7 +477,7 @@ impl<'a> LiveSession<'a> {
     }
 
     /// Waits a moment for another request's tokens; whether they came, and are now this session's.
-    async fn is_overtaken(&mut self) -> Result<bool, Failure> {
+    async fn is_overtaken(&mut self) -> Result<bool, Refusal> {
         let version = self.stored.version;
         for pause in OVERTAKEN_PAUSES {
             self.reopen().await?;
@@ -482,9 +490,9 @@ impl<'a> LiveSession<'a> {
         Ok(self.stored.version != version)
     }
 
-    async fn reopen(&mut self) -> Result<(), Failure> {
+    async fn reopen(&mut self) -> Result<(), Refusal> {
         let opened = self.function.sessions.open_even_refused(&self.token, self.now).await;
-        (self.stored, self.session) = opened.map_err(Refusal::from)?.ok_or(Refusal::NoSession)?;
+        (self.stored, self.session) = opened?.ok_or(Refusal::NoSession)?;
         Ok(())
     }
 }

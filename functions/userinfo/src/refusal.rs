@@ -7,7 +7,7 @@ use web::query::QueryError;
 use web::reason::Reason;
 use wechat::errcode::Reaction;
 
-use crate::live_session::Failure;
+use crate::live_session::Unanswered;
 
 /// Why nobody is shown.
 #[derive(Debug, Error)]
@@ -37,6 +37,9 @@ pub(crate) enum Refusal {
         /// Why it could not be remembered, where it was to be.
         unmarked: Option<store::Error>,
     },
+    /// Another request has noted it, or has new tokens. So one line for each session has the errcode.
+    #[error("the grant is gone, of which another request knows, or knows better: {error}")]
+    GrantGoneToOthers { error: wechat::error::Error },
     #[error("WeChat said before that the grant is gone")]
     GrantGoneBefore {
         /// Why it could not be deleted, where it was to be.
@@ -94,7 +97,9 @@ impl Refusal {
             // For this page nobody is logged in.
             Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::NotLoggedIn),
             // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
-            Self::GrantGone { .. } | Self::GrantGoneBefore { .. } => (&GRANT_GONE, Reason::NotLoggedIn),
+            Self::GrantGone { .. } | Self::GrantGoneToOthers { .. } | Self::GrantGoneBefore { .. } => {
+                (&GRANT_GONE, Reason::NotLoggedIn)
+            }
             Self::HandedOver => (&HANDED_OVER, Reason::NotLoggedIn),
             Self::User(_) => (&USER_REFUSED, Reason::UserRefused),
             Self::Unverified(_) | Self::Platform(_) => (&UNVERIFIED, Reason::WechatUnavailable),
@@ -127,6 +132,7 @@ impl Refusal {
             | Self::InvalidToken(_)
             | Self::NoSession
             | Self::ForeignAccount
+            | Self::GrantGoneToOthers { .. }
             | Self::HandedOver
             | Self::ForeignProfile
             | Self::Secrets(_)
@@ -138,33 +144,24 @@ impl Refusal {
 
 /// What is logged of what was read before, if it may be shown although WeChat could not be asked: after what passes,
 /// and what is an operator's to mend. Otherwise the refusal that the failure means.
-pub(crate) fn shown_stale(failure: Failure) -> Result<Report, Refusal> {
-    match failure {
-        Failure::Refusal(refusal) => Err(refusal),
-        Failure::Platform(error) => Ok(SHOWN_STALE.report().with_wechat(&error).for_an_operator()),
-        Failure::Secrets(error) => Ok(SHOWN_STALE.because(error).for_an_operator()),
-        Failure::Wechat(error) => Ok(SHOWN_STALE.report().with_wechat(&of_no_person(error)?)),
+pub(crate) fn shown_stale(unanswered: Unanswered) -> Result<Report, Refusal> {
+    match unanswered {
+        Unanswered::Platform(error) => Ok(SHOWN_STALE.report().with_wechat(&error).for_an_operator()),
+        Unanswered::Secrets(error) => Ok(SHOWN_STALE.because(error).for_an_operator()),
+        Unanswered::Wechat(error) => Ok(SHOWN_STALE.report().with_wechat(&of_no_person(error)?)),
     }
 }
 
 /// The refusal of who asks whether the grant stands, where WeChat did not say so.
-pub(crate) fn unverified(failure: Failure) -> Refusal {
-    match failure {
-        Failure::Refusal(refusal) => refusal,
-        Failure::Platform(error) => Refusal::Platform(error),
-        Failure::Secrets(error) => Refusal::Secrets(error),
-        Failure::Wechat(error) => of_no_person(error).map_or_else(|refusal| refusal, Refusal::Unverified),
+pub(crate) fn unverified(unanswered: Unanswered) -> Refusal {
+    match unanswered {
+        Unanswered::Platform(error) => Refusal::Platform(error),
+        Unanswered::Secrets(error) => Refusal::Secrets(error),
+        Unanswered::Wechat(error) => of_no_person(error).map_or_else(|refusal| refusal, Refusal::Unverified),
     }
 }
 
-/// WeChat's error, if it says nothing of the person or the grant.
+/// WeChat's error, if it says nothing of the person.
 fn of_no_person(error: wechat::error::Error) -> Result<wechat::error::Error, Refusal> {
-    match error.reaction() {
-        // A token that is refused right after it was renewed will not get better.
-        Some(Reaction::LoginAgain | Reaction::FreshLogin | Reaction::Refresh) => {
-            Err(Refusal::GrantGone { error, unmarked: None })
-        }
-        Some(Reaction::User) => Err(Refusal::User(error)),
-        Some(Reaction::Retry | Reaction::Configuration) | None => Ok(error),
-    }
+    if error.reaction() == Some(Reaction::User) { Err(Refusal::User(error)) } else { Ok(error) }
 }

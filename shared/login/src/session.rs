@@ -201,8 +201,6 @@ pub struct RefusedBefore {
 pub enum RefusedAbout {
     /// What was asked.
     Question,
-    /// The token that was asked about, which is dead though it was renewed.
-    Token,
     /// The third-party platform.
     Platform,
 }

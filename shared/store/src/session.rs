@@ -98,7 +98,7 @@ impl Sessions {
         saved(update).await
     }
 
-    /// Notes that WeChat says that the person's grant is gone, over the version that was asked about. The version
+    /// Notes that WeChat says that the person's grant is gone, once, over the version that was asked about. The version
     /// stays: a slower request that was given new tokens for it meanwhile knows better, and its save takes the note
     /// away.
     ///
@@ -113,7 +113,9 @@ impl Sessions {
             .table_name(&self.0.name)
             .key("id", text(id.as_str()))
             .update_expression("SET refused_at = :now")
-            .condition_expression("version = :version AND expires_at > :now")
+            .condition_expression(
+                "version = :version AND expires_at > :now AND attribute_not_exists(refused_at)",
+            )
             .expression_attribute_values(":now", number(now.epoch_seconds()))
             .expression_attribute_values(":version", number(version));
         saved(update).await

@@ -304,7 +304,7 @@ fn after_question(meaning: Meaning, variation: &Variation) -> Expected {
 /// What must follow when it is asked again at once and remembers: nothing is asked any more. `None` if there is
 /// nothing to remember, so that WeChat is asked as before.
 pub fn remembered(expected: &Expected, meaning: Meaning) -> Option<Expected> {
-    let is_gone = matches!(meaning, Meaning::Said(_, Kind::LoginAgain));
+    let is_gone = expected.outcome == "grant_gone";
     let unasked = Expected { calls: Calls::default(), errcode: None, is_alarm: false, ..*expected };
     (is_gone || meaning == Meaning::Late).then_some(unasked)
 }

@@ -1,5 +1,7 @@
 //! A session is stored once, changed over the version it was made from, and over when it is over.
 
+use std::time::Duration;
+
 use login::Sealed;
 use login::pending::CodeId;
 use login::session::{SessionId, StoredSession};
@@ -174,6 +176,11 @@ async fn a_refused_session_is_marked_and_deleted_as_the_version_that_was_seen() 
     assert!(stands().await);
     assert_eq!(sessions.mark_refused(&id(1), 2, NOW).await.unwrap(), Saved::Outdated);
     assert_eq!(sessions.mark_refused(&id(1), 1, NOW).await.unwrap(), Saved::Now);
+    // Once: of two that heard it at the same time, one counts.
+    assert_eq!(
+        sessions.mark_refused(&id(1), 1, NOW.plus(Duration::from_secs(1))).await.unwrap(),
+        Saved::Outdated
+    );
     assert!(!stands().await);
     assert_eq!(fixture.item(SESSIONS, id(1).as_str()).unwrap()["refused_at"], json!({ "N": "1800000000" }));
     // A slower request was given new tokens for the version that was refused: it knows better.

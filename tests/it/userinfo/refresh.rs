@@ -211,15 +211,16 @@ async fn wechat_is_asked_once_a_minute_for_what_it_refuses() {
     }
 }
 
-/// A token that stays dead though it was renewed is not renewed by every request.
+/// A token that stays dead though it was renewed is renewed no more.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_stays_dead_is_renewed_once_a_minute() {
-    let (stack, visitor) = silent_for("600").await.unwrap();
+async fn a_token_that_stays_dead_is_not_renewed_again() {
+    let (stack, visitor) = silent().await.unwrap();
     stack.script(AUTH, errcode(40003), 9);
     for _ in 0..3 {
         assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 401);
     }
     assert_eq!(calls(&stack), [0, 1, 2]);
+    assert!(only_session(&stack).unwrap()["refused_at"]["N"].is_string());
     // The same number where the token is renewed says nothing of the grant.
     let (stack, visitor) = silent_for("600").await.unwrap();
     stack.script(AUTH, errcode(40001), 1);
