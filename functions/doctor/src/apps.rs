@@ -57,6 +57,13 @@ pub(crate) fn all(accounts: &Accounts) -> Vec<App> {
     apps.flatten().map(app).collect()
 }
 
+/// What is said of `SilentUnionid` where it is set. The callback asks for the unionid of a silent login, with the app's
+/// secret: a website app has no silent login, and where a platform acts there is no secret.
+pub(crate) fn silent_unionid(apps: &[App]) -> Option<Found> {
+    let has_use = apps.iter().any(|app| !app.is_website && app.component.is_none());
+    (!has_use).then(|| Finding::SilentUnionidIdle.of("SilentUnionid"))
+}
+
 /// What the API says of every app with its secret, or with its platform's token.
 pub(crate) async fn secrets(
     apps: &[App],

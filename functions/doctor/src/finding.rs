@@ -157,6 +157,10 @@ findings! {
         ["WeChat gives the global access token to this address; the live one stays what it is"]
         ["微信向这个出口 IP 提供全局 access_token；正在使用的不受影响"];
 
+    SilentUnionidIdle = Note "silent_unionid_idle"
+        ["`SilentUnionid` has no effect: only a silent login of an Official Account that has its own app secret here asks for the unionid, and there is none", "Leave `SilentUnionid` out, and `FixedAddress` too if nothing else needs it. The QR code brings the unionid without it; an Official Account that a third-party platform acts for brings it with `scope=snsapi_userinfo`"]
+        ["`SilentUnionid` 不起作用：静默授权时，只有在这里使用自己的 AppSecret 的服务号会查询 unionid，而这里没有这样的服务号", "去掉 `SilentUnionid`；`FixedAddress` 没有其他用途时也一并去掉。扫码登录本来就有 unionid；由第三方平台代它调用接口的服务号，用 `scope=snsapi_userinfo` 获取"];
+
     PageAccepts = Ok "page_accepts"
         ["WeChat's page accepts appid, domain and scope"]
         ["微信的页面接受 AppID、域名和授权范围"];

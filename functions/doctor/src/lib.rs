@@ -261,6 +261,9 @@ impl Doctor {
         if let (Some(provider), Some(deployment)) = (&parts.provider, &parts.deployment) {
             found.extend(provider::settings(provider, &deployment.accounts, parts.silent_unionid));
         }
+        if parts.silent_unionid && parts.deployment.is_some() {
+            found.extend(apps::silent_unionid(&apps));
+        }
         found.extend(join_all(bounded).await.into_iter().flatten());
         found
     }

@@ -88,6 +88,16 @@ fn refused(path: &'static str, number: i64) -> Patient {
 fn settings() -> Vec<Case> {
     vec![
         ("nothing", well().with("SILENT_UNIONID", "true"), vec![]),
+        (
+            "unionids of silent logins, where there are none",
+            well().with("SILENT_UNIONID", "true").with("OFFICIAL_ACCOUNT_APP_ID", ""),
+            vec![F::SilentUnionidIdle],
+        ),
+        (
+            "unionids of silent logins, where a platform acts",
+            platform().with("SILENT_UNIONID", "true"),
+            vec![F::SilentUnionidIdle],
+        ),
         ("a switch that is no switch", well().with("SILENT_UNIONID", "maybe"), vec![F::ConfigurationWrong]),
         (
             "a topic that is none",
