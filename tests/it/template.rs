@@ -24,13 +24,13 @@ use harness::{
     events::Event,
     logs::Logs,
     pattern::Pattern,
-    places::{AUTH, AUTHORIZE, EXCHANGE, PROFILE, REFRESH, USERINFO},
+    places::{AUTH, AUTHORIZE, BROWSER_COOKIE, EXCHANGE, PROFILE, REFRESH, USERINFO, callback, parameter},
     stack::{PAGE_ORIGIN, errcode, raw},
     template::Template,
     visitor::callback_of,
 };
 use serde_json::{Value, json};
-use simulator::{Action, Consent, Denial, Entry, Fault};
+use simulator::{Action, Consent, Denial, Entry, Fault, Snapshot};
 use tokio::net::TcpListener;
 use wechat::errcode::{KNOWN, Reaction};
 
@@ -332,8 +332,9 @@ fn every_callback_is_counted_once_and_every_error_sets_off_an_alarm() {
     }
 }
 
-/// The alarm on logins that do not finish sees every one that came back to its own browser with a code, and no other. A
-/// stranger who wants to set it off has to begin logins himself, as often as the throttle lets him.
+/// The alarm on logins that do not finish sees every one that came back to its own browser with a code, and no other;
+/// and each once, when the code comes first. A stranger who wants to set it off has to begin logins himself, as often
+/// as the throttle lets him.
 #[test]
 fn a_login_that_does_not_finish_is_counted_whatever_the_cause() {
     let template = template();
@@ -352,6 +353,8 @@ fn a_login_that_does_not_finish_is_counted_whatever_the_cause() {
         "another_code",
         "not_a_page",
     ];
+    // What only repeats what was counted when the code came first, without a question to WeChat.
+    let repeats = ["winner_failed", "winner_silent", "session_gone", "code_used_elsewhere"];
     let own = reference::outcomes().into_iter().find(|(function, _)| *function == "callback").unwrap().1;
     for outcome in own.iter().map(|outcome| outcome.name) {
         let line = vec![(
@@ -360,10 +363,52 @@ fn a_login_that_does_not_finish_is_counted_whatever_the_cause() {
         )];
         let counted = ["LoginsFailed", "LoginsFinished", "LoginsDuplicated"]
             .map(|metric| count(&filters, metric, &line));
-        let is_failed = !finished.contains(&outcome) && !of_nobody.contains(&outcome);
+        let is_failed = ![&finished[..], &of_nobody, &repeats].iter().any(|list| list.contains(&outcome));
         assert_eq!(counted[0] == 1, is_failed, "{outcome}");
         assert_eq!(counted[1] + counted[2] == 1, finished.contains(&outcome), "{outcome}");
     }
+}
+
+/// A login of one's own, whatever it came to, makes one failure, or none: to open its callback again decides nothing,
+/// and asks WeChat nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_is_opened_again_is_no_failed_login() {
+    const TIMES: usize = 25;
+    let stack = stack().await.unwrap();
+    let wechat = stack.simulator();
+    let visitor = stack.visitor("lin");
+    let opened = async |callback: &str| {
+        for _ in 0..TIMES {
+            assert_eq!(visitor.open(callback).await.unwrap().status, 303);
+        }
+    };
+    // A code that is made up; and the same with another login.
+    let begun = visitor.come_back(AUTHORIZE).await.unwrap();
+    let made_up = callback("0madeup", &parameter(&begun, "state"));
+    opened(&made_up).await;
+    let begun = visitor.come_back(AUTHORIZE).await.unwrap();
+    opened(&callback("0madeup", &parameter(&begun, "state"))).await;
+    // A snapshot page.
+    wechat.knobs(|knobs| knobs.snapshot = Snapshot::On);
+    opened(&visitor.come_back(&format!("{AUTHORIZE}?scope=snsapi_userinfo")).await.unwrap()).await;
+    wechat.knobs(|knobs| knobs.snapshot = Snapshot::Off);
+    // A login that was finished, and whose session is gone.
+    let finished = visitor.come_back(AUTHORIZE).await.unwrap();
+    visitor.open(&finished).await.unwrap();
+    let secret = visitor.browser.cookies().into_iter().find(|cookie| cookie.name == BROWSER_COOKIE).unwrap();
+    visitor.log_out().await.unwrap();
+    visitor.browser.insert_cookie(secret);
+    opened(&finished).await;
+
+    let asked = stack.requests(EXCHANGE).len();
+    let template = template();
+    let (filters, lines) = (filters(&template), lines(&stack.stop().await));
+    let came_to = |outcome: &str| lines.iter().filter(|(_, line)| line["outcome"] == outcome).count();
+    let ends =
+        ["code_refused", "winner_failed", "code_used_elsewhere", "snapshot", "session_gone"].map(came_to);
+    assert_eq!((ends, asked), ([1, 2 * (TIMES - 1), TIMES, 1, TIMES], 3), "{lines:#?}");
+    // The made-up code and the snapshot.
+    assert_eq!(count(&filters, "LoginsFailed", &lines), 2);
 }
 
 /// The alarm's own arithmetic, over the lines that its metrics count. What comes through no callback says nothing of
@@ -392,8 +437,11 @@ fn the_alarm_on_logins_that_fail_rings_at_seventy_of_a_hundred() {
     for (ends, expected) in [
         (&[failed(14), ("callback", "logged_in", 6)][..], true),
         (&[failed(13), ("callback", "logged_in", 7)], false),
-        (&[failed(14), ("callback", "repeated", 6)], true),
-        (&[failed(13), ("callback", "repeated", 7)], false),
+        // A callback that is opened again neither makes it nor hides it.
+        (&[failed(14), ("callback", "logged_in", 6), ("callback", "repeated", 1000)], true),
+        (&[failed(14), ("callback", "repeated", 6)], false),
+        (&[failed(13), ("callback", "logged_in", 7), ("callback", "winner_failed", 1000)], false),
+        (&[failed(1), ("callback", "winner_failed", 1000), ("callback", "session_gone", 1000)], false),
         // Nobody finishes at all; and too few to tell.
         (&[failed(20)], true),
         (&[failed(19)], false),
@@ -408,8 +456,8 @@ fn the_alarm_on_logins_that_fail_rings_at_seventy_of_a_hundred() {
     assert_eq!((&alarm["DatapointsToAlarm"], &alarm["EvaluationPeriods"]), (&json!(2), &json!(3)));
 }
 
-/// A grant counts once, when WeChat calls it gone, whichever way; the requests that come after it, and those that hear it
-/// at the same time, say so without an errcode.
+/// A grant counts once, when WeChat calls it gone, whichever way; the requests that come after it, and those that hear
+/// it at the same time, say so without an errcode.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_that_is_gone_is_counted_once() {
     let stack = stack_that_reads_again().await.unwrap();

@@ -38,8 +38,8 @@ const WORDS: &[Words] = &[
         ["{outcomes}", "{outcomes}"],
         ["`cause`; the AWS Health Dashboard", "`cause`；AWS Health Dashboard"]),
     words("LoginsFailAlarm",
-        ["of 100 logins that came back with a code, so many did not finish; counted from 20 in a span. A login by a phone that is logged in already has no code of its own", "每 100 次带 code 回来的登录中，没有完成的次数；一段时间内满 20 次才计算。由已登录的手机完成的登录没有自己的 code，不计入"],
-        ["refusals by reason, on the dashboard: nothing but `code_refused` with 40029 may be somebody who makes codes up; what was changed last", "仪表板上的“拒绝原因”：如果只有 `code_refused` 和 40029，可能是有人在编造 code；最近改过什么"]),
+        ["of 100 logins that came back with a code, so many did not finish; counted from 20 in a span. A callback that is opened again counts no more. A login by a phone that is logged in already has no code of its own", "每 100 次带 code 回来的登录中，没有完成的次数；一段时间内满 20 次才计算。再次打开同一个回调不计入。由已登录的手机完成的登录没有自己的 code，不计入"],
+        ["refusals by reason, on the dashboard, of the outcomes that count as failed: nothing but `code_refused` with 40029 may be somebody who makes codes up, nothing but `login_not_a_page` somebody who opens a login of their own in a frame; what was changed last", "仪表板上的“拒绝原因”，只看计入“未完成”的结果：如果只有 `code_refused` 和 40029，可能是有人在编造 code；如果只有 `login_not_a_page`，可能是有人在 iframe 里打开自己的登录；最近改过什么"]),
     words("GrantsGoneAlarm",
         ["{outcomes} with an `errcode`: sessions whose grant WeChat calls gone; one by one nobody's mistake", "带 `errcode` 的 {outcomes}：微信称授权已失效的会话；零星出现属于正常"],
         ["`errcode`; whether the app secret or the account was changed", "`errcode`；AppSecret 或账号是否有变动"]),
@@ -131,7 +131,7 @@ const COUNTED: [(&str, [&str; 2]); 7] = [
     ("LoginsDuplicated", ["duplicated", "重复"]),
     ("LoginsDenied", ["denied", "拒绝"]),
     ("LoginsRefused", ["refused", "失败"]),
-    ("LoginsFailed", ["failed: of the refused, those that had come back to their own browser with a code", "未完成：“失败”之中，带 code 回到原浏览器的登录"]),
+    ("LoginsFailed", ["failed: of the refused, those that had come back to their own browser with a code, the first time that it came", "未完成：“失败”之中，首次带着这个 code 回到原浏览器的登录"]),
 ];
 
 /// As what the outcomes of a login are counted.
