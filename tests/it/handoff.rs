@@ -5,7 +5,7 @@ use harness::{
     browser::{DESKTOP_USER_AGENT, Visit},
     database::{attribute, number as number_of, with},
     hand_off::{CHOICE, Form, Waiting, form, is_titled, number, scan, take_back, tap},
-    places::{AUTHORIZE, AUTHORIZE_PROFILE, PROFILE, parameter},
+    places::{AUTHORIZE, AUTHORIZE_PROFILE, CONSENT_PAGE, PROFILE, parameter},
     proxy::{Fault, Kind, Rule, Throttle},
     stack::{PAGE_ORIGIN, PUBLIC_URL, WEBSITE_APP, errcode},
 };
@@ -107,6 +107,25 @@ async fn a_computer_is_logged_in_by_a_phone() -> Result<()> {
     stack.simulator().clear_ledger();
     assert_eq!(computer.visitor.userinfo().await?.status, 200);
     assert!(stack.simulator().ledger().is_empty());
+    Ok(())
+}
+
+/// The login of the phone is the one that the page asked for: what it makes is what the page gets.
+#[tokio::test]
+async fn the_phone_is_asked_for_what_the_page_asked_for() -> Result<()> {
+    let stack = account_only().await?;
+    let query = "scope=snsapi_userinfo&lang=en&forcePopup=true";
+    let computer = Waiting::begin(stack.visitor("lin").at_a_computer(), query).await?;
+    let phone = stack.visitor("zhou");
+    let asked = form(&scan(&phone, &computer.code).await?)?;
+    tap(&phone, &asked, Some(computer.number().await?)).await?;
+    assert_eq!(computer.open(None).await?.status, 303);
+    let has = |path, name: &str, value: &str| {
+        stack.requests(path).iter().all(|entry| entry.query.contains(&(name.to_owned(), value.to_owned())))
+            && stack.requests(path).len() == 1
+    };
+    assert!(has(CONSENT_PAGE, "forcePopup", "true") && has(PROFILE, "lang", "en"));
+    assert_eq!(computer.visitor.shown().await?["nickname"], "周远");
     Ok(())
 }
 

@@ -30,7 +30,6 @@ use lambda::Function;
 use login::account::Account;
 use login::deployment::Deployment;
 use login::handoff::{HAND_OFF, StoredTicket, WAIT};
-use login::pending::LoginRequest;
 use login::session;
 use login::time::Timestamp;
 use settings::{Settings, Wrong};
@@ -132,14 +131,5 @@ impl Handoff {
     /// The account that a ticket's app belongs to, if it is still there.
     fn account(&self, ticket: &StoredTicket) -> Option<&Account> {
         self.deployment.accounts.of(&ticket.app)
-    }
-
-    /// A login like the one that waits, as its page began it, but for where it ends.
-    fn link_like(&self, ticket: &StoredTicket) -> LoginLink {
-        let app = self.account(ticket).map(Account::choice).unwrap_or_default();
-        LoginLink {
-            request: LoginRequest { scope: ticket.scope, app, ..LoginRequest::default() },
-            ..LoginLink::default()
-        }
     }
 }

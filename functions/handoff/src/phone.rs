@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use login::handoff::{Approved, End, HAND_OFF, HiddenTicket, Numbers, Scan, StoredTicket, Ticket};
-use login::pending::RequestedScope;
+use login::pending::{LoginRequest, RequestedScope};
 use login::random;
 use login::return_to::HAND_ON;
 use login::session::{Session, SessionId};
@@ -62,10 +62,11 @@ pub(crate) async fn arrive(
                 // A camera, another app's scanner, a link that was tapped: WeChat logs nobody in there.
                 Ok(OUTSIDE_WECHAT.of(web::handoff::tell(&Visit::of(request), Told::OutsideWechat)))
             } else {
-                log_in(function, request, &stored, &ticket, stored.scope, now)
+                log_in(function, request, &stored, &ticket, stored.request.scope, now)
             };
         };
-        let lacks_profile = stored.scope == RequestedScope::Profile && person.session.profile.is_none();
+        let lacks_profile =
+            stored.request.scope == RequestedScope::Profile && person.session.profile.is_none();
         match &stored.scan {
             Some(scan) if scan.session != person.id => return Ok(told(request, Told::AnotherPhone)),
             Some(scan) => {
@@ -168,12 +169,14 @@ fn log_in(
     let account = function.account(stored).ok_or(Refusal::NoAccount)?;
     let browser = function.cookies.browser_to_begin(request.headers(), now, random::bytes());
     let hidden = ticket.hide(&browser, random::bytes()).ok_or(Refusal::Unsealable)?;
-    let mut link = function.link_like(stored);
-    link.request.scope = scope;
     // Whatever this browser calls itself: only that app's people approve.
-    link.request.app = account.official_account_choice();
-    link.return_to = account.targets.check(&format!("{HAND_ON}{}", hidden.expose())).ok();
-    let location = LoginLink::on(&link, function.deployment.public_url.as_str());
+    let app = account.official_account_choice();
+    let link = LoginLink {
+        request: LoginRequest { scope, app, via_handoff: false, ..stored.request.clone() },
+        return_to: account.targets.check(&format!("{HAND_ON}{}", hidden.expose())).ok(),
+        ..LoginLink::default()
+    };
+    let location = link.on(function.deployment.public_url.as_str());
     let response = redirect(StatusCode::FOUND, &location);
     Ok(PHONE_LOGIN.of(with_cookie(response, &function.cookies.set_browser(&browser, now))))
 }

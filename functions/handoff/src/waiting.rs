@@ -144,7 +144,7 @@ impl Browser<'_> {
         let held = self.held.as_ref().ok_or(Refusal::LoginGone)?;
         let login = self.login().await?;
         let handed = self.ticket.open(sealed).ok_or(Refusal::Unsealable)?;
-        let session = Session { wants_profile: ticket.scope == RequestedScope::Auto, ..handed };
+        let session = Session { wants_profile: ticket.request.scope == RequestedScope::Auto, ..handed };
         let token = held.session_token(&self.secret, &self.state);
         let sealed = session.seal(&token, random::bytes()).ok_or(Refusal::Unsealable)?;
         let (login_id, pepper) = (self.state.handoff_id(), Pepper::new(random::bytes()));
@@ -223,5 +223,5 @@ impl Browser<'_> {
 fn made(login: &PendingLogin, device: Device, now: Timestamp) -> StoredTicket {
     let end = login.expires_at.epoch_seconds().saturating_sub(PICK_UP_LIFETIME.as_secs());
     let end = Timestamp::from_epoch_seconds(end);
-    StoredTicket::new(login.app.clone(), login.request.scope, device.to_text(), now, end)
+    StoredTicket::new(login.app.clone(), login.request.clone(), device.to_text(), now, end)
 }

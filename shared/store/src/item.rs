@@ -22,49 +22,52 @@ pub(super) fn login_to_item(id: &LoginId, login: &PendingLogin) -> Item {
         ("browser".to_owned(), text(login.browser.as_str())),
         ("app".to_owned(), text(login.app.as_str())),
         ("scope".to_owned(), text(login.scope.as_str())),
-        ("asked".to_owned(), text(login.request.scope.as_str())),
         ("return_to".to_owned(), text(login.return_to.as_str())),
         ("attempt".to_owned(), number(login.turn.round)),
         ("expires_at".to_owned(), number(login.expires_at.epoch_seconds())),
     ]);
-    item.extend(login.request.app.to_text().map(|app| ("asked_app".to_owned(), text(&app))));
-    item.extend(login.request.lang.map(|lang| ("lang".to_owned(), text(lang.as_str()))));
-    item.extend(
-        login.request.switches.force_popup.then(|| ("force_popup".to_owned(), AttributeValue::Bool(true))),
-    );
-    item.extend(
-        login
-            .request
-            .switches
-            .force_snap_shot
-            .then(|| ("force_snap_shot".to_owned(), AttributeValue::Bool(true))),
-    );
-    item.extend(login.request.via_handoff.then(|| ("via".to_owned(), text("handoff"))));
+    item.extend(request_to_item(&login.request));
     item.extend((login.turn.waits > 0).then(|| ("waits".to_owned(), number(login.turn.waits))));
     item
+}
+
+/// What a page asked for, as a login's item has it, and that of the ticket which waits for a phone.
+pub(super) fn request_to_item(request: &LoginRequest) -> Item {
+    let LoginRequest { scope, app, lang, switches, via_handoff } = request;
+    let set = |name: &str| (name.to_owned(), AttributeValue::Bool(true));
+    let mut item = Item::from([("asked".to_owned(), text(scope.as_str()))]);
+    item.extend(app.to_text().map(|app| ("asked_app".to_owned(), text(&app))));
+    item.extend(lang.map(|lang| ("lang".to_owned(), text(lang.as_str()))));
+    item.extend(switches.force_popup.then(|| set("force_popup")));
+    item.extend(switches.force_snap_shot.then(|| set("force_snap_shot")));
+    item.extend(via_handoff.then(|| ("via".to_owned(), text("handoff"))));
+    item
+}
+
+/// `implied` is the scope where the item names none.
+pub(super) fn request_from_item(item: &Item, implied: RequestedScope) -> LoginRequest {
+    let word = |name: &str| item.get(name).and_then(|word| word.as_s().ok());
+    LoginRequest {
+        scope: word("asked").and_then(|asked| RequestedScope::parse(asked)).unwrap_or(implied),
+        app: word("asked_app").and_then(|app| RequestedApp::parse(app)).unwrap_or_default(),
+        lang: word("lang").and_then(|lang| Lang::parse(lang)),
+        switches: RequestedSwitches {
+            force_popup: item.contains_key("force_popup"),
+            force_snap_shot: item.contains_key("force_snap_shot"),
+        },
+        via_handoff: item.contains_key("via"),
+    }
 }
 
 pub(super) fn login_from_item(item: &Item) -> Result<PendingLogin, Error> {
     let scope = Scope::parse(attribute(item, "scope")?).ok_or(Error::Corrupt("scope"))?;
     // A login that was stored before there was more to ask for.
     let implied = if scope == Scope::UserInfo { RequestedScope::Profile } else { RequestedScope::Identity };
-    let requested =
-        item.get("asked").and_then(|asked| asked.as_s().ok()).and_then(|asked| RequestedScope::parse(asked));
-    let app = item.get("asked_app").and_then(|app| app.as_s().ok()).and_then(|app| RequestedApp::parse(app));
     Ok(PendingLogin {
         browser: Digest::stored(attribute(item, "browser")?.to_owned()),
         app: AppId::parse(attribute(item, "app")?).ok_or(Error::Corrupt("app"))?,
         scope,
-        request: LoginRequest {
-            scope: requested.unwrap_or(implied),
-            app: app.unwrap_or_default(),
-            lang: item.get("lang").and_then(|lang| lang.as_s().ok()).and_then(|lang| Lang::parse(lang)),
-            switches: RequestedSwitches {
-                force_popup: item.contains_key("force_popup"),
-                force_snap_shot: item.contains_key("force_snap_shot"),
-            },
-            via_handoff: item.contains_key("via"),
-        },
+        request: request_from_item(item, implied),
         return_to: StoredReturnTo::stored(attribute(item, "return_to")?.to_owned()),
         turn: Turn {
             round: count(item, "attempt")?,

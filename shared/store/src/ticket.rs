@@ -20,7 +20,9 @@ use login::time::Timestamp;
 use login::{Digest, Sealed};
 use wechat::AppId;
 
-use super::item::{Item, attribute, blob, bytes, moment, number, session_to_item, text};
+use super::item::{
+    Item, attribute, blob, bytes, moment, number, request_from_item, request_to_item, session_to_item, text,
+};
 use super::{Error, Logins, Store, Written, built, has_held, past_conflicts};
 
 impl Logins {
@@ -30,14 +32,14 @@ impl Logins {
     ///
     /// [`Error::Unavailable`]. Its QR code must then not be shown.
     pub async fn put_ticket(&self, id: &TicketId, ticket: &StoredTicket) -> Result<(), Error> {
-        let item = Item::from([
+        let mut item = Item::from([
             ("id".to_owned(), text(id.as_str())),
             ("app".to_owned(), text(ticket.app.as_str())),
-            ("asked".to_owned(), text(ticket.scope.as_str())),
             ("device".to_owned(), text(&ticket.device)),
             ("made_at".to_owned(), number(ticket.made_at.epoch_seconds())),
             ("expires_at".to_owned(), number(ticket.expires_at.epoch_seconds())),
         ]);
+        item.extend(request_to_item(&ticket.request));
         self.0.put_once(item).await
     }
 
@@ -231,10 +233,11 @@ async fn was_first(update: UpdateItemFluentBuilder) -> Result<bool, Error> {
 
 fn ticket_from_item(item: &Item) -> Result<StoredTicket, Error> {
     let app = AppId::parse(attribute(item, "app")?).ok_or(Error::Corrupt("app"))?;
-    let scope = RequestedScope::parse(attribute(item, "asked")?).ok_or(Error::Corrupt("asked"))?;
+    let request = request_from_item(item, RequestedScope::default());
     let device = attribute(item, "device")?.to_owned();
     let has = |name: &str| item.contains_key(name);
-    let ticket = StoredTicket::new(app, scope, device, moment(item, "made_at")?, moment(item, "expires_at")?);
+    let ticket =
+        StoredTicket::new(app, request, device, moment(item, "made_at")?, moment(item, "expires_at")?);
     let numbers = || Numbers::stored(attribute(item, "numbers")?).ok_or(Error::Corrupt("numbers"));
     let scan = || {
         Ok(Scan {

@@ -8,7 +8,7 @@ use login::handoff::{
     Approved, End, Numbers, PICK_UP_LIFETIME, PickUpSalt, PickUpSecret, Scan, ScriptChoice, StoredTicket,
     Ticket, TicketId,
 };
-use login::pending::RequestedScope;
+use login::pending::{LoginRequest, RequestedScope};
 use login::session::{SessionId, StoredSession};
 use login::time::Timestamp;
 use wechat::AppId;
@@ -96,7 +96,7 @@ impl One {
         let id = Ticket::derive(&browser_secret(1), &state(1)).id();
         let mut one = Self { fixture: Fixture::new().await.unwrap(), id, attempts: 0 };
         let app = AppId::parse("wx0000000000000aaa").unwrap();
-        let ticket = StoredTicket::new(app, RequestedScope::Identity, String::new(), NOW, END);
+        let ticket = StoredTicket::new(app, LoginRequest::default(), String::new(), NOW, END);
         one.fixture.store.logins.put_ticket(&one.id, &ticket).await.unwrap();
         let way: &[Step] = match stage {
             Made => &[],
@@ -210,7 +210,8 @@ async fn what_was_approved_is_taken_back_or_picked_up() {
 async fn a_ticket_is_stored_once_and_keeps_what_was_set() {
     let mut one = One::at(Scanned).await;
     let app = AppId::parse("wx0000000000000bbb").unwrap();
-    let another = StoredTicket::new(app, RequestedScope::Profile, String::new(), NOW, END);
+    let request = LoginRequest { scope: RequestedScope::Profile, ..LoginRequest::default() };
+    let another = StoredTicket::new(app, request, String::new(), NOW, END);
     one.fixture.store.logins.put_ticket(&one.id, &another).await.unwrap();
     let scan = one.read().await.scan.unwrap();
     assert_eq!((scan.session, scan.numbers), (phone(1), Numbers::draw([1; 8])));

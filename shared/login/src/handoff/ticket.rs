@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Numbers, PickUpSalt, PickUpSecret};
-use crate::pending::RequestedScope;
+use crate::pending::LoginRequest;
 use crate::seal::Sealed;
 use crate::secret::Digest;
 use crate::session::SessionId;
@@ -82,7 +82,7 @@ pub struct StoredTicket {
     /// The Official Account whose people may approve it.
     pub app: AppId,
     /// What the waiting page asked for.
-    pub scope: RequestedScope,
+    pub request: LoginRequest,
     /// What kind of browser waits, as text: it is for the words of a page, and judged there.
     pub device: String,
     /// When its code was made.
@@ -113,12 +113,22 @@ impl StoredTicket {
     #[must_use]
     pub const fn new(
         app: AppId,
-        scope: RequestedScope,
+        request: LoginRequest,
         device: String,
         made_at: Timestamp,
         expires_at: Timestamp,
     ) -> Self {
-        Self { app, scope, device, made_at, expires_at, scan: None, given: None, approved: None, ended: None }
+        Self {
+            app,
+            request,
+            device,
+            made_at,
+            expires_at,
+            scan: None,
+            given: None,
+            approved: None,
+            ended: None,
+        }
     }
 
     /// Whether its time is over.
@@ -250,7 +260,7 @@ mod tests {
     fn ticket() -> StoredTicket {
         let app = AppId::parse("wx0000000000000aaa").unwrap();
         let until = NOW.plus(TICKET_LIFETIME);
-        StoredTicket::new(app, RequestedScope::Identity, String::new(), NOW, until)
+        StoredTicket::new(app, LoginRequest::default(), String::new(), NOW, until)
     }
 
     fn given(choice: u8) -> StoredTicket {
