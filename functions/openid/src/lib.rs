@@ -196,11 +196,11 @@ impl Openid {
 
     /// Where a client is told that nothing can be looked up now, though it wants no page: with `prompt=none` nobody may
     /// be looking, and whoever waits for the answer in a popup would wait for ever. Who asks, and where the answer may
-    /// go, the settings alone say.
+    /// go, the settings alone say; what is opened in a frame asks no table, and comes to no such end.
     fn answer_without_a_page(&self, request: &Request) -> Option<Response> {
         let provider = self.provider.as_ref()?;
         let is_asked = request.uri().path() == AUTHORIZE && request.method().is_safe();
-        if !is_asked || self.page_loads_only && !is_page_load(request.headers()) {
+        if !is_asked {
             return None;
         }
         let query = Query::of(request);
