@@ -56,8 +56,8 @@ pub async fn redeem(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenR
         Ok::<_, TokenRefusal>(StoredRefresh {
             digest: token.digest(),
             key: wrapped,
+            family: Some(token.family()),
             spent: Vec::new(),
-            successor: None,
         })
     });
     let redemption = Redemption {

@@ -7,17 +7,21 @@
 //! ```text
 //!   tab A ── token 1 ──►  token 2 takes its place
 //!   tab B ── token 1 ──►  within 30 s: token 2 as well, which token 1 opens
+//!   tab A ── token 2 ──►  token 3 takes its place
+//!   tab C ── token 1 ──►  within 30 s: token 3, by way of token 2
 //!   thief ── token 1 ──►  later: the grant ends
 //! ```
+//!
+//! However many tokens came after it: an old one is known by what all tokens of its grant have in common.
 //!
 //! The guards, in the order they run: the client shows who it is; the token is one that was issued, and this client's;
 //! it is the one that is good, or led there a moment ago; the session is there; `scope` asks for no more than was
 //! granted.
 
-use login::{Digest, random};
+use login::random;
 use openid_connect::authorization::is_known_scope;
 use openid_connect::grant::{
-    ClientRefreshToken, DataKey, GrantKey, Granted, MOST_REMEMBERED, Renewal, SUCCESSION, StoredGrant,
+    ClientRefreshToken, DataKey, GrantKey, Granted, Renewal, SUCCESSION, SpentToken, StoredGrant,
     StoredRefresh, Wrapper,
 };
 use openid_connect::parameter::ScopeList;
@@ -55,11 +59,14 @@ pub async fn renew(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRe
                 let opener = data_key.wrapped(Wrapper::RefreshToken(next), &pepper, &key, random::bytes());
                 let until = asked.now.plus(SUCCESSION);
                 let successor = brought.seal(next, &key, random::bytes()).map(|sealed| (sealed, until));
-                opener.zip(successor).map(|(key, successor)| StoredRefresh {
-                    digest: next.digest(),
-                    key,
-                    spent: renewable.spent_with(brought.digest()),
-                    successor: Some(successor),
+                opener.zip(successor).map(|(key, successor)| {
+                    let gave_way = SpentToken { digest: brought.digest(), successor: Some(successor) };
+                    StoredRefresh {
+                        digest: next.digest(),
+                        key,
+                        family: Some(next.family()),
+                        spent: renewable.refresh.spent_with(gave_way, asked.now),
+                    }
                 })
             }
         };
@@ -94,19 +101,14 @@ impl Renewable {
         brought: &ClientRefreshToken,
         key: &GrantKey,
     ) -> Result<Self, TokenRefusal> {
-        let digest = brought.digest();
-        let is_its = |grant: &StoredGrant| {
-            grant
-                .refresh
-                .as_ref()
-                .is_some_and(|refresh| refresh.digest == digest || refresh.spent.contains(&digest))
-        };
+        let is_its =
+            |grant: &StoredGrant| grant.refresh.as_ref().is_some_and(|refresh| refresh.has_issued(brought));
         let grant = asked.grant(key, is_its, TokenRefusal::RefreshReused).await?;
         let refresh = grant.refresh.clone().ok_or(TokenRefusal::Grant("the grant has no refresh token"))?;
         if !asked.client.refresh {
             return Err(TokenRefusal::Grant("the client is given refresh tokens no more"));
         }
-        let Some(good) = good(asked, brought, key, &refresh) else {
+        let Some(good) = refresh.good_for(brought, key, asked.now) else {
             return Err(asked
                 .end(TokenRefusal::RefreshReused, "the token gave way to another one", key, &grant)
                 .await);
@@ -121,31 +123,8 @@ impl Renewable {
         brought: &ClientRefreshToken,
     ) -> Option<ClientRefreshToken> {
         let is_replaced = !asked.client.is_confidential() && self.refresh.digest == brought.digest();
-        is_replaced.then(|| ClientRefreshToken::new(brought.grant(), random::bytes()))
+        is_replaced.then(|| brought.successor(random::bytes()))
     }
-
-    /// The tokens that gave way, and this one.
-    fn spent_with(&self, digest: Digest) -> Vec<Digest> {
-        let mut spent = [&self.refresh.spent[..], &[digest]].concat();
-        let over = spent.len().saturating_sub(MOST_REMEMBERED);
-        spent.split_off(over)
-    }
-}
-
-/// The token that is good: the one that was brought, or the one that took its place a moment ago.
-fn good(
-    asked: &AuthenticatedRequest<'_>,
-    brought: &ClientRefreshToken,
-    key: &GrantKey,
-    refresh: &StoredRefresh,
-) -> Option<ClientRefreshToken> {
-    let digest = brought.digest();
-    if refresh.digest == digest {
-        return Some(brought.clone());
-    }
-    let (sealed, until) = refresh.successor.as_ref()?;
-    let is_the_last = refresh.spent.last() == Some(&digest) && *until > asked.now;
-    brought.open(key, sealed).filter(|_| is_the_last)
 }
 
 /// The same grant with fewer scopes ([RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). What the

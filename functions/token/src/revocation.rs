@@ -33,10 +33,6 @@ fn key_of(text: &str) -> Option<GrantKey> {
 fn issued(grant: &StoredGrant, text: &str) -> bool {
     let digest = Digest::of(text.as_bytes());
     let is_access = grant.access.iter().any(|access| access.digest == digest);
-    let refresh = ClientRefreshToken::parse(text).map(|token| token.digest());
-    is_access
-        || refresh.is_some_and(|digest| {
-            let known = grant.refresh.as_ref();
-            known.is_some_and(|known| known.digest == digest || known.spent.contains(&digest))
-        })
+    let refresh = grant.refresh.as_ref().zip(ClientRefreshToken::parse(text));
+    is_access || refresh.is_some_and(|(refresh, token)| refresh.has_issued(&token))
 }

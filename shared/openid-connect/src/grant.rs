@@ -21,7 +21,9 @@
 //! opens what is left, though nobody can list the grants of a session.
 //!
 //! The id of the grant stands in every token as `sid`, which every API sees. It is therefore worth nothing: a code or a
-//! token is compared by its digest before anything is written, and one that was never issued changes nothing.
+//! token is compared by its digest before anything is written, and one that was never issued changes nothing. Of the
+//! refresh tokens that gave way to another one there may be any number; they are known by what they have in common, of
+//! which the grant has a digest too.
 
 mod credential;
 mod stored;
@@ -32,7 +34,6 @@ pub use credential::{
     sub_of,
 };
 pub use stored::{
-    CODE_LIFETIME, IssuedGrant, MOST_REMEMBERED, Redemption, Renewal, StoredAccess, StoredGrant,
-    StoredRefresh,
+    CODE_LIFETIME, IssuedGrant, Redemption, Renewal, SpentToken, StoredAccess, StoredGrant, StoredRefresh,
 };
 pub use wrapping::{DataKey, Granted, GrantedProfile, Wrapper};

@@ -29,7 +29,8 @@ use login::time::Timestamp;
 use login::{Digest, Sealed};
 use openid_connect::client::ClientName;
 use openid_connect::grant::{
-    GrantKey, IssuedGrant, Redemption, RedemptionId, Renewal, StoredAccess, StoredGrant, StoredRefresh,
+    GrantKey, IssuedGrant, Redemption, RedemptionId, Renewal, SpentToken, StoredAccess, StoredGrant,
+    StoredRefresh,
 };
 
 use super::item::{Item, attribute, blob, bytes, count, moment, number, text};
@@ -196,30 +197,69 @@ fn digests_to_value(digests: &[Digest]) -> AttributeValue {
     AttributeValue::L(digests.iter().map(|digest| text(digest.as_str())).collect())
 }
 
+/// The successor of the last token that gave way lies beside its digest, where the versions look for it that knew of no
+/// other; those of the ones before it lie in a map of their own.
 fn refresh_to_value(refresh: &StoredRefresh) -> AttributeValue {
+    let spent: Vec<_> = refresh.spent.iter().map(|spent| spent.digest.clone()).collect();
     let mut value = HashMap::from([
         ("digest".to_owned(), text(refresh.digest.as_str())),
         ("key".to_owned(), bytes(refresh.key.as_bytes())),
-        ("spent".to_owned(), digests_to_value(&refresh.spent)),
+        ("spent".to_owned(), digests_to_value(&spent)),
     ]);
-    if let Some((sealed, until)) = &refresh.successor {
-        value.insert("successor".to_owned(), bytes(sealed.as_bytes()));
-        value.insert("until".to_owned(), number(until.epoch_seconds()));
+    if let Some(family) = &refresh.family {
+        value.insert("family".to_owned(), text(family.as_str()));
+    }
+    if let Some((last, earlier)) = refresh.spent.split_last() {
+        value.extend(successor_to_item(last));
+        let earlier = earlier.iter().filter(|spent| spent.successor.is_some());
+        let earlier: HashMap<_, _> = earlier
+            .map(|spent| (spent.digest.as_str().to_owned(), AttributeValue::M(successor_to_item(spent))))
+            .collect();
+        if !earlier.is_empty() {
+            value.insert("successors".to_owned(), AttributeValue::M(earlier));
+        }
     }
     AttributeValue::M(value)
 }
 
+fn successor_to_item(spent: &SpentToken) -> Item {
+    let attributes = spent.successor.as_ref().map(|(sealed, until)| {
+        [
+            ("successor".to_owned(), bytes(sealed.as_bytes())),
+            ("until".to_owned(), number(until.epoch_seconds())),
+        ]
+    });
+    attributes.into_iter().flatten().collect()
+}
+
+fn successor_from_item(item: &Item) -> Result<Option<(Sealed, Timestamp)>, Error> {
+    Ok(match item.get("successor") {
+        Some(_) => Some((Sealed::stored(blob(item, "successor")?.to_vec()), moment(item, "until")?)),
+        None => None,
+    })
+}
+
 fn refresh_from_value(value: &AttributeValue) -> Result<StoredRefresh, Error> {
     let refresh = value.as_m().map_err(|_| Error::Corrupt("refresh"))?;
-    let successor = match refresh.get("successor") {
-        Some(_) => Some((Sealed::stored(blob(refresh, "successor")?.to_vec()), moment(refresh, "until")?)),
-        None => None,
+    let family = refresh.get("family").map(|_| attribute(refresh, "family")).transpose()?;
+    let as_map = |value: &AttributeValue| value.as_m().cloned().map_err(|_| Error::Corrupt("successors"));
+    let successors = refresh.get("successors").map(as_map).transpose()?.unwrap_or_default();
+    let successor = |digest: &Digest| match successors.get(digest.as_str()) {
+        Some(value) => successor_from_item(&as_map(value)?),
+        None => Ok(None),
     };
+    let spent = digests(refresh, "spent")?.into_iter();
+    let mut spent = spent
+        .map(|digest| Ok(SpentToken { successor: successor(&digest)?, digest }))
+        .collect::<Result<Vec<_>, Error>>()?;
+    if let Some(last) = spent.last_mut() {
+        last.successor = successor_from_item(refresh)?;
+    }
     Ok(StoredRefresh {
         digest: Digest::stored(attribute(refresh, "digest")?.to_owned()),
         key: Sealed::stored(blob(refresh, "key")?.to_vec()),
-        spent: digests(refresh, "spent")?,
-        successor,
+        family: family.map(|family| Digest::stored(family.to_owned())),
+        spent,
     })
 }
 

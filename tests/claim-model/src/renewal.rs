@@ -11,10 +11,11 @@
 //!      ├──► Revoking        └──────────── reads the grant again ◄───────────┘
 //! ```
 //!
-//! A token that gave way leads on for half a minute. No request takes that long, so the half minute passes only while
-//! none is under way. A copy of a write that another one overtook is left out: the version that it was made from never
-//! comes again. The tokens of a client with a secret do not give way to each other; then everything is the same but for
-//! that.
+//! A token that gave way leads on for half a minute, to the one at the end of all that took its place since. No request
+//! takes that long, so the half minute passes only while none is under way. A grant remembers so many tokens that gave
+//! way and no more; the others are known by what all tokens of a grant have in common. A copy of a write that another
+//! one overtook is left out: the version that it was made from never comes again. The tokens of a client with a secret
+//! do not give way to each other; then everything is the same but for that.
 
 use crate::{
     token_request::{Network, REQUESTS, World, befalls},
@@ -75,8 +76,10 @@ struct State {
     rotates: bool,
     line: Line,
     version: u8,
-    /// Whether the last token that gave way leads to the one that is good.
-    leads_on: bool,
+    /// How many tokens that gave way a grant remembers.
+    most_remembered: u8,
+    /// How many of them lead to the one that is good: those that gave way last.
+    leading: u8,
     is_revoked: bool,
     is_over: bool,
     is_logged_in: bool,
@@ -125,9 +128,10 @@ impl World for State {
         let after = Self {
             line: made(&request, number),
             version: self.version + 1,
-            leads_on: self.leads_on || request.replaces,
+            leading: self.leading + u8::from(request.replaces),
             ..self
         };
+        let after = Self { leading: after.leading.min(self.most_remembered), ..after };
         (after, Verdict::Stored)
     }
 }
@@ -139,9 +143,9 @@ pub enum Promise {
     NoTokenIsLost,
     /// A token gives way to nobody but who brings it.
     OnlyItsBearerReplacesIt,
-    /// Whoever brings a token that gave way too long ago, or to one that gave way itself, ends the grant.
+    /// Whoever brings a token that gave way too long ago ends the grant, however many came after it.
     AnOldTokenEndsTheGrant,
-    /// Who brings the token that is good, or the one before it in time, goes on, whoever renews at the same time.
+    /// Who brings the token that is good, or one before it in time, goes on, whoever renews at the same time.
     TwoTabsGoOn,
     /// A guess ends nobody's grant, and brings nothing.
     GuessesChangeNothing,
@@ -191,8 +195,12 @@ pub enum Mutant {
     NoSuccession,
     /// It leads on for ever.
     ForEver,
-    /// So does every one before it, for a moment.
+    /// While one leads on, so does every one before it.
     AnyPredecessor,
+    /// One that gave way a moment ago leads to the one that took its place, and no further.
+    OnlyTheLast,
+    /// A token that is not remembered is taken for a guess.
+    ForgottenIsAGuess,
     /// It gives way once more to who brings it.
     ReplacedAgain,
     /// An old token is refused, and ends nothing.
@@ -213,7 +221,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them, and the promise that each breaks.
-    pub const HARMFUL: [(Self, Promise); 15] = [
+    pub const HARMFUL: [(Self, Promise); 17] = [
         (Self::NoVersion, Promise::NoTokenIsLost),
         (Self::NotIfRevoked, Promise::RevokedStaysRevoked),
         (Self::NoExpiry, Promise::NothingAfterTheEnd),
@@ -221,6 +229,8 @@ impl Mutant {
         (Self::NoSuccession, Promise::TwoTabsGoOn),
         (Self::ForEver, Promise::AnOldTokenEndsTheGrant),
         (Self::AnyPredecessor, Promise::AnOldTokenEndsTheGrant),
+        (Self::OnlyTheLast, Promise::TwoTabsGoOn),
+        (Self::ForgottenIsAGuess, Promise::AnOldTokenEndsTheGrant),
         (Self::ReplacedAgain, Promise::OnlyItsBearerReplacesIt),
         (Self::OldIsNothing, Promise::AnOldTokenEndsTheGrant),
         (Self::NoRetry, Promise::TwoTabsGoOn),
@@ -233,10 +243,11 @@ impl Mutant {
 }
 
 /// Looks at every state, breadth first; at every promise, or at one alone. `rotates` is whether the client is a public
-/// one.
+/// one; `most_remembered`, how many tokens that gave way a grant remembers: with three requests, two are all there are.
 #[must_use]
 pub fn explore(
     rotates: bool,
+    most_remembered: u8,
     faults: u8,
     deaths: u8,
     mutant: Option<Mutant>,
@@ -259,7 +270,8 @@ pub fn explore(
         rotates,
         line,
         version: 0,
-        leads_on: false,
+        most_remembered,
+        leading: 0,
         is_revoked: false,
         is_over: false,
         is_logged_in: true,
@@ -286,8 +298,11 @@ fn steps(state: State) -> Vec<(String, State)> {
     if state.is_logged_in {
         found.push(("the person logs out".to_owned(), State { is_logged_in: false, ..state }));
     }
-    if state.leads_on && !state.requests.iter().any(|request| request.phase.is_under_way()) {
-        found.push(("half a minute passes".to_owned(), State { leads_on: false, ..state }));
+    if !state.requests.iter().any(|request| request.phase.is_under_way()) {
+        for leading in 0..state.leading {
+            let passes = format!("half a minute passes for all but {leading}");
+            found.push((passes, State { leading, ..state }));
+        }
     }
     for number in 0..REQUESTS {
         let request = state.requests[number];
@@ -377,16 +392,27 @@ fn read(state: State, number: usize) -> State {
     if seen_by_two {
         return to(Phase::Revoking);
     }
-    let is_in_time = (state.leads_on || is(Mutant::ForEver)) && !is(Mutant::NoSuccession);
-    let leads_on = is_in_time && (age == 1 || is(Mutant::AnyPredecessor));
-    if age > 0 && !leads_on {
-        return to(if is(Mutant::OldIsNothing) { Phase::Refused } else { Phase::Revoking });
+    if age > 0 && !leads_on(state, age) {
+        let is_known = age <= usize::from(state.most_remembered) || !is(Mutant::ForgottenIsAGuess);
+        let ends = is_known && !is(Mutant::OldIsNothing);
+        return to(if ends { Phase::Revoking } else { Phase::Refused });
     }
     let mut after = to(Phase::HasGrant);
     let request = &mut after.requests[number];
     (request.version, request.line) = (state.version, state.line);
     request.replaces = state.rotates && (age == 0 || is(Mutant::ReplacedAgain));
     after
+}
+
+/// Whether a token that gave way, and has so many after it, leads to the one that is good.
+fn leads_on(state: State, age: usize) -> bool {
+    match state.mutant {
+        Some(Mutant::NoSuccession) => false,
+        Some(Mutant::ForEver) => true,
+        Some(Mutant::AnyPredecessor) => state.leading > 0,
+        Some(Mutant::OnlyTheLast) => state.leading > 0 && age == 1,
+        _ => age <= usize::from(state.leading),
+    }
 }
 
 /// The line of tokens that a request's write stores.
@@ -421,12 +447,12 @@ fn is_kept(promise: Promise, before: &State, after: &State) -> bool {
             }
         }
         Promise::AnOldTokenEndsTheGrant => steps.all(|(from, request)| {
-            let is_old = age(request).is_some_and(|age| age > 1 || age == 1 && !before.leads_on);
+            let is_old = age(request).is_some_and(|age| age > usize::from(before.leading));
             let is_own = request.kind == Kind::Own && from == Phase::Arrived && request.phase != from;
             !is_own || !is_old || !is_good || matches!(request.phase, Phase::Revoking | Phase::Gone)
         }),
         Promise::TwoTabsGoOn => steps.all(|(from, request)| {
-            let is_fair = age(request).is_some_and(|age| age == 0 || age == 1 && before.leads_on);
+            let is_fair = age(request).is_some_and(|age| age <= usize::from(before.leading));
             let is_ended = request.phase != from
                 && match (from, request.phase) {
                     (Phase::Arrived, Phase::Revoking | Phase::Refused) => is_good,
@@ -473,17 +499,19 @@ mod tests {
 
     #[test]
     fn every_promise_is_kept() {
-        for (rotates, least) in [(true, 100_000), (false, 10_000)] {
-            let explored = explore(rotates, 1, 1, None, None);
-            assert!(explored.broken.is_none(), "{rotates}: {:#?}", explored.broken);
-            assert!(explored.states > least, "{rotates}: {}", explored.states);
+        for (rotates, most_remembered, least) in [(true, 2, 100_000), (true, 1, 100_000), (false, 2, 10_000)]
+        {
+            let explored = explore(rotates, most_remembered, 1, 1, None, None);
+            assert!(explored.broken.is_none(), "{rotates} {most_remembered}: {:#?}", explored.broken);
+            assert!(explored.states > least, "{rotates} {most_remembered}: {}", explored.states);
         }
     }
 
     #[test]
     fn every_mutant_breaks_its_promise() {
         for (mutant, promise) in Mutant::HARMFUL {
-            let explored = explore(true, 1, 1, Some(mutant), Some(promise));
+            let most_remembered = if mutant == Mutant::ForgottenIsAGuess { 1 } else { 2 };
+            let explored = explore(true, most_remembered, 1, 1, Some(mutant), Some(promise));
             assert!(explored.broken.is_some_and(|(broken, _)| broken == promise), "{mutant:?}");
         }
     }

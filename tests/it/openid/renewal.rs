@@ -32,6 +32,108 @@ async fn a_token_that_gave_way_leads_on_for_a_moment_only() -> Result<()> {
     Ok(())
 }
 
+/// A thief who has a token renews so often, and so fast, that no list would hold the owner's any more. The owner comes
+/// with it, and ends what the thief has.
+#[tokio::test]
+async fn a_token_ends_the_grant_however_many_came_after_it() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let stolen = text(&tokens_of(&stack, &visitor, &[]).await?, "refresh_token");
+    let mut thiefs = refresh(&stack, &stolen).await?.json()?;
+    for _ in 0..18 {
+        thiefs = refresh(&stack, &text(&thiefs, "refresh_token")).await?.json()?;
+    }
+    assert_eq!(userinfo(&stack, &text(&thiefs, "access_token")).await?.status, 200);
+    assert_eq!(error_of(&refresh(&stack, &stolen).await?)?, refused("invalid_grant"));
+    assert_eq!(userinfo(&stack, &text(&thiefs, "access_token")).await?.status, 401);
+    assert_eq!(error_of(&refresh(&stack, &text(&thiefs, "refresh_token")).await?)?, refused("invalid_grant"));
+    let log = stack.stop().await.lines();
+    assert_eq!(log.iter().filter(|line| line.text.contains("\"refresh_reused\"")).count(), 1);
+    Ok(())
+}
+
+/// Nor does it have to be one that is remembered to be given back.
+#[tokio::test]
+async fn a_token_that_gave_way_long_ago_is_given_back_as_any_other() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let old = text(&tokens_of(&stack, &visitor, &[]).await?, "refresh_token");
+    let mut last = refresh(&stack, &old).await?.json()?;
+    for _ in 0..18 {
+        last = refresh(&stack, &text(&last, "refresh_token")).await?.json()?;
+    }
+    assert_eq!(revoke(&stack, &old, &[]).await?.status, 200);
+    assert_eq!(userinfo(&stack, &text(&last, "access_token")).await?.status, 401);
+    Ok(())
+}
+
+/// As a version stored it whose tokens had nothing in common: it goes on, and what gave way before still ends it.
+#[tokio::test]
+async fn a_grant_of_before_goes_on() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let old = text(&tokens_of(&stack, &visitor, &[]).await?, "refresh_token");
+    let second = text(&refresh(&stack, &old).await?.json()?, "refresh_token");
+    // The digest of a token that had nothing in common with the others.
+    let another = format!("{}{}", &old[..26], "A".repeat(40));
+    let bytes = URL_SAFE_NO_PAD.decode(&another[2..]).unwrap();
+    let digest = json!({ "S": login::Digest::of(&bytes).as_str() });
+    stack.change_sessions("refresh", |grant| {
+        let refresh = &mut grant["refresh"]["M"];
+        if let Some(refresh) = refresh.as_object_mut() {
+            refresh.remove("family");
+        }
+        if let Some(spent) = refresh["spent"]["L"].as_array_mut() {
+            spent.insert(0, digest.clone());
+        }
+    })?;
+    assert_eq!(text(&refresh(&stack, &old).await?.json()?, "refresh_token"), second);
+    let third = refresh(&stack, &second).await?.json()?;
+    let third = refresh(&stack, &text(&third, "refresh_token")).await?.json()?;
+    assert_eq!(error_of(&refresh(&stack, &another).await?)?, refused("invalid_grant"));
+    assert_eq!(userinfo(&stack, &text(&third, "access_token")).await?.status, 401);
+    Ok(())
+}
+
+/// However many renewals lie between: a tab that slept for some seconds is nobody's thief. Nor is one whose renewal is
+/// overtaken while it is stored.
+#[tokio::test]
+async fn each_token_that_gave_way_a_moment_ago_leads_on() -> Result<()> {
+    let stack = Stack::start(options("openid")?.proxied()).await?;
+    let visitor = visitor(&stack, "lin");
+    let first = text(&tokens_of(&stack, &visitor, &[]).await?, "refresh_token");
+    let mut all = vec![first.clone()];
+    // Reads the first one as the one that is good, and finds two later ones when it looks again.
+    let held = stack.proxy()?.inject(Rule::at(Kind::Renew, Fault::HoldBefore).times(1));
+    let others = async {
+        let waiting = held.held().await?;
+        for _ in 0..3 {
+            let last = all.last().cloned().unwrap_or_default();
+            all.push(text(&refresh(&stack, &last).await?.json()?, "refresh_token"));
+        }
+        waiting.release();
+        Ok::<_, Failure>(())
+    };
+    let (slow, others) = join(refresh(&stack, &first), others).await;
+    others?;
+    let slow = slow?;
+    assert_eq!(slow.status, 200, "{}", slow.text());
+    let good = all.last().cloned();
+    assert_eq!(Some(text(&slow.json()?, "refresh_token")), good);
+    for token in &all[..3] {
+        let told = refresh(&stack, token).await?.json()?;
+        assert_eq!(Some(text(&told, "refresh_token")), good);
+        assert_eq!(userinfo(&stack, &text(&told, "access_token")).await?.status, 200);
+    }
+    // The first one's half minute is over, and the others' is not.
+    let now = json!({ "N": time::now_seconds().to_string() });
+    let over = login::Digest::of(&URL_SAFE_NO_PAD.decode(&first[2..]).unwrap());
+    stack.change_sessions("refresh", |grant| {
+        grant["refresh"]["M"]["successors"]["M"][over.as_str()]["M"]["until"] = now.clone();
+    })?;
+    assert_eq!(refresh(&stack, &all[1]).await?.status, 200);
+    assert_eq!(error_of(&refresh(&stack, &first).await?)?, refused("invalid_grant"));
+    assert_eq!(error_of(&refresh(&stack, &all[1]).await?)?, refused("invalid_grant"));
+    Ok(())
+}
+
 /// DynamoDB forgets late, and a grant outlives its access tokens.
 #[tokio::test]
 async fn an_access_token_is_over_when_it_says_so() -> Result<()> {
@@ -91,6 +193,11 @@ async fn two_tabs_that_renew_at_once_go_on_both_and_an_old_token_ends_the_grant(
     }
     let three = refresh(&stack, &two).await?.json()?;
     assert_eq!(userinfo(&stack, &text(&three, "access_token")).await?.status, 200);
+    let over = json!({ "N": time::now_seconds().to_string() });
+    stack.change_sessions("refresh", |grant| {
+        let successors = grant["refresh"]["M"]["successors"]["M"].as_object_mut();
+        successors.into_iter().flatten().for_each(|(_, earlier)| earlier["M"]["until"] = over.clone());
+    })?;
     assert_eq!(error_of(&refresh(&stack, &one).await?)?, refused("invalid_grant"));
     for token in [&left, &three] {
         assert_eq!(userinfo(&stack, &text(token, "access_token")).await?.status, 401);

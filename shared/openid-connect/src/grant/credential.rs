@@ -61,6 +61,10 @@ impl GrantKey {
     }
 }
 
+/// How many bytes a refresh token has in common with all others of its grant: the id of the grant, and 16 that only who
+/// holds one of them knows.
+const FAMILY: usize = 32;
+
 /// An authorization code ([RFC 6749 §1.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-1.3.1)) of ours: the id of
 /// its grant and 32 random bytes.
 #[derive(Clone)]
@@ -119,6 +123,11 @@ impl fmt::Debug for Code {
 
 /// A refresh token ([RFC 6749 §1.5](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)) of ours, made as a code is. It
 /// is written `r.` and 64 characters, so that whoever looks for leaked secrets can name it.
+///
+/// The one that takes its place has the first 16 of the random bytes in common with it, and 16 new ones. So one that is
+/// brought long after it gave way is known to have been issued, however many came after it, though no list holds it
+/// ([RFC 9700 §4.14.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2)): nobody else can say those bytes. They
+/// stand in no code and in no other token, and the table has a digest of them.
 #[derive(Clone)]
 pub struct ClientRefreshToken(Code);
 
@@ -156,6 +165,23 @@ impl ClientRefreshToken {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.0.digest()
+    }
+
+    /// What the table knows of all the tokens of its grant.
+    #[must_use]
+    pub fn family(&self) -> Digest {
+        let (family, _) = self.0.0.split_at(FAMILY);
+        Digest::of(family)
+    }
+
+    /// A token to take its place, with 16 new random bytes.
+    #[must_use]
+    pub fn successor(&self, random: [u8; 16]) -> Self {
+        let mut bytes = self.0.0;
+        for (byte, value) in bytes.iter_mut().skip(FAMILY).zip(random) {
+            *byte = value;
+        }
+        Self(Code(bytes))
     }
 
     /// The token that takes its place, so that only who still holds this one can read it. Two tabs that renew at once
@@ -272,6 +298,28 @@ mod tests {
         assert_eq!(format!("{code:?}"), "Code([redacted])");
         // printf 07 (16 times) | xxd -r -p | sha256sum
         assert_eq!(grant.key().as_str().len(), "grant#".len() + 64);
+    }
+
+    /// What is common to the tokens of a grant is in none of another, and the rest of each is its own.
+    #[test]
+    fn a_token_is_of_the_family_of_the_one_before_it() {
+        let grant = GrantId::new([7; 16]);
+        let first = ClientRefreshToken::new(grant, [9; 32]);
+        let second = first.successor([8; 16]);
+        let third = second.successor([6; 16]);
+        assert_eq!(
+            [&first, &second, &third].map(ClientRefreshToken::family),
+            [(); 3].map(|()| first.family())
+        );
+        assert_eq!(third.grant(), grant);
+        assert_ne!(first.digest(), second.digest());
+        assert_ne!(second.digest(), third.digest());
+        assert_eq!(second.0.0, [[7; 16], [9; 16], [8; 16]].concat()[..]);
+        for other in
+            [ClientRefreshToken::new(grant, [8; 32]), ClientRefreshToken::new(GrantId::new([6; 16]), [9; 32])]
+        {
+            assert_ne!(other.family(), first.family());
+        }
     }
 
     #[test]

@@ -7,14 +7,14 @@ use login::seal::Sealed;
 use login::session::SessionId;
 use login::time::Timestamp;
 
-use super::RedemptionId;
+use super::{ClientRefreshToken, GrantKey, RedemptionId};
 use crate::client::ClientName;
 
 /// How long a code is good: one minute for the client, and five that two clocks may be apart.
 pub const CODE_LIFETIME: Duration = Duration::from_mins(6);
 
-/// How many access tokens, and how many spent refresh tokens, a grant remembers.
-pub const MOST_REMEMBERED: usize = 16;
+/// How many access tokens, and how many refresh tokens that gave way, a grant remembers.
+const MOST_REMEMBERED: usize = 16;
 
 /// How many ID tokens a grant remembers: the first one and the last three.
 const MOST_ID_TOKENS: usize = 4;
@@ -72,10 +72,71 @@ pub struct StoredRefresh {
     pub digest: Digest,
     /// The key of the claims, wrapped by it.
     pub key: Sealed,
-    /// The digests of those before it, the last one at the end.
-    pub spent: Vec<Digest>,
-    /// The token, sealed by the one before it, and until when that one leads here.
+    /// What it has in common with all those before it; `None` if it was stored before they had anything in common.
+    pub family: Option<Digest>,
+    /// Those before it that may still lead to it, the last one at the end; and those that were stored before tokens
+    /// had a family, which nothing else tells from a guess.
+    pub spent: Vec<SpentToken>,
+}
+
+/// A refresh token that gave way to another one.
+#[derive(Debug, Clone)]
+pub struct SpentToken {
+    /// Its digest.
+    pub digest: Digest,
+    /// The token that took its place, sealed by it, and until when it leads there.
     pub successor: Option<(Sealed, Timestamp)>,
+}
+
+impl SpentToken {
+    fn leads_on(&self, now: Timestamp) -> bool {
+        self.successor.as_ref().is_some_and(|(_, until)| *until > now)
+    }
+}
+
+impl StoredRefresh {
+    /// Whether the grant issued this token: the one that is good, or any before it, however long ago.
+    #[must_use]
+    pub fn has_issued(&self, token: &ClientRefreshToken) -> bool {
+        let digest = token.digest();
+        self.digest == digest
+            || self.family.as_ref() == Some(&token.family())
+            || self.spent.iter().any(|spent| spent.digest == digest)
+    }
+
+    /// The token that is good, for who brings `token`: that one itself, or, if it gave way a moment ago, the one at the
+    /// end of all that took its place since. `None` if it gave way too long ago.
+    #[must_use]
+    pub fn good_for(
+        &self,
+        token: &ClientRefreshToken,
+        key: &GrantKey,
+        now: Timestamp,
+    ) -> Option<ClientRefreshToken> {
+        let digest = token.digest();
+        let since = self.spent.iter().position(|spent| spent.digest == digest).unwrap_or(self.spent.len());
+        let since = self.spent.get(since..)?;
+        if since.first().is_some_and(|spent| !spent.leads_on(now)) {
+            return None;
+        }
+        let open = |token: ClientRefreshToken, spent: &SpentToken| {
+            spent.successor.as_ref().and_then(|(sealed, _)| token.open(key, sealed))
+        };
+        since.iter().try_fold(token.clone(), open).filter(|good| good.digest() == self.digest)
+    }
+
+    /// The tokens that gave way, with one more. Those that lead nowhere any more are forgotten, but for those that
+    /// have no family.
+    #[must_use]
+    pub fn spent_with(&self, token: SpentToken, now: Timestamp) -> Vec<SpentToken> {
+        let first = self.spent.iter().position(|spent| spent.leads_on(now)).unwrap_or(self.spent.len());
+        let (over, leading) = self.spent.split_at(first);
+        let over = over.iter().filter(|spent| self.family.is_none() || spent.successor.is_none());
+        let over = over.map(|spent| SpentToken { digest: spent.digest.clone(), successor: None });
+        let mut all: Vec<_> = over.chain(leading.iter().cloned()).chain([token]).collect();
+        let over = all.len().saturating_sub(MOST_REMEMBERED);
+        all.split_off(over)
+    }
 }
 
 /// What changes when tokens are renewed.
@@ -141,4 +202,115 @@ pub struct StoredAccess {
     pub key: Sealed,
     /// When the token is over.
     pub expires_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{GrantId, SUCCESSION};
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_epoch_seconds(1_800_000_000);
+
+    fn grant() -> GrantId {
+        GrantId::new([7; 16])
+    }
+
+    fn sealed() -> Sealed {
+        Sealed::stored(b"key".to_vec())
+    }
+
+    fn first() -> (ClientRefreshToken, StoredRefresh) {
+        let token = ClientRefreshToken::new(grant(), [9; 32]);
+        let refresh = StoredRefresh {
+            digest: token.digest(),
+            key: sealed(),
+            family: Some(token.family()),
+            spent: Vec::new(),
+        };
+        (token, refresh)
+    }
+
+    /// The token that is good gives way.
+    fn renewed(
+        token: &ClientRefreshToken,
+        refresh: &StoredRefresh,
+        number: u8,
+        now: Timestamp,
+    ) -> (ClientRefreshToken, StoredRefresh) {
+        let next = token.successor([number; 16]);
+        let successor =
+            token.seal(&next, &grant().key(), [number; 12]).map(|sealed| (sealed, now.plus(SUCCESSION)));
+        let spent = refresh.spent_with(SpentToken { digest: token.digest(), successor }, now);
+        let refresh =
+            StoredRefresh { digest: next.digest(), key: sealed(), family: Some(next.family()), spent };
+        (next, refresh)
+    }
+
+    fn is_good_for(refresh: &StoredRefresh, token: &ClientRefreshToken, seconds: u64) -> Option<String> {
+        let now = START.plus(Duration::from_secs(seconds));
+        refresh.good_for(token, &grant().key(), now).map(|good| good.expose())
+    }
+
+    #[test]
+    fn each_token_that_gave_way_leads_on_for_half_a_minute_of_its_own() {
+        let (zero, stored) = first();
+        let (one, stored) = renewed(&zero, &stored, 1, START);
+        let (two, stored) = renewed(&one, &stored, 2, START.plus(Duration::from_secs(20)));
+        let good = Some(two.expose());
+        assert_eq!(is_good_for(&stored, &two, 1_000), good);
+        for (token, last) in [(&zero, 29), (&one, 49)] {
+            assert_eq!(is_good_for(&stored, token, last), good, "{last}");
+            assert_eq!(is_good_for(&stored, token, last + 1), None, "{last}");
+        }
+        // Forgotten, and known all the same.
+        let (_, stored) = renewed(&two, &stored, 3, START.plus(Duration::from_secs(30)));
+        assert_eq!(stored.spent.len(), 2);
+        assert!(stored.has_issued(&zero) && is_good_for(&stored, &zero, 30).is_none());
+        let other = ClientRefreshToken::new(grant(), [8; 32]);
+        assert!(!stored.has_issued(&other) && is_good_for(&stored, &other, 30).is_none());
+    }
+
+    /// So many at once are nobody's tabs.
+    #[test]
+    fn an_item_grows_no_longer_than_so_many_and_none_is_taken_for_a_guess() {
+        let (mut token, mut stored) = first();
+        let mut all = vec![token.clone()];
+        for number in 11..=30 {
+            (token, stored) = renewed(&token, &stored, number, START);
+            all.push(token.clone());
+        }
+        assert_eq!(stored.spent.len(), MOST_REMEMBERED);
+        let good = all.last().map(ClientRefreshToken::expose);
+        for (number, token) in all.iter().enumerate() {
+            assert!(stored.has_issued(token), "{number}");
+            let leads_on = number >= 20 - MOST_REMEMBERED;
+            assert_eq!(is_good_for(&stored, token, 0), good.clone().filter(|_| leads_on), "{number}");
+        }
+    }
+
+    /// A token of before has nothing in common with those before it; those after it have.
+    #[test]
+    fn what_was_stored_before_tokens_had_a_family_stays_known() {
+        let before = [1, 2, 3].map(|number| ClientRefreshToken::new(grant(), [number; 32]));
+        let [oldest, old, good] = &before;
+        let successor = old.seal(good, &grant().key(), [1; 12]).map(|sealed| (sealed, START));
+        let stored = StoredRefresh {
+            digest: good.digest(),
+            key: sealed(),
+            family: None,
+            spent: vec![
+                SpentToken { digest: oldest.digest(), successor: None },
+                SpentToken { digest: old.digest(), successor },
+            ],
+        };
+        let (mut token, mut stored) = renewed(good, &stored, 4, START);
+        for number in 5..8 {
+            (token, stored) =
+                renewed(&token, &stored, number, START.plus(Duration::from_mins(number.into())));
+        }
+        for token in &before {
+            assert!(stored.has_issued(token) && is_good_for(&stored, token, 1_000).is_none());
+        }
+        assert_eq!(stored.spent.len(), 3);
+    }
 }
