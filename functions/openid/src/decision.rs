@@ -5,10 +5,13 @@
 //! client. `scope=profile` asks nobody by itself: load balancers and libraries send it with every first request, and an
 //! unasked consent is what WeChat answers with a snapshot. `prompt=consent` is the button that asks.
 //!
-//! Whether a login that came back is a *new* one is told by the session's id, or by there having been none; not by a
-//! clock. Where it was to cost a tap, it is told by what WeChat granted: somebody can leave the way and log in silently
+//! Whether a login that came back is a *new* one is told by the session's id, or by there having been none; a clock
+//! says only for how long: the way back can be opened once more an hour later, when the login is none that just took
+//! place. Where it was to cost a tap, it is told by what WeChat granted: somebody can leave the way and log in silently
 //! by a link of his own, which says whose WeChat it is and nothing of who holds the phone. Whether WeChat showed its
 //! question although it need not have (`forcePopup`) nobody can tell afterwards.
+
+use std::time::Duration;
 
 use login::time::Timestamp;
 use openid_connect::authorization::{AuthorizationError, Prompt};
@@ -17,6 +20,10 @@ use openid_connect::pending::PendingRequest;
 use openid_connect::subject::{Subject, SubjectKind};
 
 use crate::Person;
+
+/// For how long a login is the one that a request has led to, however slow the way back, or the tap on the page that
+/// names a client. As long as a code is good.
+const JUST_LOGGED_IN: Duration = Duration::from_mins(6);
 
 /// What a request comes to.
 #[derive(Debug)]
@@ -106,11 +113,12 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     };
     // Of a login by a phone the tap is the one on the phone.
     let cost_tap = person.session.scope.includes_profile() || person.session.is_handed_over();
-    // What a new login was asked for has been answered by one.
+    let age = now.since(person.stored.created_at);
+    // What a new login was asked for has been answered by one, just now.
     let is_renewed = is_back
+        && age < JUST_LOGGED_IN
         && (pending.not_session.is_some() || pending.nobody_was_there)
         && (cost_tap || !pending.needs_tap);
-    let age = now.since(person.stored.created_at);
     // The clock has seconds: who asks for 0 asks for a new login.
     if !is_renewed && (asked.prompt == Prompt::Login || asked.max_age().is_some_and(|max| age >= max)) {
         return log_in(true, true);

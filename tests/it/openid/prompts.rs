@@ -76,6 +76,36 @@ async fn where_nobody_was_one_login_is_new_enough() -> Result<()> {
     Ok(())
 }
 
+/// The way back is open for an hour and more. A login that took place that long ago is none that just did: the session
+/// is older than the client takes, however it came to be.
+#[tokio::test]
+async fn a_new_login_is_new_for_some_minutes() -> Result<()> {
+    for changes in [&[("prompt", "login")][..], &[("max_age", "60")]] {
+        for is_there in [true, false] {
+            let (stack, visitor) = lin().await?;
+            let age = |seconds: u64| {
+                let earlier = json!({ "N": (time::now_seconds() - seconds).to_string() });
+                stack.change_sessions("pepper", |session| session["created_at"] = earlier.clone())
+            };
+            if is_there {
+                visitor.log_in().await?;
+                age(100)?;
+            }
+            let hops = visitor.follow(&asked(changes)).await?;
+            assert_eq!(logins(&hops), 1, "{changes:?} {is_there}");
+            let back = hops.iter().find(|hop| hop.url.path() == "/oauth2/continue").unwrap().url.to_string();
+            let again = async || -> Result<_> { Ok(visitor.open(&back).await?.redirect()?.unwrap()) };
+            age(300)?;
+            assert!(parameter(&again().await?, "code").is_some(), "{changes:?} {is_there}: a slow way back");
+            age(3_600)?;
+            assert_eq!(again().await?.path(), "/authorize", "{changes:?} {is_there}");
+            let last = again().await?;
+            assert_eq!(parameter(&last, "error").as_deref(), Some("login_required"), "{last}");
+        }
+    }
+    Ok(())
+}
+
 /// The client expects somebody: another person who logs in anew is not whom it asked for
 /// ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
 #[tokio::test]
