@@ -363,10 +363,15 @@ impl Openid {
 
     /// Who is logged in in this browser, if a session says so that a grant can come from.
     async fn person(&self, request: &Request, now: Timestamp) -> Result<Option<Person>, Refusal> {
+        let person = self.logged_in(request, now).await?;
+        Ok(person.filter(|person| person.stored.pepper.is_some()))
+    }
+
+    /// Who is logged in in this browser.
+    async fn logged_in(&self, request: &Request, now: Timestamp) -> Result<Option<Person>, Refusal> {
         let Some(token) = self.cookies.session(request.headers()) else { return Ok(None) };
         let opened = self.store.sessions.open(&token, now).await?;
-        let good = opened.filter(|(stored, _)| stored.pepper.is_some());
-        Ok(good.map(|(stored, session)| Person { id: token.session_id(), stored, session }))
+        Ok(opened.map(|(stored, session)| Person { id: token.session_id(), stored, session }))
     }
 
     /// Whom an ID token is about, if it is one of ours that its grant remembers.

@@ -45,7 +45,7 @@ web::outcomes! {
     CLIENT_UNKNOWN = Info "client_unknown" ["`client_id` is missing or unknown", "the client's name, in `OpenidConnect` and at the client"] ["`client_id` 缺少或不存在", "核对 `OpenidConnect` 和客户端中的名称"];
     REDIRECT_REFUSED = Info "redirect_refused" ["`redirect_uri` is missing or not registered, byte for byte", "register it, or correct it at the client"] ["`redirect_uri` 缺少，或与登记的不完全一致", "登记它，或在客户端改正"];
     LOGGED_OUT = Info "logged_out" ["a client had its person logged out, or nobody was logged in any more"] ["客户端让用户退出了登录，或本来就没有登录"];
-    LOGOUT_ASKED = Info "logout_asked" ["a client sent somebody to log out, without an ID token of this session: the page that asks"] ["客户端要求退出登录，但没有本会话的 ID token：显示确认页面"];
+    LOGOUT_ASKED = Info "logout_asked" ["a client sent somebody to log out, without an ID token of the person who is logged in: the page that asks"] ["客户端要求退出登录，但没有当前用户的 ID token：显示确认页面"];
     LOGOUT_REFUSED = Info "logout_refused" ["`post_logout_redirect_uri` is not registered; nobody is logged out", "register it, or correct it at the client"] ["`post_logout_redirect_uri` 未登记；没有退出登录", "登记它，或在客户端改正"];
     REQUEST_GONE = Info "request_gone" ["the way back from a login to a request that is over, or another browser's"] ["登录返回时，请求已过期，或属于另一个浏览器"];
     NOT_A_PAGE = Info "not_a_page" ["opened in a frame, an image or by prefetch", "let your pages open the link as a page"] ["在 iframe、图片或预取中打开", "请让网页以普通链接打开"];

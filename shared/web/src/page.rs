@@ -244,7 +244,7 @@ pub fn confirm(visit: &Visit, client: &str, action: &str, redirect_uri: &str) ->
 }
 
 /// The page that asks whether to log out, with the button that does it by a post to `action`, from where the browser
-/// goes on to `target` if that is an address elsewhere.
+/// goes on to `target` if that is an address elsewhere. An empty `action` is the address of the page itself.
 #[must_use]
 pub fn log_out(visit: &Visit, action: &str, target: Option<&str>) -> Response {
     #[derive(Template)]
@@ -321,6 +321,31 @@ mod tests {
             let page = confirm(&visit(Imprint::default()), "phone", "/oauth2/continue", redirect_uri);
             let policy: &Policy = page.extensions().get().unwrap();
             assert_eq!(policy.form_action, format!("'self' {place}"), "{redirect_uri}");
+        }
+    }
+
+    #[test]
+    fn the_page_that_asks_whether_to_log_out_leads_on_if_it_has_where_to() {
+        for (target, form_action, form) in [
+            (None, "'self'", "<form method=\"post\" action=\"/logout\">"),
+            (
+                Some("https://app.example.org?state=s"),
+                "'self' https://app.example.org",
+                "<form method=\"post\">",
+            ),
+            (
+                Some("https://app.example.org:8443/bye"),
+                "'self' https://app.example.org:8443",
+                "<form method=\"post\">",
+            ),
+            (Some("https://[::1]/bye"), "'self' https:", "<form method=\"post\">"),
+            (Some("com.example.app:/bye"), "'self' com.example.app:", "<form method=\"post\">"),
+        ] {
+            let action = if target.is_some() { "" } else { "/logout" };
+            let page = log_out(&visit(Imprint::default()), action, target);
+            let policy: &Policy = page.extensions().get().unwrap();
+            assert_eq!(policy.form_action, form_action, "{target:?}");
+            assert!(page.body().contains(form), "{target:?}");
         }
     }
 

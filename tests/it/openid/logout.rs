@@ -1,8 +1,9 @@
 //! A client has its person logged out.
 
-use harness::{Result, stack::PUBLIC_URL};
+use harness::{Result, browser::Visit, stack::PUBLIC_URL, time};
+use serde_json::json;
 
-use super::code_flow::{BYE, form, lin, text, tokens_of, visitor};
+use super::code_flow::{APP, BYE, asked, form, lin, logins, text, tokens_of, visitor};
 use crate::support::{LABELS, button};
 
 #[tokio::test]
@@ -51,7 +52,9 @@ async fn who_is_logged_in_no_more_goes_back_to_the_client_that_is_named() -> Res
     for (hint, client, uri, status, location) in [
         (Some(&*hint), Some("web"), bye, 303, Some("https://app.example.org/bye?state=s")),
         (None, Some("web"), bye, 303, Some("https://app.example.org/bye?state=s")),
-        (Some(&*hint), None, bye, 200, None),
+        // Some libraries send the ID token alone. It proves as much as the name of the client: nothing.
+        (Some(&*hint), None, bye, 303, Some("https://app.example.org/bye?state=s")),
+        (Some("canary"), None, bye, 200, None),
         (None, Some("unknown"), bye, 200, None),
         // Another client's, though the address is registered for both.
         (Some(&*hint), Some("admin"), bye, 200, None),
@@ -69,10 +72,69 @@ async fn who_is_logged_in_no_more_goes_back_to_the_client_that_is_named() -> Res
         // A login in another tab goes on.
         assert!(answer.set_cookies().is_empty(), "{parameters:?}");
     }
-    // Whoever is logged in is asked, whatever a link says.
+    // Whoever is logged in is asked, whatever a link says, and ends on a page of this stack.
     tokens_of(&stack, &visitor, &[]).await?;
+    for named in [("client_id", "web"), ("id_token_hint", &hint)] {
+        let answer = visitor.open(&logout(&[named, ("post_logout_redirect_uri", BYE)])).await?;
+        assert_eq!((answer.status, answer.location()), (200, None));
+        assert!(answer.text().contains("action=\"/logout\""));
+        assert!(visitor.session().is_some());
+    }
+    // But for who is logged in no more, since WeChat says so, though the browser still has the cookie.
+    let now = json!({ "N": time::now_seconds().to_string() });
+    stack.change_sessions("pepper", |session| session["refused_at"] = now.clone())?;
     let answer = visitor.open(&logout(&[("client_id", "web"), ("post_logout_redirect_uri", BYE)])).await?;
-    assert_eq!((answer.status, answer.location()), (200, None));
+    assert_eq!(answer.location(), Some(BYE));
+    Ok(())
+}
+
+/// The client's ID token may be older than the session: the person logged in anew at another client meanwhile
+/// ([RP-Initiated Logout §2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout)).
+#[tokio::test]
+async fn an_id_token_of_a_session_before_logs_the_same_person_out() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let hint = text(&tokens_of(&stack, &visitor, &[]).await?, "id_token");
+    let before = visitor.session();
+    assert_eq!(logins(&visitor.follow(&asked(&[("prompt", "login")])).await?), 1);
+    assert_ne!(visitor.session(), before);
+    let parameters = [("id_token_hint", &*hint), ("post_logout_redirect_uri", BYE), ("state", "s")];
+    let logout = format!("{PUBLIC_URL}/oauth2/logout?{}", form(&parameters));
+    let answer = visitor.open(&logout).await?;
+    assert_eq!(answer.location(), Some("https://app.example.org/bye?state=s"));
+    assert!(visitor.session().is_none());
+    Ok(())
+}
+
+/// An ID token of somebody else shows which client asks, and not that it means who is here: a person presses the
+/// button, and it leads on to the client.
+#[tokio::test]
+async fn who_is_not_meant_is_asked_and_goes_on_to_the_client() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    visitor.log_in().await?;
+    let other = self::visitor(&stack, "zhou");
+    let hint = text(&tokens_of(&stack, &other, &[]).await?, "id_token");
+    let parameters = [("id_token_hint", &*hint), ("post_logout_redirect_uri", BYE), ("state", "s")];
+    let logout = format!("{PUBLIC_URL}/oauth2/logout?{}", form(&parameters));
+    let page = visitor.open(&logout).await?;
+    assert_eq!((page.status, page.location()), (200, None));
+    // The page says where to by being where it is, and its policy lets the form lead there.
+    assert!(page.text().contains("<form method=\"post\">"), "{}", page.text());
+    assert!(!page.text().contains("app.example.org") && !page.text().contains(&*hint));
+    let policy = page.header("content-security-policy").unwrap_or_default().to_owned();
+    assert!(policy.contains("form-action 'self' https://app.example.org;"), "{policy}");
+    assert!(visitor.session().is_some());
+    // A form of another page is no tap.
+    let posted = visitor.send(Visit::form(&logout, APP, &[])).await?;
+    assert_ne!(posted.location(), Some("https://app.example.org/bye?state=s"));
+    assert!(visitor.session().is_some());
+    let tapped = visitor.send(Visit::form(&logout, PUBLIC_URL, &[])).await?;
+    assert_eq!(tapped.location(), Some("https://app.example.org/bye?state=s"));
+    assert!(visitor.session().is_none());
+    // An address that is not registered is refused before anybody is asked.
+    visitor.log_in().await?;
+    let elsewhere = [("id_token_hint", &*hint), ("post_logout_redirect_uri", "https://app.example.org/")];
+    let refused = visitor.open(&format!("{PUBLIC_URL}/oauth2/logout?{}", form(&elsewhere))).await?;
+    assert_eq!((refused.status, refused.location()), (400, None));
     assert!(visitor.session().is_some());
     Ok(())
 }
