@@ -262,12 +262,14 @@ pub fn log_out(visit: &Visit, action: &str, target: Option<&str>) -> Response {
 /// The policy of a page whose form is posted to this stack, and whose answer leaves for `target`: browsers let a form
 /// be redirected only to where the page says ([CSP3](https://www.w3.org/TR/CSP3/#directive-form-action)).
 fn leading_to(target: Option<&str>) -> Policy {
-    // A policy has no word for an IPv6 address: browsers ignore what they cannot read, and the button would do nothing
-    // (https://www.w3.org/TR/CSP3/#grammardef-host-part).
     let place = target.map(|target| match target.split_once("://") {
-        Some((scheme @ ("http" | "https"), rest)) if rest.starts_with('[') => format!("{scheme}:"),
-        Some((scheme @ ("http" | "https"), rest)) => {
-            format!("{scheme}://{}", rest.split(['/', '?', '#']).next().unwrap_or_default())
+        // The page there may lead on elsewhere, and browsers hold each of the redirects to this.
+        Some(("https", _)) => "https:".to_owned(),
+        // A policy has no word for an IPv6 address: browsers ignore what they cannot read, and the button would do
+        // nothing (https://www.w3.org/TR/CSP3/#grammardef-host-part).
+        Some(("http", rest)) if rest.starts_with('[') => "http:".to_owned(),
+        Some(("http", rest)) => {
+            format!("http://{}", rest.split(['/', '?', '#']).next().unwrap_or_default())
         }
         // The scheme of an app.
         _ => format!("{}:", target.split(':').next().unwrap_or_default()),
@@ -313,7 +315,8 @@ mod tests {
         for (redirect_uri, place) in [
             ("http://127.0.0.1:49152/cb?a=1", "http://127.0.0.1:49152"),
             ("http://[::1]:49152/cb", "http:"),
-            ("https://www.example.com?a=/", "https://www.example.com"),
+            ("http://localhost:3000?a=/", "http://localhost:3000"),
+            ("https://www.example.com/bye", "https:"),
             ("http://localhost:3000/cb", "http://localhost:3000"),
             ("com.example.app:/cb", "com.example.app:"),
             ("com.example.app://host/cb", "com.example.app:"),
@@ -328,17 +331,9 @@ mod tests {
     fn the_page_that_asks_whether_to_log_out_leads_on_if_it_has_where_to() {
         for (target, form_action, form) in [
             (None, "'self'", "<form method=\"post\" action=\"/logout\">"),
-            (
-                Some("https://app.example.org?state=s"),
-                "'self' https://app.example.org",
-                "<form method=\"post\">",
-            ),
-            (
-                Some("https://app.example.org:8443/bye"),
-                "'self' https://app.example.org:8443",
-                "<form method=\"post\">",
-            ),
-            (Some("https://[::1]/bye"), "'self' https:", "<form method=\"post\">"),
+            (Some("https://app.example.org?state=s"), "'self' https:", "<form method=\"post\">"),
+            (Some("http://127.0.0.1:8443/bye"), "'self' http://127.0.0.1:8443", "<form method=\"post\">"),
+            (Some("http://[::1]/bye"), "'self' http:", "<form method=\"post\">"),
             (Some("com.example.app:/bye"), "'self' com.example.app:", "<form method=\"post\">"),
         ] {
             let action = if target.is_some() { "" } else { "/logout" };

@@ -121,7 +121,7 @@ async fn who_is_not_meant_is_asked_and_goes_on_to_the_client() -> Result<()> {
     assert!(page.text().contains("<form method=\"post\">"), "{}", page.text());
     assert!(!page.text().contains("app.example.org") && !page.text().contains(&*hint));
     let policy = page.header("content-security-policy").unwrap_or_default().to_owned();
-    assert!(policy.contains("form-action 'self' https://app.example.org;"), "{policy}");
+    assert!(policy.contains("form-action 'self' https:;"), "{policy}");
     assert!(visitor.session().is_some());
     // A form of another page is no tap.
     let posted = visitor.send(Visit::form(&logout, APP, &[])).await?;
