@@ -56,7 +56,7 @@ pub async fn redeem(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenR
         Ok::<_, TokenRefusal>(StoredRefresh {
             digest: token.digest(),
             key: wrapped,
-            family: Some(token.family()),
+            family: token.family(),
             spent: Vec::new(),
         })
     });

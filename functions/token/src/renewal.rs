@@ -58,13 +58,13 @@ pub async fn renew(asked: &AuthenticatedRequest<'_>) -> Result<Response, TokenRe
             Some(next) => {
                 let opener = data_key.wrapped(Wrapper::RefreshToken(next), &pepper, &key, random::bytes());
                 let until = asked.now.plus(SUCCESSION);
-                let successor = brought.seal(next, &key, random::bytes()).map(|sealed| (sealed, until));
+                let successor = brought.seal(next, &key, random::bytes());
                 opener.zip(successor).map(|(key, successor)| {
-                    let gave_way = SpentToken { digest: brought.digest(), successor: Some(successor) };
+                    let gave_way = SpentToken { digest: brought.digest(), successor, until };
                     StoredRefresh {
                         digest: next.digest(),
                         key,
-                        family: Some(next.family()),
+                        family: next.family(),
                         spent: renewable.refresh.spent_with(gave_way, asked.now),
                     }
                 })

@@ -197,69 +197,40 @@ fn digests_to_value(digests: &[Digest]) -> AttributeValue {
     AttributeValue::L(digests.iter().map(|digest| text(digest.as_str())).collect())
 }
 
-/// The successor of the last token that gave way lies beside its digest, where the versions look for it that knew of no
-/// other; those of the ones before it lie in a map of their own.
 fn refresh_to_value(refresh: &StoredRefresh) -> AttributeValue {
-    let spent: Vec<_> = refresh.spent.iter().map(|spent| spent.digest.clone()).collect();
-    let mut value = HashMap::from([
+    AttributeValue::M(HashMap::from([
         ("digest".to_owned(), text(refresh.digest.as_str())),
         ("key".to_owned(), bytes(refresh.key.as_bytes())),
-        ("spent".to_owned(), digests_to_value(&spent)),
-    ]);
-    if let Some(family) = &refresh.family {
-        value.insert("family".to_owned(), text(family.as_str()));
-    }
-    if let Some((last, earlier)) = refresh.spent.split_last() {
-        value.extend(successor_to_item(last));
-        let earlier = earlier.iter().filter(|spent| spent.successor.is_some());
-        let earlier: HashMap<_, _> = earlier
-            .map(|spent| (spent.digest.as_str().to_owned(), AttributeValue::M(successor_to_item(spent))))
-            .collect();
-        if !earlier.is_empty() {
-            value.insert("successors".to_owned(), AttributeValue::M(earlier));
-        }
-    }
-    AttributeValue::M(value)
-}
-
-fn successor_to_item(spent: &SpentToken) -> Item {
-    let attributes = spent.successor.as_ref().map(|(sealed, until)| {
-        [
-            ("successor".to_owned(), bytes(sealed.as_bytes())),
-            ("until".to_owned(), number(until.epoch_seconds())),
-        ]
-    });
-    attributes.into_iter().flatten().collect()
-}
-
-fn successor_from_item(item: &Item) -> Result<Option<(Sealed, Timestamp)>, Error> {
-    Ok(match item.get("successor") {
-        Some(_) => Some((Sealed::stored(blob(item, "successor")?.to_vec()), moment(item, "until")?)),
-        None => None,
-    })
+        ("family".to_owned(), text(refresh.family.as_str())),
+        ("spent".to_owned(), AttributeValue::L(refresh.spent.iter().map(spent_to_value).collect())),
+    ]))
 }
 
 fn refresh_from_value(value: &AttributeValue) -> Result<StoredRefresh, Error> {
     let refresh = value.as_m().map_err(|_| Error::Corrupt("refresh"))?;
-    let family = refresh.get("family").map(|_| attribute(refresh, "family")).transpose()?;
-    let as_map = |value: &AttributeValue| value.as_m().cloned().map_err(|_| Error::Corrupt("successors"));
-    let successors = refresh.get("successors").map(as_map).transpose()?.unwrap_or_default();
-    let successor = |digest: &Digest| match successors.get(digest.as_str()) {
-        Some(value) => successor_from_item(&as_map(value)?),
-        None => Ok(None),
-    };
-    let spent = digests(refresh, "spent")?.into_iter();
-    let mut spent = spent
-        .map(|digest| Ok(SpentToken { successor: successor(&digest)?, digest }))
-        .collect::<Result<Vec<_>, Error>>()?;
-    if let Some(last) = spent.last_mut() {
-        last.successor = successor_from_item(refresh)?;
-    }
+    let spent = refresh.get("spent").and_then(|spent| spent.as_l().ok()).ok_or(Error::Corrupt("spent"))?;
     Ok(StoredRefresh {
         digest: Digest::stored(attribute(refresh, "digest")?.to_owned()),
         key: Sealed::stored(blob(refresh, "key")?.to_vec()),
-        family: family.map(|family| Digest::stored(family.to_owned())),
-        spent,
+        family: Digest::stored(attribute(refresh, "family")?.to_owned()),
+        spent: spent.iter().map(spent_from_value).collect::<Result<_, _>>()?,
+    })
+}
+
+fn spent_to_value(spent: &SpentToken) -> AttributeValue {
+    AttributeValue::M(HashMap::from([
+        ("digest".to_owned(), text(spent.digest.as_str())),
+        ("successor".to_owned(), bytes(spent.successor.as_bytes())),
+        ("until".to_owned(), number(spent.until.epoch_seconds())),
+    ]))
+}
+
+fn spent_from_value(value: &AttributeValue) -> Result<SpentToken, Error> {
+    let spent = value.as_m().map_err(|_| Error::Corrupt("spent"))?;
+    Ok(SpentToken {
+        digest: Digest::stored(attribute(spent, "digest")?.to_owned()),
+        successor: Sealed::stored(blob(spent, "successor")?.to_vec()),
+        until: moment(spent, "until")?,
     })
 }
 

@@ -72,10 +72,9 @@ pub struct StoredRefresh {
     pub digest: Digest,
     /// The key of the claims, wrapped by it.
     pub key: Sealed,
-    /// What it has in common with all those before it; `None` if it was stored before they had anything in common.
-    pub family: Option<Digest>,
-    /// Those before it that may still lead to it, the last one at the end; and those that were stored before tokens
-    /// had a family, which nothing else tells from a guess.
+    /// What it has in common with all those before it.
+    pub family: Digest,
+    /// Those before it that lead to it, the last one at the end.
     pub spent: Vec<SpentToken>,
 }
 
@@ -84,24 +83,17 @@ pub struct StoredRefresh {
 pub struct SpentToken {
     /// Its digest.
     pub digest: Digest,
-    /// The token that took its place, sealed by it, and until when it leads there.
-    pub successor: Option<(Sealed, Timestamp)>,
-}
-
-impl SpentToken {
-    fn leads_on(&self, now: Timestamp) -> bool {
-        self.successor.as_ref().is_some_and(|(_, until)| *until > now)
-    }
+    /// The token that took its place, sealed by it.
+    pub successor: Sealed,
+    /// Until when it leads there.
+    pub until: Timestamp,
 }
 
 impl StoredRefresh {
     /// Whether the grant issued this token: the one that is good, or any before it, however long ago.
     #[must_use]
     pub fn has_issued(&self, token: &ClientRefreshToken) -> bool {
-        let digest = token.digest();
-        self.digest == digest
-            || self.family.as_ref() == Some(&token.family())
-            || self.spent.iter().any(|spent| spent.digest == digest)
+        self.family == token.family()
     }
 
     /// The token that is good, for who brings `token`: that one itself, or, if it gave way a moment ago, the one at the
@@ -116,24 +108,18 @@ impl StoredRefresh {
         let digest = token.digest();
         let since = self.spent.iter().position(|spent| spent.digest == digest).unwrap_or(self.spent.len());
         let since = self.spent.get(since..)?;
-        if since.first().is_some_and(|spent| !spent.leads_on(now)) {
+        if since.first().is_some_and(|spent| spent.until <= now) {
             return None;
         }
-        let open = |token: ClientRefreshToken, spent: &SpentToken| {
-            spent.successor.as_ref().and_then(|(sealed, _)| token.open(key, sealed))
-        };
+        let open = |token: ClientRefreshToken, spent: &SpentToken| token.open(key, &spent.successor);
         since.iter().try_fold(token.clone(), open).filter(|good| good.digest() == self.digest)
     }
 
-    /// The tokens that gave way, with one more. Those that lead nowhere any more are forgotten, but for those that
-    /// have no family.
+    /// The tokens that gave way and still lead on, with one more.
     #[must_use]
     pub fn spent_with(&self, token: SpentToken, now: Timestamp) -> Vec<SpentToken> {
-        let first = self.spent.iter().position(|spent| spent.leads_on(now)).unwrap_or(self.spent.len());
-        let (over, leading) = self.spent.split_at(first);
-        let over = over.iter().filter(|spent| self.family.is_none() || spent.successor.is_none());
-        let over = over.map(|spent| SpentToken { digest: spent.digest.clone(), successor: None });
-        let mut all: Vec<_> = over.chain(leading.iter().cloned()).chain([token]).collect();
+        let mut all: Vec<_> = self.spent.iter().filter(|spent| spent.until > now).cloned().collect();
+        all.push(token);
         let over = all.len().saturating_sub(MOST_REMEMBERED);
         all.split_off(over)
     }
@@ -224,7 +210,7 @@ mod tests {
         let refresh = StoredRefresh {
             digest: token.digest(),
             key: sealed(),
-            family: Some(token.family()),
+            family: token.family(),
             spent: Vec::new(),
         };
         (token, refresh)
@@ -238,11 +224,10 @@ mod tests {
         now: Timestamp,
     ) -> (ClientRefreshToken, StoredRefresh) {
         let next = token.successor([number; 16]);
-        let successor =
-            token.seal(&next, &grant().key(), [number; 12]).map(|sealed| (sealed, now.plus(SUCCESSION)));
-        let spent = refresh.spent_with(SpentToken { digest: token.digest(), successor }, now);
-        let refresh =
-            StoredRefresh { digest: next.digest(), key: sealed(), family: Some(next.family()), spent };
+        let successor = token.seal(&next, &grant().key(), [number; 12]).unwrap();
+        let gave_way = SpentToken { digest: token.digest(), successor, until: now.plus(SUCCESSION) };
+        let spent = refresh.spent_with(gave_way, now);
+        let refresh = StoredRefresh { digest: next.digest(), key: sealed(), family: next.family(), spent };
         (next, refresh)
     }
 
@@ -286,31 +271,5 @@ mod tests {
             let leads_on = number >= 20 - MOST_REMEMBERED;
             assert_eq!(is_good_for(&stored, token, 0), good.clone().filter(|_| leads_on), "{number}");
         }
-    }
-
-    /// A token of before has nothing in common with those before it; those after it have.
-    #[test]
-    fn what_was_stored_before_tokens_had_a_family_stays_known() {
-        let before = [1, 2, 3].map(|number| ClientRefreshToken::new(grant(), [number; 32]));
-        let [oldest, old, good] = &before;
-        let successor = old.seal(good, &grant().key(), [1; 12]).map(|sealed| (sealed, START));
-        let stored = StoredRefresh {
-            digest: good.digest(),
-            key: sealed(),
-            family: None,
-            spent: vec![
-                SpentToken { digest: oldest.digest(), successor: None },
-                SpentToken { digest: old.digest(), successor },
-            ],
-        };
-        let (mut token, mut stored) = renewed(good, &stored, 4, START);
-        for number in 5..8 {
-            (token, stored) =
-                renewed(&token, &stored, number, START.plus(Duration::from_mins(number.into())));
-        }
-        for token in &before {
-            assert!(stored.has_issued(token) && is_good_for(&stored, token, 1_000).is_none());
-        }
-        assert_eq!(stored.spent.len(), 3);
     }
 }
