@@ -26,7 +26,7 @@ async fn a_token_that_gave_way_leads_on_for_a_moment_only() -> Result<()> {
     assert_eq!(refresh(&stack, &old).await?.status, 200);
     let now = json!({ "N": time::now_seconds().to_string() });
     stack.change_sessions("refresh", |grant| {
-        grant["refresh"]["M"]["spent"]["L"][0]["M"]["until"] = now.clone()
+        grant["refresh"]["M"]["spent"]["L"][0]["M"]["until"] = now.clone();
     })?;
     for token in [old, text(&second, "refresh_token")] {
         assert_eq!(error_of(&refresh(&stack, &token).await?)?, refused("invalid_grant"));
