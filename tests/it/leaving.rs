@@ -303,6 +303,12 @@ async fn a_form_that_hides_its_page_asks_the_person_first() {
         assert_eq!((left.status, left.location()), (303, Some(location)));
         assert_left(&left);
     }
+    // Where nobody is logged in there is nothing to ask, and nothing changes.
+    let nobody =
+        Visit::form(&format!("{LOGOUT}?return_to=%2Fbye"), PAGE_ORIGIN, &[]).header("origin", "null");
+    let left = stack.visitor("lin").send(nobody).await.unwrap();
+    assert_eq!((left.status, left.location()), (303, Some("https://login.example.com/bye#")));
+    assert!(left.set_cookies().is_empty());
     let visitor = stack.visitor("lin").logged_in().await.unwrap();
     let refused = format!("{LOGOUT}?return_to=https%3A%2F%2Fevil.example%2F");
     assert_eq!(hidden(&visitor, &refused).await.unwrap().status, 400);

@@ -124,23 +124,29 @@ impl Logout {
         let session = self.cookies.session(request.headers());
         let deleted = self.sessions.end_session(session.as_ref()).await;
         let response = if wants_page(request.headers()) {
-            let home = || format!("{}/", self.origins.public_url.as_str());
-            response::redirect(StatusCode::SEE_OTHER, &target.map_or_else(home, |target| target.location()))
+            response::redirect(StatusCode::SEE_OTHER, &self.end_of(target))
         } else {
             response::empty(StatusCode::NO_CONTENT)
         };
         end_session::answer(deleted, request, self.cookies, now, random::bytes(), LOGGED_OUT.of(response))
     }
 
-    /// Guard 2, and the page whose own form says where it stands.
+    /// Guard 2, and the page whose own form says where it stands; where nobody is logged in there is nothing to ask.
     fn ask(&self, request: &Request) -> Response {
         match self.target(request) {
+            Ok(target) if self.cookies.session(request.headers()).is_none() => {
+                LOGGED_OUT.of(response::redirect(StatusCode::SEE_OTHER, &self.end_of(target)))
+            }
             Ok(target) => {
                 let target = target.as_ref().map(ReturnTo::as_str);
                 ASKED.of(page::log_out(&Visit::of(request), &link::log_out(target), target))
             }
             Err(refusal) => refusal.answer(request),
         }
+    }
+
+    fn end_of(&self, target: Option<ReturnTo>) -> String {
+        target.map_or_else(|| format!("{}/", self.origins.public_url.as_str()), |target| target.location())
     }
 
     /// Where a browser goes on that has logged out; `None` for the front page.
