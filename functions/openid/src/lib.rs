@@ -159,8 +159,9 @@ impl Function for Openid {
             return answer;
         }
         match (request.uri().path(), reason) {
-            // Who is being logged out was not logging in.
-            (logout::LOGOUT, _) => page::notice_elsewhere(request, reason),
+            // Who is being logged out was not logging in; and where the client's request is lost, no login of ours
+            // would lead back to it.
+            (logout::LOGOUT, _) | (_, Reason::LoginExpired) => page::notice_elsewhere(request, reason),
             // What the client asks for stands in the address, or the address leads to it, after a pressed button too:
             // any other link would lose it. Only a form of the client's own is nowhere else.
             (path, Reason::NotAPage | Reason::ServiceUnavailable | Reason::Unexpected) => {

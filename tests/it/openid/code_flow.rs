@@ -10,6 +10,7 @@ use harness::{
 use openid_connect::client::RedirectUri;
 use serde_json::{Value, json};
 use simulator::Denial;
+use web::{language::Language, reason::Reason, words::elsewhere};
 
 pub use harness::relying_party::*;
 
@@ -173,6 +174,10 @@ async fn another_browsers_request_does_not_open() -> Result<()> {
     let answer = victim.open(&back).await?;
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert!(answer.location().is_none());
+    // The way on is at the client, to which no login of ours would lead.
+    let words = elsewhere::words(Language::Chinese, Reason::LoginExpired, true);
+    assert!(answer.text().contains(words.next) && words.next.contains("网站"), "{}", answer.text());
+    assert!(!answer.text().contains("href=\"/authorize"), "{}", answer.text());
     Ok(())
 }
 

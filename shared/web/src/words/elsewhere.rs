@@ -19,6 +19,7 @@ pub const fn words(language: Language, reason: Reason, may_open_again: bool) -> 
         (Reason::Misconfigured, true) => Words { title, happened, button: Some(Button::TryAgain), ..usual },
         (Reason::Misconfigured, false) => Words { title, happened, button: Some(Button::Home), ..usual },
         (Reason::ReturnToRefused, _) => Words { button: Some(Button::Home), ..usual },
+        (Reason::LoginExpired, _) => Words { next: at_the_client(language), button: None, ..usual },
         (Reason::InvalidRequest, _) | (Reason::NotAPage, false) => {
             Words { title, happened, next: from_home(language), button: Some(Button::Home) }
         }
@@ -112,6 +113,14 @@ const fn again_from_home(language: Language, reason: Reason) -> &'static str {
         (Language::English, _) => {
             "Try again from the home page. If it keeps failing, send a screenshot of this page to the site's support."
         }
+    }
+}
+
+/// What to do where another site's request is lost.
+const fn at_the_client(language: Language) -> &'static str {
+    match language {
+        Language::Chinese => "请回到要登录的网站，从那里重新登录。",
+        Language::English => "Go back to the site you want to log in to, and log in from there.",
     }
 }
 
