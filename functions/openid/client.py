@@ -33,8 +33,8 @@ def main():
     for uri in arguments.redirect:
         # The functions judge the rest, at the start.
         if not may_be_answered_at(uri):
-            parser.error(f"redirect_uri 须为 https，或本机的 http，或应用自己的协议；且没有“#” · "
-                         f"a redirect_uri is https, http of this device, or of an app's own scheme, and has no #: {uri}")
+            parser.error(f"redirect_uri 须为 https，或本机的 http，或应用自己的协议；且没有“#”和“*” · "
+                         f"a redirect_uri is https, http of this device, or of an app's own scheme, and has no # and no *: {uri}")
         if is_of_the_login(uri, arguments.issuer):
             parser.error(f"redirect_uri 是登录服务自己的网址，应填客户端自己的 · "
                          f"a redirect_uri is an address of the client's own, and here the login itself answers: {uri}")
@@ -74,7 +74,8 @@ def may_be_answered_at(uri):
     except ValueError:
         return False
     is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
-    return "#" not in uri and (parts.scheme == "https" and bool(parts.hostname) or is_here or "." in parts.scheme)
+    is_one = "#" not in uri and "*" not in uri
+    return is_one and (parts.scheme == "https" and bool(parts.hostname) or is_here or "." in parts.scheme)
 
 
 def is_of_the_login(uri, issuer):

@@ -7,6 +7,8 @@ mod script;
 #[cfg(test)]
 mod without_comments;
 
+use std::collections::BTreeSet;
+
 use http::{HeaderName, StatusCode};
 use lambda::Function;
 use login::deployment::Deployment;
@@ -168,11 +170,12 @@ impl Site {
     }
 }
 
-/// Reads the files, as `name=content` separated by commas.
+/// Reads the files, as `name=content` separated by commas, each name once.
 #[must_use]
 pub fn verification_files(text: &str) -> Option<Vec<VerificationFile>> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    text.split(',')
+    let files: Option<Vec<_>> = text
+        .split(',')
         .map(|pair| {
             let (name, content) = pair.trim().split_once('=')?;
             let stem = name.strip_suffix(".txt")?;
@@ -182,7 +185,10 @@ pub fn verification_files(text: &str) -> Option<Vec<VerificationFile>> {
                 && content.bytes().all(is_plain);
             is_right.then(|| VerificationFile { name: name.to_owned(), content: content.to_owned() })
         })
-        .collect()
+        .collect();
+    let names: BTreeSet<_> = files.iter().flatten().map(|file| &file.name).collect();
+    let is_each_once = names.len() == files.iter().flatten().count();
+    files.filter(|_| is_each_once)
 }
 
 #[cfg(test)]
@@ -193,7 +199,9 @@ mod tests {
     fn a_file_has_a_plain_name_and_a_plain_content() {
         let files = verification_files("MP_verify_0a.txt=0a, b-1.txt=B.1").unwrap();
         assert_eq!((files[0].name.as_str(), files[1].content.as_str()), ("MP_verify_0a.txt", "B.1"));
-        for text in ["a.txt", "a=1", ".txt=1", "../a.txt=1", "a.txt=", "a.txt=<b>", "a.txt=1,"] {
+        for text in
+            ["a.txt", "a=1", ".txt=1", "../a.txt=1", "a.txt=", "a.txt=<b>", "a.txt=1,", "a.txt=1,a.txt=2"]
+        {
             assert_eq!(verification_files(text), None, "{text}");
         }
     }

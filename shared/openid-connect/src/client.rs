@@ -128,8 +128,9 @@ impl RedirectUri {
     #[must_use]
     pub fn parse(text: &str, is_local: bool) -> Option<Self> {
         let url = as_written(text)?;
-        // Of a scheme that is no web one the parser leaves a backslash, which some readers take for a slash.
-        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        // Of a scheme that is no web one the parser leaves a backslash, which some readers take for a slash. A star is
+        // somebody's hope for a pattern, and there are none.
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\*".contains(&byte));
         let is_bare = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
         let kind = match (url.scheme(), url.host()) {
             ("https", Some(_)) => RedirectKind::Web,
@@ -208,8 +209,9 @@ pub(crate) struct RawClient {
     identifiers: Option<bool>,
 }
 
-const REDIRECT_URI: &str = "it must be as a browser writes it and without a fragment: https, or for an app on a device a \
-                            scheme with a dot (com.example.app:/callback) or http://127.0.0.1";
+const REDIRECT_URI: &str = "it must be as a browser writes it, without a fragment and without a *: https, or for an app on \
+                            a device a scheme with a dot (com.example.app:/callback), http://127.0.0.1 or \
+                            http://localhost";
 const OF_THE_LOGIN: &str = "the login itself answers there; it must be an address of the client's own";
 const SECRET: &str = "it must be sha256: and the 64 lowercase hexadecimal digits of a secret's SHA-256; `make client` makes both";
 
@@ -358,6 +360,9 @@ mod tests {
         for text in [
             "http://app.example.org/",
             "https://app.example.org:443",
+            "https://*.example.org/cb",
+            "https://app.example.org/*",
+            "http://localhost:3000/*",
             "https://APP.example.org",
             "https://app.example.org?a=1",
             "https://app.example.org/a/..",

@@ -58,9 +58,9 @@ const ROWS: &[[&str; 2]] = &[
         "有密码的客户端不能设置它：网页的脚本无法保守密码",
     ],
     [
-        "it must be as a browser writes it and without a fragment: https, or for an app on a device a scheme with a dot \
-         (com.example.app:/callback) or http://127.0.0.1",
-        "写法应与浏览器地址栏一致，不带 # 部分：以 https:// 开头；设备上的应用可用带点的协议（com.example.app:/callback）或 http://127.0.0.1",
+        "it must be as a browser writes it, without a fragment and without a *: https, or for an app on a device a scheme \
+         with a dot (com.example.app:/callback), http://127.0.0.1 or http://localhost",
+        "写法应与浏览器地址栏一致，不带 # 部分，也不能用 * 通配：以 https:// 开头；设备上的应用可用带点的协议（com.example.app:/callback）、http://127.0.0.1 或 http://localhost",
     ],
     [
         "it must be sha256: and the 64 lowercase hexadecimal digits of a secret's SHA-256; `make client` makes both",

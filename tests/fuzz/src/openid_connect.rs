@@ -199,7 +199,7 @@ fn believe(text: &str, provider: &Provider) {
 /// Whether this is a place where an answer may go, by its looks.
 fn may_be_answered_at(uri: &str) -> bool {
     let Some((scheme, rest)) = uri.split_once(':') else { return false };
-    let is_plain = uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.contains(['#', '\\']);
+    let is_plain = uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.contains(['#', '\\', '*']);
     let authority = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?']).next());
     let host = authority.unwrap_or_default();
     let is_device =

@@ -68,7 +68,7 @@ pub fn run(input: &[u8]) {
 
 /// Whether answers may go there: nothing that a browser would read otherwise, and no fragment that it would keep.
 fn is_place(uri: &str) -> bool {
-    let is_plain = uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.contains(['#', '\\']);
+    let is_plain = uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.contains(['#', '\\', '*']);
     let Some((scheme, rest)) = uri.split_once(':') else { return false };
     let is_known = ["https", "http"].contains(&scheme) && rest.starts_with("//") || scheme.contains('.');
     is_plain && is_known && !authority(uri).contains('@')
