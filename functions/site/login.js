@@ -244,7 +244,7 @@ const WORDS = {
     openLogin: "Open login page",
     nameless: "WeChat user",
     addProfile: "Add my name and photo",
-    purpose: "Only shown on this site.",
+    purpose: "Your name and photo are only shown on this site.",
     loggedIn: "Logged in: ",
     logOut: "Log out",
     failed: "Couldn't log out. Try again.",

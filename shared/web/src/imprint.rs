@@ -14,7 +14,7 @@ use crate::request::Request;
 settings::declare! {
     SITE_NAME, "a name of at most 40 characters, as it is or percent-encoded", "`%E9%9D%92%E7%A6%BE`", ["none", "无"], ["The site's name, on every page: [what the pages say of the site](../guide/deploy.md#what-the-pages-say-of-the-site)", "网站名称，显示在每个页面上，见[页面上的网站信息](../guide/deploy.md#页面上的网站信息)"];
     PRIVACY_URL, "an https URL", "`https://www.example.com/privacy`", ["none", "无"], ["The site's privacy policy; every page has a link to it", "网站的隐私政策，每个页面都有指向它的链接"];
-    CONSENT_PURPOSE, "a sentence of at most 80 characters, as it is or percent-encoded", "`Shown beside your comments.`", ["`Only shown on this site.`", "`昵称和头像只用于在本网站显示。`"], ["What the name and the photo are for; stands below the buttons that ask for them. The default is a promise that the site has to keep", "昵称和头像的用途，显示在请求它们的按钮下面。默认的这句话是一个承诺，网站必须做到"];
+    CONSENT_PURPOSE, "a sentence of at most 80 characters, as it is or percent-encoded", "`Shown beside your comments.`", ["`Your name and photo are only shown on this site.`", "`昵称和头像只用于在本网站显示。`"], ["What the name and the photo are for; stands below the buttons that ask for them. The default is a promise that the site has to keep", "昵称和头像的用途，显示在请求它们的按钮下面。默认的这句话是一个承诺，网站必须做到"];
 }
 
 /// The longest name, in characters: it stands in one or two lines of a phone.

@@ -103,7 +103,7 @@ labels! {
     view_profile, "The link to the profile page.", "查看我的资料", "View my profile";
     log_in_with_profile, "The button that begins a login with consent.", "使用微信昵称和头像登录", "Log in and share my name and photo";
     add_profile, "The same, for who is logged in.", "补充昵称和头像", "Add my name and photo";
-    consent_purpose, "Below both, unless the site has a sentence of its own.", "昵称和头像只用于在本网站显示。", "Only shown on this site.";
+    consent_purpose, "Below both, unless the site has a sentence of its own.", "昵称和头像只用于在本网站显示。", "Your name and photo are only shown on this site.";
     log_out, "The button that ends the session.", "退出登录", "Log out";
     open_in_wechat, "The title of the page that waits for WeChat on the same phone.", "请到微信里打开", "Open this in WeChat";
     scan_to_log_in, "The title of the page that waits for a phone.", "用微信扫码登录", "Scan with WeChat to log in";
@@ -221,7 +221,7 @@ impl Reason {
             Self::AccessDenied => ["You did not allow the login", "Without your consent, WeChat cannot log you in."],
             Self::LoginExpired => ["This login is no longer valid", "It is over, has been used already, or began in another tab or browser."],
             Self::CodeRepeated => ["The login goes on in a moment", "WeChat repeated a code that was used before."],
-            Self::AlreadyLoggedIn => ["Somebody is logged in here already", "A second scan of the same page changes nothing."],
+            Self::AlreadyLoggedIn => ["Somebody is logged in here already", "A second login of the same page changes nothing."],
             Self::CookieMissing => ["Your browser did not keep a cookie", "Without it, there is no telling whether this is the browser that began the login."],
             Self::Snapshot => ["Please use the full service", "You are looking at a snapshot of the page, which cannot log in."],
             Self::WechatUnavailable => ["WeChat does not answer", "WeChat could not be asked."],
@@ -246,7 +246,7 @@ impl Reason {
             Self::AccessDenied => ["你取消了登录", "你没有允许授权，所以这次没有登录。", "想登录的话，请再试一次，并点“允许”。"],
             Self::LoginExpired => ["这次登录已失效", "等待太久，或链接已经用过。也可能是在别的标签页或浏览器里开始的。", "请重新登录。"],
             Self::CodeRepeated => ["稍等几秒", "微信还没有准备好新的登录，需要几秒钟。", "页面会自动继续，也可以点下面的按钮。"],
-            Self::AlreadyLoggedIn => ["这里已经登录了", "这次扫码没有换人，仍是之前登录的账号。", "点“继续”回到网站；想换账号，可先退出登录。"],
+            Self::AlreadyLoggedIn => ["这里已经登录了", "这次没有换人，仍是之前登录的账号。", "点“继续”回到网站；想换账号，可先退出登录。"],
             Self::CookieMissing => ["浏览器没能记住登录", "可能是无痕模式、禁用了 Cookie，或中途换了浏览器。", "请调整后，用同一个浏览器重新登录。"],
             Self::Snapshot => ["点“使用完整服务”继续", "微信现在只显示网页快照，快照里不能登录。", "请点屏幕右下角的“使用完整服务”，再点“允许”。"],
             Self::WechatUnavailable => ["微信暂时没有响应", "可能是网络繁忙，这次操作没有完成。", "请等一两分钟再试。"],
@@ -271,7 +271,7 @@ impl Reason {
             Self::AccessDenied => ["Login cancelled", "You didn't give permission in WeChat.", "To log in, try again and tap 允许 (Allow)."],
             Self::LoginExpired => ["This login is no longer valid", "It took too long, was used already, or began in another tab or browser.", "Please log in again."],
             Self::CodeRepeated => ["Just a few seconds", "WeChat isn't ready for another login yet. It takes a few seconds.", "This page continues automatically, or use the button below."],
-            Self::AlreadyLoggedIn => ["You're already logged in here", "This scan changed nothing; the earlier login stays.", "Tap Continue to go on. To switch accounts, log out first."],
+            Self::AlreadyLoggedIn => ["You're already logged in here", "This changed nothing; the earlier login stays.", "Tap Continue to go on. To switch accounts, log out first."],
             Self::CookieMissing => ["Your browser didn't keep the login", "This happens in private mode, with cookies blocked, or when the link is opened in another browser.", "Allow cookies and log in again in the same browser."],
             Self::Snapshot => ["Tap 使用完整服务 to go on", "WeChat is showing a preview, and a preview can't log in.", "Tap 使用完整服务 (full service) at the bottom right, then 允许 (Allow)."],
             Self::WechatUnavailable => ["WeChat isn't responding", "We couldn't get an answer from WeChat.", "Wait a minute, then try again."],

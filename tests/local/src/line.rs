@@ -44,7 +44,9 @@ fn of_a_function(line: &Value) -> Option<String> {
     let status = line.get("status").and_then(Value::as_u64).unwrap_or_default();
     let is_of_a_login = match function {
         "callback" => is_request,
-        "authorize" => status >= 400,
+        "authorize" | "openid" => status >= 400,
+        // A page that asks for a token before anybody is logged in is none.
+        "token" => status >= 400 && !["no_cookie", "no_session"].contains(&outcome),
         "handoff" => ENDS_OF_A_HAND_OFF.contains(&outcome),
         _ => false,
     };
@@ -66,7 +68,15 @@ fn remedy(function: &str, outcome: &str) -> String {
     let of_function = outcomes.into_iter().filter(|(name, _)| *name == function);
     let found = of_function.flat_map(|(_, outcomes)| outcomes).find(|known| known.name == outcome);
     let [english, chinese] = found.map(|outcome| outcome.remedy).unwrap_or_default();
-    if english.is_empty() { String::new() } else { format!("\n    {chinese}\n    {english}") }
+    if english.is_empty() { String::new() } else { format!("\n    {}\n    {}", bare(chinese), bare(english)) }
+}
+
+/// A text of the documentation without the addresses of its links, which lead nowhere from a terminal.
+fn bare(text: &str) -> String {
+    let mut parts = text.split("](");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.map(|part| part.split_once(')').map_or(part, |(_, after)| after));
+    rest.fold(first, |text, after| text + after).replace('[', "")
 }
 
 #[cfg(test)]
@@ -77,6 +87,13 @@ mod tests {
         format!(
             r#"{{"timestamp":"2026-11-27T19:13:51.379242Z","level":"{level}","message":"{message}",{more}}}"#
         )
+    }
+
+    #[test]
+    fn a_remedy_has_no_address_that_leads_nowhere() {
+        let text = "`errcode`, and [the list](errcodes.md); or [deploying](../guide/deploy.md) again";
+        assert_eq!(bare(text), "`errcode`, and the list; or deploying again");
+        assert_eq!(bare("查看 `cause`"), "查看 `cause`");
     }
 
     #[test]
@@ -99,6 +116,19 @@ mod tests {
                 Some("authorize invalid_request: scope"),
             ),
             (line("INFO", "request", r#""function":"authorize","status":302,"outcome":"login_begun""#), None),
+            (
+                line(
+                    "INFO",
+                    "request",
+                    r#""function":"openid","status":400,"outcome":"redirect_refused","cause":"b""#,
+                ),
+                Some("openid redirect_refused: b"),
+            ),
+            (
+                line("INFO", "request", r#""function":"token","status":401,"outcome":"client_refused""#),
+                Some("token client_refused"),
+            ),
+            (line("INFO", "request", r#""function":"token","status":401,"outcome":"no_cookie""#), None),
             (
                 line("INFO", "request", r#""function":"handoff","status":200,"outcome":"handoff_waiting""#),
                 None,

@@ -192,7 +192,7 @@ pub(crate) const fn outside_wechat(language: Language) -> [&'static str; 3] {
 /// To a phone that came second, or that has another session since it came first.
 pub(crate) const fn another_phone(language: Language) -> [&'static str; 2] {
     match language {
-        Language::Chinese => ["二维码已被扫过", "先扫的可能是另一部手机，也可能是你重新登录之前。"],
+        Language::Chinese => ["二维码已被扫过", "先扫的可能是另一部手机，也可能是重新登录之前的你。"],
         Language::English => {
             ["This code was scanned already", "By another phone, or by this one before it logged in again."]
         }
