@@ -15,8 +15,8 @@ pub const WORDS: &[&str] = &[
     "__Host-session",
     "__Host-browser=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
     "__Host-session=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
-    "browser=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
-    "session",
+    "wechat-login-browser=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+    "wechat-login-session",
     "__host-",
     "__Secure-",
     "%5F",
@@ -67,9 +67,9 @@ pub fn run(input: &[u8]) {
 
     let local = at("http://localhost:9000");
     let browser = read(local.browser(&map).map(|secret| secret.expose()));
-    assert_eq!(browser, expect_browser("browser"), "browser");
+    assert_eq!(browser, expect_browser("wechat-login-browser"), "wechat-login-browser");
     let session = read(local.session(&map).map(|token| token.expose()));
-    assert_eq!(session, expect("session"), "session");
+    assert_eq!(session, expect("wechat-login-session"), "wechat-login-session");
 }
 
 /// The value of the cookie `name`, if it stands exactly once in all headers.
