@@ -129,6 +129,15 @@ async fn a_new_login_of_another_person_than_the_expected_one_gives_no_code() -> 
     Ok(())
 }
 
+/// The way back, opened twice by who has not logged in: once more to the login, then to the client.
+async fn is_sent_on_once(visitor: &Visitor, back: &str) -> Result<()> {
+    let first = visitor.open(back).await?.redirect()?.unwrap();
+    assert_eq!(first.path(), "/authorize", "{first}");
+    let second = visitor.open(back).await?.redirect()?.unwrap();
+    assert_eq!(parameter(&second, "error").as_deref(), Some("login_required"), "{second}");
+    Ok(())
+}
+
 /// Whoever goes back without having logged in is sent on once; the session that was to be replaced is nobody's.
 #[tokio::test]
 async fn a_new_login_is_not_skipped_by_going_back_at_once() -> Result<()> {
@@ -136,11 +145,7 @@ async fn a_new_login_is_not_skipped_by_going_back_at_once() -> Result<()> {
     let visitor = visitor(&stack, "lin").logged_in().await?;
     let to_login = answered(&visitor, &[("prompt", "login")]).await?;
     let back = parameter(&to_login, "return_to").unwrap();
-    let first = visitor.open(&back).await?.redirect()?.unwrap();
-    assert_eq!(first.path(), "/authorize", "{first}");
-    let second = visitor.open(&back).await?.redirect()?.unwrap();
-    assert_eq!(parameter(&second, "error").as_deref(), Some("login_required"), "{second}");
-    Ok(())
+    is_sent_on_once(&visitor, &back).await
 }
 
 /// A browser that loses its session each time before it comes back: the request remembers that it led to the login
@@ -350,11 +355,7 @@ async fn a_session_that_was_asked_in_vain_is_no_answer_to_its_own_page() -> Resu
     let visitor = visitor(&stack, "lin").logged_in_with_profile().await?;
     let link = Url::parse(PUBLIC_URL)?.join(&ask_wechat(&visitor.open(&asked(&[])).await?)?)?;
     let back = parameter(&link, "return_to").unwrap();
-    let first = visitor.open(&back).await?.redirect()?.unwrap();
-    assert_eq!(first.path(), "/authorize", "{first}");
-    let second = visitor.open(&back).await?.redirect()?.unwrap();
-    assert_eq!(parameter(&second, "error").as_deref(), Some("login_required"), "{second}");
-    Ok(())
+    is_sent_on_once(&visitor, &back).await
 }
 
 /// One person is one `sub` at a client, however WeChat said who it is: by the QR code of the website app on a desktop,
