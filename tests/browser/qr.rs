@@ -47,6 +47,10 @@ async fn logs_in_by_qr_code() -> Result<()> {
     chromium.press(LABELS.view_profile).await?;
     assert_eq!(chromium.text("dd.id").await?, stack.simulator().openid("zhou", WEBSITE_APP));
     chromium.look("profile-qr").await?;
+    // Behind the front page is the code again, and it can be scanned.
+    chromium.back().await?;
+    chromium.back().await?;
+    chromium.says("#states", "使用微信扫一扫登录\n“青禾书店网站”").await?;
     chromium.leave(&[NO_AVATAR]).await
 }
 

@@ -46,7 +46,7 @@ impl Surroundings {
         let simulator_address = simulator_listener.local_addr()?;
         let simulator = Simulator::new(Settings::example());
         // A person comes with a desktop browser, which WeChat would turn away.
-        simulator.knobs(|knobs| {
+        simulator.default_knobs(|knobs| {
             knobs.check_user_agent = false;
             knobs.strict_param_order = true;
             // The functions reach it on this machine.

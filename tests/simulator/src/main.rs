@@ -49,7 +49,7 @@ async fn serve(arguments: Arguments) -> Result<(), String> {
     })?;
     let bound = listener.local_addr().map_err(|cause| cause.to_string())?;
     let simulator = Simulator::new(settings);
-    simulator.knobs(|knobs| {
+    simulator.default_knobs(|knobs| {
         knobs.check_user_agent = !arguments.any_user_agent;
         knobs.clock = arguments.clock;
         // Without a certificate there is plain HTTP and nothing else.

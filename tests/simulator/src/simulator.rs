@@ -164,6 +164,16 @@ impl Simulator {
         }
     }
 
+    /// Says what the knobs are by default here, and turns all of them there: `PUT /_simulator/knobs` goes back to it.
+    pub fn default_knobs(&self, change: impl FnOnce(&mut Knobs)) {
+        {
+            let world = &mut *self.world();
+            change(&mut world.default_knobs);
+            world.knobs = world.default_knobs.clone();
+        }
+        self.changed();
+    }
+
     /// Reads or changes the knobs.
     pub fn knobs<R>(&self, change: impl FnOnce(&mut Knobs) -> R) -> R {
         let result = change(&mut self.world().knobs);

@@ -107,7 +107,9 @@ async fn knobs(State(simulator): State<Simulator>) -> Reply {
 
 /// `PUT /_simulator/knobs`: these, and the default for all others.
 async fn put_knobs(State(simulator): State<Simulator>, request: Request<Body>) -> Reply {
-    let new: Knobs = read(request).await?;
+    let changes = read(request).await?;
+    let defaults = simulator.world().default_knobs.clone();
+    let new = patched(&defaults, changes)?;
     simulator.knobs(|knobs| *knobs = new);
     knobs(State(simulator)).await
 }
@@ -121,15 +123,19 @@ async fn patch_knobs(State(simulator): State<Simulator>, request: Request<Body>)
 
 fn patch(simulator: &Simulator, changes: Map<String, Value>) -> Result<(), Mistake> {
     simulator.knobs(|knobs| {
-        let mut values = match serde_json::to_value(&*knobs) {
-            Ok(Value::Object(values)) => values,
-            Ok(_) => Map::new(),
-            Err(cause) => return Err(mistake(&cause)),
-        };
-        values.extend(changes);
-        *knobs = serde_json::from_value(Value::Object(values)).map_err(|cause| mistake(&cause))?;
+        *knobs = patched(knobs, changes)?;
         Ok(())
     })
+}
+
+fn patched(knobs: &Knobs, changes: Map<String, Value>) -> Result<Knobs, Mistake> {
+    let mut values = match serde_json::to_value(knobs) {
+        Ok(Value::Object(values)) => values,
+        Ok(_) => Map::new(),
+        Err(cause) => return Err(mistake(&cause)),
+    };
+    values.extend(changes);
+    serde_json::from_value(Value::Object(values)).map_err(|cause| mistake(&cause))
 }
 
 /// One of `{"set": 1700000000}`, `{"advance": 301}`, `{"run": true}`.

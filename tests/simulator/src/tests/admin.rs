@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::Denial;
+
 use super::*;
 
 async fn call(simulator: &Simulator, method: &str, path: &str, body: &Value) -> Reply {
@@ -63,6 +65,20 @@ async fn knobs_are_read_patched_and_replaced() {
         (&json!("none"), &json!(null), &json!(false))
     );
     assert_eq!(look(&simulator, "knobs").await.json(), knobs);
+}
+
+/// Whoever starts it for plain HTTP does not get WeChat's 43003 because somebody sets the knobs back.
+#[tokio::test]
+async fn knobs_are_put_back_to_what_they_were_at_the_start() {
+    let simulator = wechat();
+    simulator.default_knobs(|knobs| (knobs.api_requires_https, knobs.denial) = (false, Denial::StateOnly));
+    call(&simulator, "PATCH", "knobs", &json!({ "denial": "none", "api_requires_https": true })).await;
+    call(&simulator, "POST", "actions", &json!({ "action": "reset" })).await;
+    let knobs = call(&simulator, "PUT", "knobs", &json!({ "consent_remembered": true })).await.json();
+    assert_eq!(
+        (&knobs["denial"], &knobs["api_requires_https"], &knobs["consent_remembered"]),
+        (&json!("state_only"), &json!(false), &json!(true))
+    );
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub(crate) use global_tokens::GlobalTokens;
 pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) knobs: Knobs,
+    /// What each knob is as long as nobody turned it.
+    pub(crate) default_knobs: Knobs,
     pub(crate) ledger: Vec<Entry>,
     pub(crate) identifiers: Identifiers,
     pub(crate) codes: HashMap<String, Code>,
@@ -110,6 +112,7 @@ impl World {
             identifiers: Identifiers::new(settings.seed),
             settings,
             knobs: Knobs::default(),
+            default_knobs: Knobs::default(),
             ledger: Vec::new(),
             codes: HashMap::new(),
             grants: BTreeMap::new(),
@@ -131,7 +134,8 @@ impl World {
     pub(crate) fn forget(&mut self) {
         let fresh = Self::new(self.settings.clone());
         let before = std::mem::replace(self, fresh);
-        (self.knobs, self.identifiers, self.sequence) = (before.knobs, before.identifiers, before.sequence);
+        (self.knobs, self.default_knobs) = (before.knobs, before.default_knobs);
+        (self.identifiers, self.sequence) = (before.identifiers, before.sequence);
     }
 
     /// The simulated time, in Unix seconds.
