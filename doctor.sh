@@ -88,7 +88,8 @@ complaint() { awk 'NF' "$temporary/error" | tail -n 3; }
 
 if [ ${#invoker[@]} -gt 0 ]; then
     "${invoker[@]+"${invoker[@]}"}" "$event" >"$temporary/answer" 2>"$temporary/error" ||
-        fail "doctor 没有响应；请先运行 make run。" "The doctor did not answer. Start \`make run\` first."
+        fail "doctor 没有响应；请先运行 make run；若它用的是其他端口，请加上同样的 PORT=端口。" \
+            "The doctor did not answer. Start \`make run\` first; if it runs on another port, name it here too: PORT=…"
 else
     command -v aws >/dev/null || fail \
         "找不到 AWS CLI（aws）。安装方法：https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html" \

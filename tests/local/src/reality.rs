@@ -46,7 +46,10 @@ fn read_secrets(path: &Path, apps: &[&str]) -> Result<String> {
             "AppSecret 文件 {path} 有误，应为 JSON：{{\"AppID\":\"AppSecret\"}}。\n{path}: {problem}; it must be {{\"appid\":\"app secret\"}}"
         ))
     };
-    let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+    let text = fs::read_to_string(path).map_err(|error| {
+        let path = path.display();
+        Failure::new(format!("读取 AppSecret 文件 {path} 失败：{error}。\n{path} could not be read: {error}"))
+    })?;
     // Some editors put a byte order mark before it.
     let mut json: Value =
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|_| wrong("this is not JSON"))?;
@@ -94,6 +97,9 @@ mod tests {
         assert_eq!(variables["APP_SECRETS"], r#"{"wx0123456789abcdef":"canary"}"#);
         assert_eq!((&*variables["WEBSITE_APP_ID"], &*variables["WECHAT_API_URL"]), ("", ""));
 
+        let missing = line.replace("--secrets ", "--secrets /nowhere");
+        let failure = face(&arguments(&missing), &mut variables).unwrap_err().to_string();
+        assert!(failure.contains("could not be read") && failure.contains("读取"), "{failure}");
         for (text, problem) in [("", "not JSON"), ("{}", "no secret for wx0123456789abcdef")] {
             fs::write(file.path(), text).unwrap();
             let failure = face(&arguments(&line), &mut variables).unwrap_err().to_string();
