@@ -489,25 +489,35 @@ async fn a_grant_that_is_gone_is_counted_once() {
     });
     assert_eq!((one.unwrap().status, other.unwrap().status), (401, 401));
 
-    // A token stays dead though it was renewed: to the one interface, and to the other.
+    // A token stays dead though it was renewed: to the one interface, to the other, and to two requests at once.
     let dead = stack.visitor("lin").logged_in().await.unwrap();
-    stack.script(AUTH, errcode(40003), 2);
+    stack.script(AUTH, errcode(40003), 8);
     asked_by(&dead).await;
     let unread = stack.visitor("lin").logged_in_with_profile().await.unwrap();
-    stack.script(PROFILE, errcode(40001), 2);
+    stack.script(PROFILE, errcode(40001), 8);
     asked_by(&unread).await;
+    let unread_twice = stack.visitor("lin").logged_in_with_profile().await.unwrap();
+    stack.script(PROFILE, errcode(40001), 4);
+    wechat.knobs(|knobs| knobs.hold.insert(REFRESH.to_owned()));
+    wechat.clear_ledger();
+    let (one, other, ()) = tokio::join!(unread_twice.userinfo(), unread_twice.userinfo(), async {
+        let both = |ledger: &[Entry]| ledger.iter().filter(|entry| entry.path == REFRESH).count() == 2;
+        stack.until_wechat(both).await.unwrap();
+        wechat.act(&Action::Release);
+    });
+    assert_eq!((one.unwrap().status, other.unwrap().status), (401, 401));
 
     // There is nothing to renew it with.
     let answer = r#"{"access_token": "over", "expires_in": 7200, "openid": "oLin", "scope": "snsapi_base"}"#;
     stack.script(EXCHANGE, raw(200, answer), 1);
     let over = stack.visitor("lin").logged_in().await.unwrap();
-    stack.script(AUTH, errcode(42001), 1);
+    stack.script(AUTH, errcode(42001), 4);
     asked_by(&over).await;
 
     let template = template();
     let (filters, lines) = (filters(&template), lines(&stack.stop().await));
     let gone = lines.iter().filter(|(_, line)| line["outcome"] == "grant_gone").count();
-    assert_eq!((gone, count(&filters, "GrantsGone", &lines)), (4 + 2 + 4 + 4 + 4, 5), "{lines:#?}");
+    assert_eq!((gone, count(&filters, "GrantsGone", &lines)), (4 + 2 + 4 + 4 + 2 + 4, 6), "{lines:#?}");
     assert_eq!(alarmed(&template).get("GrantsGoneAlarm").map(String::as_str), Some("GrantsGone"));
 }
 

@@ -77,6 +77,8 @@ pub struct LiveSession<'a> {
     is_changed: bool,
     /// Why what was read is not saved, if it is not.
     unsaved: Option<store::Error>,
+    /// Whether another request had saved first, when this one last did.
+    is_outrun: bool,
     /// What the seal holds.
     pub session: Session,
 }
@@ -102,6 +104,14 @@ pub enum Failure {
     Unanswered(Unanswered),
     /// WeChat says that the person's grant is gone.
     GrantGone(Error),
+    /// WeChat refuses the access token, though it was renewed, or nothing renews it. WeChat does so for passing reasons
+    /// too, so that it ends no session.
+    TokenRefused {
+        /// What WeChat said.
+        error: Error,
+        /// Whether WeChat said so before.
+        is_known: bool,
+    },
     /// There is nothing to show any more.
     Refusal(Refusal),
 }
@@ -119,12 +129,18 @@ pub enum Unanswered {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.reaction() {
-            // A token that is refused right after it was renewed, or that nothing renews, will not get better.
-            Some(Reaction::LoginAgain | Reaction::FreshLogin | Reaction::Refresh) => Self::GrantGone(error),
+            Some(Reaction::LoginAgain) => Self::GrantGone(error),
+            Some(Reaction::FreshLogin | Reaction::Refresh) => Self::token_refused(error),
             Some(Reaction::Retry | Reaction::Configuration | Reaction::User) | None => {
                 Self::Unanswered(Unanswered::Wechat(error))
             }
         }
+    }
+}
+
+impl Failure {
+    const fn token_refused(error: Error) -> Self {
+        Self::TokenRefused { error, is_known: false }
     }
 }
 
@@ -152,7 +168,7 @@ impl<'a> LiveSession<'a> {
             return Ok(None);
         };
         let left_at_first = lambda::time_left(request);
-        let (is_renewed, is_changed, unsaved) = (false, false, None);
+        let (is_renewed, is_changed, unsaved, is_outrun) = (false, false, None, false);
         Ok(Some(Self {
             function,
             request,
@@ -164,6 +180,7 @@ impl<'a> LiveSession<'a> {
             is_renewed,
             is_changed,
             unsaved,
+            is_outrun,
             session,
         }))
     }
@@ -196,6 +213,10 @@ impl<'a> LiveSession<'a> {
     pub async fn remember(&mut self, failure: Failure) -> Result<Unanswered, Refusal> {
         match failure {
             Failure::GrantGone(error) => Err(self.mark_gone(error).await),
+            Failure::TokenRefused { error, is_known } => {
+                self.settle().await?;
+                Err(Refusal::TokenRefused { error, is_known: is_known || self.is_outrun })
+            }
             Failure::Refusal(refusal) => self.settle().await.and(Err(refusal)),
             Failure::Unanswered(unanswered) => self.settle().await.map(|()| unanswered),
         }
@@ -237,16 +258,25 @@ impl<'a> LiveSession<'a> {
                 let error = Error::Refused(answer);
                 Err(match about {
                     RefusedAbout::Question => error.into(),
+                    RefusedAbout::Token => Failure::TokenRefused { error, is_known: true },
                     RefusedAbout::Platform => Failure::Unanswered(Unanswered::Platform(error)),
                 })
             }
         }
     }
 
-    /// What there is to remember of a failure to ask WeChat. That the grant is gone has a mark of its own
-    /// ([`Self::remember`]), after which nothing is asked.
-    fn to_remember(&self, failure: &Failure) -> Option<RefusedBefore> {
-        let (error, about) = match failure {
+    /// What there is to remember of an answer, after what was remembered of the one before. That the grant is gone has a
+    /// mark of its own ([`Self::remember`]), after which nothing is asked.
+    fn to_remember<T>(
+        &self,
+        answer: &mut Result<T, Failure>,
+        before: Option<RefusedBefore>,
+    ) -> Option<RefusedBefore> {
+        let (error, about) = match answer.as_mut().err()? {
+            Failure::TokenRefused { error, is_known } => {
+                *is_known = before.is_some_and(|before| before.about == RefusedAbout::Token);
+                (error, RefusedAbout::Token)
+            }
             Failure::Unanswered(Unanswered::Wechat(error)) => (error, RefusedAbout::Question),
             Failure::Unanswered(Unanswered::Platform(error)) => (error, RefusedAbout::Platform),
             Failure::Unanswered(Unanswered::Secrets(_)) | Failure::GrantGone(_) | Failure::Refusal(_) => {
@@ -307,7 +337,7 @@ impl<'a> LiveSession<'a> {
         let mut answer = self.just_refused(self.session.refusals.grant);
         if answer.is_ok() {
             answer = self.ask_whether_granted().await;
-            let refused = answer.as_ref().err().and_then(|failure| self.to_remember(failure));
+            let refused = self.to_remember(&mut answer, self.session.refusals.grant);
             self.is_changed |= answer.is_ok() || refused.is_some();
             self.session.refusals.grant = refused;
             if answer.is_ok() {
@@ -327,7 +357,9 @@ impl<'a> LiveSession<'a> {
             self.renew(reserve).await?;
             answer = self.ask_auth(reserve).await;
         }
-        answer.map_err(|error| if is_dead(Some(&error)) { Failure::GrantGone(error) } else { error.into() })
+        answer.map_err(|error| {
+            if is_dead(Some(&error)) { Failure::token_refused(error) } else { error.into() }
+        })
     }
 
     /// Reads the profile again, if one was granted and the one at hand is stale or in another language.
@@ -344,8 +376,8 @@ impl<'a> LiveSession<'a> {
             return Ok(());
         }
         self.just_refused(self.session.refusals.profile)?;
-        let read = self.ask_for_profile(lang).await;
-        let refused = read.as_ref().err().and_then(|failure| self.to_remember(failure));
+        let mut read = self.ask_for_profile(lang).await;
+        let refused = self.to_remember(&mut read, self.session.refusals.profile);
         self.is_changed |= refused.is_some();
         self.session.refusals.profile = refused;
         let user_info = read?;
@@ -456,7 +488,9 @@ impl<'a> LiveSession<'a> {
         self.is_changed = false;
         let sealed = self.session.seal(&self.token, random::bytes()).ok_or(Refusal::Unsealable)?;
         let id = self.token.session_id();
-        match self.function.sessions.save_session(&id, &sealed, self.stored.version, self.now).await {
+        let saved = self.function.sessions.save_session(&id, &sealed, self.stored.version, self.now).await;
+        self.is_outrun = matches!(saved, Ok(Saved::Outdated));
+        match saved {
             Ok(Saved::Now) => {
                 self.stored.version += 1;
                 self.unsaved = None;

@@ -40,6 +40,13 @@ pub(crate) enum Refusal {
     /// Another request has noted it, or has new tokens. So one line for each session has the errcode.
     #[error("the grant is gone, of which another request knows, or knows better: {error}")]
     GrantGoneToOthers { error: wechat::error::Error },
+    /// One line for each session has the errcode, until WeChat takes its token again.
+    #[error("WeChat refuses the token, as it said before: {error}")]
+    TokenRefused {
+        error: wechat::error::Error,
+        /// Whether it was said before, or is noted by another request.
+        is_known: bool,
+    },
     #[error("WeChat said before that the grant is gone")]
     GrantGoneBefore {
         /// Why it could not be deleted, where it was to be.
@@ -97,9 +104,10 @@ impl Refusal {
             // For this page nobody is logged in.
             Self::ForeignAccount => (&FOREIGN_ACCOUNT, Reason::NotLoggedIn),
             // Whatever WeChat's number means elsewhere: that a grant ends is nobody's mistake.
-            Self::GrantGone { .. } | Self::GrantGoneToOthers { .. } | Self::GrantGoneBefore { .. } => {
-                (&GRANT_GONE, Reason::NotLoggedIn)
-            }
+            Self::GrantGone { .. }
+            | Self::GrantGoneToOthers { .. }
+            | Self::GrantGoneBefore { .. }
+            | Self::TokenRefused { .. } => (&GRANT_GONE, Reason::NotLoggedIn),
             Self::HandedOver => (&HANDED_OVER, Reason::NotLoggedIn),
             Self::User(_) => (&USER_REFUSED, Reason::UserRefused),
             Self::Unverified(_) | Self::Platform(_) => (&UNVERIFIED, Reason::WechatUnavailable),
@@ -114,7 +122,9 @@ impl Refusal {
     /// What the log says: the cause, and what WeChat said if it was WeChat.
     pub(crate) fn report(&self, outcome: &'static Outcome) -> Report {
         match self {
-            Self::User(error) | Self::Unverified(error) => outcome.report().with_wechat(error),
+            Self::User(error) | Self::Unverified(error) | Self::TokenRefused { error, is_known: false } => {
+                outcome.report().with_wechat(error)
+            }
             Self::GrantGone { error, unmarked } => outcome
                 .report()
                 .with_wechat(error)
@@ -133,6 +143,7 @@ impl Refusal {
             | Self::NoSession
             | Self::ForeignAccount
             | Self::GrantGoneToOthers { .. }
+            | Self::TokenRefused { is_known: true, .. }
             | Self::HandedOver
             | Self::ForeignProfile
             | Self::Secrets(_)

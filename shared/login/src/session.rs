@@ -201,6 +201,8 @@ pub struct RefusedBefore {
 pub enum RefusedAbout {
     /// What was asked.
     Question,
+    /// The access token that was asked with, though it was renewed, or nothing renews it.
+    Token,
     /// The third-party platform.
     Platform,
 }

@@ -8,7 +8,7 @@ use crate::row::clock;
 
 use super::{
     scripts::Meaning,
-    table::{End, Expected, remembered, status_of, tells_the_id},
+    table::{Calls, End, Expected, asked_again, status_of, tells_the_id},
     variation::Turn,
     visit::{BUDGET, PERSON, Visit},
 };
@@ -28,11 +28,11 @@ impl Visit<'_> {
             return Err(Failure::new(format!("{PERSON} is not logged in: {:?}", answer.location())));
         }
         for round in 0..self.variation.rounds {
-            let again = if round > 0 { remembered(expected, self.script.meaning) } else { None };
+            let expected = if round > 0 { asked_again(expected, self.script.meaning) } else { *expected };
             // A script of a page and a person in turn.
             let as_page = self.variation.as_page != (round % 2 == 1);
             let began = clock();
-            self.ask_once(&again.unwrap_or(*expected), again.is_some(), as_page).await?;
+            self.ask_once(&expected, as_page).await?;
             // On a machine that is busy three answers that are none may take so long that the process remembers them,
             // as it remembers silence: for some seconds, and what is asked next is another story.
             let is_noted = self.script.meaning == Meaning::InDoubt && began.elapsed() >= NOTED;
@@ -44,13 +44,14 @@ impl Visit<'_> {
         Ok(())
     }
 
-    async fn ask_once(&self, expected: &Expected, is_remembered: bool, as_page: bool) -> Result<()> {
+    async fn ask_once(&self, expected: &Expected, as_page: bool) -> Result<()> {
         let browser = &self.visitor.browser;
         let url = format!("{USERINFO}?verify={}", self.variation.verifies);
         let began = self.begin();
         let answer =
             if as_page { browser.get(&url).await? } else { browser.fetch(&url, PAGE_ORIGIN).await? };
         let budget = if self.variation.verifies { VERIFICATION_BUDGET } else { BUDGET };
+        let is_remembered = expected.calls == Calls::default();
         self.require_in_time(began, if is_remembered { Duration::ZERO } else { budget });
         self.require_calls(expected.calls);
         let logged = self.logged(&answer, "userinfo", expected).await?;

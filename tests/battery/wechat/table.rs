@@ -301,12 +301,18 @@ fn after_question(meaning: Meaning, variation: &Variation) -> Expected {
     }
 }
 
-/// What must follow when it is asked again at once and remembers: nothing is asked any more. `None` if there is
-/// nothing to remember, so that WeChat is asked as before.
-pub fn remembered(expected: &Expected, meaning: Meaning) -> Option<Expected> {
+/// What must follow when it is asked again at once: nothing is asked any more where that is remembered; and that the
+/// person is logged in no more is told with the number once.
+pub fn asked_again(expected: &Expected, meaning: Meaning) -> Expected {
     let is_gone = expected.outcome == "grant_gone";
-    let unasked = Expected { calls: Calls::default(), errcode: None, is_alarm: false, ..*expected };
-    (is_gone || meaning == Meaning::Late).then_some(unasked)
+    let is_remembered =
+        is_gone && matches!(meaning, Meaning::Said(_, Kind::LoginAgain)) || meaning == Meaning::Late;
+    let untold = if is_gone { Expected { errcode: None, ..*expected } } else { *expected };
+    if is_remembered {
+        Expected { calls: Calls::default(), errcode: None, is_alarm: false, ..untold }
+    } else {
+        untold
+    }
 }
 
 /// A refresh token is sent once: WeChat may have replaced it.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use harness::{
     Answer, Options, Result, Stack, Visitor,
     database::number,
-    places::{AUTH, AUTHORIZE, PROFILE, REFRESH, USERINFO},
+    places::{AUTH, AUTHORIZE, EXCHANGE, PROFILE, REFRESH, USERINFO},
     proxy::{Fault as DynamoFault, Kind, Rule, Throttle},
     stack::{PAGE_ORIGIN, errcode, raw},
 };
@@ -211,16 +211,15 @@ async fn wechat_is_asked_once_a_minute_for_what_it_refuses() {
     }
 }
 
-/// A token that stays dead though it was renewed is renewed no more.
+/// A token that stays dead though it was renewed is not renewed by every request.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_stays_dead_is_not_renewed_again() {
-    let (stack, visitor) = silent().await.unwrap();
+async fn a_token_that_stays_dead_is_renewed_once_a_minute() {
+    let (stack, visitor) = silent_for("600").await.unwrap();
     stack.script(AUTH, errcode(40003), 9);
     for _ in 0..3 {
         assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 401);
     }
     assert_eq!(calls(&stack), [0, 1, 2]);
-    assert!(only_session(&stack).unwrap()["refused_at"]["N"].is_string());
     // The same number where the token is renewed says nothing of the grant.
     let (stack, visitor) = silent_for("600").await.unwrap();
     stack.script(AUTH, errcode(40001), 1);
@@ -229,6 +228,35 @@ async fn a_token_that_stays_dead_is_not_renewed_again() {
         assert_eq!(ask(&visitor, "verify=true").await.unwrap().status, 503);
     }
     assert_eq!(calls(&stack), [0, 1, 1]);
+}
+
+/// WeChat refuses good tokens now and then: nobody is logged out for it, and what does not ask WeChat is shown meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_refused_for_a_moment_ends_no_session() {
+    for number in [40001, 40014, 42001] {
+        let (stack, visitor) = fresh().await.unwrap();
+        stack.script(PROFILE, errcode(number), 2);
+        for _ in 0..3 {
+            assert_eq!(ask(&visitor, "lang=en").await.unwrap().status, 401, "{number}");
+        }
+        assert_eq!(calls(&stack), [2, 1, 0], "{number}");
+        assert!(only_session(&stack).unwrap().get("refused_at").is_none(), "{number}");
+        pass(&stack, &visitor, 61).unwrap();
+        assert_eq!(ask(&visitor, "lang=en").await.unwrap().status, 200, "{number}");
+        // It is counted once.
+        let log = stack.stop().await.text();
+        assert_eq!(log.matches(&format!(r#""errcode":{number}"#)).count(), 1, "{log}");
+    }
+
+    // Nothing renews it.
+    let stack = Stack::start(Options::default()).await.unwrap();
+    let answer = r#"{"access_token": "over", "expires_in": 7200, "openid": "oLin", "scope": "snsapi_base"}"#;
+    stack.script(EXCHANGE, raw(200, answer), 1);
+    let visitor = stack.visitor("lin").logged_in().await.unwrap();
+    stack.script(AUTH, errcode(42001), 9);
+    for (query, status) in [("verify=true", 401), ("", 200), ("verify=true", 401), ("lang=en", 200)] {
+        assert_eq!(ask(&visitor, query).await.unwrap().status, status, "{query}");
+    }
 }
 
 /// While WeChat is busy, it is asked for a session once in some seconds, and not three times by every request; each
