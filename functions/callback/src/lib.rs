@@ -199,6 +199,11 @@ impl Callback {
                     }
                 }
             }
+            Claimed::Unread(error) => {
+                let refusal = Refusal::Store(error);
+                let marked = logins.fail_code(&code_id, &claim_id, refusal.to_repeat().as_ref()).await;
+                Err(refusal.of_named(self.named(&arrival.state).await).marked(marked))
+            }
             Claimed::Before(login, claimed_by) if claimed_by == code_id => {
                 self.repeat(&arrival, code, &login, now).await.map_err(|refusal| refusal.of(login))
             }

@@ -79,9 +79,7 @@ impl Function for Logout {
         match (request.method(), caller) {
             (&Method::OPTIONS, _) => caller.preflight(request, "POST"),
             (_, Caller::Trusted(_)) => caller.allow(self.end(request, now).await),
-            (_, Caller::NoOrigin | Caller::Foreign)
-                if Caller::hides(request.headers()) && wants_page(request.headers()) =>
-            {
+            (_, Caller::Foreign) if Caller::hides(request.headers()) && wants_page(request.headers()) => {
                 self.ask(request)
             }
             (_, Caller::NoOrigin | Caller::Foreign) => caller.refuse(request),

@@ -92,11 +92,12 @@ pub async fn answer(
     let home = format!("{}/", function.deployment.public_url.as_str());
     let response =
         LOGGED_OUT.of(response::redirect(StatusCode::SEE_OTHER, target.as_deref().unwrap_or(&home)));
-    if !is_anybody_here {
-        // Nothing ends, and a login that is under way in another tab goes on.
-        return Ok(response);
-    }
     let deleted = function.store.sessions.end_session(session.as_ref()).await;
+    if !is_anybody_here {
+        // What is left of a session that WeChat ended is erased. The cookies stay: a login that is under way in another
+        // tab goes on.
+        return Ok(deleted.map(|()| response)?);
+    }
     Ok(end_session::answer(deleted, request, function.cookies, now, random::bytes(), response))
 }
 

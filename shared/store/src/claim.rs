@@ -53,6 +53,9 @@ const MOST_SPENT_CODES: u64 = 3;
 pub enum Claimed {
     /// Both are ours: this process, and no other, may exchange the code.
     Now(PendingLogin),
+    /// Both are ours, but the login beside the claim could not be read. Without it nobody knows as which app the code is
+    /// to be exchanged: nobody will, and [that is to be recorded](Logins::fail_code).
+    Unread(Error),
     /// The login was claimed before, in this browser, by the code of this guard: the one that came now, or
     /// another one, which is still to be [spent](Logins::spend_code).
     Before(PendingLogin, CodeId),
@@ -86,7 +89,7 @@ impl Claimed {
             | Self::Elsewhere { login, .. }
             | Self::Foreign(login)
             | Self::Expired(login) => Some(login),
-            Self::Unknown => None,
+            Self::Unread(_) | Self::Unknown => None,
         }
     }
 }
@@ -186,14 +189,14 @@ impl Logins {
         ];
         let (written, login) = tokio::join!(self.0.transact(items, claim_id.as_str()), self.login(id));
         let (login_before, code_before) = match written? {
-            Written::Now => return self.won(code, claim_id, login).await,
+            Written::Now => return Ok(won(login)),
             Written::Cancelled(reasons) => (failed(&reasons, 0), failed(&reasons, 1)),
         };
         if let Some(guard) = code_before.item()
             && attribute(guard, "attempt_id")? == claim_id.as_str()
         {
             // The answer to our own claim was lost, and this is the repetition of it.
-            return self.won(code, claim_id, login).await;
+            return Ok(won(login));
         }
         match login_before {
             Before::Passed => {
@@ -218,26 +221,6 @@ impl Logins {
                     return Ok(Claimed::Expired(login));
                 }
                 Ok(Claimed::Before(login, CodeId::stored(attribute(&item, "claimed_code")?.to_owned())))
-            }
-        }
-    }
-
-    /// A claim that was made, with the login that was read beside it. Without the login nobody knows as which app
-    /// the code is to be exchanged: nobody will, and whoever waits for it is told.
-    async fn won(
-        &self,
-        code: &CodeId,
-        claim_id: &ClaimId,
-        login: Result<Option<PendingLogin>, Error>,
-    ) -> Result<Claimed, Error> {
-        match login.and_then(|login| login.ok_or(Error::LoginVanished)) {
-            Ok(login) => Ok(Claimed::Now(login)),
-            Err(error) => {
-                // If that fails too, duplicates wait in vain.
-                match self.fail_code(code, claim_id, None).await {
-                    Ok(()) => Err(error),
-                    Err(unmarked) => Err(Error::Unmarked(Box::new(error), Box::new(unmarked))),
-                }
             }
         }
     }
@@ -445,6 +428,14 @@ impl Before {
             Self::Item(item) => Some(item),
             Self::Passed | Self::Absent => None,
         }
+    }
+}
+
+/// A claim that was made, with the login that was read beside it.
+fn won(login: Result<Option<PendingLogin>, Error>) -> Claimed {
+    match login.and_then(|login| login.ok_or(Error::LoginVanished)) {
+        Ok(login) => Claimed::Now(login),
+        Err(error) => Claimed::Unread(error),
     }
 }
 

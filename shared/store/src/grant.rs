@@ -206,14 +206,16 @@ fn refresh_to_value(refresh: &StoredRefresh) -> AttributeValue {
     ]))
 }
 
-fn refresh_from_value(value: &AttributeValue) -> Result<StoredRefresh, Error> {
-    let refresh = value.as_m().map_err(|_| Error::Corrupt("refresh"))?;
-    let spent = refresh.get("spent").and_then(|spent| spent.as_l().ok()).ok_or(Error::Corrupt("spent"))?;
-    Ok(StoredRefresh {
-        digest: Digest::stored(attribute(refresh, "digest")?.to_owned()),
-        key: Sealed::stored(blob(refresh, "key")?.to_vec()),
-        family: Digest::stored(attribute(refresh, "family")?.to_owned()),
-        spent: spent.iter().map(spent_from_value).collect::<Result<_, _>>()?,
+/// `None` of what another version stored in another form. It renews nothing, so that the client has the person logged in
+/// again, and costs nothing else of the grant.
+fn refresh_from_value(value: &AttributeValue) -> Option<StoredRefresh> {
+    let refresh = value.as_m().ok()?;
+    let spent = refresh.get("spent")?.as_l().ok()?;
+    Some(StoredRefresh {
+        digest: Digest::stored(attribute(refresh, "digest").ok()?.to_owned()),
+        key: Sealed::stored(blob(refresh, "key").ok()?.to_vec()),
+        family: Digest::stored(attribute(refresh, "family").ok()?.to_owned()),
+        spent: spent.iter().map(spent_from_value).collect::<Option<_>>()?,
     })
 }
 
@@ -225,12 +227,12 @@ fn spent_to_value(spent: &SpentToken) -> AttributeValue {
     ]))
 }
 
-fn spent_from_value(value: &AttributeValue) -> Result<SpentToken, Error> {
-    let spent = value.as_m().map_err(|_| Error::Corrupt("spent"))?;
-    Ok(SpentToken {
-        digest: Digest::stored(attribute(spent, "digest")?.to_owned()),
-        successor: Sealed::stored(blob(spent, "successor")?.to_vec()),
-        until: moment(spent, "until")?,
+fn spent_from_value(value: &AttributeValue) -> Option<SpentToken> {
+    let spent = value.as_m().ok()?;
+    Some(SpentToken {
+        digest: Digest::stored(attribute(spent, "digest").ok()?.to_owned()),
+        successor: Sealed::stored(blob(spent, "successor").ok()?.to_vec()),
+        until: moment(spent, "until").ok()?,
     })
 }
 
@@ -260,10 +262,7 @@ fn grant_from_item(item: &Item) -> Result<StoredGrant, Error> {
         access: list(item, "access")?.iter().map(access_from_value).collect::<Result<_, _>>()?,
         id_tokens: digests(item, "id_tokens")?,
         redeemed_by: redeemed_by.map(|attempt| RedemptionId::stored(attempt.to_owned())),
-        refresh: match item.get("refresh") {
-            Some(refresh) if !refresh.is_null() => Some(refresh_from_value(refresh)?),
-            _ => None,
-        },
+        refresh: item.get("refresh").and_then(refresh_from_value),
         version: if item.contains_key("version") { count(item, "version")? } else { 0 },
         is_revoked: item.contains_key("revoked_at"),
     })

@@ -142,9 +142,6 @@ pub enum Error {
     /// as which app's.
     #[error("the login that was claimed is gone")]
     LoginVanished,
-    /// A claim came to the first of these, and the second kept its code from being marked as failed.
-    #[error("{0}; the code could not be marked: {1}")]
-    Unmarked(Box<Error>, Box<Error>),
 }
 
 impl Logins {

@@ -43,13 +43,14 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Whether a request does not say of which page it is. A form of an allowed page is such a one where that page has
+    /// Whether a request hides of which page it is. A form of an allowed page is such a one where that page has
     /// `Referrer-Policy: no-referrer` or `same-origin`, as some frameworks set for every page: `Origin` is `null` then
-    /// ([Fetch](https://fetch.spec.whatwg.org/#append-a-request-origin-header)), as it is for anybody who hides.
+    /// ([Fetch](https://fetch.spec.whatwg.org/#append-a-request-origin-header)), as it is for anybody who hides. A browser
+    /// that leaves the header out is none: it would leave it out of the answer to any question, too.
     #[must_use]
     pub fn hides(headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
-        origins.next().is_none_or(|origin| origin == "null") && origins.next().is_none()
+        origins.next().is_some_and(|origin| origin == "null") && origins.next().is_none()
     }
 
     /// Lets the caller's script read the response.

@@ -8,7 +8,7 @@ use harness::{
     places::{
         ARRIVAL, AUTHORIZE, BROWSER_COOKIE, ERROR_PAGE, EXCHANGE, FRESH_LOGIN, SESSION_COOKIE, parameter,
     },
-    proxy::{Fault, Kind, Rule},
+    proxy::{Fault, Kind, Rule, Throttle},
     stack::{OFFICIAL_ACCOUNT, PUBLIC_URL, WEBSITE_APP, errcode},
 };
 use simulator::Action;
@@ -234,6 +234,27 @@ async fn a_duplicate_of_a_failed_callback_is_told_what_the_first_was() {
             assert!(page.starts_with(&format!("{ERROR_PAGE}{reason}&id=")), "{query}: {page}");
         }
         assert_eq!(exchanged(&stack).len(), 1);
+    }
+}
+
+/// So are those of a claim beside which the login could not be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_of_a_claim_without_its_login_is_told_what_the_first_was() {
+    for query in ["", "scope=snsapi_userinfo"] {
+        let stack = Stack::start(Options::default().proxied()).await.unwrap();
+        let visitor = stack.visitor("lin");
+        let callback = begin(&visitor, query).await;
+        let throttle = Fault::Throttle(Throttle::RequestLimitExceeded);
+        let throttled = stack.proxy().unwrap().inject(Rule::at(Kind::Login, throttle));
+        let mut pages = vec![arrive(&visitor, &callback).await];
+        throttled.remove();
+        for _ in 0..2 {
+            pages.push(arrive(&visitor, &callback).await);
+        }
+        for page in pages {
+            assert!(page.starts_with(&format!("{ERROR_PAGE}service_unavailable&id=")), "{query}: {page}");
+        }
+        assert_eq!(exchanged(&stack).len(), 0);
     }
 }
 

@@ -85,6 +85,9 @@ async fn who_is_logged_in_no_more_goes_back_to_the_client_that_is_named() -> Res
     stack.change_sessions("pepper", |session| session["refused_at"] = now.clone())?;
     let answer = visitor.open(&logout(&[("client_id", "web"), ("post_logout_redirect_uri", BYE)])).await?;
     assert_eq!(answer.location(), Some(BYE));
+    // What is left of it is erased, so that no slower request brings it back. A login in another tab goes on.
+    assert!(!stack.sessions()?.iter().any(|item| item.get("pepper").is_some()));
+    assert!(answer.set_cookies().is_empty());
     Ok(())
 }
 

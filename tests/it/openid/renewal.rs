@@ -34,6 +34,28 @@ async fn a_token_that_gave_way_leads_on_for_a_moment_only() -> Result<()> {
     Ok(())
 }
 
+/// A refresh token that another version stored in another form renews nothing, as one that is over. The rest of the grant
+/// is as good as before.
+#[tokio::test]
+async fn a_refresh_token_in_the_form_of_another_version_costs_the_renewal_alone() -> Result<()> {
+    let (stack, visitor) = lin().await?;
+    let tokens = tokens_of(&stack, &visitor, &[]).await?;
+    stack.change_sessions("refresh", |grant| {
+        let refresh = &mut grant["refresh"]["M"];
+        refresh.as_object_mut().map(|refresh| refresh.remove("family"));
+        refresh["spent"]["L"] = json!([{ "S": "digest" }]);
+    })?;
+    let renewed = refresh(&stack, &text(&tokens, "refresh_token")).await?;
+    assert_eq!(error_of(&renewed)?, refused("invalid_grant"));
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 200);
+    // The way on is the one that it is for any client whose token is over.
+    let again = tokens_of(&stack, &visitor, &[]).await?;
+    assert_eq!(refresh(&stack, &text(&again, "refresh_token")).await?.status, 200);
+    assert_eq!(revoke(&stack, &text(&tokens, "access_token"), &[]).await?.status, 200);
+    assert_eq!(userinfo(&stack, &text(&tokens, "access_token")).await?.status, 401);
+    Ok(())
+}
+
 /// A thief who has a token renews so often, and so fast, that no list would hold the owner's any more. The owner comes
 /// with it, and ends what the thief has.
 #[tokio::test]

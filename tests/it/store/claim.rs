@@ -14,6 +14,7 @@ fn name(claimed: &Claimed) -> &'static str {
         Claimed::Elsewhere { .. } => "elsewhere",
         Claimed::Foreign(_) => "foreign",
         Claimed::Expired(_) => "expired",
+        Claimed::Unread(_) => "unread",
         Claimed::Unknown => "unknown",
     }
 }
