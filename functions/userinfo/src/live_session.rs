@@ -357,9 +357,10 @@ impl<'a> LiveSession<'a> {
             self.renew(reserve).await?;
             answer = self.ask_auth(reserve).await;
         }
-        answer.map_err(|error| {
-            if is_dead(Some(&error)) { Failure::token_refused(error) } else { error.into() }
-        })
+        match answer {
+            Err(error) if is_dead(Some(&error)) => Err(Failure::token_refused(error)),
+            answer => Ok(answer?),
+        }
     }
 
     /// Reads the profile again, if one was granted and the one at hand is stale or in another language.

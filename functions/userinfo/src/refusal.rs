@@ -81,7 +81,7 @@ web::outcomes! {
     ERASED = Info "erased" ["`DELETE /userinfo`: the session is deleted"] ["`DELETE /userinfo`：会话已删除"];
     NO_COOKIE = Info "no_cookie" ["nobody is logged in: there is no session cookie"] ["没有登录：没有会话 Cookie"];
     NO_SESSION = Info "no_session" ["nobody is logged in: the session is over, or was ended"] ["没有登录：会话已过期或已结束"];
-    GRANT_GONE = Info "grant_gone" ["the person withdrew the grant, or it ran out; log in again"] ["用户取消了授权，或授权已过期；需要重新登录"];
+    GRANT_GONE = Info "grant_gone" ["the person withdrew the grant, or it ran out; or WeChat refuses the access token, as it also does for a moment; log in again"] ["用户取消了授权，或授权已过期，或微信拒绝了 access_token（也可能只是暂时的）；需要重新登录"];
     HANDED_OVER = Info "handed_over" ["with `verify=true`: a phone handed this session over more than a minute ago, and only a new login by phone can confirm it"] ["使用 `verify=true` 时：会话由手机转交已超过一分钟，只有再次用手机登录才能确认"];
     USER_REFUSED = Info "user_refused" ["WeChat restricts this person"] ["微信限制了这个用户"];
     FOREIGN_ACCOUNT = Info "foreign_account" ["the page belongs to another account than the session", "nothing, if the page offers `authorize_url`; else `app=…` in its link"] ["网页与会话不属于同一个账号", "网页使用 `authorize_url` 时不用处理；否则在它的链接中加上 `app=…`"];

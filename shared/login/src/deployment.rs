@@ -183,8 +183,11 @@ fn accounts(
     }
 }
 
+/// By their names: of a page that belongs to several accounts, the first one is meant.
 fn named_accounts(text: &str) -> Option<Vec<(String, NamedAccount)>> {
-    serde_json::from_str(text).ok().map(|Named(named)| named)
+    let Named(mut named) = serde_json::from_str(text).ok()?;
+    named.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Some(named)
 }
 
 /// An account as `ACCOUNTS` writes it.
@@ -365,7 +368,7 @@ mod tests {
             read(&[("ACCOUNTS", shop), ("WEBSITE_APP_ID", "wx0000000000000bbb")]).unwrap().accounts;
         let names: Vec<_> =
             accounts.iter().map(|account| account.name.as_ref().map(AccountName::as_str)).collect();
-        assert_eq!(names, [None, Some("shop"), Some("club")]);
+        assert_eq!(names, [None, Some("club"), Some("shop")]);
         let account = |app| accounts.of(&AppId::parse(app).unwrap()).unwrap();
         assert_eq!(account("wx0000000000000eee").default_return_to.as_str(), "https://auth.example.com/");
         assert_eq!(account("wx0000000000000fff").default_return_to.as_str(), "https://www.example.com/me");
