@@ -265,8 +265,8 @@ impl<'a> LiveSession<'a> {
         }
     }
 
-    /// What there is to remember of an answer, after what was remembered of the one before. That the grant is gone has a
-    /// mark of its own ([`Self::remember`]), after which nothing is asked.
+    /// What there is to remember of an answer, after what was remembered of the one before. That the grant is gone
+    /// has a mark of its own ([`Self::remember`]), after which nothing is asked.
     fn to_remember<T>(
         &self,
         answer: &mut Result<T, Failure>,

@@ -53,8 +53,8 @@ const MOST_SPENT_CODES: u64 = 3;
 pub enum Claimed {
     /// Both are ours: this process, and no other, may exchange the code.
     Now(PendingLogin),
-    /// Both are ours, but the login beside the claim could not be read. Without it nobody knows as which app the code is
-    /// to be exchanged: nobody will, and [that is to be recorded](Logins::fail_code).
+    /// Both are ours, but the login beside the claim could not be read. Without it nobody knows as which app the
+    /// code is to be exchanged: nobody will, and [that is to be recorded](Logins::fail_code).
     Unread(Error),
     /// The login was claimed before, in this browser, by the code of this guard: the one that came now, or
     /// another one, which is still to be [spent](Logins::spend_code).

@@ -45,8 +45,8 @@ impl<'a> Caller<'a> {
 
     /// Whether a request hides of which page it is. A form of an allowed page is such a one where that page has
     /// `Referrer-Policy: no-referrer` or `same-origin`, as some frameworks set for every page: `Origin` is `null` then
-    /// ([Fetch](https://fetch.spec.whatwg.org/#append-a-request-origin-header)), as it is for anybody who hides. A browser
-    /// that leaves the header out is none: it would leave it out of the answer to any question, too.
+    /// ([Fetch](https://fetch.spec.whatwg.org/#append-a-request-origin-header)), as it is for anybody who hides. A
+    /// browser that leaves the header out is none: it would leave it out of the answer to any question, too.
     #[must_use]
     pub fn hides(headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();

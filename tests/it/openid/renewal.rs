@@ -34,8 +34,8 @@ async fn a_token_that_gave_way_leads_on_for_a_moment_only() -> Result<()> {
     Ok(())
 }
 
-/// A refresh token that another version stored in another form renews nothing, as one that is over. The rest of the grant
-/// is as good as before.
+/// A refresh token that another version stored in another form renews nothing, as one that is over. The rest of the
+/// grant is as good as before.
 #[tokio::test]
 async fn a_refresh_token_in_the_form_of_another_version_costs_the_renewal_alone() -> Result<()> {
     let (stack, visitor) = lin().await?;

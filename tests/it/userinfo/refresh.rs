@@ -230,7 +230,8 @@ async fn a_token_that_stays_dead_is_renewed_once_a_minute() {
     assert_eq!(calls(&stack), [0, 1, 1]);
 }
 
-/// WeChat refuses good tokens now and then: nobody is logged out for it, and what does not ask WeChat is shown meanwhile.
+/// WeChat refuses good tokens now and then: nobody is logged out for it, and what does not ask WeChat is shown
+/// meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_refused_for_a_moment_ends_no_session() {
     for number in [40001, 40014, 42001] {
