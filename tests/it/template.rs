@@ -469,6 +469,16 @@ async fn a_grant_that_is_gone_is_counted_once() {
             assert_eq!(answer.status, 401);
         }
     };
+    let asked_twice_at_once_by = async |visitor: &Visitor| {
+        wechat.knobs(|knobs| knobs.hold.insert(REFRESH.to_owned()));
+        wechat.clear_ledger();
+        let (one, other, ()) = tokio::join!(visitor.userinfo(), visitor.userinfo(), async {
+            let both = |ledger: &[Entry]| ledger.iter().filter(|entry| entry.path == REFRESH).count() == 2;
+            stack.until_wechat(both).await.unwrap();
+            wechat.act(&Action::Release);
+        });
+        assert_eq!((one.unwrap().status, other.unwrap().status), (401, 401));
+    };
 
     // The refresh token is refused.
     let withdrawn = stack.visitor("lin").logged_in_with_profile().await.unwrap();
@@ -480,14 +490,7 @@ async fn a_grant_that_is_gone_is_counted_once() {
     let twice = stack.visitor("zhou").logged_in_with_profile().await.unwrap();
     wechat.act(&Action::ExpireAccessTokens);
     wechat.act(&Action::RevokeRefreshTokens);
-    wechat.knobs(|knobs| knobs.hold.insert(REFRESH.to_owned()));
-    wechat.clear_ledger();
-    let (one, other, ()) = tokio::join!(twice.userinfo(), twice.userinfo(), async {
-        let both = |ledger: &[Entry]| ledger.iter().filter(|entry| entry.path == REFRESH).count() == 2;
-        stack.until_wechat(both).await.unwrap();
-        wechat.act(&Action::Release);
-    });
-    assert_eq!((one.unwrap().status, other.unwrap().status), (401, 401));
+    asked_twice_at_once_by(&twice).await;
 
     // A token stays dead though it was renewed: to the one interface, to the other, and to two requests at once.
     let dead = stack.visitor("lin").logged_in().await.unwrap();
@@ -498,14 +501,7 @@ async fn a_grant_that_is_gone_is_counted_once() {
     asked_by(&unread).await;
     let unread_twice = stack.visitor("lin").logged_in_with_profile().await.unwrap();
     stack.script(PROFILE, errcode(40001), 4);
-    wechat.knobs(|knobs| knobs.hold.insert(REFRESH.to_owned()));
-    wechat.clear_ledger();
-    let (one, other, ()) = tokio::join!(unread_twice.userinfo(), unread_twice.userinfo(), async {
-        let both = |ledger: &[Entry]| ledger.iter().filter(|entry| entry.path == REFRESH).count() == 2;
-        stack.until_wechat(both).await.unwrap();
-        wechat.act(&Action::Release);
-    });
-    assert_eq!((one.unwrap().status, other.unwrap().status), (401, 401));
+    asked_twice_at_once_by(&unread_twice).await;
 
     // There is nothing to renew it with.
     let answer = r#"{"access_token": "over", "expires_in": 7200, "openid": "oLin", "scope": "snsapi_base"}"#;
