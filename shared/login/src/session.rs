@@ -394,6 +394,14 @@ mod tests {
         }
     }
 
+    /// Another version may have sealed any of them: a name that this one does not know would cost the session.
+    #[test]
+    fn what_was_refused_is_sealed_by_its_name() {
+        let names = [RefusedAbout::Question, RefusedAbout::Token, RefusedAbout::Platform]
+            .map(|about| serde_json::to_value(about).unwrap());
+        assert_eq!(names, ["Question", "Token", "Platform"]);
+    }
+
     #[test]
     fn a_seal_opens_for_its_token_only() {
         let token = SessionToken::new([7; 32]);
